@@ -1,0 +1,41 @@
+// Streams: one shared window of fragments each, and the neighbours linked to it (groups.md 6,
+// fastpath.md 2, 5, 6). Push, pull, maps and masks are done here; control only says who is a neighbour
+// of which stream.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/messages.h"
+#include "dataplane/wire/cursor.h"
+
+struct engine;
+struct relay; // engine->relay
+
+struct relay *relay_create(const struct engine_opts *);
+void relay_destroy(struct engine *, struct relay *);
+
+// -- from flows (receive side) --
+// One whole GR-12 message of a neighbour. Copied into the window if it is news.
+void relay_on_fragment(struct engine *, uint32_t session_idx, uint16_t stream, struct span message);
+// One whole GR-11 message. True: handled here; false: becomes a report (announcements, unknown types).
+bool relay_on_control(struct engine *, uint32_t session_idx, uint16_t stream, struct span message);
+// -- from flows (send side) --
+void relay_flow_lost(struct engine *, uint32_t flow_idx);     // has numbers to send again, or an FSN to move
+void relay_flow_open_again(struct engine *, uint32_t session_idx); // acks came: cwnd, window or burst has room
+void relay_flow_gone(struct engine *, uint32_t flow_idx);     // rejected by the far end or freed
+// -- from sessions --
+void relay_session_gone(struct engine *, uint32_t session_idx);
+void relay_session_ungroup(struct engine *, uint32_t session_idx);
+// -- from engine --
+void relay_command(struct engine *, const struct command *); // every CMD_STREAM_*
+void relay_handoff(struct engine *, const struct handoff *); // from another worker
+// Fresh fragments to neighbours who are up to date; then those behind and repairs. Both stop when the
+// buffers of this engine_tx call are used up and resume where they stopped. True: more is due.
+bool relay_tx_fresh(struct engine *);
+bool relay_tx_behind(struct engine *);
+void relay_timers(struct engine *, uint64_t now_us); // maps, pulls, push tests, window ageing
+uint64_t relay_deadline_us(const struct engine *);
+// Rows for STATS_STREAMS / STATS_LINKS, from *at on; n_max rows; returns how many, *at moves on.
+uint32_t relay_stream_stats(struct engine *, uint32_t *at, struct stream_stats *, uint32_t n_max);
+uint32_t relay_link_stats(struct engine *, uint32_t *at, struct link_stats *, uint32_t n_max);

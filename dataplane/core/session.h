@@ -1,0 +1,76 @@
+// A session's hot half: what every packet of it touches (fastpath.md 5). Array index = slot of the
+// near session id. Everything rare is in struct session_cold, same index.
+#pragma once
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/messages.h"
+
+enum session_state { // RFC 7016 §3.5; S_IHELLO_SENT and S_KEYING_SENT are control's
+	S_CLOSED,
+	S_RESERVED, // our id travels in a keying chunk: early packets wait here
+	S_OPEN,
+	S_NEARCLOSE,
+	S_FARCLOSE_LINGER,
+};
+
+#define SESSION_IS_INITIATOR 0x01
+#define SESSION_TX_SSEQ      0x02
+#define SESSION_RX_SSEQ      0x04
+#define SESSION_HAS_TS_RX    0x08
+#define SESSION_HAS_ECHO_TX  0x10
+#define SESSION_HAS_ECHO_RX  0x20
+#define SESSION_ALIVE        0x40 // a packet has verified since SESSION_ADD
+#define SESSION_ERTO_ARMED   0x80
+
+#define DUE_ACK   0x01 // some receive flow shall acknowledge now
+#define DUE_CHUNK 0x02 // pings, replies, close, forwarded hellos
+#define DUE_DATA  0x04 // a message flow may have something to send (PRIO_CONTROL)
+#define DUE_BULK  0x08 // the same, PRIO_BULK
+#define DUE_LISTED 0x10 // already on the ready list
+
+struct session {
+	// line 0: identity, congestion, clocks
+	alignas(64) uint32_t id_rx; // near id; 0: slot unused
+	uint32_t id_tx;             // far id
+	uint32_t cwnd_bytes, in_flight_bytes, ssthresh_bytes, growth_bytes;
+	uint32_t tsn_next, tsn_acked; // §3.6.2.5: transmission numbers; tsn_acked: highest acknowledged
+	uint32_t alarm_ms;            // engine time of the earliest alarm, lazily kept
+	uint32_t ts_rx_ms;            // when ts_rx came
+	uint16_t ts_rx, ts_tx, echo_tx, echo_rx; // 4 ms ticks, §2.2.4
+	uint8_t flags, state, due;
+	uint8_t n_burst;   // data packets since the last ack (§3.5.2.3)
+	uint8_t n_rx_data; // data packets since we last acknowledged
+	uint8_t tx_tag_len, rx_tag_len;
+	uint8_t tcr_seen;  // last packet carried TCR; its time is in cold
+	uint32_t last_rx_ms;
+	uint32_t rsv0;
+
+	// lines 1-3
+	alignas(64) uint8_t seal_sched[176];
+	uint64_t tx_bytes, sseq_tx;
+
+	// lines 4-6
+	alignas(64) uint8_t open_sched[176];
+	uint64_t rx_bytes;
+	uint32_t srtt_us, rttvar_us;
+
+	// line 7: flows, by send slot or receive slot
+	alignas(64) uint64_t tx_in_flight; // send slots with something in flight
+	uint64_t tx_ready;                 // send slots of message flows with something eligible
+	uint64_t rx_to_ack;                // receive slots that shall be acknowledged
+	uint32_t erto_us, mrto_us;
+	uint32_t rx_packets, tx_packets;
+	uint32_t erto_at_ms;   // retransmission alarm, if SESSION_ERTO_ARMED
+	uint32_t delack_at_ms; // delayed ack alarm; 0: none
+	uint32_t next_ready;   // ready list link
+	uint32_t rsv7;
+};
+static_assert(sizeof(struct session) == 512, "fastpath.md 5: eight lines");
+static_assert(offsetof(struct session, seal_sched) == 64, "line 1");
+static_assert(offsetof(struct session, open_sched) == 256, "line 4");
+static_assert(offsetof(struct session, tx_in_flight) == 448, "line 7");

@@ -1,0 +1,21 @@
+// Plain counters of one worker: it alone writes them, others read a value that may be a burst old.
+#pragma once
+
+#include <stdint.h>
+
+#include "dataplane/drops.h"
+
+struct worker_stats {
+	uint64_t rx_packets, rx_bytes; // datagrams given to the engine, octets of UDP payload
+	uint64_t tx_packets, tx_bytes;
+	uint64_t hellos_answered, keyings_reported, cookie_changes;
+	uint64_t acks_sent, acks_received;
+	uint64_t fragments_lost, fragments_resent; // RTMFP user data, all flows
+	uint64_t timeouts;                         // ERTO alarms with loss
+	uint64_t sessions_open;                    // gauge
+	uint64_t early_kept;                       // packets held until their session's keys came
+	uint64_t handoffs;
+	uint64_t turns, turns_idle, busy_us; // the world's: polls, polls without work, time at work
+	uint64_t checksum_unverified;        // the world's: UDP checksums accepted unseen
+	uint64_t drops[DROP_REASONS_N];
+};

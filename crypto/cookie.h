@@ -1,0 +1,47 @@
+/*
+ * The stateless cookie of RHello (§7.2, 7.3): 64 octets, the length old peers insist on.
+ *
+ *	epoch:1 bit, seconds:31 | HMAC(time)[0..28) | HMAC(time, address)
+ *
+ * The middle part says "ours", the last part "and for this address"; so a cookie that moved with a
+ * NAT gets a Cookie Change and a stranger's gets nothing. Two secrets take turns, so that cookies
+ * outlive a change. Four short HMACs to verify or make one: cheap enough for a worker (§ hello).
+ */
+#ifndef ANNULUS_CRYPTO_COOKIE_H
+#define ANNULUS_CRYPTO_COOKIE_H
+
+#include "crypto/sha.h"
+#include "dataplane/wire/span.h"
+
+#define COOKIE_LEN         64
+#define COOKIE_LIFETIME_S  100 // not before 95 s (RFC 7016 3.5.1)
+#define COOKIE_SECRET_LEN  32
+#define COOKIE_ADDRESS_MAX 40 // what a cookie is bound to: octets of address, port, endpoint
+
+// Read-only for workers; control replaces the whole by command.
+struct cookie_secrets {
+	struct hmac_keys epoch[2];
+	uint8_t current; // cookies are made under this one, both are verified
+};
+
+enum cookie_verdict {
+	COOKIE_GOOD,
+	COOKIE_OTHER_ADDRESS, // ours and fresh, but made for another address: Cookie Change
+	COOKIE_FOREIGN,       // not ours, or its secret is gone
+	COOKIE_EXPIRED,
+};
+
+// Both epochs from one secret: the start.
+void cookie_secrets_init(struct cookie_secrets *s, const uint8_t secret[COOKIE_SECRET_LEN]);
+
+// The next epoch. Not more often than every COOKIE_LIFETIME_S, or good cookies become foreign.
+void cookie_secrets_advance(struct cookie_secrets *s, const uint8_t secret[COOKIE_SECRET_LEN]);
+
+// now_s: any clock all verifiers share, such as the engine's microseconds / 10^6.
+void cookie_make(uint8_t out[COOKIE_LEN], const struct cookie_secrets *s, uint64_t now_s,
+		 struct span address);
+
+enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_s,
+				  struct span cookie, struct span address);
+
+#endif

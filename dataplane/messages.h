@@ -54,7 +54,10 @@ static_assert(sizeof(struct msg_addr) == 20, "packs into the arguments");
 enum flow_class {
 	FLOW_HELD,           // acknowledged and buffered within its window until control answers
 	FLOW_CONTROL,        // whole messages become MESSAGE reports
-	FLOW_STREAM_CONTROL, // GR-11: maps, masks and pulls are the worker's, the rest become reports
+	// GR-11: maps, masks and pulls are the worker's, the rest become reports. With stream NO_STREAM the
+	// first message becomes a report (it names the stream) and the flow holds until a second
+	// FLOW_CLASS names the stream's index.
+	FLOW_STREAM_CONTROL,
 	FLOW_RELAY,          // GR-12: fragments of a stream
 	FLOW_REJECT,         // flow exception
 };
@@ -107,7 +110,7 @@ enum command_op {
 	CMD_STREAM_REMOVE, // .stream: window and links go
 	CMD_STREAM_END,    // .stream.number: complete below this number
 	CMD_STREAM_PUBLISH, // .stream, body: one GR-12 message as it shall travel
-	CMD_STREAM_LINK,   // session, .link: this neighbour takes part in the stream
+	CMD_STREAM_LINK, // session, .link: this neighbour takes part in the stream; repeated: updated
 	CMD_STREAM_UNLINK, // session, .link.stream
 	CMD_OPS_N
 };

@@ -1,0 +1,52 @@
+// Groupspec text (groups.md 2): what it says and whom it names. Pure functions.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GROUPSPEC_TEXT_MAX      8192
+#define GROUPSPEC_BOOTSTRAP_MAX 16
+
+struct groupspec_hash { // publish or posting password (05, 07)
+	bool is_set;
+	uint8_t salt_len;
+	uint8_t salt[64];
+	uint8_t hash[32];
+};
+
+struct groupspec {
+	char text[GROUPSPEC_TEXT_MAX + 1]; // as given
+	uint32_t canonical_len;            // text[0..canonical_len) is the canonical text
+	uint8_t id[32];                    // group ID (2.2)
+	uint64_t version;
+	bool routing, multicast, replication, posting;
+	bool server_channel, peer_to_peer_disabled, ip_multicast_updates;
+	char name[256]; // tag, UTF-8; "" if none
+	bool has_unique;
+	uint8_t unique[32];
+	struct groupspec_hash publish_password, posting_password;
+	uint8_t bootstrap[GROUPSPEC_BOOTSTRAP_MAX][32];
+	uint8_t n_bootstrap;
+	char publish_authorization[256], posting_authorization[256]; // the password itself, or ""
+	uint16_t n_ip_multicast;
+};
+
+// 0, or -EBADMSG with *why (static text) and *at (offset into text).
+int groupspec_parse(struct groupspec *, const char *text, const char **why, uint32_t *at);
+bool groupspec_may_publish(const struct groupspec *); // MC-3: no password set, or a right authorization
+bool groupspec_may_post(const struct groupspec *);
+
+struct groupspec_build {
+	const char *name;
+	bool multicast, posting, routing, replication, server_channel, is_v1;
+	const char *publish_password, *posting_password; // NULL: none
+	const uint8_t *salt;
+	uint8_t salt_len;
+	const uint8_t *unique; // 32 octets or NULL
+	const uint8_t (*bootstrap)[32];
+	uint8_t n_bootstrap;
+};
+// Writes the text in GroupSpecifier's order. 0, -EINVAL (no name), -ENOSPC.
+int groupspec_write(const struct groupspec_build *, bool with_authorizations, char *text, uint32_t max);
+
+void group_address_of(const uint8_t peer_id[32], uint8_t address[32]); // SHA256(21 0f + peer ID)

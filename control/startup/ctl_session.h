@@ -1,0 +1,100 @@
+// Control's half of a session: who the far end is, and its flows as control names them. Owned by
+// startup (startup.h) from keying to the worker's SESSION_CLOSED; rpc and group keep pointers only until
+// the closed event. Control thread only.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/messages.h"
+#include "dataplane/wire/address.h"
+#include "dataplane/wire/cursor.h"
+
+struct outbox;
+struct nc_session;    // rpc's half: the NetConnection on this session, or NULL
+struct group_session; // group's half: neighbour relations on this session, or NULL
+
+enum ctl_session_state {
+	CTL_FREE,
+	CTL_OPENING, // id reserved: our IIKeying travels, or the keyer works on an answer
+	CTL_OPEN,
+	CTL_CLOSING, // close commanded; waits for SESSION_CLOSED
+};
+
+// Who gets the messages of a receive flow, and hears of exceptions of a send flow.
+enum flow_owner {
+	OWNER_NONE,
+	OWNER_RPC,       // TC flows
+	OWNER_GC_SERVER, // GC at the introducer: members' joins
+	OWNER_GC_CLIENT, // GC from our introducer
+	OWNER_GROUP,     // GR-xx
+};
+
+struct ctl_flow {
+	uint64_t flow_id;
+	void *ctx;     // the owner's
+	uint8_t owner; // OWNER_NONE: slot unused
+};
+
+#define REPORTED_ADDRS_MAX 8
+
+struct ctl_session {
+	uint32_t idx, id; // slot, near session id
+	uint32_t worker;
+	uint8_t state, endpoint;
+	bool is_initiator, is_alive; // alive: the far end has proven that it holds our keys
+	uint32_t far_id;
+	struct wire_addr far;                  // DESTADDR
+	uint8_t fingerprint[32];               // far peer ID
+	uint8_t near_nonce[32], far_nonce[32]; // rtmfp.md 13.8
+	uint8_t dh_group;
+	uint8_t tx_tag_len, rx_tag_len; // HMAC octets, 0: checksum
+	bool tx_sseq, rx_sseq;
+	uint64_t opened_us;
+
+	// Introductions: set by rpc on setPeerInfo.
+	bool is_registered;
+	uint8_t n_reported;
+	struct wire_addr reported[REPORTED_ADDRS_MAX];
+
+	uint64_t tx_slots;                    // bit per send slot in use
+	uint32_t tx_uses[FLOWS_PER_SESSION];  // next flow id of a slot = slot + 64 * uses
+	struct ctl_flow tx[FLOWS_PER_SESSION];
+	struct ctl_flow rx[FLOWS_PER_SESSION];
+
+	struct nc_session *nc;
+	struct group_session *groups;
+	struct outbox *outbox;
+};
+
+struct ctl_flow_opts {
+	const uint8_t *meta;
+	uint8_t meta_len;
+	bool has_assoc;
+	uint64_t assoc_id;    // far end's flow id
+	uint8_t prio;         // enum flow_prio
+	uint8_t flags;        // FLOW_OPEN_TC
+	uint16_t rule_stream; // NO_STREAM: none
+	uint8_t owner;        // enum flow_owner
+	void *ctx;
+};
+
+// Send slot, or -ENOBUFS (all in use), -ENOTCONN (not open).
+int ctl_flow_open(struct ctl_session *, const struct ctl_flow_opts *);
+// A slot reserved for a flow that the worker opens itself (our GR-12); *flow_id: its id on the wire.
+int ctl_flow_reserve(struct ctl_session *, uint64_t *flow_id);
+// The wire id of a send slot in use.
+uint64_t ctl_flow_id(const struct ctl_session *, uint16_t slot);
+// Copies data into a body. deadline_us 0: reliable. 0, -ENOBUFS, -ENOTCONN.
+int ctl_flow_send(struct ctl_session *, uint16_t slot, const uint8_t *data, uint32_t len,
+		  uint64_t deadline_us);
+void ctl_flow_close(struct ctl_session *, uint16_t slot);
+// Answers FLOW_OPENED. class: enum flow_class; stream: for RELAY and STREAM_CONTROL.
+void ctl_flow_accept(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id, uint8_t class,
+		     uint16_t stream, uint8_t owner, void *ctx);
+void ctl_flow_reject(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id, uint32_t code);
+void ctl_session_close(struct ctl_session *, enum session_close_how);
+void ctl_session_keepalive(struct ctl_session *, uint32_t interval_us, uint32_t limit_us);
+void ctl_session_ping(struct ctl_session *, uint32_t limit_us);
+// One whole chunk (FIHello) in the session's next packet. 0, -ENOBUFS, -ENOTCONN.
+int ctl_session_chunk(struct ctl_session *, struct span chunk);

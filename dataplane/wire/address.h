@@ -44,8 +44,9 @@ bool wire_addr_equal(const struct wire_addr *a, const struct wire_addr *b);
 // For tables. Strangers choose addresses, so the seed is random per table.
 uint64_t wire_addr_hash(const struct wire_addr *a, uint64_t seed);
 
-// May we ever send there? Not with port 0, nor to an unspecified, multicast or broadcast
-// address, nor to an IPv4 address dressed up as IPv6 (it would slip past tests for its family).
+// May we ever send there? Not with port 0, nor to an unspecified, multicast, broadcast or
+// reserved address, nor to an IPv4 address dressed up as IPv6 (it would slip past tests for its
+// family).
 bool wire_addr_is_usable(const struct wire_addr *a);
 
 bool wire_addr_is_loopback(const struct wire_addr *a);

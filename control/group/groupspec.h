@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GROUPSPEC_TEXT_MAX      8192
+#include "dataplane/wire/limits.h" // GROUPSPEC_TEXT_MAX
+
 #define GROUPSPEC_BOOTSTRAP_MAX 16
 
 struct groupspec_hash { // publish or posting password (05, 07)

@@ -1,0 +1,115 @@
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "crypto/aes_schedule.h"
+
+#define ROUNDS 10
+
+// Four elements of GF(2^8) side by side, one per octet.
+typedef uint32_t gf4;
+
+static gf4 gf4_double(gf4 a)
+{
+	gf4 high = a >> 7 & 0x01010101;
+
+	return (a << 1 & 0xfefefefe) ^ high * 0x1b; // modulo x^8 + x^4 + x^3 + x + 1
+}
+
+static gf4 gf4_mul(gf4 a, gf4 b)
+{
+	gf4 product = 0;
+
+	for (unsigned bit = 0; bit < 8; bit++) {
+		product ^= a & (b >> bit & 0x01010101) * 0xff;
+		a = gf4_double(a);
+	}
+	return product;
+}
+
+// a^254, the inverse (and 0 for 0): the product of a^2, a^4 .. a^128.
+static gf4 gf4_invert(gf4 a)
+{
+	gf4 power = a, inverse = 0x01010101;
+
+	for (unsigned i = 0; i < 7; i++) {
+		power = gf4_mul(power, power);
+		inverse = gf4_mul(inverse, power);
+	}
+	return inverse;
+}
+
+// Rotates every octet left on its own.
+static gf4 gf4_rotate(gf4 a, unsigned n)
+{
+	gf4 low = 0x01010101 * (0xffu >> n);
+
+	return (a & low) << n | (a & ~low) >> (8 - n);
+}
+
+// SubBytes of four octets (FIPS 197 5.1.1).
+static gf4 sub_word(gf4 a)
+{
+	gf4 b = gf4_invert(a);
+
+	return b ^ gf4_rotate(b, 1) ^ gf4_rotate(b, 2) ^ gf4_rotate(b, 3) ^ gf4_rotate(b, 4) ^
+	       0x63636363;
+}
+
+// Little-endian words: the first octet of a column is the lowest.
+static uint32_t rotate_right(uint32_t w, unsigned bits)
+{
+	return w >> bits | w << (32 - bits);
+}
+
+// {0e}, {0b}, {0d}, {09} around a column (FIPS 197 5.3.3).
+static uint32_t inv_mix_column(uint32_t w)
+{
+	gf4 w2 = gf4_double(w), w4 = gf4_double(w2), w8 = gf4_double(w4);
+	gf4 w9 = w8 ^ w;
+
+	return (w8 ^ w4 ^ w2) ^ rotate_right(w9 ^ w2, 8) ^ rotate_right(w9 ^ w4, 16) ^
+	       rotate_right(w9, 24);
+}
+
+// FIPS 197 5.2 for four-word keys.
+static void expand_words(uint32_t w[4 * (ROUNDS + 1)])
+{
+	gf4 rcon = 1;
+
+	for (unsigned i = 4; i < 4 * (ROUNDS + 1); i++) {
+		uint32_t t = w[i - 1];
+
+		if (i % 4 == 0) {
+			t = sub_word(rotate_right(t, 8)) ^ rcon;
+			rcon = gf4_double(rcon);
+		}
+		w[i] = w[i - 4] ^ t;
+	}
+}
+
+static void invert_words(uint32_t inverse[4 * (ROUNDS + 1)], const uint32_t w[4 * (ROUNDS + 1)])
+{
+	for (unsigned round = 0; round <= ROUNDS; round++)
+		for (unsigned i = 0; i < 4; i++) {
+			uint32_t v = w[4 * (ROUNDS - round) + i];
+			inverse[4 * round + i] =
+				round == 0 || round == ROUNDS ? v : inv_mix_column(v);
+		}
+}
+
+void aes_schedule_expand(const uint8_t key[16], uint8_t enc[176], uint8_t dec[176])
+{
+	uint32_t w[4 * (ROUNDS + 1)], inverse[4 * (ROUNDS + 1)];
+
+	memcpy(w, key, 16);
+	expand_words(w);
+	if (enc != NULL)
+		memcpy(enc, w, sizeof(w));
+	if (dec != NULL) {
+		invert_words(inverse, w);
+		memcpy(dec, inverse, sizeof(inverse));
+	}
+	OPENSSL_cleanse(w, sizeof(w));
+	OPENSSL_cleanse(inverse, sizeof(inverse));
+}

@@ -1,0 +1,11 @@
+// Stands where imb.c stands when the build has no ipsec-mb.
+#include <errno.h>
+#include <stddef.h>
+
+#include "crypto/backend.h"
+
+struct crypto *crypto_imb_create(void)
+{
+	errno = ENOTSUP;
+	return NULL;
+}

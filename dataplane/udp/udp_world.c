@@ -1,0 +1,344 @@
+#include "dataplane/udp/udp_world.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dataplane/udp/gso.h"
+#include "dataplane/udp/sockaddr.h"
+
+#define RX_BURST     64
+#define RX_BURSTS    4 // per endpoint and turn: acks free memory, but timers must run
+#define TX_BURSTS    8 // per turn
+#define RX_ROOM      2048
+#define STRIDE       (2048 + 64) // no power of two: buffers at such strides collide in L1
+#define SOCKET_BYTES (4 << 20)
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+struct udp_scratch {
+	uint8_t rx[RX_BURST][STRIDE];
+	uint8_t tx[ENGINE_BURST_MAX][STRIDE];
+	struct mmsghdr msgs[ENGINE_BURST_MAX];
+	struct iovec iov[ENGINE_BURST_MAX];
+	struct sockaddr_storage addrs[ENGINE_BURST_MAX];
+	union {
+		struct cmsghdr align;
+		uint8_t data[CMSG_SPACE(sizeof(uint16_t))];
+	} control[ENGINE_BURST_MAX];
+	struct pkt pkts[ENGINE_BURST_MAX];
+	uint16_t packets_of[ENGINE_BURST_MAX]; // packets behind each mmsghdr
+};
+
+struct udp_socket {
+	int fd;
+	bool is_v6;
+	bool gso; // until the kernel or the device refuses it
+	struct wire_addr local;
+};
+
+struct udp_world {
+	struct engine *engine;
+	struct udp_scratch *scratch;
+	struct udp_socket sockets[UDP_ENDPOINTS_MAX];
+};
+
+struct udp_scratch *udp_scratch_create(void)
+{
+	struct udp_scratch *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	for (unsigned i = 0; i < ENGINE_BURST_MAX; i++)
+		s->msgs[i].msg_hdr.msg_name = &s->addrs[i];
+	return s;
+}
+
+void udp_scratch_destroy(struct udp_scratch *s)
+{
+	free(s);
+}
+
+struct udp_world *udp_world_create(struct engine *e, struct udp_scratch *scratch)
+{
+	struct udp_world *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->engine = e;
+	w->scratch = scratch;
+	for (unsigned i = 0; i < UDP_ENDPOINTS_MAX; i++)
+		w->sockets[i].fd = -1;
+	return w;
+}
+
+void udp_world_destroy(struct udp_world *w)
+{
+	if (w == NULL)
+		return;
+	for (unsigned i = 0; i < UDP_ENDPOINTS_MAX; i++)
+		if (w->sockets[i].fd >= 0)
+			close(w->sockets[i].fd);
+	free(w);
+}
+
+int udp_world_bind(struct udp_world *w, uint8_t endpoint, const struct wire_addr *local)
+{
+	struct udp_socket *s = &w->sockets[endpoint];
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int zero = 0, size = SOCKET_BYTES;
+	int fd, err;
+
+	fd = socket(local->family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (local->family == 6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+	// Best effort: the kernel caps both by its own limits.
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	len = sockaddr_put(&ss, local->ip, local->family, local->port, local->family == 6);
+	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
+		goto fail;
+	len = sizeof(ss);
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
+		goto fail;
+	*s = (struct udp_socket){.fd = fd, .is_v6 = local->family == 6, .gso = true};
+	sockaddr_get(&ss, &s->local);
+	return 0;
+fail:
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+struct wire_addr udp_world_local(const struct udp_world *w, uint8_t endpoint)
+{
+	return w->sockets[endpoint].local;
+}
+
+int udp_world_fd(const struct udp_world *w, uint8_t endpoint)
+{
+	return w->sockets[endpoint].fd;
+}
+
+// ---- in ----
+
+static uint16_t receive_burst(struct udp_world *w, uint8_t endpoint)
+{
+	struct udp_scratch *sc = w->scratch;
+	int n;
+
+	for (unsigned i = 0; i < RX_BURST; i++) {
+		struct msghdr *h = &sc->msgs[i].msg_hdr;
+
+		sc->iov[i] = (struct iovec){.iov_base = sc->rx[i], .iov_len = RX_ROOM};
+		h->msg_iov = &sc->iov[i];
+		h->msg_iovlen = 1;
+		h->msg_namelen = sizeof(sc->addrs[i]);
+		h->msg_control = NULL;
+		h->msg_controllen = 0;
+	}
+	n = recvmmsg(w->sockets[endpoint].fd, sc->msgs, RX_BURST, MSG_DONTWAIT, NULL);
+	if (n <=
+	    0) // EAGAIN: empty. ECONNREFUSED and the like: news of something we sent; loss, no more
+		return 0;
+	for (int i = 0; i < n; i++) {
+		struct pkt *p = &sc->pkts[i];
+		struct wire_addr from;
+
+		sockaddr_get(&sc->addrs[i], &from);
+		*p = (struct pkt){.data = sc->rx[i],
+				  .len = (uint16_t)sc->msgs[i].msg_len,
+				  .port = from.port,
+				  .family = from.family,
+				  .endpoint = endpoint,
+				  .session_idx = SESSION_NONE,
+				  .path_idx = PATH_NONE};
+		memcpy(p->addr, from.ip, sizeof(p->addr));
+	}
+	return (uint16_t)n;
+}
+
+static bool receive_all(struct udp_world *w, uint64_t now_us)
+{
+	bool more = false;
+
+	for (uint8_t ep = 0; ep < UDP_ENDPOINTS_MAX; ep++) {
+		if (w->sockets[ep].fd < 0)
+			continue;
+		for (unsigned i = 0; i < RX_BURSTS; i++) {
+			uint16_t n = receive_burst(w, ep);
+
+			if (n > 0)
+				engine_rx(w->engine, w->scratch->pkts, n, now_us);
+			if (n < RX_BURST)
+				break;
+			more |= i == RX_BURSTS - 1;
+		}
+	}
+	return more;
+}
+
+// ---- out ----
+
+// One mmsghdr for a run of packets to one destination; returns how many packets it took.
+static uint16_t fill_message(struct udp_world *w, const struct udp_socket *s, struct pkt *pkts,
+			     uint16_t n, unsigned at, unsigned iov_at)
+{
+	struct udp_scratch *sc = w->scratch;
+	struct msghdr *h = &sc->msgs[at].msg_hdr;
+	uint16_t run = s->gso ? gso_run(pkts, n) : 1;
+	const struct path *path = NULL;
+
+	if (pkts->path_idx != PATH_NONE)
+		path = engine_path(w->engine, pkts->path_idx);
+	h->msg_namelen = sockaddr_put(&sc->addrs[at], path ? path->addr : pkts->addr,
+				      path ? path->family : pkts->family,
+				      path ? path->port : pkts->port, s->is_v6);
+	h->msg_iov = &sc->iov[iov_at];
+	h->msg_iovlen = run;
+	h->msg_control = NULL;
+	h->msg_controllen = 0;
+	for (uint16_t i = 0; i < run; i++)
+		sc->iov[iov_at + i] =
+			(struct iovec){.iov_base = pkts[i].data, .iov_len = pkts[i].len};
+	if (run > 1) {
+		struct cmsghdr *c;
+
+		h->msg_control = sc->control[at].data;
+		h->msg_controllen = sizeof(sc->control[at].data);
+		c = CMSG_FIRSTHDR(h);
+		c->cmsg_level = SOL_UDP;
+		c->cmsg_type = UDP_SEGMENT;
+		c->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+		memcpy(CMSG_DATA(c), &pkts->len, sizeof(uint16_t));
+	}
+	sc->packets_of[at] = run;
+	return run;
+}
+
+// Sends pkts[0..n), all of one endpoint. Loss on the way out is loss: counted, and RTMFP repairs
+// it.
+static void send_burst(struct udp_world *w, uint8_t endpoint, struct pkt *pkts, uint16_t n)
+{
+	struct udp_socket *s = &w->sockets[endpoint];
+	struct udp_scratch *sc = w->scratch;
+	uint16_t done = 0;
+
+	if (endpoint >= UDP_ENDPOINTS_MAX || s->fd < 0) {
+		engine_stats(w->engine)->drops[DROP_TX_PORT] += n;
+		return;
+	}
+	while (done < n) {
+		unsigned n_msgs = 0;
+		uint16_t at = done;
+		int sent;
+
+		while (at < n) {
+			at += fill_message(w, s, pkts + at, n - at, n_msgs, at);
+			n_msgs++;
+		}
+		sent = sendmmsg(s->fd, sc->msgs, n_msgs, 0);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && s->gso && sc->packets_of[0] > 1 &&
+		    (errno == EIO || errno == EINVAL)) {
+			s->gso = false; // no checksum offload below, or an old kernel: packet by
+					// packet
+			continue;
+		}
+		if (sent <
+		    0) { // EPERM, ENOBUFS, EHOSTUNREACH...: this one is lost, the next may pass
+			engine_stats(w->engine)->drops[DROP_TX_PORT] += sc->packets_of[0];
+			sent = 1;
+		}
+		for (int i = 0; i < sent; i++)
+			done += sc->packets_of[i];
+	}
+}
+
+static uint8_t endpoint_of(const struct udp_world *w, const struct pkt *p)
+{
+	return p->path_idx == PATH_NONE ? p->endpoint
+					: engine_path(w->engine, p->path_idx)->endpoint;
+}
+
+// Runs of one endpoint leave together.
+static void send_all(struct udp_world *w, struct pkt *pkts, uint16_t n)
+{
+	uint16_t at = 0;
+
+	while (at < n) {
+		uint8_t ep = endpoint_of(w, &pkts[at]);
+		uint16_t end = at + 1;
+
+		while (end < n && endpoint_of(w, &pkts[end]) == ep)
+			end++;
+		send_burst(w, ep, pkts + at, end - at);
+		at = end;
+	}
+}
+
+static bool transmit_all(struct udp_world *w, uint64_t now_us)
+{
+	struct udp_scratch *sc = w->scratch;
+
+	for (unsigned i = 0; i < TX_BURSTS; i++) {
+		uint16_t n;
+
+		for (unsigned j = 0; j < ENGINE_BURST_MAX; j++)
+			sc->pkts[j] = (struct pkt){.data = sc->tx[j],
+						   .room = RX_ROOM,
+						   .session_idx = SESSION_NONE,
+						   .path_idx = PATH_NONE};
+		n = engine_tx(w->engine, sc->pkts, ENGINE_BURST_MAX, now_us);
+		send_all(w, sc->pkts, n);
+		if (n < ENGINE_BURST_MAX)
+			return false;
+	}
+	return true;
+}
+
+bool udp_world_turn(struct udp_world *w, uint64_t now_us)
+{
+	bool more;
+
+	more = receive_all(w, now_us);
+	engine_timers(w->engine, now_us);
+	more |= engine_commands(w->engine, now_us) == ENGINE_TURN_COMMANDS;
+	more |= transmit_all(w, now_us);
+	return more;
+}
+
+uint64_t udp_world_deadline_us(const struct udp_world *w)
+{
+	return engine_deadline_us(w->engine);
+}
+
+int udp_local_toward(const struct wire_addr *far, struct wire_addr *local)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_put(&ss, far->ip, far->family, far->port, far->family == 6);
+	int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&ss, len) < 0)
+		err = -errno;
+	len = sizeof(ss);
+	if (err == 0 && getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
+		err = -errno;
+	close(fd);
+	if (err == 0)
+		sockaddr_get(&ss, local);
+	return err;
+}

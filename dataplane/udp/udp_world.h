@@ -1,0 +1,38 @@
+// The kernel-socket world: feeds one engine from UDP sockets, one per endpoint (design.md 1). Used
+// by annulus-peer, by annulusd with `backend: udp`, and as the honest opponent in benchmarks.
+//
+// Single-threaded: whoever runs the loop waits for any of the sockets to become readable or for
+// udp_world_deadline_us, then calls udp_world_turn. Receiving never blocks; sending may, for as
+// long as the kernel's send buffer is full, which is the back-pressure.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/core/engine.h"
+#include "dataplane/wire/address.h"
+
+#define UDP_ENDPOINTS_MAX 4
+
+struct udp_world;
+struct udp_scratch; // receive and transmit buffers; all worlds of a thread share one
+
+struct udp_scratch *udp_scratch_create(void); // NULL: no memory
+void udp_scratch_destroy(struct udp_scratch *);
+
+// engine and scratch are borrowed. NULL: no memory.
+struct udp_world *udp_world_create(struct engine *, struct udp_scratch *);
+void udp_world_destroy(struct udp_world *); // closes the sockets
+
+// Opens and binds the socket of an endpoint. Port 0: the kernel's choice. family 6 with the
+// unspecified address serves IPv4 too where the kernel allows. -errno of socket or bind.
+int udp_world_bind(struct udp_world *, uint8_t endpoint, const struct wire_addr *local);
+// What it is bound to (the port, after a bind to port 0).
+struct wire_addr udp_world_local(const struct udp_world *, uint8_t endpoint);
+int udp_world_fd(const struct udp_world *, uint8_t endpoint); // -1: not bound
+
+// One turn: rx, timers, commands, tx. True if it had work and may have more.
+bool udp_world_turn(struct udp_world *, uint64_t now_us);
+uint64_t udp_world_deadline_us(const struct udp_world *);
+// The address this host would use toward `far` (connect on a throw-away socket); 0 or -errno.
+int udp_local_toward(const struct wire_addr *far, struct wire_addr *local);

@@ -91,7 +91,7 @@ enum command_op {
 	CMD_BODIES_PUT,    // .bodies
 	CMD_STATS,         // .stats: which table; answered by STATS reports, the last one flagged
 	CMD_TC_ELSEWHERE,  // .tc: time critical packets received / sent by other workers
-	CMD_PACKET,        // .packet, body: one startup chunk, sent in mode 3 under the default key
+	CMD_PACKET,        // .packet, body: one whole startup chunk, sent in mode 3 under the default key
 	// -- a session
 	CMD_SESSION_RESERVE, // our id is about to travel: keep a few early packets for it
 	CMD_SESSION_ADD,     // body: struct session_seed
@@ -128,6 +128,7 @@ enum report_op {
 	REP_SESSION_FIHELLO, // body: FIHello payload
 	REP_SESSION_ALIVE,   // first verified packet: the far end has our keys
 	REP_SESSION_MOVED,   // .addr: verified new address
+	REP_SESSION_CLOSING, // .closed: it left S_OPEN, its flows and links are gone; the slot is not free yet
 	REP_SESSION_CLOSED,  // .closed: the slot is free. The session's last report
 	// -- flows of a session
 	REP_FLOW_OPENED,    // flow = receive slot, .opened: answer with CMD_FLOW_CLASS
@@ -145,7 +146,7 @@ struct command {
 	uint8_t op, flags;
 	uint16_t flow;
 	uint32_t session_idx, session_id;
-	uint32_t len;
+	uint32_t len; // octets at body->data that count
 	struct body *body;
 	union {
 		uint8_t raw[40];
@@ -164,7 +165,7 @@ struct command {
 		struct {
 			struct msg_addr to;
 			uint32_t session_id; // the far end's id that the packet is addressed to; 0: startup
-			uint8_t chunk;       // its type
+			uint8_t chunk;       // its type, the body's first octet
 		} packet;
 		struct {
 			uint8_t how; // enum session_close_how
@@ -224,7 +225,7 @@ struct report {
 	uint8_t op, flags;
 	uint16_t flow;
 	uint32_t session_idx, session_id;
-	uint32_t len;
+	uint32_t len; // octets at body->data that count
 	struct body *body;
 	union {
 		uint8_t raw[40];

@@ -1,13 +1,14 @@
-// The engine: established RTMFP sessions and the stateless half of startup (RFC 7016 §§2, 3). It does
-// nothing by itself: a world gives it bursts of datagrams and the time, and takes bursts from it.
+// The engine: established RTMFP sessions and the stateless half of startup (RFC 7016 §§2, 3). It
+// does nothing by itself: a world gives it bursts of datagrams and the time, and takes bursts from
+// it.
 //
 // One engine belongs to one thread. A turn of its world is, in this order,
 //
 //     engine_rx*  engine_timers  engine_commands  engine_tx*
 //
-// rx and timers only mark what is due; tx builds, seals and fills the buffers that the world lends, as
-// many as its port has room for, and is asked again until it fills fewer than lent. Inside: no malloc,
-// lock, log, syscall or clock read. All memory is taken by engine_create.
+// rx and timers only mark what is due; tx builds, seals and fills the buffers that the world lends,
+// as many as its port has room for, and is asked again until it fills fewer than lent. Inside: no
+// malloc, lock, log, syscall or clock read. All memory is taken by engine_create.
 #pragma once
 
 #include <stdbool.h>
@@ -23,45 +24,50 @@ struct crypto;
 struct random;
 struct engine;
 
-#define ENGINE_BURST_MAX 128 // most packets per engine_rx and engine_tx call
+#define ENGINE_BURST_MAX     128 // most packets per engine_rx and engine_tx call
 #define ENGINE_TURN_COMMANDS 32
 
 struct engine_opts {
-	uint32_t worker;            // goes into the low bits of session ids
-	struct crypto *crypto;      // borrowed; same thread; may serve many engines
-	struct random *random;      // borrowed; same thread
-	struct mailbox *commands;   // borrowed; we consume struct command
-	struct mailbox *reports;    // borrowed; we produce struct report
-	struct mailbox **handoff_to, **handoff_from; // per other worker by index (own entry NULL); or NULL
+	uint32_t worker;          // goes into the low bits of session ids
+	struct crypto *crypto;    // borrowed; same thread; may serve many engines
+	struct random *random;    // borrowed; same thread
+	struct mailbox *commands; // borrowed; we consume struct command
+	struct mailbox *reports;  // borrowed; we produce struct report
+	struct mailbox **handoff_to,
+		**handoff_from; // per other worker by index (own entry NULL); or NULL
 	uint32_t n_workers;
-	uint32_t sessions_max;      // slots 0..sessions_max-1
+	uint32_t sessions_max; // slots 0..sessions_max-1
 	uint32_t flows_tx_max, flows_rx_max;
-	uint32_t messages_max;      // queued for sending, all flows
-	uint32_t rx_cells_max;      // fragments held for reassembly or order, all flows
-	size_t body_bytes;          // arena of the bodies lent to control
+	uint32_t messages_max; // queued for sending, all flows
+	uint32_t rx_cells_max; // fragments held for reassembly or order, all flows
+	size_t body_bytes;     // arena of the bodies lent to control
 	uint32_t streams_max, links_max;
 	uint32_t extents_max;       // 64 KiB each, all stream windows
 	uint32_t early_max;         // packets kept for reserved sessions
 	uint32_t message_bytes_max; // longest reassembled message
-	uint16_t payload_max;       // largest UDP payload we send (1200 before path MTU discovery, §8.5)
-	uint16_t visit;             // packets per neighbour and visit the world prefers: 1 DPDK, 2-4 sockets
+	uint32_t hellos_per_s;      // to control: hellos and other startup chunks of strangers
+	uint32_t keyings_per_s;     // to control: IIKeyings with a good cookie
+	uint16_t payload_max; // largest UDP payload we send (1232 before path MTU discovery, §8.5)
+	uint16_t visit; // packets per neighbour and visit the world prefers: 1 DPDK, 2-4 sockets
 };
 
 // Sensible small and large settings; the caller fills in the borrowed parts.
-void engine_opts_member(struct engine_opts *);   // a laptop's member: some hundred sessions
+void engine_opts_member(struct engine_opts *); // a laptop's member: some hundred sessions
 void engine_opts_appliance(struct engine_opts *, uint32_t sessions_max, uint32_t extents_max);
 
 // NULL: no memory (errno) or options beyond limits.h (EINVAL).
 struct engine *engine_create(const struct engine_opts *);
 void engine_destroy(struct engine *);
 
-// Datagrams in. pkts[].data is decrypted in place and not looked at after the call. Never more than
-// ENGINE_BURST_MAX. now_us: monotonic, any origin, never 0.
+// Datagrams in. pkts[].data is decrypted in place and not looked at after the call; pkts[].drop
+// says what became of each. Never more than ENGINE_BURST_MAX. now_us: monotonic, any origin, never
+// 0; all engines of a process that share cookies share the clock.
 void engine_rx(struct engine *, struct pkt *pkts, uint16_t n, uint64_t now_us);
 void engine_timers(struct engine *, uint64_t now_us);
 // Takes at most ENGINE_TURN_COMMANDS from the ring; says how many.
 uint32_t engine_commands(struct engine *, uint64_t now_us);
-// Fills room[0..result), each lent with data and room >= payload_max. result < n: nothing more is due.
+// Fills room[0..result), each lent with data and room >= payload_max. result < n: nothing more is
+// due.
 uint16_t engine_tx(struct engine *, struct pkt *room, uint16_t n, uint64_t now_us);
 // When engine_timers wants to run next at the latest; now_us or less: engine_tx has work already.
 uint64_t engine_deadline_us(const struct engine *);

@@ -32,7 +32,8 @@ enum flow_tx_state {
 
 // One line; a pool per engine.
 struct flow_tx {
-	alignas(64) uint64_t sn_next, sn_base; // ring holds [sn_base, sn_next)
+	alignas(64) uint64_t sn_next; // ring holds [sn_base, sn_next)
+	uint64_t sn_base;
 	struct sent *ring;                     // from a slab while active, given back when idle
 	uint64_t cursor;                       // stream: first fragment this neighbour was not offered yet
 	uint32_t ring_mask, in_flight_bytes, rwnd_bytes;

@@ -1,29 +1,43 @@
-// The engine from inside: what its files (session, rx, tx, flows, relay) share. Not for other rooms.
+// The engine from inside: what its files (session, rx, tx, flows, relay) share. Not for other
+// rooms.
 #pragma once
 
 #include "crypto/crypto.h"
+#include "crypto/packet_form.h"
 #include "dataplane/core/engine.h"
 #include "dataplane/core/flows.h"
 #include "dataplane/core/relay.h"
 #include "dataplane/core/session.h"
+#include "dataplane/core/session_cold.h"
+#include "dataplane/wire/chunk.h"
 #include "dataplane/wire/cursor.h"
 
-struct session_cold;
-struct hello; // stateless startup: endpoints, cookies, early packets, the ring of startup replies
+struct hello; // stateless startup: endpoints, cookies, replies that wait (hello.h)
+struct early; // packets that came before their session's keys (early.h)
 struct timer_wheel;
 
 // The burst that engine_tx is filling.
 struct tx_batch {
 	struct pkt *room;
-	uint16_t n, max;
+	uint16_t n, max; // filled; how many may be filled now
 	struct crypto_op ops[ENGINE_BURST_MAX];
 	uint32_t id[ENGINE_BURST_MAX]; // far session id per packet, scrambled in after sealing
+};
+
+// The burst that engine_rx is looking at: one op per packet still alive, in order of arrival.
+struct rx_batch {
+	struct pkt *pkts;
+	uint16_t n;
+	struct crypto_op ops[ENGINE_BURST_MAX];
+	uint32_t id[ENGINE_BURST_MAX];     // near session id
+	uint16_t which[ENGINE_BURST_MAX];  // place in pkts
+	bool is_default[ENGINE_BURST_MAX]; // opened with the default key
 };
 
 struct engine {
 	struct engine_opts opts;
 	uint64_t now_us;
-	uint32_t now_ms; // now_us / 1000, wraps
+	uint32_t now_ms; // now_us / 1000, wraps: compare with ms_reached()
 	struct session *sessions;
 	struct session_cold *cold;
 	struct path *paths;
@@ -31,16 +45,26 @@ struct engine {
 	struct flows *flows;
 	struct relay *relay;
 	struct hello *hello;
+	struct early *early;
 	struct timer_wheel *wheel;
-	struct body_pool *bodies; // lent to control
-	uint32_t ready_head, ready_tail; // sessions with something due (session.next_ready)
-	uint32_t bulk_head, bulk_tail;
-	// Time critical packets (§3.5.2.1): the two latest distinct sessions that sent us TC, with times.
-	uint32_t tc_rx_session[2], tc_rx_ms[2];
-	uint32_t tc_tx_session[2], tc_tx_ms[2];
-	uint32_t tc_elsewhere_rx_ms, tc_elsewhere_tx_ms;
-	bool has_tc_elsewhere_rx, has_tc_elsewhere_tx;
-	struct tx_batch batch;
+	struct body_pool *bodies;           // ours, lent to control
+	uint32_t ready_head, ready_tail;    // sessions with something due (session.next_ready)
+	uint32_t bulk_head, bulk_tail;      // and those with bulk data (session.next_bulk)
+	uint32_t untold_head, untold_tail;  // sessions whose reports found the ring full
+	struct body *home_head, *home_tail; // control's bodies on their way back
+	uint32_t n_home;
+	// Time critical packets (§3.5.2.1): the two latest distinct sessions that sent us TC, with
+	// times.
+	uint32_t tc_rx_session[2], tc_rx_ms[2]; // SESSION_NONE: none
+	uint32_t tc_tx_ms, tc_elsewhere_rx_ms, tc_elsewhere_tx_ms;
+	bool has_tc_tx, has_tc_elsewhere_rx, has_tc_elsewhere_tx;
+	bool relay_has_more; // the last engine_tx ended before the relay did
+	uint8_t stats_asked; // bit per enum stats_table
+	uint8_t stats_table; // the one being answered
+	uint32_t stats_at;
+	uint8_t mobility_secret[32];
+	struct tx_batch tx;
+	struct rx_batch rx;
 	struct worker_stats stats;
 };
 
@@ -49,45 +73,88 @@ static inline void engine_drop(struct engine *e, enum drop_reason why)
 	e->stats.drops[why]++;
 }
 
+// Times in ms wrap after 49 days; those that are compared lie close together.
+static inline bool ms_reached(uint32_t at_ms, uint32_t now_ms)
+{
+	return (int32_t)(now_ms - at_ms) >= 0;
+}
+
+// -- engine.c --
 // False: the ring is full. The caller decides what that means; nothing was sent.
 bool engine_report(struct engine *, const struct report *);
+// The same with a copy of octets as its body. -EAGAIN: ring full, -ENOBUFS: no body; both count as
+// drops.
+int engine_report_copy(struct engine *, struct report *, struct span octets);
+// A body of control goes home. Cannot fail: it waits as long as the ring is full.
+void engine_body_home(struct engine *, struct body *);
 
 // -- session.c --
 static inline struct session *session_at(struct engine *e, uint32_t idx)
 {
 	return &e->sessions[idx];
 }
-// Something of DUE_* is due: the session joins the ready list of engine_tx once.
+static inline struct session_cold *session_cold_at(struct engine *e, uint32_t idx)
+{
+	return &e->cold[idx];
+}
+// Something of DUE_* is due: the session joins the ready list of engine_tx once. engine_tx clears a
+// bit when nothing could be written into an empty packet: who was blocked marks again when it is
+// not.
 void session_mark(struct engine *, uint32_t session_idx, uint8_t due);
-// The session's alarm shall fire no later than at_ms (lazy: a later deadline is only a store).
+// The session's alarm shall fire no later than at_ms (lazy: a later deadline is only a store). Call
+// it after setting erto_at_ms with SESSION_ERTO_ARMED, or delack_at_ms.
 void session_alarm(struct engine *, uint32_t session_idx, uint32_t at_ms);
-// From S_OPEN or closing to gone: flows and links go, control hears SESSION_CLOSED.
+// The same for one of the rarer alarms. ALARM_PROBE is flows': it ends in flows_on_probe.
+void session_cold_alarm(struct engine *, uint32_t session_idx, enum session_alarm, uint32_t at_ms);
+// From any state to gone: flows and links go, control hears SESSION_CLOSED.
 void session_destroy(struct engine *, uint32_t session_idx, enum session_close_reason);
-// TC questions of §3.5.2.1, 800 ms back.
+// Timeout back-off of §3.5.2.2.
+static inline void session_erto_backoff(struct session *s)
+{
+	uint64_t erto_us = (uint64_t)s->erto_us * 14142 / 10000;
+
+	if (erto_us > ERTO_MAX_MS * 1000u)
+		erto_us = ERTO_MAX_MS * 1000u;
+	s->erto_us = erto_us > s->mrto_us ? (uint32_t)erto_us : s->mrto_us;
+}
+
+// -- clock.c: TC questions of §3.5.2.1, 800 ms back --
 bool session_tcr_received(const struct engine *, uint32_t session_idx);
 bool session_tc_sent(const struct engine *, uint32_t session_idx);
 bool engine_tc_sent_any(const struct engine *);
 
-// -- txp.c: a packet under construction --
+// -- txp.c: a packet under construction. One at a time: it is the next lent buffer --
 struct txp {
+	struct wr w; // chunks go here
+	// Set by whoever writes the chunk.
+	bool has_data; // user data: counts against the burst limit
+	bool is_tc;    // of a time critical flow
+	bool has_ack;
+	// The rest is txp.c's.
 	struct pkt *pkt;
-	uint32_t session_idx;
-	struct wr w;        // chunks go here
-	uint8_t *plain;     // first octet of the plaintext in the buffer
-	uint8_t *sum_from;  // first octet the checksum covers
-	bool has_data, is_tc, has_ack;
+	uint32_t session_idx; // SESSION_NONE: startup, default key
+	uint32_t id_tx;
+	struct packet_form form;
+	uint8_t *plain; // first octet of the plaintext in the buffer
+	uint8_t front_len, header_len;
+	uint16_t echo;
+	bool has_echo;
 };
-// Takes the next lent buffer and writes the packet header's place. False: none left in this call.
+// Takes the next lent buffer and leaves room for the packet header. False: none left in this call.
 bool txp_begin(struct engine *, struct txp *, uint32_t session_idx);
 static inline bool txp_is_empty(const struct txp *t)
 {
-	return t->w.pos == t->w.begin;
+	return t->w.len == 0;
 }
-// Pads, checks, sums and queues the packet for sealing.
-void txp_end(struct engine *, struct txp *);
-// The same, with the rest of the packet elsewhere: body[0..len) directly continues what was written, and 16
-// octets of ff follow it in memory. sum: csum_partial of the body. Nothing may be written after it.
-void txp_end_body(struct engine *, struct txp *, const uint8_t *body, uint16_t len, uint32_t sum);
-void txp_abort(struct engine *, struct txp *); // gives the buffer back
 // Octets that chunks may still take, a body included.
-uint32_t txp_left(const struct engine *, const struct txp *);
+static inline size_t txp_left(const struct txp *t)
+{
+	return wr_left(&t->w);
+}
+// Pads, checks, sums and queues the packet for sealing. The writer must be free of errors.
+void txp_end(struct engine *, struct txp *);
+// The same, with the rest of the packet elsewhere: body[0..len) directly continues what was
+// written, len is at most txp_left(), and 16 octets of ff follow it in memory. sum: csum_partial of
+// the body. The body must stay until engine_tx returns.
+void txp_end_body(struct engine *, struct txp *, const uint8_t *body, uint16_t len, uint16_t sum);
+void txp_abort(struct engine *, struct txp *); // nothing happened

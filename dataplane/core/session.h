@@ -16,6 +16,7 @@ enum session_state { // RFC 7016 §3.5; S_IHELLO_SENT and S_KEYING_SENT are cont
 	S_OPEN,
 	S_NEARCLOSE,
 	S_FARCLOSE_LINGER,
+	S_LAST_WORD, // abruptly closed: gone as soon as its one Close Ack has left
 };
 
 #define SESSION_IS_INITIATOR 0x01
@@ -27,28 +28,36 @@ enum session_state { // RFC 7016 §3.5; S_IHELLO_SENT and S_KEYING_SENT are cont
 #define SESSION_ALIVE        0x40 // a packet has verified since SESSION_ADD
 #define SESSION_ERTO_ARMED   0x80
 
-#define DUE_ACK   0x01 // some receive flow shall acknowledge now
-#define DUE_CHUNK 0x02 // pings, replies, close, forwarded hellos
-#define DUE_DATA  0x04 // a message flow may have something to send (PRIO_CONTROL)
-#define DUE_BULK  0x08 // the same, PRIO_BULK
-#define DUE_LISTED 0x10 // already on the ready list
+#define DUE_ACK         0x01 // some receive flow shall acknowledge now
+#define DUE_CHUNK       0x02 // pings, replies, close, forwarded hellos
+#define DUE_DATA        0x04 // a message flow may have something to send (PRIO_CONTROL)
+#define DUE_BULK        0x08 // the same, PRIO_BULK
+#define DUE_LISTED      0x10 // on the ready list already
+#define DUE_BULK_LISTED 0x20
+
+#define HEARD_TC_SENT 0x01 // tc_tx_ms holds a time
+#define HEARD_TCR     0x02 // tcr_rx_ms holds a time
+#define HEARD_RTT     0x04 // srtt_us holds a measurement
+
+#define CWND_INIT_BYTES 4380       // RFC 7016 appendix A, RFC 5681 §3.1
+#define SSTHRESH_NONE   UINT32_MAX // no loss yet
 
 struct session {
 	// line 0: identity, congestion, clocks
 	alignas(64) uint32_t id_rx; // near id; 0: slot unused
 	uint32_t id_tx;             // far id
 	uint32_t cwnd_bytes, in_flight_bytes, ssthresh_bytes, growth_bytes;
-	uint32_t tsn_next, tsn_acked; // §3.6.2.5: transmission numbers; tsn_acked: highest acknowledged
-	uint32_t alarm_ms;            // engine time of the earliest alarm, lazily kept
-	uint32_t ts_rx_ms;            // when ts_rx came
+	uint32_t tsn_next,
+		tsn_acked;   // §3.6.2.5: transmission numbers; tsn_acked: highest acknowledged
+	uint32_t alarm_ms;   // where the timer wheel has it (timer.h)
+	uint32_t last_rx_ms; // last packet that verified
+	uint64_t ts_rx_us;   // when ts_rx came
 	uint16_t ts_rx, ts_tx, echo_tx, echo_rx; // 4 ms ticks, §2.2.4
-	uint8_t flags, state, due;
-	uint8_t n_burst;   // data packets since the last ack (§3.5.2.3)
-	uint8_t n_rx_data; // data packets since we last acknowledged
-	uint8_t tx_tag_len, rx_tag_len;
-	uint8_t tcr_seen;  // last packet carried TCR; its time is in cold
-	uint32_t last_rx_ms;
-	uint32_t rsv0;
+	uint8_t flags, state, due;               // SESSION_*, enum session_state, DUE_*
+	uint8_t n_burst; // packets with user data since the last ack (§3.5.2.3); txp_end counts up
+	uint8_t n_rx_data;              // data packets since we last acknowledged
+	uint8_t tx_tag_len, rx_tag_len; // octets of HMAC; 0: checksum form
+	uint8_t heard;                  // HEARD_*
 
 	// lines 1-3
 	alignas(64) uint8_t seal_sched[176];
@@ -65,10 +74,11 @@ struct session {
 	uint64_t rx_to_ack;                // receive slots that shall be acknowledged
 	uint32_t erto_us, mrto_us;
 	uint32_t rx_packets, tx_packets;
-	uint32_t erto_at_ms;   // retransmission alarm, if SESSION_ERTO_ARMED
-	uint32_t delack_at_ms; // delayed ack alarm; 0: none
-	uint32_t next_ready;   // ready list link
-	uint32_t rsv7;
+	uint32_t erto_at_ms;            // retransmission alarm, if SESSION_ERTO_ARMED
+	uint32_t delack_at_ms;          // delayed ack alarm; 0: none
+	uint32_t next_ready, next_bulk; // list links of engine_tx
+	uint32_t tc_tx_ms,
+		tcr_rx_ms; // last time critical packet to it; last TCR from it (§3.5.2.1)
 };
 static_assert(sizeof(struct session) == 512, "fastpath.md 5: eight lines");
 static_assert(offsetof(struct session, seal_sched) == 64, "line 1");

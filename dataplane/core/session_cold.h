@@ -1,0 +1,67 @@
+// What a session needs rarely; the array runs parallel to struct session.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crypto/sseq_window.h"
+#include "dataplane/messages.h"
+
+// Alarms other than the two hot ones (session.h: erto_at_ms, delack_at_ms).
+enum session_alarm {
+	ALARM_KEEPALIVE,
+	ALARM_CHALLENGE, // SESSION_PING: still there?
+	ALARM_CLOSE,     // Close is repeated
+	ALARM_END,       // a closing state is over
+	ALARM_PROBE,     // flows: a buffer probe is due
+	ALARM_N
+};
+
+// Single chunks that the session's next packet shall carry.
+#define WANT_PING      0x01 // empty
+#define WANT_CLOSE     0x02
+#define WANT_CLOSE_ACK 0x04
+#define WANT_MOBILITY  0x08 // the ping that proves a new address; a packet of its own
+
+// Reports that control has not been told yet, since the ring was full.
+#define TELL_ALIVE   0x01
+#define TELL_MOVED   0x02
+#define TELL_CLOSING 0x04
+#define TELL_CLOSED  0x08
+
+struct session_cold {
+	struct sseq_window rx_window;
+
+	uint8_t wants; // WANT_*
+	uint8_t tells; // TELL_*
+	bool is_untold_listed;
+	uint8_t close_reason; // enum session_close_reason
+	uint32_t next_untold;
+
+	// Whole chunks to be sent once, in order: ping replies, forwarded hellos. Bodies of
+	// engine->bodies.
+	struct body *chunks_head, *chunks_tail;
+	uint32_t n_chunks;
+
+	uint32_t alarms; // bit per enum session_alarm
+	uint32_t alarm_at_ms[ALARM_N];
+
+	uint32_t keepalive_ms, keepalive_limit_ms; // keepalive_ms 0: none
+	bool is_pinged;                            // a keepalive ping is unanswered
+	uint32_t challenge_end_ms, challenge_rx_packets;
+	uint32_t close_end_ms;
+	// ERTO alarms since this moment found nothing acknowledged.
+	bool is_unacked;
+	uint32_t unacked_since_ms;
+
+	// Address mobility (§3.5.4.2)
+	struct msg_addr moved_to;
+	uint64_t mobility_tx_us; // of our last mobility ping; 0: never
+	uint64_t mobility_rx_us; // timestamp in the last reply that counted
+
+	// Packets that came before the keys: cells of early.h
+	uint32_t early_head, early_tail, n_early;
+
+	// Counters for session_stats; flows count here.
+	uint32_t n_lost, n_resent, n_duplicates;
+};

@@ -1,0 +1,24 @@
+// Zeroed memory straight from the kernel, for arrays whose size is a limit and not a need: address
+// space is taken at once, a page costs memory when it is first touched. So a hundred small engines
+// in one process are cheap, and an appliance's tables for a million of something cost what is in
+// use.
+#pragma once
+
+#include <stddef.h>
+#include <sys/mman.h>
+
+// NULL: no address space. Page-aligned, all zero. Not for the fast path.
+static inline void *pages_take(size_t bytes)
+{
+	void *p = mmap(NULL, bytes > 0 ? bytes : 1, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p != MAP_FAILED ? p : NULL;
+}
+
+// bytes as taken. NULL is nothing.
+static inline void pages_give(void *p, size_t bytes)
+{
+	if (p != NULL)
+		munmap(p, bytes > 0 ? bytes : 1);
+}

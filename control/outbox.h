@@ -1,5 +1,9 @@
-// Commands on their way to the workers. Pushing cannot fail: what a full ring refuses waits in a list
-// per worker, in order, and is tried again by outbox_flush. Control thread only.
+// Commands on their way to the workers. Pushing cannot fail: what a full ring refuses waits in a
+// list per worker, in order, and is tried again by outbox_flush. Control thread only.
+//
+// The list is bounded by its users: what strangers or messages cause asks outbox_is_crowded first
+// and is refused then. What still goes (sessions closed, bodies given home) is bounded by what
+// exists.
 #pragma once
 
 #include <stdbool.h>
@@ -10,17 +14,22 @@
 #include "dataplane/messages.h"
 
 #define OUTBOX_WORKERS_MAX (1u << SESSION_WORKER_BITS)
+#define OUTBOX_CROWDED     4096u // commands waiting for one worker
 
 struct outbox;
 
 // rings: one command ring per worker, borrowed. bodies: where command bodies come from, borrowed.
+// NULL: no memory.
 struct outbox *outbox_create(struct mailbox *const *rings, uint32_t n_workers,
 			     struct body_pool *bodies);
-void outbox_destroy(struct outbox *);
+void outbox_destroy(struct outbox *); // gives the bodies of waiting commands back to their pool
 uint32_t outbox_n_workers(const struct outbox *);
 
 // A body of control's for a command; NULL: pool empty (the caller degrades, e.g. drops a message).
 struct body *outbox_body(struct outbox *, uint32_t len);
+// The same with a copy of octets.
+struct body *outbox_body_copy(struct outbox *, const void *octets, uint32_t len);
+// Takes the command's body over, if any.
 void outbox_push(struct outbox *, uint32_t worker, const struct command *);
 // Gives a report's body back to its worker (batched; goes out with the next flush or when 5 wait).
 void outbox_body_home(struct outbox *, uint32_t worker, struct body *);
@@ -29,3 +38,5 @@ void outbox_bodies_put(struct outbox *, const struct report *);
 // Moves waiting commands into rings with room. True: some still wait (call again soon).
 bool outbox_flush(struct outbox *);
 uint32_t outbox_waiting(const struct outbox *, uint32_t worker); // commands not yet in the ring
+// The worker does not keep up: refuse whatever can be refused.
+bool outbox_is_crowded(const struct outbox *, uint32_t worker);

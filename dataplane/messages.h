@@ -10,7 +10,7 @@
 // far end's flow id.
 //
 // Bodies (body.h): a command's body is control's and comes home by BODIES_PUT reports; a report's
-// body is the worker's and goes home by a BODIES_PUT command.
+// body is the worker's and goes home by a BODIES_PUT command. Those two themselves have body NULL.
 #pragma once
 
 #include <assert.h>
@@ -92,6 +92,9 @@ enum command_op {
 	CMD_STATS,         // .stats: which table; answered by STATS reports, the last one flagged
 	CMD_TC_ELSEWHERE,  // .tc: time critical packets received / sent by other workers
 	CMD_PACKET,        // .packet, body: one whole startup chunk, sent in mode 3 under the default key
+	// .packet.to, body: a tag. The endpoint's RHello with that tag and a cookie for .packet.to, sent
+	// there, as if an IHello had come from it: the answer to a Forwarded IHello (§3.5.1.4)
+	CMD_HELLO_REPLY,
 	// -- a session
 	CMD_SESSION_RESERVE, // our id is about to travel: keep a few early packets for it
 	CMD_SESSION_ADD,     // body: struct session_seed

@@ -1,6 +1,6 @@
 // Control's half of a session: who the far end is, and its flows as control names them. Owned by
-// startup (startup.h) from keying to the worker's SESSION_CLOSED; rpc and group keep pointers only until
-// the closed event. Control thread only.
+// startup (startup.h) from keying to the worker's SESSION_CLOSED; rpc and group keep pointers only
+// until the closed event. Control thread only.
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@ enum ctl_session_state {
 	CTL_FREE,
 	CTL_OPENING, // id reserved: our IIKeying travels, or the keyer works on an answer
 	CTL_OPEN,
-	CTL_CLOSING, // close commanded; waits for SESSION_CLOSED
+	CTL_CLOSING, // close commanded or reported; waits for SESSION_CLOSED
 };
 
 // Who gets the messages of a receive flow, and hears of exceptions of a send flow.
@@ -31,9 +31,9 @@ enum flow_owner {
 };
 
 struct ctl_flow {
-	uint64_t flow_id;
-	void *ctx;     // the owner's
-	uint8_t owner; // OWNER_NONE: slot unused
+	uint64_t flow_id; // on the wire
+	void *ctx;        // the owner's
+	uint8_t owner;    // OWNER_NONE: slot unused
 };
 
 #define REPORTED_ADDRS_MAX 8
@@ -41,8 +41,10 @@ struct ctl_flow {
 struct ctl_session {
 	uint32_t idx, id; // slot, near session id
 	uint32_t worker;
-	uint8_t state, endpoint;
-	bool is_initiator, is_alive; // alive: the far end has proven that it holds our keys
+	uint8_t state, endpoint; // enum ctl_session_state
+	bool is_initiator;
+	bool is_alive; // the far end has proven that it holds our keys; until then it may be
+		       // anybody
 	uint32_t far_id;
 	struct wire_addr far;                  // DESTADDR
 	uint8_t fingerprint[32];               // far peer ID
@@ -57,8 +59,8 @@ struct ctl_session {
 	uint8_t n_reported;
 	struct wire_addr reported[REPORTED_ADDRS_MAX];
 
-	uint64_t tx_slots;                    // bit per send slot in use
-	uint32_t tx_uses[FLOWS_PER_SESSION];  // next flow id of a slot = slot + 64 * uses
+	uint64_t tx_slots;                   // bit per send slot in use
+	uint32_t tx_uses[FLOWS_PER_SESSION]; // flow id of a slot's next use: slot + 64 * uses
 	struct ctl_flow tx[FLOWS_PER_SESSION];
 	struct ctl_flow rx[FLOWS_PER_SESSION];
 
@@ -69,30 +71,39 @@ struct ctl_session {
 
 struct ctl_flow_opts {
 	const uint8_t *meta;
-	uint8_t meta_len;
+	uint8_t meta_len; // at most 19
 	bool has_assoc;
 	uint64_t assoc_id;    // far end's flow id
 	uint8_t prio;         // enum flow_prio
 	uint8_t flags;        // FLOW_OPEN_TC
 	uint16_t rule_stream; // NO_STREAM: none
-	uint8_t owner;        // enum flow_owner
+	uint8_t owner;        // enum flow_owner, not OWNER_NONE
 	void *ctx;
 };
 
 // Send slot, or -ENOBUFS (all in use), -ENOTCONN (not open).
 int ctl_flow_open(struct ctl_session *, const struct ctl_flow_opts *);
-// A slot reserved for a flow that the worker opens itself (our GR-12); *flow_id: its id on the wire.
-int ctl_flow_reserve(struct ctl_session *, uint64_t *flow_id);
+// A slot reserved for a flow that the worker opens itself (our GR-12); *flow_id: its id on the
+// wire. It is in use until FLOW_FREED, or until it is given back by ctl_flow_unreserve: only if no
+// command has named it to the worker.
+int ctl_flow_reserve(struct ctl_session *, uint8_t owner, void *ctx, uint64_t *flow_id);
+void ctl_flow_unreserve(struct ctl_session *, uint16_t slot);
 // The wire id of a send slot in use.
 uint64_t ctl_flow_id(const struct ctl_session *, uint16_t slot);
-// Copies data into a body. deadline_us 0: reliable. 0, -ENOBUFS, -ENOTCONN.
+// Copies data into a body. deadline_us 0: reliable. 0, -ENOBUFS (no body, or the worker does not
+// keep up), -ENOTCONN (session not open, or slot unused).
 int ctl_flow_send(struct ctl_session *, uint16_t slot, const uint8_t *data, uint32_t len,
 		  uint64_t deadline_us);
+// FIN after what is queued. The owner hears no more of the flow; the slot is free again after
+// FLOW_FREED.
 void ctl_flow_close(struct ctl_session *, uint16_t slot);
-// Answers FLOW_OPENED. class: enum flow_class; stream: for RELAY and STREAM_CONTROL.
+// Answers FLOW_OPENED. class: enum flow_class; stream: for RELAY and STREAM_CONTROL. Repeated:
+// another class for the same flow.
 void ctl_flow_accept(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id, uint8_t class,
 		     uint16_t stream, uint8_t owner, void *ctx);
 void ctl_flow_reject(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id, uint32_t code);
+// Of an open session: it is CTL_CLOSING at once and takes no more commands; the closed event
+// follows when the worker has let it go. Of any other: nothing.
 void ctl_session_close(struct ctl_session *, enum session_close_how);
 void ctl_session_keepalive(struct ctl_session *, uint32_t interval_us, uint32_t limit_us);
 void ctl_session_ping(struct ctl_session *, uint32_t limit_us);

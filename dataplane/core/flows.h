@@ -1,5 +1,6 @@
 // Send and receive flows (RFC 7016 §3.6) of all sessions of an engine: numbers, what is in flight,
-// reassembly, acknowledgements, loss and congestion. Knows no octet of a packet outside its own chunks.
+// reassembly, acknowledgements, loss and congestion. Knows no octet of a packet outside its own
+// chunks.
 //
 // A send flow is numbers + a ring of what is in flight + a *source* of bodies (fastpath.md 2): the
 // message queue of this room, or a stream's window (relay.h). The acknowledgement machine is one.
@@ -11,36 +12,43 @@
 #include <stdint.h>
 
 #include "dataplane/core/session.h"
-#include "dataplane/wire/cursor.h"
+#include "dataplane/wire/chunk.h"
 
 struct engine;
+struct engine_opts;
 struct txp;
 struct flows; // pools of this room, engine->flows
 
 #define FLOW_IDX_NONE UINT32_MAX
 
-enum flow_source {
-	SOURCE_QUEUE,
-	SOURCE_STREAM, // source_idx: link of relay.h; sent.ref: fragment number, low 32 bits
-};
+// flow_tx.flags
+#define FLOW_TX_STREAM                                                                             \
+	0x01 // source: a stream; source_idx: link of relay.h; sent.ref: fragment number,
+	     // low 32 bits. Else the message queue; sent.ref: message index
+#define FLOW_TX_UNACKED                                                                            \
+	0x02 // no ack yet: the first chunk of every packet carries the flow's options
+#define FLOW_TX_TC       0x04 // its packets are marked time critical
+#define FLOW_TX_REJECTED 0x08 // flow exception: the window no longer binds (§3.6.2.7)
 
 enum flow_tx_state {
 	F_FREE,
 	F_OPEN,
-	F_CLOSING, // closed by us or rejected: runs until everything through the final number is settled
+	F_CLOSING, // closed by us or rejected: runs until everything through the final number is
+		   // settled
 };
 
 // One line; a pool per engine.
 struct flow_tx {
 	alignas(64) uint64_t sn_next; // ring holds [sn_base, sn_next)
 	uint64_t sn_base;
-	struct sent *ring;                     // from a slab while active, given back when idle
-	uint64_t cursor;                       // stream: first fragment this neighbour was not offered yet
+	struct sent *ring; // from a slab while active, given back when idle
+	uint64_t cursor;   // stream: first fragment this neighbour was not offered yet
 	uint32_t ring_mask, in_flight_bytes, rwnd_bytes;
 	uint32_t session_idx, source_idx;
 	uint32_t late; // stream: fragments skipped
 	uint8_t slots; // stream: the far end's PushMask
-	uint8_t source_kind, state, id_vlu_len;
+	uint8_t flags; // FLOW_TX_*
+	uint8_t state, id_vlu_len;
 	uint8_t id_vlu[4];
 };
 static_assert(sizeof(struct flow_tx) == 64, "fastpath.md 2: one line");
@@ -63,6 +71,16 @@ struct sent {
 };
 static_assert(sizeof(struct sent) == 16, "fastpath.md 2");
 
+// The part of struct flows that others may look at.
+struct flows_pub {
+	struct flow_tx *tx;
+};
+
+static inline struct flow_tx *flow_tx_at(const struct flows *flows, uint32_t flow_idx)
+{
+	return &((const struct flows_pub *)flows)->tx[flow_idx];
+}
+
 struct flows *flows_create(const struct engine_opts *);
 void flows_destroy(struct flows *);
 
@@ -73,28 +91,29 @@ struct rx_ctx {
 	uint32_t in_flight_before; // PRE of RFC 7016 appendix A
 	uint32_t acked_bytes;
 	bool any_ack, any_nak, any_loss, has_data, has_tc;
-	// Next User Data follows the closest User Data (§2.3.12).
-	bool has_prev;
-	uint32_t prev_flow; // receive flow index
-	uint64_t prev_flow_id, prev_seq, prev_fsn;
+	struct user_data data; // the closest one so far, which Next User Data follows (§2.3.12)
 };
 
-void flows_on_user_data(struct engine *, uint32_t session_idx, struct rx_ctx *, struct span payload);
-void flows_on_next_user_data(struct engine *, uint32_t session_idx, struct rx_ctx *, struct span payload);
+void flows_on_user_data(struct engine *, uint32_t session_idx, struct rx_ctx *,
+			struct span payload);
+void flows_on_next_user_data(struct engine *, uint32_t session_idx, struct rx_ctx *,
+			     struct span payload);
 void flows_on_ack(struct engine *, uint32_t session_idx, struct rx_ctx *, struct span payload,
 		  bool is_bitmap);
 void flows_on_buffer_probe(struct engine *, uint32_t session_idx, struct span payload);
 void flows_on_exception(struct engine *, uint32_t session_idx, struct span payload);
-// After the packet's last chunk: negative acks, loss, congestion window, when to acknowledge (§10.5).
+// After the packet's last chunk: negative acks, loss, congestion window, when to acknowledge
+// (§10.5).
 void flows_after_packet(struct engine *, uint32_t session_idx, struct rx_ctx *);
 
 // -- sending --
 
-// Writes the acks that are due (exception first where due). is_primary: the packet exists for them, so
-// an ack that does not fit is truncated; else it waits. Returns whether something was written.
+// Writes the acks that are due (exception first where due). is_primary: the packet exists for them,
+// so an ack that does not fit is truncated; else it waits. Returns whether something was written.
 bool flows_write_acks(struct engine *, uint32_t session_idx, struct txp *, bool is_primary);
-// Writes User Data of ready message flows of this priority, best first, while they fit and cwnd, window
-// and burst allow. Returns whether something was written; clears the session's due bit when idle.
+// Writes User Data of ready message flows of this priority, best first, while they fit and cwnd,
+// window and burst allow. Returns whether something was written; clears the session's due bit when
+// idle.
 bool flows_write_data(struct engine *, uint32_t session_idx, struct txp *, uint8_t prio);
 // May this session send user data now (cwnd, burst)?
 static inline bool session_may_send(const struct session *s)
@@ -103,11 +122,11 @@ static inline bool session_may_send(const struct session *s)
 }
 
 // -- alarms (session_idx is S_OPEN) --
-void flows_on_erto(struct engine *, uint32_t session_idx);  // everything in flight is lost
+void flows_on_erto(struct engine *, uint32_t session_idx); // everything in flight is lost
 void flows_on_delack(struct engine *, uint32_t session_idx);
-void flows_on_probe(struct engine *, uint32_t session_idx); // buffer probes that are due
-// Receive flows with delivered-but-unreported messages (report ring was full) are tried again; lingering
-// receive flows time out; flows held too long are rejected.
+void flows_on_probe(struct engine *, uint32_t session_idx); // ALARM_PROBE: buffer probes, deadlines
+// Receive flows with delivered-but-unreported messages (report ring was full) are tried again;
+// lingering receive flows time out; flows held too long are rejected.
 void flows_timers(struct engine *, uint64_t now_us);
 uint64_t flows_deadline_us(const struct engine *);
 // The session leaves S_OPEN: every flow goes, bodies go home.
@@ -119,31 +138,48 @@ void flows_ungroup(struct engine *, uint32_t session_idx);
 void flows_command(struct engine *, const struct command *); // every CMD_FLOW_*
 
 // -- for the relay: send flows whose source is a stream --
+//
+// The relay writes a fragment like this, into a packet of its own:
+//
+//     session_may_send && flow_tx_has_room && txp_begin
+//     flow_tx_write_header(e, flow, &txp.w, f->sn_next, USER_DATA_FRA_WHOLE, len)
+//     flow_tx_sent(e, flow, f->sn_next, number, chunk octets with the body)
+//     txp.has_data = txp.is_tc = true; txp_end_body(...)
+//
+// and, when relay_flow_lost was called: while flow_tx_next_lost gives a number, either the same
+// with that number, or flow_tx_abandon if its fragment has left the window; then
+// flow_tx_write_fsn_update. relay_flow_lost comes again whenever either has something to do.
 
 // Opens our GR-12 flow. FLOW_IDX_NONE: pool empty or slot in use.
 uint32_t flow_tx_open_stream(struct engine *, uint32_t session_idx, uint16_t slot, uint64_t flow_id,
 			     uint64_t assoc_id, uint32_t link_idx);
+// What is in flight stays until it is acknowledged; what gets lost from now on is abandoned, so the
+// window is not needed any more and the relay hears no more of this flow.
 void flow_tx_close(struct engine *, uint32_t flow_idx);
 // rwnd, state and ring allow another fragment (the session's own test is session_may_send).
 bool flow_tx_has_room(const struct engine *, const struct flow_tx *);
-// Most octets a User Data chunk header of this flow takes now (options included until the first ack).
+// Most octets a User Data chunk header of this flow takes now (options included until the first
+// ack).
 uint32_t flow_tx_header_max(const struct engine *, const struct flow_tx *);
-// Writes type, length, flags, flow id, sn, FSN offset and options for a chunk of body_len octets; the body
-// follows (or is the tail). frag_flags: FRA bits; abandoned: ABN. Returns 0 or -ENOBUFS.
-int flow_tx_write_header(struct engine *, uint32_t flow_idx, struct wr *, uint64_t sn, uint8_t frag_flags,
-			 uint16_t body_len);
-// The chunk for sn left in the packet that txp builds: in flight, TSN, ERTO, counters. sn == sn_next for a
-// new fragment, or a SENT_LOST one. chunk_bytes includes the 3-octet header.
-void flow_tx_sent(struct engine *, uint32_t flow_idx, uint64_t sn, uint32_t ref, uint16_t chunk_bytes);
+// Writes type, length, flags, flow id, sn, FSN offset and options for a chunk of body_len octets;
+// the body follows (or is the tail). frag_flags: FRA bits; abandoned: ABN. Returns 0 or -ENOBUFS.
+// For sn == sn_next it also sees to a place in the ring.
+int flow_tx_write_header(struct engine *, uint32_t flow_idx, struct wr *, uint64_t sn,
+			 uint8_t frag_flags, uint16_t body_len);
+// The chunk for sn left in the packet that txp builds: in flight, TSN, ERTO, counters. sn ==
+// sn_next for a new fragment, or a SENT_LOST one. chunk_bytes includes the 3-octet header.
+void flow_tx_sent(struct engine *, uint32_t flow_idx, uint64_t sn, uint32_t ref,
+		  uint16_t chunk_bytes);
 // Lowest number that shall be sent again; false: none.
 bool flow_tx_next_lost(struct engine *, uint32_t flow_idx, uint64_t *sn, uint32_t *ref);
 // The fragment left the window: ABN for sn, FSN moves on (§3.6.2.6).
 void flow_tx_abandon(struct engine *, uint32_t flow_idx, uint64_t sn);
-// An abandoned number at the base wants its FSN update sent: writes the chunk (§3.6.2.6). False: nothing due.
+// An abandoned number at the base wants its FSN update sent: writes the chunk (§3.6.2.6). False:
+// nothing due.
 bool flow_tx_write_fsn_update(struct engine *, uint32_t flow_idx, struct txp *);
 
-// A message of our own (map, mask, pull) on an open message flow. data is copied when len <= 40, else body
-// must be set and is referenced until settled: flows call body_unref_local when done.
+// A message of our own (map, mask, pull) on an open message flow. data is copied when len <= 40,
+// else body must be set and is referenced until settled: flows call body_unref_local when done.
 int flow_tx_send_inline(struct engine *, uint32_t flow_idx, const uint8_t *data, uint8_t len,
 			uint64_t deadline_us);
 struct local_body; // worker-local, reference counted without atomics: our map of a stream

@@ -34,7 +34,8 @@ struct groupspec {
 
 // 0, or -EBADMSG with *why (static text) and *at (offset into text).
 int groupspec_parse(struct groupspec *, const char *text, const char **why, uint32_t *at);
-bool groupspec_may_publish(const struct groupspec *); // MC-3: no password set, or a right authorization
+bool groupspec_may_publish(
+	const struct groupspec *); // MC-3: no password set, or a right authorization
 bool groupspec_may_post(const struct groupspec *);
 
 struct groupspec_build {
@@ -47,7 +48,16 @@ struct groupspec_build {
 	const uint8_t (*bootstrap)[32];
 	uint8_t n_bootstrap;
 };
-// Writes the text in GroupSpecifier's order. 0, -EINVAL (no name), -ENOSPC.
-int groupspec_write(const struct groupspec_build *, bool with_authorizations, char *text, uint32_t max);
+// Writes the text in GroupSpecifier's order. 0, -EINVAL (no name, or a name, password or salt that
+// groupspec_parse would not take), -ENOSPC.
+int groupspec_write(const struct groupspec_build *, bool with_authorizations, char *text,
+		    uint32_t max);
+
+// Decodes option by option for people, one call of `line` each, in the order of the text and
+// unknown options too; then lines on the whole text (canonical text, group ID, who may publish and
+// post). label: static text; value: valid during the call. 0, or what groupspec_parse returns.
+typedef void (*groupspec_line)(void *ctx, const char *label, const char *value);
+int groupspec_explain(const char *text, groupspec_line line, void *ctx, const char **why,
+		      uint32_t *at);
 
 void group_address_of(const uint8_t peer_id[32], uint8_t address[32]); // SHA256(21 0f + peer ID)

@@ -1,0 +1,214 @@
+// The groups of a node (groups.md, netgroup-semantics.md 3, 4, 8): joining, members, neighbours and
+// streams; and, at a server endpoint, the introducer's registry of who joined what. Sans-I/O: fed
+// flow events, sessions, stats and time by the node, it acts through ctl_session.h, startup.h and
+// outbox.h. Control thread only. Report bodies stay the caller's: he sends them home after the
+// call.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/group/groupspec.h"
+#include "control/group/media.h"
+#include "control/startup/startup.h"
+#include "dataplane/messages.h"
+
+struct groups;
+struct group;             // a group we are a member of
+struct group_publication; // a stream this node is the source of
+struct group_play;        // a stream name this node views
+struct outbox;
+struct random;
+
+#define GROUPS_NO_ENDPOINT 0xff
+
+struct groups_opts {
+	struct startup *startup;        // borrowed
+	struct outbox *outbox;          // borrowed
+	const struct random *random;    // borrowed
+	uint8_t server_endpoint;        // GC is served on its sessions
+	uint8_t member_endpoint;        // neighbours' sessions and connections to introducers
+	uint8_t member_id[PEER_ID_LEN]; // its fingerprint: our peer ID
+	// Where our own introducer is reached, if we are one: named in reports as our server.
+	struct wire_addr server_addr; // family 0: none
+	struct wire_addr local_addrs[REPORTED_ADDRS_MAX];
+	uint8_t n_local_addrs;
+	// Says so in reports (flag 6D), only responds (design 3), accepts every neighbour, never
+	// asks to drop a link, pushes to whoever asks, reports from its whole member table.
+	bool is_super;
+	bool introduces_unlisted;       // GC also for groups we are not a member of
+	uint32_t groups_max;            // that we are a member of
+	uint32_t introduced_groups_max; // in the registry, our own included
+	uint32_t members_max;           // per group: in the table, and in the registry
+	uint32_t neighbours_max;        // per group
+	uint32_t streams_max;           // per group
+	uint32_t streams_total_max;     // stream indices of a worker
+	uint32_t extents_per_stream;    // 64 KiB each
+};
+
+// NULL: no memory, or a limit is 0.
+struct groups *groups_create(const struct groups_opts *, uint64_t now_us);
+void groups_destroy(struct groups *); // without telling anybody; see groups_leave_all
+
+// -- fed by the node --
+
+// A receive flow with metadata 47 43 (GC) or 47 52 .. (GR). Accepted, held or rejected in here; its
+// messages and end then come by the next two, those of owners OWNER_GC_SERVER, OWNER_GC_CLIENT and
+// OWNER_GROUP. At the server endpoint the node asks only for clients whose connect was accepted.
+void groups_flow_opened(struct groups *, struct ctl_session *, const struct report *,
+			uint64_t now_us);
+void groups_message(struct groups *, struct ctl_session *, const struct report *, uint64_t now_us);
+void groups_flow_finished(struct groups *, struct ctl_session *, const struct report *,
+			  uint64_t now_us);
+void groups_flow_exception(struct groups *, struct ctl_session *, const struct report *,
+			   uint64_t now_us);
+
+// Events of startup. groups_owns: is this the `user` of an opening of ours? opened takes every
+// session of the member endpoint that is not a connection to an introducer, also those with user
+// NULL.
+bool groups_owns(const struct groups *, const void *user);
+void groups_session_opened(struct groups *, struct ctl_session *, void *user, uint64_t now_us);
+void groups_open_failed(struct groups *, void *user, enum open_failure,
+			struct ctl_session *existing, uint64_t now_us);
+// The session is closing or closed; any session, more than once does no harm.
+void groups_session_closed(struct groups *, struct ctl_session *, enum session_close_reason,
+			   uint64_t now_us);
+
+// Our NetConnection to an introducer succeeded: joins go out on flows associated with its control
+// flow (the far end's flow id). Down: before that session's closed event or instead of it.
+void groups_conn_up(struct groups *, struct ctl_session *, uint64_t far_control_flow_id,
+		    uint64_t now_us);
+void groups_conn_down(struct groups *, struct ctl_session *, uint64_t now_us);
+
+// REP_STREAM_FRAGMENT and REP_STREAM_GONE.
+void groups_stream_report(struct groups *, uint32_t worker, const struct report *, uint64_t now_us);
+// Every REP_STATS. Groups asks for what it needs itself; what others asked for does no harm.
+void groups_stats(struct groups *, uint32_t worker, const struct report *, uint64_t now_us);
+
+void groups_timers(struct groups *, uint64_t now_us);
+uint64_t groups_deadline_us(const struct groups *); // UINT64_MAX: never
+
+// -- for programs, through the node --
+
+struct group_limits { // 0: the defaults of groups_opts, which also are the upper limits
+	uint32_t members_max, neighbours_max, streams_max;
+	// With a publish password in the groupspec a super-peer takes streams from these peers
+	// alone (groups.md 10.5: the password cannot be verified on the wire). Copied.
+	const uint8_t (*publishers)[PEER_ID_LEN];
+	uint32_t n_publishers;
+};
+
+// NULL: -errno in *err: -EEXIST joined already, -ENOBUFS too many, -EOPNOTSUPP version above 2 or
+// peer to peer disabled, -ENOMEM. limits may be NULL.
+struct group *group_join(struct groups *, const struct groupspec *, const struct group_limits *,
+			 void *user, int *err, uint64_t now_us);
+// Ends relations and streams; sessions that served this group alone are closed. Publications and
+// plays of the group are void afterwards.
+void group_leave(struct group *, uint64_t now_us);
+void groups_leave_all(struct groups *, uint64_t now_us);
+void *group_user(const struct group *);
+const struct groupspec *group_spec(const struct group *);
+
+struct group_stream_params { // netgroup-semantics 8.3; 0: default. MC-31: what contradicts is
+			     // clamped
+	uint32_t window_ms, margin_ms, update_ms, fetch_ms;
+	bool send_to_all;
+};
+
+// -EINVAL name empty, too long or window over 120 s (MC-32); -EACCES no publish authorization
+// (MC-3); -ENOBUFS too many streams; -EOPNOTSUPP the group has no multicast.
+int group_publish(struct group *, const char *name, const struct group_stream_params *, void *user,
+		  struct group_publication **out, uint64_t now_us);
+// 0, or 1: skipped, see publisher_write. -EMSGSIZE; -EAGAIN: no body free or the worker is behind,
+// try again; -EPIPE: ended.
+int group_publication_write(struct group_publication *, const struct stream_message *, bool is_key,
+			    uint64_t now_us);
+// UnpublishNotify, closeStream, StreamEnd. GROUP_PUBLISH_DONE follows when every neighbour has
+// everything, or when window + margin have passed.
+void group_publication_end(struct group_publication *, uint64_t now_us);
+void group_publication_close(struct group_publication *, uint64_t now_us); // frees; ends if need be
+// Views whatever stream of that name there is or will be. -EINVAL, -ENOMEM, -EOPNOTSUPP.
+int group_play(struct group *, const char *name, void *user, struct group_play **out,
+	       uint64_t now_us);
+void group_play_close(struct group_play *, uint64_t now_us); // frees
+
+enum group_event_kind {
+	GROUP_NONE,
+	GROUP_REJECTED,             // group: an introducer refused it (NetGroup.Connect.Rejected)
+	GROUP_NEIGHBOUR_CONNECT,    // group, peer
+	GROUP_NEIGHBOUR_DISCONNECT, // group, peer
+	GROUP_STREAM_PUBLISHED,     // group, name (MC-5)
+	GROUP_STREAM_UNPUBLISHED,   // group, name: ended, or silent for twice the window
+	GROUP_PUBLISH_DONE,         // publication
+	GROUP_PLAY_START,           // play: message follows
+	GROUP_PLAY_MESSAGE, // play, message: in order, without byte-equal repeats of headers
+	GROUP_PLAY_GAP,     // play, number..number_to: fragments that never came
+	GROUP_PLAY_END,     // play: ended by its source, everything delivered
+	GROUP_PLAY_LOST,    // play: nothing for twice the window
+	GROUP_PLAY_RESET,   // play: another instance of the name is followed now (MC-6)
+};
+
+struct group_event {
+	enum group_event_kind kind;
+	struct group *group;
+	struct group_publication *publication;
+	struct group_play *play;
+	void *user;                // of the publication, the play or else the group
+	uint8_t peer[PEER_ID_LEN]; // group address: group_address_of
+	char name[STREAM_NAME_MAX + 1];
+	struct stream_message message; // valid until the next call into groups
+	uint64_t number, number_to;
+};
+
+// The next event; false: none. Ask until then after every round of reports and timers.
+bool groups_event(struct groups *, struct group_event *, uint64_t now_us);
+
+// -- looking in --
+
+struct group_info {
+	uint8_t id[GROUP_ID_LEN], address[32];
+	const char *name; // tag of the groupspec, or ""
+	bool is_member;   // false: introduced only
+	uint32_t n_neighbours, n_members_known;
+	uint32_t n_clients; // joined through our GC
+	uint32_t n_streams;
+	double estimated_members; // NG-8
+};
+uint32_t groups_info(const struct groups *, struct group_info *, uint32_t max);
+void group_info_get(const struct group *, struct group_info *);
+
+struct group_stream_info {
+	const char *name;
+	uint8_t key[STREAM_KEY_LEN];
+	bool is_published_here, is_played_here, has_ended, is_silent;
+	uint16_t stream; // index on the workers
+	uint32_t n_links;
+	uint64_t newest, end;                    // fragment numbers; end 0: not known
+	uint64_t late, missing, received, bytes; // of the play here, else of the workers
+};
+// Streams of the group with this id; 0 for an unknown one.
+uint32_t group_streams_info(const struct groups *, const uint8_t id[GROUP_ID_LEN],
+			    struct group_stream_info *, uint32_t max);
+void group_publication_info(const struct group_publication *, struct group_stream_info *);
+void group_play_info(const struct group_play *, struct group_stream_info *);
+
+struct group_neighbour_info {
+	const uint8_t *group_id;           // GROUP_ID_LEN octets
+	bool is_super, is_spx, is_nearest; // flags 6D, 6E; Begin 0F
+	uint64_t opened_us;
+};
+// The groups in which the session's far end is our neighbour.
+uint32_t group_session_info(const struct ctl_session *, struct group_neighbour_info *,
+			    uint32_t max);
+
+struct groups_counters {
+	uint64_t joins, joins_refused, joins_limited; // at our GC
+	uint64_t proofs_wrong, connects_malformed, connects_unknown_group, neighbours_refused;
+	uint64_t early_messages; // before the proof
+	uint64_t reports_in, reports_out, reports_malformed, reports_limited, records_ignored;
+	uint64_t dials, dials_failed, dials_limited, sessions_double;
+	uint64_t streams_refused, streams_foreign; // limits; publisher not on the list
+	uint64_t unknown_messages, malformed, flows_rejected;
+	uint64_t events_lost; // nobody asked for them
+};
+const struct groups_counters *groups_counters(const struct groups *);

@@ -11,13 +11,11 @@
 #include "crypto/sha.h"
 #include "dataplane/wire/span.h"
 
-#define FINGERPRINT_LEN            SHA256_LEN
-#define CERTIFICATE_LEN_MAX        1024 // a startup packet has no room for more
-#define CERTIFICATE_HOSTNAME_MAX   255
-#define CERTIFICATE_KEYS_MAX       4 // one static key per group we know
-#define CERTIFICATE_SERVER_LEN     77
-#define CERTIFICATE_RANDOM_LEN     64
-#define CERTIFICATE_STATIC_LEN_MAX 512 // of certificate_build_static
+#define FINGERPRINT_LEN        SHA256_LEN
+#define CERTIFICATE_LEN_MAX    1024 // a startup packet has no room for more
+#define CERTIFICATE_KEYS_MAX   4    // one static key per group we know
+#define CERTIFICATE_SERVER_LEN 77
+#define CERTIFICATE_RANDOM_LEN 64
 
 enum certificate_option {
 	CERTIFICATE_HOSTNAME = 0x00,
@@ -34,7 +32,9 @@ struct certificate {
 	struct span hostname; // data NULL: none
 	uint8_t fingerprint[FINGERPRINT_LEN];
 	bool accepts_ancillary;
-	bool has_static;     // only static keys count, even if all are of groups unknown to us
+	// Exactly one of these: which kind of key it uses. True also for groups unknown to us
+	// alone.
+	bool has_static, has_ephemeral;
 	uint8_t n_keys;      // static keys of groups we know, in their order
 	uint8_t n_ephemeral; // ephemeral groups that we know, in their order
 	uint8_t ephemeral[CERTIFICATE_KEYS_MAX];
@@ -91,7 +91,7 @@ int certificate_build(uint8_t *out, size_t cap, const struct certificate_form *f
  */
 bool certificate_near_prevails(struct span near, struct span far);
 
-// May a new session under `newcomer` replace one under `present`? Only if they are identical.
-bool certificate_overrides(struct span newcomer, struct span present);
+// May a new session under `newcomer` replace one held under `held`? Only if they are identical.
+bool certificate_overrides(struct span newcomer, struct span held);
 
 #endif

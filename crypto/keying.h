@@ -39,7 +39,7 @@ struct keying_policy {
 	uint8_t hmac_flags, sseq_flags; // enum keying_flags
 	uint8_t hmac_len;               // 4..32 octets that *we* send; 0 iff neither SND nor SOR
 	bool needs_hmac, needs_sseq;    // refuse a far end that offers neither SND nor SOR
-	bool refuses_group_2;           // 1024 bits; also shuts out every old peer
+	uint8_t group_min; // weakest acceptable group; 2 is what every old peer speaks, and weak
 };
 
 // HMAC on request (16 octets; it costs five times the cipher), sequence numbers both ways.

@@ -83,6 +83,16 @@ static struct fy_node *step(struct fy_node *node, const char *key, size_t len)
 	return NULL;
 }
 
+// libfyaml counts only an empty value as null, not the word, even when told that this is JSON.
+static bool is_null(struct fy_node *node)
+{
+	const char *text = fy_node_is_scalar(node) ? fy_node_get_scalar0(node) : NULL;
+
+	if (fy_node_is_null(node))
+		return true;
+	return text != NULL && strcmp(text, "null") == 0 && fy_node_get_style(node) == FYNS_PLAIN;
+}
+
 struct json *json_at(struct json *node, const char *path)
 {
 	struct fy_node *at = fy_of(node);
@@ -93,7 +103,7 @@ struct json *json_at(struct json *node, const char *path)
 		at = step(at, path, len);
 		path += len + (path[len] == '/');
 	}
-	return at != NULL && fy_node_is_null(at) ? NULL : json_of(at);
+	return at != NULL && is_null(at) ? NULL : json_of(at);
 }
 
 bool json_has(struct json *node, const char *path)

@@ -28,7 +28,8 @@ void relay_flow_gone(struct engine *, uint32_t flow_idx);     // rejected by the
 void relay_session_gone(struct engine *, uint32_t session_idx);
 void relay_session_ungroup(struct engine *, uint32_t session_idx);
 // -- from engine --
-void relay_command(struct engine *, const struct command *); // every CMD_STREAM_*
+// Every CMD_STREAM_*. Bodies are copied: the command's body is the caller's to send home afterwards.
+void relay_command(struct engine *, const struct command *);
 void relay_handoff(struct engine *, const struct handoff *); // from another worker
 // Fresh fragments to neighbours who are up to date; then those behind and repairs. Both stop when the
 // buffers of this engine_tx call are used up and resume where they stopped. True: more is due.

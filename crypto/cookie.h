@@ -5,16 +5,16 @@
  *
  * The middle part says "ours", the last part "and for this address"; so a cookie that moved with a
  * NAT gets a Cookie Change and a stranger's gets nothing. Two secrets take turns, so that cookies
- * outlive a change. Four short HMACs to verify or make one: cheap enough for a worker (§ hello).
+ * outlive a change. Two HMACs of one block each to make or verify one: cheap enough for a worker.
  */
 #ifndef ANNULUS_CRYPTO_COOKIE_H
 #define ANNULUS_CRYPTO_COOKIE_H
 
 #include "crypto/sha.h"
+#include "dataplane/wire/limits.h"
 #include "dataplane/wire/span.h"
 
-#define COOKIE_LEN         64
-#define COOKIE_LIFETIME_S  100 // not before 95 s (RFC 7016 3.5.1)
+#define COOKIE_LIFETIME_S  100 // not before COOKIE_LIFE_MIN_MS
 #define COOKIE_SECRET_LEN  32
 #define COOKIE_ADDRESS_MAX 40 // what a cookie is bound to: octets of address, port, endpoint
 

@@ -40,8 +40,9 @@ struct identity {
 };
 
 // One line for a person: what failed and where, or a warning when all went well. Empty: nothing.
+#define IDENTITY_NOTE_MAX 256
 struct identity_note {
-	char text[256];
+	char text[IDENTITY_NOTE_MAX];
 };
 
 // The certificate read; its spans lie in e.
@@ -50,6 +51,8 @@ struct certificate identity_certificate(const struct identity_endpoint *e);
 // Fresh keys. Some ms. 0, -ENOMEM.
 int identity_generate(struct identity *id, enum identity_kind kind, const struct random *rng);
 
+// From and to a file (identity_file.c).
+//
 // 0, with a warning in note if others may read the file; -errno of the system, or -EBADMSG (not one
 // of ours, truncated, altered), with the place.
 int identity_load(struct identity *id, const char *path, struct identity_note *note);
@@ -58,10 +61,11 @@ int identity_load(struct identity *id, const char *path, struct identity_note *n
 // replace one.
 int identity_save(const struct identity *id, const char *path, struct identity_note *note);
 
+#define IDENTITY_TEXT_MAX 4096
+
 // Text <-> identity, without a file. format returns the length, or -ENOBUFS.
 int identity_format(const struct identity *id, char *out, size_t cap);
 int identity_parse(struct identity *id, struct span text, struct identity_note *note);
-#define IDENTITY_TEXT_MAX 4096
 
 void identity_wipe(struct identity *id);
 

@@ -62,7 +62,9 @@ struct engine {
 	uint8_t stats_asked; // bit per enum stats_table
 	uint8_t stats_table; // the one being answered
 	uint32_t stats_at;
-	uint8_t mobility_secret[32];
+	struct hmac_keys mobility_keys; // of our mobility pings
+	struct seal_keys default_seal;
+	struct open_keys default_open;
 	struct tx_batch tx;
 	struct rx_batch rx;
 	struct worker_stats stats;
@@ -80,6 +82,9 @@ static inline bool ms_reached(uint32_t at_ms, uint32_t now_ms)
 }
 
 // -- engine.c --
+void engine_clock(struct engine *, uint64_t now_us);
+// What found the report ring full goes now, as far as it can.
+void engine_flush(struct engine *);
 // False: the ring is full. The caller decides what that means; nothing was sent.
 bool engine_report(struct engine *, const struct report *);
 // The same with a copy of octets as its body. -EAGAIN: ring full, -ENOBUFS: no body; both count as
@@ -106,7 +111,8 @@ void session_mark(struct engine *, uint32_t session_idx, uint8_t due);
 void session_alarm(struct engine *, uint32_t session_idx, uint32_t at_ms);
 // The same for one of the rarer alarms. ALARM_PROBE is flows': it ends in flows_on_probe.
 void session_cold_alarm(struct engine *, uint32_t session_idx, enum session_alarm, uint32_t at_ms);
-// From any state to gone: flows and links go, control hears SESSION_CLOSED.
+// From any state to gone: flows and links go, control hears SESSION_CLOSED. Not from inside
+// engine_tx: packets wait there for the session's keys.
 void session_destroy(struct engine *, uint32_t session_idx, enum session_close_reason);
 // Timeout back-off of §3.5.2.2.
 static inline void session_erto_backoff(struct session *s)
@@ -151,6 +157,9 @@ static inline size_t txp_left(const struct txp *t)
 {
 	return wr_left(&t->w);
 }
+// Octets of chunks that fit into any packet of this session, whatever its header: for cutting
+// messages.
+uint16_t session_chunk_room(const struct engine *, uint32_t session_idx);
 // Pads, checks, sums and queues the packet for sealing. The writer must be free of errors.
 void txp_end(struct engine *, struct txp *);
 // The same, with the rest of the packet elsewhere: body[0..len) directly continues what was

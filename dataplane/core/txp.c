@@ -1,0 +1,198 @@
+// Packets under construction. In the lent buffer, from its start:
+//
+//   session id:4 | [sseq: VLU] [checksum:2] | flags:1 timestamp:2 [echo:2] | chunks ... | ff to 16
+//                '------- front -----------''------- header ------------'
+//
+// The session id's place stays empty until the packet is sealed, since it is scrambled with
+// ciphertext.
+#include <assert.h>
+#include <string.h>
+
+#include "crypto/checksum.h"
+#include "dataplane/core/clock.h"
+#include "dataplane/core/txp.h"
+
+static size_t round16(size_t n)
+{
+	return (n + 15) & ~(size_t)15;
+}
+
+static void begin(struct engine *e, struct txp *t, uint64_t sseq)
+{
+	size_t plain_max = packet_form_plain_max(t->form, sseq, e->opts.payload_max);
+
+	t->pkt = &e->tx.room[e->tx.n];
+	t->plain = t->pkt->data + SSID_LEN;
+	t->front_len = (uint8_t)packet_form_front_write(t->form, t->plain, sseq);
+	t->header_len = packet_header_len(PACKET_TS | (t->has_echo ? PACKET_TSE : 0));
+	t->w = wr_over(t->plain + t->front_len + t->header_len, plain_max - t->header_len);
+	t->has_data = false;
+	t->is_tc = false;
+	t->has_ack = false;
+}
+
+bool txp_begin(struct engine *e, struct txp *t, uint32_t session_idx)
+{
+	struct session *s = session_at(e, session_idx);
+
+	if (e->tx.n >= e->tx.max)
+		return false;
+	t->session_idx = session_idx;
+	t->id_tx = s->id_tx;
+	t->form = (struct packet_form){s->tx_tag_len, (s->flags & SESSION_TX_SSEQ) != 0};
+	t->echo = 0;
+	t->has_echo = clock_echo_due(s, e->now_us, &t->echo);
+	begin(e, t, s->sseq_tx);
+	t->pkt->path_idx = session_idx;
+	t->pkt->session_idx = session_idx;
+	return true;
+}
+
+void txp_send_to(struct txp *t, const struct msg_addr *to)
+{
+	t->pkt->path_idx = PATH_NONE;
+	memcpy(t->pkt->addr, to->ip, sizeof(t->pkt->addr));
+	t->pkt->port = to->port;
+	t->pkt->family = to->family;
+	t->pkt->endpoint = to->endpoint;
+}
+
+bool txp_begin_startup(struct engine *e, struct txp *t, const struct msg_addr *to, uint32_t id_tx)
+{
+	if (e->tx.n >= e->tx.max)
+		return false;
+	t->session_idx = SESSION_NONE;
+	t->id_tx = id_tx;
+	t->form = (struct packet_form){0};
+	t->echo = 0;
+	t->has_echo = false;
+	begin(e, t, 0);
+	txp_send_to(t, to);
+	t->pkt->session_idx = SESSION_NONE;
+	return true;
+}
+
+uint16_t session_chunk_room(const struct engine *e, uint32_t session_idx)
+{
+	const struct session *s = &e->sessions[session_idx];
+	struct packet_form form = {s->tx_tag_len, (s->flags & SESSION_TX_SSEQ) != 0};
+
+	return (uint16_t)(packet_form_plain_max(form, UINT64_MAX, e->opts.payload_max) -
+			  packet_header_len(PACKET_TS | PACKET_TSE));
+}
+
+static uint8_t header_flags(const struct engine *e, const struct txp *t)
+{
+	const struct session *s;
+	uint8_t flags = PACKET_TS | (t->has_echo ? PACKET_TSE : 0);
+
+	if (t->session_idx == SESSION_NONE)
+		return flags | MODE_STARTUP;
+	s = &e->sessions[t->session_idx];
+	flags |= s->flags & SESSION_IS_INITIATOR ? MODE_INITIATOR : MODE_RESPONDER;
+	if (t->is_tc)
+		flags |= PACKET_TC;
+	if (clock_tcr_due(e, t->session_idx))
+		flags |= PACKET_TCR;
+	return flags;
+}
+
+static void write_header(const struct engine *e, struct txp *t)
+{
+	struct packet_header h = {header_flags(e, t), clock_ticks(e->now_us), t->echo};
+	struct wr w = wr_over(t->plain + t->front_len, t->header_len);
+
+	assert(t->w.err == 0);
+	packet_header_write(&w, &h);
+}
+
+// The packet leaves, whatever comes: numbers are used up, clocks and counters move.
+static void account(struct engine *e, const struct txp *t)
+{
+	struct session *s = session_at(e, t->session_idx);
+
+	s->ts_tx = clock_ticks(e->now_us);
+	if (t->has_echo)
+		clock_echoed(s, t->echo);
+	if (t->is_tc)
+		clock_tc_sent(e, t->session_idx);
+	if (t->has_data && s->n_burst < UINT8_MAX)
+		s->n_burst++;
+	s->sseq_tx++;
+	s->tx_packets++;
+	s->tx_bytes += t->pkt->len;
+	e->stats.acks_sent += t->has_ack;
+}
+
+static void queue(struct engine *e, struct txp *t, struct crypto_op op)
+{
+	struct tx_batch *b = &e->tx;
+
+	op.dst = t->plain;
+	op.tag_len = t->form.tag_len;
+	op.sched = &e->default_seal;
+	op.hmac = NULL;
+	if (t->session_idx != SESSION_NONE) {
+		op.sched = session_at(e, t->session_idx)->seal_sched;
+		op.hmac = op.tag_len > 0 ? &e->hmac[2 * t->session_idx] : NULL;
+	}
+	t->pkt->len = (uint16_t)(SSID_LEN + op.len + op.tag_len);
+	if (t->session_idx != SESSION_NONE)
+		account(e, t);
+	e->stats.tx_packets++;
+	e->stats.tx_bytes += t->pkt->len;
+	b->ops[b->n] = op;
+	b->id[b->n] = t->id_tx;
+	b->n++;
+}
+
+void txp_end(struct engine *e, struct txp *t)
+{
+	size_t len = t->front_len + t->header_len + t->w.len;
+
+	write_header(e, t);
+	len = packet_form_finish(t->form, t->plain, t->front_len, len);
+	queue(e, t, (struct crypto_op){.len = (uint16_t)len});
+}
+
+// head_len octets are at plain; the checksum's region begins behind the front.
+static uint16_t sum_parts(const struct txp *t, size_t head_len, const uint8_t *body, uint16_t len,
+			  uint16_t sum, size_t padding)
+{
+	size_t at = head_len - t->front_len, end = at + len + padding;
+	uint32_t c = csum_partial(t->plain + t->front_len, at);
+
+	c += csum_join(sum, at & 1);
+	c += csum_padding(at + len, padding);
+	if (padding == 0 && end & 1)
+		c += csum_last_low(body[len - 1]);
+	return csum_finish(c);
+}
+
+void txp_end_body(struct engine *e, struct txp *t, const uint8_t *body, uint16_t len, uint16_t sum)
+{
+	size_t written = t->front_len + t->header_len + t->w.len;
+	size_t head = round16(written), sealed = round16(written + len);
+
+	assert(t->w.err == 0 && len <= wr_left(&t->w));
+	if (head > CRYPTO_HEAD_BLOCKS * CRYPTO_BLOCK_LEN || head >= sealed) {
+		wr_bytes(&t->w, body, len); // much was written before it, or it is short
+		txp_end(e, t);
+		return;
+	}
+	write_header(e, t);
+	if (t->form.tag_len == 0)
+		packet_form_checksum_put(
+			t->plain, t->front_len,
+			sum_parts(t, written, body, len, sum, sealed - written - len));
+	memcpy(t->plain + written, body, head - written);
+	queue(e, t,
+	      (struct crypto_op){.len = (uint16_t)sealed,
+				 .head_len = (uint16_t)head,
+				 .tail = body + (head - written)});
+}
+
+void txp_abort(struct engine *e, struct txp *t)
+{
+	t->pkt = NULL; // the buffer is still the next one
+}

@@ -1,0 +1,205 @@
+// A burst's way in: find the sessions, open everything in one crypto burst, verify, look inside.
+// Each stage keeps the survivors, in order, and names what it drops.
+#include "dataplane/core/rx.h"
+
+#include <assert.h>
+
+#include "dataplane/core/early.h"
+#include "dataplane/core/hello.h"
+
+static struct packet_form rx_form(const struct session *s)
+{
+	return (struct packet_form){s->rx_tag_len, (s->flags & SESSION_RX_SSEQ) != 0};
+}
+
+// A packet joins the burst to be opened: with the session's keys, or the default key.
+static void join(struct engine *e, uint16_t which, uint32_t id, bool is_default)
+{
+	struct rx_batch *b = &e->rx;
+	struct pkt *pkt = &b->pkts[which];
+	struct packet_form form = {0};
+	struct crypto_op op = {.dst = pkt->data + SSID_LEN, .sched = &e->default_open};
+	int len;
+
+	if (!is_default) {
+		const struct session *s = session_at(e, pkt->session_idx);
+
+		form = rx_form(s);
+		op.sched = s->open_sched;
+		op.hmac = form.tag_len > 0 ? &e->hmac[2 * pkt->session_idx + 1] : NULL;
+	}
+	len = packet_form_open_check(form, pkt->len - SSID_LEN);
+	if (len < 0) {
+		rx_drop(e, pkt, DROP_AUTH);
+		return;
+	}
+	op.len = (uint16_t)len;
+	op.tag_len = form.tag_len;
+	b->ops[b->n] = op;
+	b->id[b->n] = id;
+	b->which[b->n] = which;
+	b->is_default[b->n] = is_default;
+	b->n++;
+}
+
+// A session whose keys are still being made: keying packets come under the default key, which only
+// a look can tell. One whose length alone says otherwise is early.
+static void find_reserved(struct engine *e, uint16_t which, uint32_t id)
+{
+	struct pkt *pkt = &e->rx.pkts[which];
+	uint32_t cell;
+
+	if (packet_form_open_check((struct packet_form){0}, pkt->len - SSID_LEN) >= 0) {
+		join(e, which, id, true);
+		return;
+	}
+	cell = early_copy(e, pkt->session_idx, pkt);
+	if (cell != EARLY_NONE)
+		early_keep(e, pkt->session_idx, cell);
+	else
+		rx_drop(e, pkt, DROP_EARLY_FULL);
+}
+
+// Which session, by nothing but the id (requirement 11).
+static void find_one(struct engine *e, uint16_t which, uint32_t id)
+{
+	struct pkt *pkt = &e->rx.pkts[which];
+	uint32_t slot = session_id_slot(id);
+
+	pkt->session_idx = SESSION_NONE;
+	if (id == 0) {
+		join(e, which, id, true);
+		return;
+	}
+	if (session_id_worker(id) != e->opts.worker) {
+		rx_drop(e, pkt, DROP_WRONG_WORKER);
+		return;
+	}
+	if (slot >= e->opts.sessions_max || session_at(e, slot)->id_rx != id ||
+	    session_at(e, slot)->state == S_CLOSED) {
+		rx_drop(e, pkt, DROP_NO_SESSION);
+		return;
+	}
+	pkt->session_idx = slot;
+	if (session_at(e, slot)->state == S_RESERVED)
+		find_reserved(e, which, id);
+	else
+		join(e, which, id, false);
+}
+
+static void stage_find_session(struct engine *e, struct pkt *pkts, uint16_t n)
+{
+	uint32_t id[ENGINE_BURST_MAX];
+
+	for (uint16_t i = 0; i < n; i++) {
+		uint32_t slot;
+
+		pkts[i].drop = DROP_NONE;
+		if (pkts[i].len < SSID_LEN + CRYPTO_BLOCK_LEN)
+			continue;
+		ssid_unscramble(pkts[i].data, pkts[i].len, &id[i]);
+		slot = session_id_slot(id[i]);
+		if (slot < e->opts.sessions_max) {
+			__builtin_prefetch(session_at(e, slot));
+			__builtin_prefetch(session_at(e, slot)->open_sched);
+		}
+	}
+	for (uint16_t i = 0; i < n; i++) {
+		if (pkts[i].len < SSID_LEN + CRYPTO_BLOCK_LEN)
+			rx_drop(e, &pkts[i], DROP_SHORT);
+		else
+			find_one(e, i, id[i]);
+	}
+}
+
+// Opening happens in place, so what may turn out to be under keys we do not have yet is copied
+// first.
+static void stage_copy_early(struct engine *e, uint32_t *cells)
+{
+	struct rx_batch *b = &e->rx;
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct pkt *pkt = &b->pkts[b->which[i]];
+
+		cells[i] = EARLY_NONE;
+		if (b->is_default[i] && pkt->session_idx != SESSION_NONE)
+			cells[i] = early_copy(e, pkt->session_idx, pkt);
+	}
+}
+
+// §2.2 startup: the default key's checksum tells a keying packet from an early one.
+static void open_default(struct engine *e, uint16_t i, uint32_t cell)
+{
+	struct rx_batch *b = &e->rx;
+	struct pkt *pkt = &b->pkts[b->which[i]];
+	const struct crypto_op *op = &b->ops[i];
+	uint64_t sseq;
+	int front = packet_form_strip((struct packet_form){0}, op->dst, op->len, &sseq);
+
+	if (front >= 0) {
+		if (cell != EARLY_NONE)
+			early_forget(e, cell);
+		hello_packet(e, b->id[i], pkt, span_of(op->dst + front, op->len - (size_t)front));
+	} else if (pkt->session_idx == SESSION_NONE) {
+		rx_drop(e, pkt, DROP_AUTH);
+	} else if (cell == EARLY_NONE) {
+		rx_drop(e, pkt, DROP_EARLY_FULL);
+	} else {
+		early_keep(e, pkt->session_idx, cell);
+	}
+}
+
+static void open_session(struct engine *e, uint16_t i)
+{
+	struct rx_batch *b = &e->rx;
+	struct pkt *pkt = &b->pkts[b->which[i]];
+	const struct crypto_op *op = &b->ops[i];
+	struct session *s = session_at(e, pkt->session_idx);
+	uint64_t sseq;
+	int front;
+
+	if (s->state == S_CLOSED) { // by a packet before it in this burst
+		rx_drop(e, pkt, DROP_NO_SESSION);
+		return;
+	}
+	front = op->result == CRYPTO_OK ? packet_form_strip(rx_form(s), op->dst, op->len, &sseq)
+					: -1;
+	if (front < 0) {
+		rx_drop(e, pkt, DROP_AUTH);
+		return;
+	}
+	if (s->flags & SESSION_RX_SSEQ &&
+	    !sseq_window_take(&session_cold_at(e, pkt->session_idx)->rx_window, sseq)) {
+		rx_drop(e, pkt, DROP_REPLAY);
+		return;
+	}
+	rx_packet(e, pkt->session_idx, pkt, span_of(op->dst + front, op->len - (size_t)front));
+}
+
+void rx_run(struct engine *e, struct pkt *pkts, uint16_t n)
+{
+	struct rx_batch *b = &e->rx;
+	uint32_t cells[ENGINE_BURST_MAX];
+
+	assert(n <= ENGINE_BURST_MAX);
+	b->pkts = pkts;
+	b->n = 0;
+	stage_find_session(e, pkts, n);
+	stage_copy_early(e, cells);
+	crypto_open(e->opts.crypto, b->ops, b->n);
+	for (uint16_t i = 0; i < b->n; i++) {
+		if (b->is_default[i])
+			open_default(e, i, cells[i]);
+		else
+			open_session(e, i);
+	}
+}
+
+uint32_t engine_datagram_worker(const uint8_t *data, uint16_t len)
+{
+	uint32_t id = 0;
+
+	if (ssid_unscramble(data, len, &id) != 0)
+		return 0;
+	return session_id_worker(id);
+}

@@ -1,0 +1,201 @@
+// A session's alarms. One entry on the wheel stands for all of them: when it fires, what is due is
+// done and the earliest of the rest goes back on the wheel.
+#include "dataplane/core/session_life.h"
+
+#include "crypto/random.h"
+
+#define UNACKED_LIMIT_MS   120000 // nothing acknowledged for so long: given up (§12)
+#define KEEPALIVE_LIMIT_MS 60000  // silence beyond the first ping, unless control says otherwise
+#define CHALLENGE_MIN_MS   1000   // §7.2: max(3 ERTO, 1 s)
+
+static uint32_t us_to_ms(uint32_t us)
+{
+	return us / 1000 + (us % 1000 != 0);
+}
+
+static void ping(struct engine *e, uint32_t idx)
+{
+	session_cold_at(e, idx)->wants |= WANT_PING;
+	session_mark(e, idx, DUE_CHUNK);
+}
+
+// -- retransmission --
+
+static void on_erto(struct engine *e, uint32_t idx)
+{
+	struct session *s = session_at(e, idx);
+	struct session_cold *c = session_cold_at(e, idx);
+
+	if (s->in_flight_bytes == 0) {
+		c->is_unacked = false;
+	} else if (!c->is_unacked) {
+		c->is_unacked = true;
+		c->unacked_since_ms = e->now_ms;
+	} else if (e->now_ms - c->unacked_since_ms >= UNACKED_LIMIT_MS) {
+		session_give_up(e, idx);
+		return;
+	}
+	flows_on_erto(e, idx);
+}
+
+// -- keepalive --
+
+void session_keepalive_set(struct engine *e, uint32_t idx, uint32_t interval_us, uint32_t limit_us)
+{
+	struct session_cold *c = session_cold_at(e, idx);
+	uint32_t ms = us_to_ms(interval_us);
+
+	c->keepalive_ms = ms;
+	c->keepalive_limit_ms = limit_us != 0 ? us_to_ms(limit_us) : ms + KEEPALIVE_LIMIT_MS;
+	c->is_pinged = false;
+	c->alarms &= ~(1u << ALARM_KEEPALIVE);
+	if (ms == 0)
+		return;
+	// Sessions that were opened together shall not ping together for ever.
+	ms -= (uint32_t)random_below(e->opts.random, ms / 8 + 1);
+	c->keepalive_ms = ms;
+	session_cold_alarm(e, idx, ALARM_KEEPALIVE, e->now_ms + ms);
+}
+
+static void on_keepalive(struct engine *e, uint32_t idx)
+{
+	struct session *s = session_at(e, idx);
+	struct session_cold *c = session_cold_at(e, idx);
+	uint32_t silent_ms = e->now_ms - s->last_rx_ms;
+	uint32_t wait_ms;
+
+	if (silent_ms < c->keepalive_ms) {
+		c->is_pinged = false;
+		session_cold_alarm(e, idx, ALARM_KEEPALIVE, s->last_rx_ms + c->keepalive_ms);
+		return;
+	}
+	if (silent_ms >= c->keepalive_limit_ms) {
+		session_give_up(e, idx);
+		return;
+	}
+	if (c->is_pinged)
+		session_erto_backoff(s); // §3.5.4: no reply within ERTO
+	c->is_pinged = true;
+	ping(e, idx);
+	wait_ms = us_to_ms(s->erto_us); // not more often than once per ERTO
+	if (wait_ms > c->keepalive_limit_ms - silent_ms)
+		wait_ms = c->keepalive_limit_ms - silent_ms;
+	session_cold_alarm(e, idx, ALARM_KEEPALIVE, e->now_ms + wait_ms);
+}
+
+// -- challenge: another identity wants this far end's address (§7.2 3b) --
+
+// ERTO without the back-off of what a dead far end left unanswered.
+static uint32_t erto_fresh_ms(const struct session *s)
+{
+	uint32_t us = s->heard & HEARD_RTT ? s->mrto_us : s->erto_us;
+
+	return us_to_ms(us > ERTO_MIN_MS * 1000 ? us : ERTO_MIN_MS * 1000);
+}
+
+static void challenge_wait(struct engine *e, uint32_t idx)
+{
+	struct session_cold *c = session_cold_at(e, idx);
+	uint32_t at_ms = e->now_ms + erto_fresh_ms(session_at(e, idx));
+
+	if (ms_reached(c->challenge_end_ms, at_ms))
+		at_ms = c->challenge_end_ms;
+	ping(e, idx);
+	session_cold_alarm(e, idx, ALARM_CHALLENGE, at_ms);
+}
+
+void session_challenge(struct engine *e, uint32_t idx, uint32_t limit_us)
+{
+	struct session *s = session_at(e, idx);
+	struct session_cold *c = session_cold_at(e, idx);
+	uint32_t limit_ms = us_to_ms(limit_us);
+
+	if (c->alarms & 1u << ALARM_CHALLENGE)
+		return; // asked again while we wait
+	if (limit_us == 0) {
+		limit_ms = 3 * erto_fresh_ms(s);
+		limit_ms = limit_ms > CHALLENGE_MIN_MS ? limit_ms : CHALLENGE_MIN_MS;
+	}
+	c->challenge_end_ms = e->now_ms + limit_ms;
+	c->challenge_rx_packets = s->rx_packets;
+	challenge_wait(e, idx);
+}
+
+static void on_challenge(struct engine *e, uint32_t idx)
+{
+	struct session_cold *c = session_cold_at(e, idx);
+
+	if (session_at(e, idx)->rx_packets != c->challenge_rx_packets)
+		return; // it spoke
+	if (ms_reached(c->challenge_end_ms, e->now_ms))
+		session_destroy(e, idx,
+				CLOSED_TIMEOUT); // whoever is there now would not understand
+	else
+		challenge_wait(e, idx);
+}
+
+// -- closing --
+
+static void on_close(struct engine *e, uint32_t idx)
+{
+	session_cold_at(e, idx)->wants |= WANT_CLOSE;
+	session_mark(e, idx, DUE_CHUNK);
+	session_cold_alarm(e, idx, ALARM_CLOSE, e->now_ms + CLOSE_INTERVAL_MS);
+}
+
+static void on_end(struct engine *e, uint32_t idx)
+{
+	session_destroy(e, idx, CLOSED_BY_US); // the true reason was noted on leaving S_OPEN
+}
+
+static void (*const on_cold_alarm[ALARM_N])(struct engine *, uint32_t) = {
+	[ALARM_KEEPALIVE] = on_keepalive, [ALARM_CHALLENGE] = on_challenge,
+	[ALARM_CLOSE] = on_close,         [ALARM_END] = on_end,
+	[ALARM_PROBE] = flows_on_probe,
+};
+
+// -- the wheel's entry --
+
+static void fire(struct engine *e, uint32_t idx)
+{
+	struct session *s = session_at(e, idx);
+	struct session_cold *c = session_cold_at(e, idx);
+
+	if (s->flags & SESSION_ERTO_ARMED && ms_reached(s->erto_at_ms, e->now_ms)) {
+		s->flags &= (uint8_t)~SESSION_ERTO_ARMED;
+		on_erto(e, idx);
+	}
+	if (s->delack_at_ms != 0 && ms_reached(s->delack_at_ms, e->now_ms)) {
+		s->delack_at_ms = 0;
+		flows_on_delack(e, idx);
+	}
+	for (uint32_t i = 0; i < ALARM_N; i++) {
+		if (!(c->alarms & 1u << i) || !ms_reached(c->alarm_at_ms[i], e->now_ms))
+			continue;
+		c->alarms &= ~(1u << i);
+		on_cold_alarm[i](e, idx);
+	}
+}
+
+static void rearm(struct engine *e, uint32_t idx)
+{
+	struct session *s = session_at(e, idx);
+	const struct session_cold *c = session_cold_at(e, idx);
+
+	if (s->flags & SESSION_ERTO_ARMED)
+		session_alarm(e, idx, s->erto_at_ms);
+	if (s->delack_at_ms != 0)
+		session_alarm(e, idx, s->delack_at_ms);
+	for (uint32_t i = 0; i < ALARM_N; i++) {
+		if (c->alarms & 1u << i)
+			session_alarm(e, idx, c->alarm_at_ms[i]);
+	}
+}
+
+void session_on_alarm(struct engine *e, uint32_t idx)
+{
+	session_at(e, idx)->alarm_ms = 0;
+	fire(e, idx);
+	if (session_at(e, idx)->state != S_CLOSED)
+		rearm(e, idx);
+}

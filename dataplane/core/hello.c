@@ -1,0 +1,324 @@
+#include "dataplane/core/hello.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/cookie.h"
+#include "crypto/epd.h"
+#include "crypto/random.h"
+#include "dataplane/core/bucket.h"
+#include "dataplane/core/rx.h"
+#include "dataplane/core/startup_queue.h"
+
+#define AMPLIFICATION_MAX 3
+#define IP_UDP_LEN        28 // octets before a UDP payload; they count on both sides
+// Longer answers than that: the RHello of a certificate with two keys to an old peer's short hello.
+#define LONG_ANSWERS_PER_S 50
+
+struct endpoint {
+	bool is_used, answers_hello;
+	struct certificate cert; // spans lie in octets
+	uint8_t octets[sizeof(((struct endpoint_seed *)0)->cert)];
+};
+
+struct hello {
+	struct endpoint endpoints[ENDPOINTS_MAX];
+	struct cookie_secrets cookies;
+	bool has_secret;
+	struct startup_queue *queue;
+	struct bucket hellos, keyings, others, long_answers;
+};
+
+// One packet under the default key.
+struct hello_ctx {
+	struct pkt *pkt;
+	uint32_t near_id;
+	struct msg_addr from;
+	bool has_hello; // one is enough per packet
+};
+
+struct hello *hello_create(const struct engine_opts *opts)
+{
+	struct hello *h = calloc(1, sizeof(*h));
+	uint8_t secret[COOKIE_SECRET_LEN];
+
+	if (h == NULL)
+		return NULL;
+	h->queue = startup_queue_create();
+	if (h->queue == NULL) {
+		free(h);
+		return NULL;
+	}
+	// Until control gives the one that all workers share, cookies are this worker's own.
+	random_fill(opts->random, secret, sizeof(secret));
+	cookie_secrets_init(&h->cookies, secret);
+	octets_wipe(secret, sizeof(secret));
+	return h;
+}
+
+void hello_destroy(struct hello *h)
+{
+	if (h == NULL)
+		return;
+	startup_queue_destroy(h->queue);
+	octets_wipe(&h->cookies, sizeof(h->cookies));
+	free(h);
+}
+
+// -- passing on to control --
+
+static void report_chunk(struct engine *e, const struct hello_ctx *ctx, uint8_t op,
+			 const struct chunk *c)
+{
+	struct report r = {.op = op, .session_id = ctx->near_id};
+
+	r.session_idx = ctx->pkt->session_idx;
+	r.packet.from = ctx->from;
+	r.packet.session_id = ctx->near_id;
+	r.packet.chunk = c->type;
+	if (engine_report_copy(e, &r, c->payload) == 0 && op == REP_KEYING)
+		e->stats.keyings_reported++;
+}
+
+static void pass_on(struct engine *e, const struct hello_ctx *ctx, uint8_t op, struct bucket *b,
+		    uint32_t per_s, const struct chunk *c)
+{
+	if (bucket_take(b, per_s, e->now_us))
+		report_chunk(e, ctx, op, c);
+	else
+		engine_drop(e, DROP_HELLO_RATE);
+}
+
+// -- answering --
+
+// The datagram that a chunk of chunk_len octets will make.
+static size_t datagram_len(size_t chunk_len)
+{
+	struct packet_form form = {0};
+
+	return SSID_LEN + packet_form_sealed_len(form, 0, packet_header_len(PACKET_TS) + chunk_len);
+}
+
+static bool may_answer(struct engine *e, const struct hello_ctx *ctx, size_t chunk_len)
+{
+	size_t out = datagram_len(chunk_len) + IP_UDP_LEN;
+	size_t in = (size_t)ctx->pkt->len + IP_UDP_LEN;
+
+	return out <= AMPLIFICATION_MAX * in ||
+	       bucket_take(&e->hello->long_answers, LONG_ANSWERS_PER_S, e->now_us);
+}
+
+static struct wr *answer_begin(struct engine *e, const struct hello_ctx *ctx, uint32_t id_tx)
+{
+	struct wr *w = startup_queue_begin(e->hello->queue, &ctx->from, id_tx);
+
+	if (w == NULL)
+		engine_drop(e, DROP_HELLO_RATE);
+	return w;
+}
+
+// err: of writing the chunk.
+static bool answer_end(struct engine *e, const struct hello_ctx *ctx, const struct wr *w, int err)
+{
+	if (err != 0 || !may_answer(e, ctx, w->len)) {
+		engine_drop(e, DROP_HELLO_RATE);
+		return false;
+	}
+	startup_queue_commit(e->hello->queue);
+	return true;
+}
+
+static struct span address_of(const struct hello_ctx *ctx)
+{
+	return span_of(&ctx->from, sizeof(ctx->from));
+}
+
+static void answer_hello(struct engine *e, const struct hello_ctx *ctx, const struct ihello *hello,
+			 const struct endpoint *ep)
+{
+	struct wr *w = answer_begin(e, ctx, 0);
+	uint8_t cookie[COOKIE_LEN];
+	struct rhello answer = {hello->tag, span_of(cookie, COOKIE_LEN), ep->cert.whole};
+
+	if (w == NULL)
+		return;
+	cookie_make(cookie, &e->hello->cookies, e->now_us / 1000000, address_of(ctx));
+	if (answer_end(e, ctx, w, rhello_write(w, &answer)))
+		e->stats.hellos_answered++;
+}
+
+// -- chunks to session id 0 --
+
+static void on_ihello(struct engine *e, struct hello_ctx *ctx, const struct chunk *c)
+{
+	const struct endpoint *ep = &e->hello->endpoints[ctx->from.endpoint % ENDPOINTS_MAX];
+	struct ihello hello;
+	struct epd epd;
+
+	if (ctx->has_hello) {
+		engine_drop(e, DROP_HELLO_RATE);
+		return;
+	}
+	ctx->has_hello = true;
+	if (ihello_read(&hello, c->payload) != 0 || epd_read(&epd, hello.epd) != 0)
+		engine_drop(e, DROP_MALFORMED);
+	else if (!ep->is_used)
+		engine_drop(e, DROP_HELLO_NOT_US);
+	else if (!epd_selects(&epd, &ep->cert))
+		pass_on(e, ctx, REP_HELLO, &e->hello->hellos, e->opts.hellos_per_s, c);
+	else if (ep->answers_hello)
+		answer_hello(e, ctx, &hello, ep);
+	else
+		engine_drop(e, DROP_HELLO_NOT_US);
+}
+
+static void change_cookie(struct engine *e, const struct hello_ctx *ctx, const struct iikeying *k)
+{
+	struct wr *w = answer_begin(e, ctx, k->initiator_session_id);
+	uint8_t cookie[COOKIE_LEN];
+	struct cookie_change change = {k->cookie_echo, span_of(cookie, COOKIE_LEN)};
+
+	if (w == NULL)
+		return;
+	cookie_make(cookie, &e->hello->cookies, e->now_us / 1000000, address_of(ctx));
+	if (answer_end(e, ctx, w, cookie_change_write(w, &change)))
+		e->stats.cookie_changes++;
+}
+
+static void on_iikeying(struct engine *e, struct hello_ctx *ctx, const struct chunk *c)
+{
+	struct iikeying k;
+
+	if (iikeying_read(&k, c->payload) != 0 || k.initiator_session_id == 0) {
+		engine_drop(e, DROP_MALFORMED);
+		return;
+	}
+	switch (cookie_verify(&e->hello->cookies, e->now_us / 1000000, k.cookie_echo,
+			      address_of(ctx))) {
+	case COOKIE_GOOD:
+		pass_on(e, ctx, REP_KEYING, &e->hello->keyings, e->opts.keyings_per_s, c);
+		break;
+	case COOKIE_OTHER_ADDRESS:
+		change_cookie(e, ctx, &k);
+		break;
+	default:
+		engine_drop(e, DROP_COOKIE);
+	}
+}
+
+// Why a chunk is not for this session id, or DROP_NONE (§2.3: only these two are for a reserved
+// one).
+static enum drop_reason chunk_fault(const struct hello_ctx *ctx, uint8_t type)
+{
+	bool is_for_reserved = type == CHUNK_RIKEYING || type == CHUNK_COOKIE_CHANGE;
+
+	if (!chunk_is_legal(type, MODE_STARTUP))
+		return chunk_is_legal(type, MODE_INITIATOR) ? DROP_WRONG_MODE_CHUNK
+							    : DROP_UNKNOWN_CHUNK;
+	return is_for_reserved == (ctx->near_id != 0) ? DROP_NONE : DROP_WRONG_MODE_CHUNK;
+}
+
+static void on_chunk(struct engine *e, struct hello_ctx *ctx, const struct chunk *c)
+{
+	enum drop_reason fault = chunk_fault(ctx, c->type);
+
+	if (c->type == CHUNK_PADDING_00 || c->type == CHUNK_PADDING_FF)
+		return;
+	if (fault != DROP_NONE) {
+		engine_drop(e, fault);
+		return;
+	}
+	switch (c->type) {
+	case CHUNK_IHELLO:
+		on_ihello(e, ctx, c);
+		break;
+	case CHUNK_IIKEYING:
+		on_iikeying(e, ctx, c);
+		break;
+	case CHUNK_RHELLO:
+	case CHUNK_REDIRECT:
+		pass_on(e, ctx, REP_STARTUP, &e->hello->others, e->opts.hellos_per_s, c);
+		break;
+	case CHUNK_RIKEYING:
+	case CHUNK_COOKIE_CHANGE:
+		report_chunk(e, ctx, REP_STARTUP, c); // who knew the id may speak
+		break;
+	default:
+		engine_drop(e, DROP_UNKNOWN_CHUNK);
+	}
+}
+
+void hello_packet(struct engine *e, uint32_t near_id, struct pkt *pkt, struct span plain)
+{
+	struct hello_ctx ctx = {.pkt = pkt, .near_id = near_id};
+	struct rd r = rd_over_span(plain);
+	struct packet_header h;
+	struct chunk c;
+
+	memcpy(ctx.from.ip, pkt->addr, pkt->family == 6 ? 16 : 4);
+	ctx.from.port = pkt->port;
+	ctx.from.family = pkt->family;
+	ctx.from.endpoint = pkt->endpoint;
+	if (packet_header_read(&r, &h) != 0)
+		rx_drop(e, pkt, packet_mode(&h) == MODE_FORBIDDEN ? DROP_MODE : DROP_TRUNCATED);
+	else if (packet_mode(&h) != MODE_STARTUP)
+		rx_drop(e, pkt, DROP_MODE);
+	else
+		while (chunk_next(&r, &c))
+			on_chunk(e, &ctx, &c);
+}
+
+// -- commands --
+
+void hello_cookie_secret(struct engine *e, const struct command *cmd)
+{
+	struct hello *h = e->hello;
+
+	if (h->has_secret)
+		cookie_secrets_advance(&h->cookies, cmd->cookie.secret);
+	else
+		cookie_secrets_init(&h->cookies, cmd->cookie.secret);
+	h->has_secret = true;
+}
+
+void hello_endpoint(struct engine *e, const struct command *cmd)
+{
+	const struct endpoint_seed *seed = (const struct endpoint_seed *)cmd->body->data;
+	struct endpoint *ep;
+	int err;
+
+	assert(cmd->len >= sizeof(*seed) && seed->endpoint < ENDPOINTS_MAX &&
+	       seed->cert_len <= sizeof(seed->cert));
+	ep = &e->hello->endpoints[seed->endpoint];
+	memcpy(ep->octets, seed->cert, seed->cert_len);
+	err = certificate_read(&ep->cert, span_of(ep->octets, seed->cert_len));
+	assert(err == 0);
+	ep->answers_hello = seed->answers_hello;
+	ep->is_used = true;
+}
+
+void hello_send(struct engine *e, const struct command *cmd)
+{
+	struct wr *w =
+		startup_queue_begin(e->hello->queue, &cmd->packet.to, cmd->packet.session_id);
+
+	if (w != NULL)
+		wr_bytes(w, cmd->body->data, cmd->len);
+	if (w == NULL || w->err != 0)
+		engine_drop(e, DROP_TX_QUEUE); // whoever waits for it asks again
+	else
+		startup_queue_commit(e->hello->queue);
+}
+
+// -- sending --
+
+uint32_t hello_n_due(const struct engine *e)
+{
+	return startup_queue_n(e->hello->queue);
+}
+
+void hello_tx(struct engine *e)
+{
+	startup_queue_send(e, e->hello->queue);
+}

@@ -1,0 +1,26 @@
+// The stateless half of startup (§7.2): what a worker answers strangers by itself, and what it
+// passes on to control. Costs no memory per stranger and no answer longer than three times the
+// question, a few a second aside.
+#pragma once
+
+#include "dataplane/core/internal.h"
+
+#define ENDPOINTS_MAX 8
+
+struct hello;
+
+struct hello *hello_create(const struct engine_opts *);
+void hello_destroy(struct hello *);
+
+// A packet that verified under the default key, to this near session id: 0, or one that is
+// reserved. plain: flags to padding.
+void hello_packet(struct engine *, uint32_t near_id, struct pkt *, struct span plain);
+
+// Commands.
+void hello_cookie_secret(struct engine *, const struct command *);
+void hello_endpoint(struct engine *, const struct command *);
+void hello_send(struct engine *, const struct command *); // CMD_PACKET
+
+// Packets that wait to be sent, and sending them.
+uint32_t hello_n_due(const struct engine *);
+void hello_tx(struct engine *);

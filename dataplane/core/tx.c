@@ -1,0 +1,161 @@
+// engine_tx: who may fill the lent buffers, in which order, and how much of them (fastpath.md 4).
+#include "dataplane/core/hello.h"
+#include "dataplane/core/mobility.h"
+#include "dataplane/core/session_chunks.h"
+#include "dataplane/core/session_life.h"
+#include "dataplane/core/txp.h"
+
+#define DUE_READY (DUE_ACK | DUE_CHUNK | DUE_DATA)
+
+// -- one session's packet --
+
+// Acks that are due lead, since loss is judged by them; what is left goes to data.
+static void fill_open(struct engine *e, uint32_t idx, struct txp *t, uint8_t due)
+{
+	struct session *s = session_at(e, idx);
+
+	if (due & DUE_ACK && s->due & DUE_ACK) {
+		flows_write_acks(e, idx, t, txp_is_empty(t));
+		if (s->rx_to_ack == 0)
+			s->due &= (uint8_t)~DUE_ACK;
+	}
+	if (due & DUE_DATA && s->due & DUE_DATA)
+		flows_write_data(e, idx, t, PRIO_CONTROL);
+	if (due & DUE_BULK && s->due & DUE_BULK)
+		flows_write_data(e, idx, t, PRIO_BULK);
+	if (s->rx_to_ack != 0 && !t->has_ack && !txp_is_empty(t))
+		flows_write_acks(e, idx, t, false); // delayed ones ride along
+}
+
+// Builds one packet of what is due. False: no buffer, or nothing could be written; then the due
+// bits go.
+static bool session_packet(struct engine *e, uint32_t idx, uint8_t due)
+{
+	struct session *s = session_at(e, idx);
+	struct txp t;
+
+	if (!txp_begin(e, &t, idx))
+		return false;
+	if (due & DUE_CHUNK && s->due & DUE_CHUNK)
+		session_chunks_write(e, idx, &t);
+	if (s->state == S_OPEN)
+		fill_open(e, idx, &t, due);
+	if (txp_is_empty(&t)) {
+		txp_abort(e, &t);
+		s->due &= (uint8_t)~due;
+		return false;
+	}
+	txp_end(e, &t);
+	if (s->state == S_LAST_WORD)
+		session_said_last_word(e, idx);
+	return true;
+}
+
+// A visit: as many packets as the world prefers to have for one destination. True: it has more.
+static bool session_visit(struct engine *e, uint32_t idx, uint8_t due)
+{
+	struct session *s = session_at(e, idx);
+
+	if (s->state == S_CLOSED)
+		s->due &= (uint8_t)~due;
+	if (due & DUE_CHUNK && session_cold_at(e, idx)->wants & WANT_MOBILITY &&
+	    !mobility_send(e, idx))
+		return true;
+	for (uint16_t i = 0; i < e->opts.visit && s->due & due; i++) {
+		if (!session_packet(e, idx, due))
+			break;
+	}
+	return s->due & due;
+}
+
+// -- the lists --
+
+static bool is_full(const struct engine *e)
+{
+	return e->tx.n >= e->tx.max;
+}
+
+// Ends: a visit fills a buffer or takes its session off the list.
+static void tx_ready(struct engine *e)
+{
+	while (e->ready_head != SESSION_NONE && !is_full(e)) {
+		uint32_t idx = e->ready_head;
+		struct session *s = session_at(e, idx);
+
+		e->ready_head = s->next_ready;
+		s->due &= (uint8_t)~DUE_LISTED;
+		if (session_visit(e, idx, DUE_READY))
+			session_mark(e, idx, s->due & DUE_READY);
+	}
+}
+
+static void tx_bulk(struct engine *e)
+{
+	while (e->bulk_head != SESSION_NONE && !is_full(e)) {
+		uint32_t idx = e->bulk_head;
+		struct session *s = session_at(e, idx);
+
+		e->bulk_head = s->next_bulk;
+		s->due &= (uint8_t)~DUE_BULK_LISTED;
+		if (session_visit(e, idx, DUE_BULK))
+			session_mark(e, idx, DUE_BULK);
+	}
+}
+
+static void tx_relay(struct engine *e)
+{
+	bool has_more = false;
+
+	if (!is_full(e))
+		has_more |= relay_tx_fresh(e);
+	if (!is_full(e))
+		has_more |= relay_tx_behind(e);
+	e->relay_has_more = has_more || is_full(e);
+}
+
+// -- the burst --
+
+static void fill(struct engine *e, uint16_t n)
+{
+	struct tx_batch *b = &e->tx;
+	uint32_t n_startup = hello_n_due(e);
+	uint16_t share =
+		n / 8 > 0 ? n / 8 : 1; // for startup, so that a full relay cannot shut it out
+	uint16_t kept = n_startup < share ? (uint16_t)n_startup : share;
+
+	b->max = n - n / 4; // acks and control lead, but media gets through in any case
+	tx_ready(e);
+	b->max = n - kept;
+	tx_relay(e);
+	tx_bulk(e);
+	b->max = n;
+	hello_tx(e);
+	// What the shares left over.
+	tx_ready(e);
+	if (e->relay_has_more)
+		tx_relay(e);
+	tx_bulk(e);
+}
+
+static void seal(struct engine *e)
+{
+	struct tx_batch *b = &e->tx;
+
+	crypto_seal(e->opts.crypto, b->ops, b->n);
+	for (uint16_t i = 0; i < b->n; i++)
+		ssid_scramble(b->room[i].data, b->room[i].len, b->id[i]);
+}
+
+uint16_t engine_tx(struct engine *e, struct pkt *room, uint16_t n, uint64_t now_us)
+{
+	engine_clock(e, now_us);
+	if (n > ENGINE_BURST_MAX)
+		n = ENGINE_BURST_MAX;
+	e->tx.room = room;
+	e->tx.n = 0;
+	if (n > 0)
+		fill(e, n);
+	seal(e);
+	engine_flush(e);
+	return e->tx.n;
+}

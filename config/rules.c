@@ -1,0 +1,209 @@
+// What no single key can judge.
+
+#include "config/load.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "config/cpus.h"
+
+static const struct origin *origin_of(const struct loader *l, const void *field)
+{
+	const struct origin *o = l->origins;
+
+	while (o != NULL && o->field != field)
+		o = o->next;
+	return field != NULL ? o : NULL;
+}
+
+bool rule_sees(const struct loader *l, const void *field)
+{
+	const struct origin *o = origin_of(l, field);
+
+	return o == NULL || !o->is_bad;
+}
+
+void rule_broken(struct loader *l, const void *a, const void *b, const char *fmt, ...)
+{
+	struct yaml_place place = {1, 1, 1};
+	char text[DIAG_TEXT];
+	const struct origin *oa, *ob;
+	va_list args;
+
+	if (l->diag->n >= DIAG_MAX) { // will only be counted
+		diag_add(l->diag, place, "more");
+		return;
+	}
+	if (!rule_sees(l, a) || !rule_sees(l, b))
+		return;
+	oa = origin_of(l, a);
+	ob = origin_of(l, b);
+	if (oa != NULL)
+		place = oa->place;
+	else if (ob != NULL)
+		place = ob->place;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	diag_add(l->diag, place, "%s", text);
+}
+
+// ---- ports ------------------------------------------------------------------------------------
+
+// Host part all zeros or all ones names no host (RFC 1122 §3.2.1.3); /31 and /32 have none.
+static bool is_host(const struct config_addr *a)
+{
+	uint32_t ip = (uint32_t)a->ip[0] << 24 | (uint32_t)a->ip[1] << 16 |
+		      (uint32_t)a->ip[2] << 8 | a->ip[3];
+	uint32_t host_mask;
+
+	if (a->prefix_len == 0 || ip == 0)
+		return false;
+	if (a->prefix_len >= 31)
+		return true;
+	host_mask = UINT32_MAX >> a->prefix_len;
+	return (ip & host_mask) != 0 && (ip & host_mask) != host_mask;
+}
+
+// A PCI address, another bus's ("vmbus:...", a UUID) or a virtual network device.
+static bool is_device(const char *device)
+{
+	return strncmp(device, "net_", 4) == 0 || strncmp(device, "eth_", 4) == 0 ||
+	       strchr(device, ':') != NULL || strchr(device, '-') != NULL;
+}
+
+// Length of "net_tap0" in "net_tap0,iface=x": two ports cannot be one device.
+static size_t device_len(const char *device)
+{
+	return strcspn(device, ",");
+}
+
+static void port_alone(struct loader *l, const struct config_port *p)
+{
+	const struct config *cfg = l->cfg;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (p->address.family != CONFIG_ADDR_NONE && !is_host(&p->address))
+		rule_broken(l, &p->address, NULL, "this is no host's address in its own network");
+	if (p->gateway.family != CONFIG_ADDR_NONE && p->address.family != CONFIG_ADDR_NONE) {
+		address_print(&p->address, text);
+		if (!address_in_prefix(&p->gateway, &p->address))
+			rule_broken(l, &p->gateway, &p->address, "the gateway is not inside %s",
+				    text);
+		else if (address_same_ip(&p->gateway, &p->address))
+			rule_broken(l, &p->gateway, &p->address, "the gateway is the port itself");
+	}
+	if (p->device != NULL && !is_device(p->device))
+		rule_broken(l, &p->device, NULL,
+			    "no PCI address and no virtual device; for a kernel interface write "
+			    "`net_af_packet0,iface=%.32s`",
+			    p->device);
+	if (p->queues > cfg->workers.count)
+		rule_broken(l, &p->queues, &cfg->workers.count,
+			    "%" PRIu64 " queues need as many workers, workers.count is %" PRIu64,
+			    p->queues, cfg->workers.count);
+}
+
+static void port_pair(struct loader *l, const struct config_port *p, const struct config_port *q,
+		      uint32_t q_idx)
+{
+	if (p->name != NULL && q->name != NULL && strcmp(p->name, q->name) == 0)
+		rule_broken(l, &p->name, &q->name, "ports[%u] has this name already", q_idx);
+	if (p->device != NULL && q->device != NULL &&
+	    device_len(p->device) == device_len(q->device) &&
+	    memcmp(p->device, q->device, device_len(p->device)) == 0)
+		rule_broken(l, &p->device, &q->device, "ports[%u] is this device already", q_idx);
+	if (p->address.family != CONFIG_ADDR_NONE && address_same_ip(&p->address, &q->address))
+		rule_broken(l, &p->address, &q->address, "ports[%u] has this address already",
+			    q_idx);
+}
+
+static void rules_ports(struct loader *l)
+{
+	const struct config *cfg = l->cfg;
+
+	if (cfg->backend == CONFIG_BACKEND_DPDK && cfg->n_ports == 0)
+		rule_broken(l, &cfg->ports, &cfg->backend,
+			    "DPDK needs a port: list one under `ports`, or say `backend: udp`");
+	for (uint32_t i = 0; i < cfg->n_ports; i++) {
+		port_alone(l, &cfg->ports[i]);
+		for (uint32_t j = 0; j < i; j++)
+			port_pair(l, &cfg->ports[i], &cfg->ports[j], j);
+	}
+}
+
+// ---- endpoints --------------------------------------------------------------------------------
+
+static void endpoint_alone(struct loader *l, const struct config_endpoint *e)
+{
+	const struct config *cfg = l->cfg;
+
+	if (cfg->backend != CONFIG_BACKEND_DPDK || address_is_any(&e->address) || cfg->n_ports == 0)
+		return;
+	for (uint32_t i = 0; i < cfg->n_ports; i++)
+		if (cfg->ports[i].address.family == CONFIG_ADDR_NONE ||
+		    address_same_ip(&e->address, &cfg->ports[i].address))
+			return; // found, or not to be judged
+	rule_broken(l, &e->address, &cfg->backend, "none of the ports has this address");
+}
+
+static void rules_endpoints(struct loader *l)
+{
+	const struct config_endpoint *s = &l->cfg->server, *m = &l->cfg->member;
+	bool is_shared = address_is_any(&s->address) || address_is_any(&m->address) ||
+			 address_same_ip(&s->address, &m->address);
+
+	if (is_shared && s->port == m->port)
+		rule_broken(l, &m->port, &s->port,
+			    "the two endpoints need a port each, both have %" PRIu64, m->port);
+	endpoint_alone(l, s);
+	endpoint_alone(l, m);
+}
+
+// ---- the rest ---------------------------------------------------------------------------------
+
+static void rules_workers(struct loader *l)
+{
+	const struct config_workers *w = &l->cfg->workers;
+	uint16_t cores[CPUS_MAX];
+	unsigned n = 0;
+
+	if (w->sleep_min_us > w->sleep_max_us)
+		rule_broken(l, &w->sleep_min_us, &w->sleep_max_us,
+			    "workers.sleep_min is above workers.sleep_max");
+	if (cpus_parse(cores, CPUS_MAX, &n, w->cores, strlen(w->cores)) == 0 && n != 0 &&
+	    n != w->count)
+		rule_broken(l, &w->cores, &w->count, "%u cores for %" PRIu64 " workers", n,
+			    w->count);
+}
+
+static void rules_limits(struct loader *l)
+{
+	const struct config *cfg = l->cfg;
+
+	if (cfg->limits.reassembly_bytes < cfg->limits.message_bytes)
+		rule_broken(l, &cfg->limits.reassembly_bytes, &cfg->limits.message_bytes,
+			    "limits.reassembly cannot hold one message of limits.message");
+	if ((cfg->security.dh_groups & CONFIG_DH_2) == 0)
+		rule_broken(l, &cfg->security.dh_groups, NULL,
+			    "2 must be among them: the member certificate is of this group");
+}
+
+static void settle_endpoint(struct config_endpoint *e)
+{
+	for (uint32_t i = 0; i < e->n_public_addresses; i++)
+		if (e->public_addresses[i].port == 0)
+			e->public_addresses[i].port = (uint16_t)e->port;
+}
+
+int rules_apply(struct loader *l)
+{
+	rules_ports(l);
+	rules_endpoints(l);
+	rules_workers(l);
+	rules_limits(l);
+	settle_endpoint(&l->cfg->server);
+	settle_endpoint(&l->cfg->member);
+	return rules_groups(l);
+}

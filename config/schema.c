@@ -1,0 +1,263 @@
+#include "config/schema.h"
+
+#include <string.h>
+
+#include "config/config.h"
+
+// A field's place, which does not compile unless the field has the type that the row stores.
+#define AT(s, field, type)                                                                         \
+	(offsetof(struct s, field) +                                                               \
+	 0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((struct s *)0)->field), type)    \
+				 ? 1                                                               \
+				 : -1]))
+// Enums are types of their own; their width is what value.c relies on.
+#define AT_ENUM(s, field)                                                                          \
+	(offsetof(struct s, field) +                                                               \
+	 0 * sizeof(char[sizeof(((struct s *)0)->field) == sizeof(unsigned) ? 1 : -1]))
+
+#define KiB (UINT64_C(1) << 10)
+#define MiB (UINT64_C(1) << 20)
+#define GiB (UINT64_C(1) << 30)
+#define MS  UINT64_C(1000)
+#define S   UINT64_C(1000000)
+#define H   (3600 * S)
+
+#define ON_RESTART .reload = SCHEMA_RESTART
+#define ON_NEXT    .reload = SCHEMA_NEXT
+#define ON_NOW     .reload = SCHEMA_NOW
+
+// clang-format off
+#define SECTION(path_, text_) \
+	{.path = path_, .type = SCHEMA_SECTION, .sentence = text_}
+#define BLOCKS(path_, s_, field_, item_, max_, dflt_, shows_, when_, text_) \
+	{.path = path_, .type = SCHEMA_BLOCKS, .max = max_, .dflt = dflt_, when_, \
+	 .offset = AT(s_, field_, struct item_ *), .count_offset = AT(s_, n_##field_, uint32_t), \
+	 .item_size = sizeof(struct item_), .shows_item = shows_, .sentence = text_}
+#define NUMBER(path_, type_, s_, field_, min_, max_, dflt_, when_, text_) \
+	{.path = path_, .type = type_, .min = min_, .max = max_, .dflt = dflt_, when_, \
+	 .offset = AT(s_, field_, uint64_t), .sentence = text_}
+#define COUNT(path_, ...)    NUMBER(path_, SCHEMA_COUNT, __VA_ARGS__)
+#define DURATION(path_, ...) NUMBER(path_, SCHEMA_DURATION, __VA_ARGS__)
+#define SIZE(path_, ...)     NUMBER(path_, SCHEMA_SIZE, __VA_ARGS__)
+#define RATE(path_, ...)     NUMBER(path_, SCHEMA_RATE, __VA_ARGS__)
+#define BOOL(path_, s_, field_, dflt_, when_, text_) \
+	{.path = path_, .type = SCHEMA_BOOL, .dflt = dflt_, when_, \
+	 .offset = AT(s_, field_, _Bool), .sentence = text_}
+#define CHOICE(path_, s_, field_, choices_, dflt_, when_, text_) \
+	{.path = path_, .type = SCHEMA_CHOICE, .choices = choices_, .dflt = dflt_, when_, \
+	 .offset = AT_ENUM(s_, field_), .sentence = text_}
+#define SET(path_, s_, field_, choices_, min_, max_, dflt_, when_, text_) \
+	{.path = path_, .type = SCHEMA_SET, .choices = choices_, .min = min_, .max = max_, \
+	 .dflt = dflt_, when_, .offset = AT(s_, field_, unsigned), .sentence = text_}
+#define STRING(path_, type_, s_, field_, min_, max_, dflt_, example_, when_, text_) \
+	{.path = path_, .type = type_, .min = min_, .max = max_, .dflt = dflt_, \
+	 .example = example_, when_, .offset = AT(s_, field_, const char *), .sentence = text_}
+#define ADDR(path_, type_, s_, field_, dflt_, example_, when_, text_) \
+	{.path = path_, .type = type_, .dflt = dflt_, .example = example_, when_, \
+	 .offset = AT(s_, field_, struct config_addr), .sentence = text_}
+#define ITEMS(path_, type_, s_, field_, ctype_, max_, dflt_, when_, text_) \
+	{.path = path_, .type = type_, .max = max_, .dflt = dflt_, when_, \
+	 .offset = AT(s_, field_, ctype_), .sentence = text_
+#define TEXTS(path_, s_, field_, count_, max_, dflt_, when_, text_) \
+	ITEMS(path_, SCHEMA_TEXTS, s_, field_, const char **, max_, dflt_, when_, text_), \
+	 .count_offset = AT(s_, count_, uint32_t)}
+#define ADDRS(path_, s_, field_, count_, max_, dflt_, when_, text_) \
+	ITEMS(path_, SCHEMA_ADDRESSES, s_, field_, struct config_addr *, max_, dflt_, when_, text_), \
+	 .count_offset = AT(s_, count_, uint32_t)}
+
+#define UNIX_PATH_MAX 107 // sun_path has 108 octets, one of them the zero
+
+const struct schema_key schema_keys[] = {
+
+SECTION("identity", "Who this super-peer is."),
+STRING("identity.file", SCHEMA_PATH, config, identity_file, 1, 4095, "/var/lib/annulus/identity",
+	NULL, ON_RESTART,
+	"Certificates and private keys of both endpoints: whoever reads it can pose as this super-peer. "
+	"Created with mode 0600 on the first start."),
+
+CHOICE("backend", config, backend, "dpdk|udp", "dpdk", ON_RESTART,
+	"What moves packets: DPDK on the ports below, or the kernel's UDP sockets."),
+
+SECTION("endpoints", "Two UDP ports with a certificate each. A peer opens a session to both."),
+SECTION("endpoints.server", "Introducer and NetConnection server: what members connect to."),
+ADDR("endpoints.server.address", SCHEMA_ADDRESS, config, server.address, "0.0.0.0", NULL, ON_RESTART,
+	"Address to answer on; 0.0.0.0 is every address of the ports or of the machine."),
+COUNT("endpoints.server.port", config, server.port, 1, 65535, "1935", ON_RESTART, "UDP port."),
+ADDRS("endpoints.server.public", config, server.public_addresses, server.n_public_addresses,
+	8, "", ON_NEXT,
+	"Addresses to tell others, if they differ from the above because a NAT stands in between; "
+	"with :PORT if the port differs too."),
+SECTION("endpoints.member", "The group member: neighbours exchange streams with this one."),
+ADDR("endpoints.member.address", SCHEMA_ADDRESS, config, member.address, "0.0.0.0", NULL, ON_RESTART,
+	"Address to answer on."),
+COUNT("endpoints.member.port", config, member.port, 1, 65535, "1936", ON_RESTART, "UDP port."),
+ADDRS("endpoints.member.public", config, member.public_addresses, member.n_public_addresses,
+	8, "", ON_NEXT, "Addresses to tell others."),
+
+BLOCKS("ports", config, ports, config_port, 16, "", 1, ON_RESTART,
+	"DPDK ports (backend: dpdk); none unless listed. The one shown works on any machine: a TAP "
+	"interface that the kernel sees as annulus0."),
+STRING("ports[].name", SCHEMA_NAME, config_port, name, 1, 32, NULL, "p0", ON_RESTART,
+	"A name for logs and tables."),
+STRING("ports[].device", SCHEMA_TEXT, config_port, device, 1, 255, NULL, "net_tap0,iface=annulus0",
+	ON_RESTART,
+	"A PCI address (0000:3b:00.0) or a virtual device with its arguments "
+	"(net_af_packet0,iface=eth1,qdisc_bypass=1)."),
+ADDR("ports[].address", SCHEMA_PREFIX, config_port, address, NULL, "10.99.0.1/24", ON_RESTART,
+	"Our IPv4 address on this network with its prefix length. The kernel must not have it too."),
+ADDR("ports[].gateway", SCHEMA_ADDRESS, config_port, gateway, "none", NULL, ON_RESTART,
+	"Next hop to everywhere else."),
+COUNT("ports[].mtu", config_port, mtu, 1280, 9000, "1500", ON_RESTART,
+	"Largest IP packet in octets."),
+COUNT("ports[].queues", config_port, queues, 1, 64, "1", ON_RESTART,
+	"Receive and transmit queues, each served by a worker of its own."),
+CHOICE("ports[].udp_checksum", config_port, udp_checksum, "auto|on|off", "auto", ON_RESTART,
+	"Whether UDP checksums of received packets must be right. auto: where the device can tell. "
+	"RTMFP has its own check behind it."),
+
+SECTION("eal", "DPDK's run-time layer (backend: dpdk)."),
+SIZE("eal.memory", config, eal.memory_bytes, 64 * MiB, 1024 * GiB, "256MiB", ON_RESTART,
+	"Memory for packet buffers, taken at start."),
+CHOICE("eal.hugepages", config, eal.hugepages, "auto|on|off", "auto", ON_RESTART,
+	"auto: if the machine has enough free ones. Without them packets cost about a quarter more."),
+TEXTS("eal.args", config, eal.args, eal.n_args, 32, "", ON_RESTART,
+	"Further EAL arguments, one word each."),
+
+SECTION("workers", "The threads that handle packets."),
+COUNT("workers.count", config, workers.count, 1, 64, "1", ON_RESTART, "How many."),
+STRING("workers.cores", SCHEMA_CPUS, config, workers.cores, 0, 255, "", NULL, ON_RESTART,
+	"A core for each, such as 2-3,6; empty: wherever the kernel puts them."),
+CHOICE("workers.idle", config, workers.idle, "sleep|spin", "sleep", ON_RESTART,
+	"What a worker does without packets: sleep a little, or poll on and keep its core at 100 %."),
+DURATION("workers.sleep_min", config, workers.sleep_min_us, 1, 100 * MS, "50us", ON_RESTART,
+	"First sleep after an empty poll; it doubles with every further one."),
+DURATION("workers.sleep_max", config, workers.sleep_max_us, 1, 100 * MS, "1ms", ON_RESTART,
+	"Longest sleep."),
+
+SECTION("limits", "What others can make grow. Memory for it is taken at start."),
+COUNT("limits.sessions", config, limits.sessions, 16, 1 << 20, "16384", ON_RESTART,
+	"Open sessions of a worker. A member has two, one to each endpoint."),
+COUNT("limits.sessions_per_address", config, limits.sessions_per_address, 1, 1 << 20, "8192", ON_NOW,
+	"Open sessions with one IP address: thousands of members may share a NAT."),
+COUNT("limits.handshakes_per_s", config, limits.handshakes_per_s, 1, 1000000, "2000", ON_NOW,
+	"Handshakes answered a second. One costs about 0.1 to 0.3 ms of a core."),
+COUNT("limits.handshakes_per_address_per_s", config, limits.handshakes_per_address_per_s,
+	1, 1000000, "400", ON_NOW, "The same for one IP address."),
+COUNT("limits.handshake_burst_per_address", config, limits.handshake_burst_per_address,
+	1, 1000000, "1000", ON_NOW, "How many of one IP address are answered before its rate counts."),
+COUNT("limits.handshakes_pending", config, limits.handshakes_pending, 16, 65536, "4096", ON_RESTART,
+	"Handshakes that wait for their public-key work."),
+COUNT("limits.introductions_per_s", config, limits.introductions_per_s, 1, 10000000, "20000", ON_NOW,
+	"Hellos for other peers that are passed on a second."),
+COUNT("limits.flows_per_session", config, limits.flows_per_session, 8, 4096, "256", ON_RESTART,
+	"Flows that a peer may have open in a session, each way."),
+SIZE("limits.message", config, limits.message_bytes, 16 * KiB, 16 * MiB, "256KiB", ON_NEXT,
+	"Largest message that is put together from fragments."),
+SIZE("limits.reassembly", config, limits.reassembly_bytes, 64 * KiB, 64 * MiB, "1MiB", ON_NEXT,
+	"Unfinished messages of a session, together."),
+SIZE("limits.window_memory", config, limits.window_memory_bytes, 4 * MiB, 1024 * GiB, "128MiB",
+	ON_RESTART,
+	"Stream windows of a worker, together. A stream takes its bit rate times (window + margin): "
+	"2 Mbit/s with the defaults below is 2.5 MB."),
+COUNT("limits.groups", config, limits.groups, 1, 1 << 20, "4096", ON_NOW,
+	"Groups known at a time, those listed below included."),
+COUNT("limits.members_per_group", config, limits.members_per_group, 2, 1 << 20, "65536", ON_NOW,
+	"Members remembered in a group."),
+COUNT("limits.neighbours_per_group", config, limits.neighbours_per_group, 1, 1 << 20, "16384", ON_NOW,
+	"Members of a group that we are connected to."),
+COUNT("limits.streams_per_group", config, limits.streams_per_group, 1, 65536, "64", ON_NOW,
+	"Streams carried in a group."),
+RATE("limits.bandwidth", config, limits.bandwidth_bits, 100 * 1000, CONFIG_UNLIMITED, "unlimited",
+	ON_NOW, "Sent by the whole appliance."),
+
+SECTION("security", "What sessions are made of."),
+SET("security.dh_groups", config, security.dh_groups, "2|5|14|16", 1, 4, "2|5|14|16", ON_NEXT,
+	"Diffie-Hellman groups that are accepted. 2 cannot be left out: it is the group of the member "
+	"certificate, and old peers know no other."),
+CHOICE("security.hmac", config, security.hmac, "off|prefer", "off", ON_NEXT,
+	"Whether to ask for packets with an HMAC. Peers that demand it always get it."),
+CHOICE("security.sequence_numbers", config, security.sequence_numbers, "off|prefer", "off", ON_NEXT,
+	"Whether to ask for session sequence numbers, which stop replayed packets."),
+
+BOOL("introduce_unlisted", config, introduce_unlisted, "true", ON_NOW,
+	"Whether members of groups that are not listed below are introduced to each other. The "
+	"super-peer does not join such groups."),
+
+BLOCKS("groups", config, groups, config_group, 16384, "", 0, ON_NOW,
+	"Groups that the super-peer is a member of."),
+STRING("groups[].name", SCHEMA_NAME, config_group, name, 1, 64, NULL, "news", ON_NOW,
+	"A name for logs and tables."),
+STRING("groups[].spec", SCHEMA_TEXT, config_group, spec, 0, CONFIG_GROUPSPEC_MAX, "",
+	"G:0123456789abcdef", ON_NOW,
+	"The groupspec, as annulus-peer groupspec prints it. Whoever knows it can join."),
+STRING("groups[].file", SCHEMA_PATH, config_group, file, 0, 4095, "", NULL, ON_NOW,
+	"Or a file that holds it. Give one of the two."),
+COUNT("groups[].members", config_group, members, 0, 1 << 20, "0", ON_NOW,
+	"Members remembered; 0: as many as limits.members_per_group."),
+COUNT("groups[].neighbours", config_group, neighbours, 0, 1 << 20, "0", ON_NOW,
+	"Members connected to; 0: as many as limits.neighbours_per_group."),
+COUNT("groups[].streams", config_group, streams, 0, 65536, "0", ON_NOW,
+	"Streams carried; 0: as many as limits.streams_per_group."),
+RATE("groups[].bandwidth", config_group, bandwidth_bits, 100 * 1000, CONFIG_UNLIMITED, "unlimited",
+	ON_NOW, "Sent to this group."),
+SECTION("groups[].multicast",
+	"How streams are kept and fetched. availability_period < fetch_period < window."),
+DURATION("groups[].multicast.window", config_group, multicast.window_us, 100 * MS, 120 * S, "8s",
+	ON_NEXT, "How long a stream's data is worth having."),
+DURATION("groups[].multicast.relay_margin", config_group, multicast.relay_margin_us, 0, 60 * S, "2s",
+	ON_NEXT, "How much longer it is kept for others."),
+DURATION("groups[].multicast.fetch_period", config_group, multicast.fetch_period_us, 10 * MS, 30 * S,
+	"250ms", ON_NEXT,
+	"From hearing that a neighbour has something to asking for it. Members wait 2.5 s; the "
+	"super-peer is where they repair from."),
+DURATION("groups[].multicast.availability_period", config_group, multicast.availability_period_us,
+	5 * MS, 10 * S, "100ms", ON_NEXT, "Between two announcements of what we have."),
+COUNT("groups[].multicast.push_neighbours", config_group, multicast.push_neighbours, 0, 1 << 20, "0",
+	ON_NOW, "How many neighbours get fragments unasked; 0: all that want them."),
+
+TEXTS("apps", config, apps, n_apps, 256, "", ON_NOW,
+	"Application names (rtmfp://host/APP) that members may connect to; an empty list: any."),
+
+SECTION("keepalive", "How often clients are told to show that they are there."),
+DURATION("keepalive.behind_nat", config, keepalive.behind_nat_us, 1 * S, 1 * H, "15s", ON_NEXT,
+	"A NAT forgets a silent peer, often after 30 s."),
+DURATION("keepalive.public", config, keepalive.public_us, 1 * S, 1 * H, "20s", ON_NEXT,
+	"Clients whose own address is the one we see."),
+
+SECTION("admin", "Control by annulusctl."),
+STRING("admin.socket", SCHEMA_PATH, config, admin_socket, 1, UNIX_PATH_MAX, "/run/annulus.sock", NULL,
+	ON_RESTART, "Unix socket; only its owner may use it."),
+
+SECTION("log", "Messages for the operator."),
+CHOICE("log.level", config, log.level, "error|warning|notice|info|debug", "notice", ON_NOW,
+	"The least important kind that is written."),
+STRING("log.target", SCHEMA_PATH, config, log.target, 1, 4095, "stderr", NULL, ON_NOW,
+	"stderr, or a file that is appended to."),
+};
+// clang-format on
+
+const size_t schema_n_keys = sizeof(schema_keys) / sizeof(schema_keys[0]);
+
+_Bool schema_is_child(const struct schema_key *key, const char *parent, const char **name)
+{
+	size_t len = strlen(parent);
+
+	*name = key->path;
+	if (len > 0) {
+		if (strncmp(key->path, parent, len) != 0 || key->path[len] != '.')
+			return 0;
+		*name = key->path + len + 1;
+	}
+	return strchr(*name, '.') == NULL;
+}
+
+const struct schema_key *schema_find(const char *parent, const char *name, size_t len)
+{
+	const char *word;
+
+	for (size_t i = 0; i < schema_n_keys; i++)
+		if (schema_is_child(&schema_keys[i], parent, &word) && strlen(word) == len &&
+		    memcmp(word, name, len) == 0)
+			return &schema_keys[i];
+	return NULL;
+}

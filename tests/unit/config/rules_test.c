@@ -1,0 +1,126 @@
+#include "tests/unit/config/config_test.h"
+
+#define PORT(extra) "ports:\n  - {name: a, device: net_null0, address: 10.0.0.1/24" extra "}\n"
+
+static void dpdk_needs_a_port(void **state)
+{
+	expect("", "1:1: DPDK needs a port: list one under `ports`, or say `backend: udp`\n");
+	expect("log: {}\nbackend: dpdk\n",
+	       "2:10: DPDK needs a port: list one under `ports`, or say `backend: udp`\n");
+	expect("ports: []\n",
+	       "1:8: DPDK needs a port: list one under `ports`, or say `backend: udp`\n");
+	expect(PORT(""), "");
+	expect("backend: udp\n", "");
+}
+
+static void a_port_has_a_hosts_address(void **state)
+{
+	static const struct {
+		const char *address;
+		bool is_host;
+	} rows[] = {
+		{"10.0.0.1/24", true}, {"10.0.0.0/24", false}, {"10.0.0.255/24", false},
+		{"10.0.0.0/31", true}, {"10.0.0.1/32", true},  {"10.0.0.1/0", false},
+		{"0.0.0.0/24", false}, {"10.0.1.0/16", true},
+	};
+
+	for (size_t i = 0; i < N(rows); i++) {
+		char text[128];
+
+		snprintf(text, sizeof(text),
+			 "ports:\n  - {name: a, device: net_null0, address: %s}\n",
+			 rows[i].address);
+		expect(text, rows[i].is_host
+				     ? ""
+				     : "2:43: this is no host's address in its own network\n");
+	}
+}
+
+static void the_gateway_is_a_neighbour(void **state)
+{
+	expect(PORT(", gateway: 10.0.0.254"), "");
+	expect(PORT(", gateway: none"), "");
+	expect(PORT(", gateway: 10.0.1.1"), "2:65: the gateway is not inside 10.0.0.1/24\n");
+	expect(PORT(", gateway: '2001:db8::1'"), "2:65: the gateway is not inside 10.0.0.1/24\n");
+	expect(PORT(", gateway: 10.0.0.1"), "2:65: the gateway is the port itself\n");
+}
+
+static void a_kernel_interface_is_no_device(void **state)
+{
+	expect("ports:\n  - {name: a, device: eth0, address: 10.0.0.1/24}\n",
+	       "2:23: no PCI address and no virtual device; for a kernel interface write "
+	       "`net_af_packet0,iface=eth0`\n");
+	expect("ports:\n  - {name: a, device: '0000:3b:00.0,opt=1', address: 10.0.0.1/24}\n", "");
+}
+
+static void no_two_ports_are_the_same(void **state)
+{
+	expect("ports:\n"
+	       "  - {name: a, device: 'net_tap0,iface=x', address: 10.0.0.1/24}\n"
+	       "  - {name: a, device: 'net_tap0,iface=y', address: 10.0.0.1/16}\n",
+	       "3:12: ports[0] has this name already\n"
+	       "3:23: ports[0] is this device already\n"
+	       "3:52: ports[0] has this address already\n");
+	expect("ports:\n"
+	       "  - {name: a, device: net_tap1, address: 10.0.0.1/24}\n"
+	       "  - {name: b, device: net_tap10, address: 10.0.1.1/24}\n",
+	       "");
+}
+
+static void every_queue_has_its_worker(void **state)
+{
+	expect(PORT(", queues: 2"), "2:64: 2 queues need as many workers, workers.count is 1\n");
+	expect("workers: {count: 2}\n" PORT(", queues: 2"), "");
+	expect("backend: udp\nworkers: {count: 3, cores: '1-2'}\n",
+	       "2:28: 2 cores for 3 workers\n");
+	expect("backend: udp\nworkers: {count: 2, cores: '1-2'}\n", "");
+	expect("backend: udp\nworkers: {sleep_max: 10us}\n",
+	       "2:22: workers.sleep_min is above workers.sleep_max\n");
+}
+
+static void endpoints_have_a_port_each(void **state)
+{
+	expect("backend: udp\nendpoints: {server: {port: 7}, member: {port: 7}}\n",
+	       "2:47: the two endpoints need a port each, both have 7\n");
+	expect("backend: udp\nendpoints: {server: {port: 1936}}\n",
+	       "2:28: the two endpoints need a port each, both have 1936\n");
+	expect("backend: udp\nendpoints: {server: {port: 7, address: 10.0.0.1}, "
+	       "member: {port: 7, address: 10.0.0.2}}\n",
+	       "");
+	// A value that was refused is not judged again.
+	expect("backend: udp\nendpoints: {server: {port: 1936}, member: {port: x}}\n",
+	       "2:50: endpoints.member.port: expected a whole number, found `x`\n");
+}
+
+static void an_endpoint_listens_on_an_address_that_we_have(void **state)
+{
+	expect("endpoints: {server: {address: 10.0.0.2}}\n" PORT(""),
+	       "1:31: none of the ports has this address\n");
+	expect("endpoints: {server: {address: 10.0.0.1}}\n" PORT(""), "");
+	expect("backend: udp\nendpoints: {server: {address: 10.0.0.2}}\n", "");
+}
+
+static void limits_fit_each_other(void **state)
+{
+	expect("backend: udp\nlimits: {message: 1MiB, reassembly: 512KiB}\n",
+	       "2:37: limits.reassembly cannot hold one message of limits.message\n");
+	expect("backend: udp\nsecurity: {dh_groups: [14]}\n",
+	       "2:23: 2 must be among them: the member certificate is of this group\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dpdk_needs_a_port),
+		cmocka_unit_test(a_port_has_a_hosts_address),
+		cmocka_unit_test(the_gateway_is_a_neighbour),
+		cmocka_unit_test(a_kernel_interface_is_no_device),
+		cmocka_unit_test(no_two_ports_are_the_same),
+		cmocka_unit_test(every_queue_has_its_worker),
+		cmocka_unit_test(endpoints_have_a_port_each),
+		cmocka_unit_test(an_endpoint_listens_on_an_address_that_we_have),
+		cmocka_unit_test(limits_fit_each_other),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "control/service/flv.h"
-#include "control/service/flv_body.h"
+#include "dataplane/wire/media.h"
 
 struct tag {
-	uint8_t type, kind; // kind: enum flv_body_kind
+	uint8_t type, kind; // kind: enum media_kind
 	bool is_repeat;     // codec header or metadata equal to the last of its kind
 	uint32_t ms, len;
 	size_t at; // of the body in data
@@ -24,7 +24,7 @@ struct flv_file {
 
 static bool is_header(uint8_t kind)
 {
-	return kind == FLV_METADATA || kind == FLV_VIDEO_CONFIG || kind == FLV_AUDIO_CONFIG;
+	return kind == MEDIA_METADATA || kind == MEDIA_VIDEO_CONFIG || kind == MEDIA_AUDIO_CONFIG;
 }
 
 // Index of the last tag of this kind before `end`, or -1.
@@ -67,7 +67,7 @@ static int add_tag(struct flv_file *f, const struct flv_tag *t)
 	}
 	tag = &f->tags[f->n];
 	*tag = (struct tag){.type = t->type,
-			    .kind = (uint8_t)flv_body_kind_of(t->type, t->body),
+			    .kind = (uint8_t)media_kind_of(t->type, t->body),
 			    .ms = t->timestamp_ms,
 			    .len = (uint32_t)t->body.len,
 			    .at = f->len};
@@ -203,7 +203,7 @@ uint32_t flv_file_last_ms(const struct flv_file *f)
 static int64_t first_key(const struct flv_file *f)
 {
 	for (uint32_t i = 0; i < f->n; i++)
-		if (f->tags[i].kind == FLV_KEY_FRAME)
+		if (f->tags[i].kind == MEDIA_KEY_FRAME)
 			return i;
 	return -1;
 }
@@ -232,9 +232,9 @@ static bool headers_match(const struct flv_file *source, int64_t source_key,
 	static const struct {
 		uint8_t kind;
 		const char *name;
-	} wanted[] = {{FLV_METADATA, "onMetaData"},
-		      {FLV_VIDEO_CONFIG, "video codec header"},
-		      {FLV_AUDIO_CONFIG, "audio codec header"}};
+	} wanted[] = {{MEDIA_METADATA, "onMetaData"},
+		      {MEDIA_VIDEO_CONFIG, "video codec header"},
+		      {MEDIA_AUDIO_CONFIG, "audio codec header"}};
 	uint32_t n = 0;
 
 	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {

@@ -44,8 +44,8 @@ struct startup_events {
 struct startup_endpoint {
 	const struct identity_endpoint *identity; // borrowed
 	const struct keying_policy *policy;       // borrowed; NULL: keying_policy_default
-	bool answers_hello;   // be a responder (the worker answers hellos that select the
-			      // certificate)
+	bool answers_hello; // be a responder (the worker answers hellos that select the
+			    // certificate)
 	bool answers_fihello; // RHello to peers introduced to us
 	bool introduces;      // redirect + forward for registered sessions of this endpoint
 	bool may_initiate;
@@ -109,7 +109,7 @@ struct open_opts {
 // open session to that fingerprint on this endpoint.
 struct opening *startup_open(struct startup *, const struct open_opts *,
 			     struct ctl_session **existing, uint64_t now_us);
-// More candidates, each on its own schedule from now; known ones begin theirs anew.
+// More candidates, each on its own schedule from now; known ones keep theirs.
 void startup_open_add(struct opening *, const struct wire_addr *candidates, uint8_t n,
 		      uint64_t now_us);
 void startup_open_cancel(struct opening *); // no event follows

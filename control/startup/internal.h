@@ -1,0 +1,149 @@
+// What the files of this room share. Not for other rooms.
+#pragma once
+
+#include "control/outbox.h"
+#include "control/startup/directory.h"
+#include "control/startup/key_list.h"
+#include "control/startup/opening.h"
+#include "control/startup/startup.h"
+#include "control/startup/token_bucket.h"
+#include "crypto/identity.h"
+#include "crypto/random.h"
+#include "dataplane/wire/chunk.h"
+
+#define SECOND_US UINT64_C(1000000)
+
+#define COOKIE_PERIOD_US (120 * SECOND_US) // the secret changes; the former stays good as long
+// An answered initiator shows that it has the keys by its first packet, which comes within a round
+// trip.
+#define PROOF_LIMIT_US (30 * SECOND_US)
+
+// One of our endpoints, ready for use.
+struct near_end {
+	struct startup_endpoint opts;
+	struct certificate certificate; // spans into opts.identity
+	const struct keying_policy *policy;
+};
+
+struct startup {
+	struct outbox *outbox;
+	struct keyer *keyer;
+	const struct random *rng;
+	struct startup_events events;
+	struct near_end ends[ENDPOINTS_MAX];
+	uint8_t n_ends;
+	uint32_t keepalive_us;
+
+	struct directory *directory;
+	struct opening *openings; // openings_max of them
+	uint32_t openings_max, n_openings;
+	struct key_job *jobs; // jobs_max of them
+	struct key_list jobs_free;
+	uint32_t jobs_max;
+	struct token_table *keyings, *introductions; // per source
+	struct token_rate introductions_per_target;
+
+	// Sessions we answered whose far end has not shown its keys yet, oldest first.
+	uint32_t unproven_head, unproven_tail;
+	uint64_t cookie_at_us;
+	struct startup_counters counters;
+};
+
+static inline struct near_end *near_end_at(struct startup *st, uint8_t endpoint)
+{
+	return &st->ends[endpoint];
+}
+
+static inline struct wire_addr wire_addr_of(const struct msg_addr *m, enum addr_origin origin)
+{
+	struct wire_addr a = {.port = m->port, .family = m->family, .origin = (uint8_t)origin};
+
+	memcpy(a.ip, m->ip, m->family == 6 ? 16 : 4);
+	return a;
+}
+
+static inline struct msg_addr msg_addr_of(const struct wire_addr *a, uint8_t endpoint)
+{
+	struct msg_addr m = {.port = a->port, .family = a->family, .endpoint = endpoint};
+
+	memcpy(m.ip, a->ip, a->family == 6 ? 16 : 4);
+	return m;
+}
+
+// May one that is at `asker` be sent to `target`? Loopback only means something to who is there
+// too.
+static inline bool may_point_to(const struct wire_addr *target, const struct wire_addr *asker)
+{
+	return wire_addr_is_usable(target) &&
+	       (!wire_addr_is_loopback(target) || wire_addr_is_loopback(asker));
+}
+
+// -- packet.c --
+// One whole chunk, as a startup packet. If the worker or the pool cannot take it, it is lost like
+// any other packet: whoever waits asks again.
+void packet_send(struct startup *, uint32_t worker, uint8_t endpoint, const struct wire_addr *to,
+		 uint32_t session_id, struct span chunk);
+
+// -- jobs.c --
+// A blank job for that seat, or NULL: too many wait already.
+struct key_job *job_take(struct startup *, enum key_job_kind, const struct seat *, uint64_t now_us);
+// Wiped.
+void job_give(struct startup *, struct key_job *);
+// False: the keyer has no room, the job was given back.
+bool job_submit(struct startup *, struct key_job *);
+// Takes finished jobs from the keyer to whom they belong.
+void jobs_poll(struct startup *, uint64_t now_us);
+static inline bool jobs_are_out(const struct startup *st)
+{
+	return st->jobs_free.n < st->jobs_max;
+}
+
+// -- life.c: a seat from keying to SESSION_CLOSED --
+// The secrets become the worker's: CTL_OPEN, without an event yet. -ENOBUFS.
+int seat_open(struct startup *, struct seat *, const struct session_secrets *, uint32_t rtt_us,
+	      uint64_t now_us);
+// Ends it now, with a closed event if there was an opened one. The slot is free when the worker
+// says so.
+void seat_end(struct startup *, struct seat *, enum session_close_how, enum session_close_reason);
+// Our id is about to travel.
+void seat_reserve(struct startup *, struct seat *);
+void unproven_add(struct startup *, struct seat *);
+void unproven_expire(struct startup *, uint64_t now_us);
+uint64_t unproven_deadline_us(const struct startup *);
+void life_report(struct startup *, uint32_t worker, const struct report *);
+
+// -- ctl_session.c --
+// The worker is done with a send flow.
+void ctl_flow_freed(struct ctl_session *, uint16_t slot);
+
+// -- opening.c --
+struct opening *opening_take(struct startup *, uint8_t endpoint);
+// Its seat goes, too, unless that became a session. No event.
+void opening_give(struct opening *);
+// The last word: an event, then it is free.
+void opening_fail(struct opening *, enum open_failure, struct ctl_session *existing);
+// The opening in that list of candidates whose tag this is; NULL.
+struct opening *opening_by_tag(struct startup *, uint8_t endpoint, struct span tag);
+// Glare (§3.5.1.3): the opening that has this address among its destinations and wants an endpoint
+// with this certificate; NULL.
+struct opening *opening_by_destination(struct startup *, uint8_t endpoint, const struct wire_addr *,
+				       const struct certificate *);
+bool opening_wants(const struct opening *, const struct certificate *);
+bool opening_wants_print(const struct opening *, const uint8_t fingerprint[32]);
+void opening_candidate_add(struct opening *, const struct wire_addr *, uint64_t now_us);
+
+// -- initiator.c --
+void initiator_report(struct startup *, uint32_t worker, const struct report *, uint64_t now_us);
+void initiator_job_done(struct startup *, struct seat *, struct key_job *, uint64_t now_us);
+void initiator_timers(struct startup *, uint64_t now_us);
+uint64_t initiator_deadline_us(const struct startup *);
+
+// -- responder.c --
+void responder_keying(struct startup *, uint32_t worker, const struct report *, uint64_t now_us);
+void responder_job_done(struct startup *, struct seat *, struct key_job *, uint64_t now_us);
+
+// -- introducer.c --
+void introducer_hello(struct startup *, uint32_t worker, const struct report *, uint64_t now_us);
+
+// -- fihello.c --
+void fihello_report(struct startup *, uint32_t worker, const struct report *, uint64_t now_us);

@@ -1,0 +1,54 @@
+// The jobs at the keyer: how many at most, and whose a finished one is.
+#include "control/startup/internal.h"
+
+struct key_job *job_take(struct startup *st, enum key_job_kind kind, const struct seat *seat,
+			 uint64_t now_us)
+{
+	struct key_job *job = key_list_take(&st->jobs_free);
+	const struct near_end *near = near_end_at(st, seat->ctl.endpoint);
+
+	if (job == NULL)
+		return NULL;
+	memset(job, 0, sizeof(*job));
+	job->kind = kind;
+	job->near = near->opts.identity;
+	job->policy = near->policy;
+	job->worker = seat->ctl.worker;
+	job->session_idx = seat->ctl.idx;
+	job->session_id = seat->ctl.id;
+	job->submitted_us = now_us;
+	return job;
+}
+
+void job_give(struct startup *st, struct key_job *job)
+{
+	key_job_wipe(job);
+	key_list_put(&st->jobs_free, job);
+}
+
+bool job_submit(struct startup *st, struct key_job *job)
+{
+	if (st->keyer->submit(st->keyer, job))
+		return true;
+	job_give(st, job);
+	return false;
+}
+
+void jobs_poll(struct startup *st, uint64_t now_us)
+{
+	struct key_job *job;
+
+	while ((job = st->keyer->poll(st->keyer)) != NULL) {
+		// The session may have been given up meanwhile; its slot may even serve another.
+		struct seat *seat = directory_find(st->directory, job->worker, job->session_idx,
+						   job->session_id);
+
+		if (seat != NULL && seat->ctl.state == CTL_OPENING) {
+			if (job->kind == KEY_RESPOND)
+				responder_job_done(st, seat, job, now_us);
+			else
+				initiator_job_done(st, seat, job, now_us);
+		}
+		job_give(st, job);
+	}
+}

@@ -1,0 +1,216 @@
+// A seat's life after keying: open, proven, moved, closed.
+#include <assert.h>
+
+#include "control/startup/internal.h"
+#include "crypto/aes_schedule.h"
+
+static void seed_write(struct session_seed *seed, const struct seat *s,
+		       const struct session_secrets *secrets)
+{
+	memset(seed, 0, sizeof(*seed));
+	aes_schedule_expand(secrets->encrypt_key, seed->tx_sched, NULL);
+	aes_schedule_expand(secrets->decrypt_key, NULL, seed->rx_sched);
+	hmac_keys_expand((struct hmac_keys *)seed->tx_hmac, secrets->hmac_send_key, SHA256_LEN);
+	hmac_keys_expand((struct hmac_keys *)seed->rx_hmac, secrets->hmac_recv_key, SHA256_LEN);
+	seed->far = msg_addr_of(&s->ctl.far, s->ctl.endpoint);
+	seed->far_id = s->ctl.far_id;
+	seed->flags = (uint8_t)((s->ctl.is_initiator ? SEED_INITIATOR : 0) |
+				(secrets->tx.has_sseq ? SEED_TX_SSEQ : 0) |
+				(secrets->rx.has_sseq ? SEED_RX_SSEQ : 0));
+	seed->tx_tag_len = secrets->tx.tag_len;
+	seed->rx_tag_len = secrets->rx.tag_len;
+}
+
+int seat_open(struct startup *st, struct seat *s, const struct session_secrets *secrets,
+	      uint32_t rtt_us, uint64_t now_us)
+{
+	struct ctl_session *ctl = &s->ctl;
+	struct command c = {.op = CMD_SESSION_ADD, .session_idx = ctl->idx, .session_id = ctl->id};
+	struct session_seed *seed;
+
+	c.len = sizeof(*seed);
+	c.body = outbox_body(st->outbox, c.len);
+	if (c.body == NULL)
+		return -ENOBUFS;
+	seed = (struct session_seed *)c.body->data;
+	seed_write(seed, s, secrets);
+	seed->keepalive_us = st->keepalive_us;
+	seed->rtt_us = rtt_us;
+	outbox_push(st->outbox, ctl->worker, &c);
+	s->is_known = true;
+
+	ctl->state = CTL_OPEN;
+	ctl->outbox = st->outbox;
+	ctl->opened_us = now_us;
+	ctl->tx_tag_len = secrets->tx.tag_len;
+	ctl->rx_tag_len = secrets->rx.tag_len;
+	ctl->tx_sseq = secrets->tx.has_sseq;
+	ctl->rx_sseq = secrets->rx.has_sseq;
+	memcpy(ctl->near_nonce, secrets->near_nonce, sizeof(ctl->near_nonce));
+	memcpy(ctl->far_nonce, secrets->far_nonce, sizeof(ctl->far_nonce));
+	return 0;
+}
+
+void seat_reserve(struct startup *st, struct seat *s)
+{
+	struct command c = {
+		.op = CMD_SESSION_RESERVE, .session_idx = s->ctl.idx, .session_id = s->ctl.id};
+
+	outbox_push(st->outbox, s->ctl.worker, &c);
+	s->is_known = true;
+}
+
+// -- sessions that only claim to be somebody --
+
+void unproven_add(struct startup *st, struct seat *s)
+{
+	s->is_unproven = true;
+	s->next_unproven = NO_SEAT;
+	s->prev_unproven = st->unproven_tail;
+	if (st->unproven_tail != NO_SEAT)
+		directory_at(st->directory, st->unproven_tail)->next_unproven = s->at;
+	else
+		st->unproven_head = s->at;
+	st->unproven_tail = s->at;
+}
+
+static void unproven_remove(struct startup *st, struct seat *s)
+{
+	if (!s->is_unproven)
+		return;
+	s->is_unproven = false;
+	if (s->prev_unproven != NO_SEAT)
+		directory_at(st->directory, s->prev_unproven)->next_unproven = s->next_unproven;
+	else
+		st->unproven_head = s->next_unproven;
+	if (s->next_unproven != NO_SEAT)
+		directory_at(st->directory, s->next_unproven)->prev_unproven = s->prev_unproven;
+	else
+		st->unproven_tail = s->prev_unproven;
+}
+
+uint64_t unproven_deadline_us(const struct startup *st)
+{
+	if (st->unproven_head == NO_SEAT)
+		return UINT64_MAX;
+	return directory_at(st->directory, st->unproven_head)->ctl.opened_us + PROOF_LIMIT_US;
+}
+
+void unproven_expire(struct startup *st, uint64_t now_us)
+{
+	while (unproven_deadline_us(st) <= now_us) {
+		st->counters.unproven++;
+		seat_end(st, directory_at(st->directory, st->unproven_head), CLOSE_ABRUPT,
+			 CLOSED_TIMEOUT);
+	}
+}
+
+// -- the end --
+
+static void tell_closed(struct startup *st, struct seat *s, enum session_close_reason reason)
+{
+	unproven_remove(st, s);
+	if (!s->was_opened)
+		return;
+	s->was_opened = false;
+	if (st->events.closed != NULL)
+		st->events.closed(st->events.ctx, &s->ctl, reason);
+}
+
+void seat_end(struct startup *st, struct seat *s, enum session_close_how how,
+	      enum session_close_reason reason)
+{
+	struct command c = {
+		.op = CMD_SESSION_CLOSE, .session_idx = s->ctl.idx, .session_id = s->ctl.id};
+
+	if (!s->is_known) {
+		assert(!s->was_opened);
+		directory_give(st->directory, s);
+		return;
+	}
+	if (s->ctl.state != CTL_CLOSING) { // else its user has closed it already
+		s->ctl.state = CTL_CLOSING;
+		c.close.how = (uint8_t)how;
+		outbox_push(st->outbox, s->ctl.worker, &c);
+	}
+	tell_closed(st, s, reason);
+}
+
+static void on_alive(struct startup *st, struct seat *s)
+{
+	if (s->ctl.state != CTL_OPEN)
+		return;
+	s->ctl.is_alive = true;
+	s->answer_len = 0; // it has our RIKeying: nobody will ask for it again
+	unproven_remove(st, s);
+	// Openings to the same peer would end as duplicates at its RHello (§3.5.1.1.2); this is
+	// sooner.
+	for (uint32_t i = 0; i < st->openings_max; i++) {
+		struct opening *o = &st->openings[i];
+
+		if (s->ctl.state == CTL_OPEN && o->state == OPENING_HELLO &&
+		    o->endpoint == s->ctl.endpoint && opening_wants_print(o, s->ctl.fingerprint))
+			opening_fail(o, OPEN_DUPLICATE, &s->ctl);
+	}
+}
+
+static void on_moved(struct startup *st, struct seat *s, const struct msg_addr *to)
+{
+	if (s->ctl.state != CTL_OPEN)
+		return;
+	directory_unlist(st->directory, s);
+	s->ctl.far = wire_addr_of(to, ADDR_OBSERVED);
+	directory_list(st->directory, s);
+	if (st->events.moved != NULL)
+		st->events.moved(st->events.ctx, &s->ctl);
+}
+
+static void on_closing(struct startup *st, struct seat *s, enum session_close_reason reason)
+{
+	if (s->ctl.state != CTL_OPEN && s->ctl.state != CTL_CLOSING)
+		return;
+	s->ctl.state = CTL_CLOSING;
+	tell_closed(st, s, reason);
+}
+
+static void on_closed(struct startup *st, struct seat *s, enum session_close_reason reason)
+{
+	struct opening *o = s->opening;
+
+	s->is_known = false;
+	if (s->ctl.state == CTL_OPENING) { // the worker could not even keep the reservation
+		if (o != NULL) {
+			st->counters.no_room++;
+			opening_fail(o, OPEN_NO_ROOM, NULL); // gives the seat back, too
+		}
+		return;
+	}
+	s->ctl.state = CTL_CLOSING;
+	tell_closed(st, s, reason);
+	directory_give(st->directory, s);
+}
+
+void life_report(struct startup *st, uint32_t worker, const struct report *r)
+{
+	struct seat *s = directory_find(st->directory, worker, r->session_idx, r->session_id);
+
+	if (s == NULL)
+		return;
+	switch (r->op) {
+	case REP_SESSION_ALIVE:
+		on_alive(st, s);
+		break;
+	case REP_SESSION_MOVED:
+		on_moved(st, s, &r->addr);
+		break;
+	case REP_SESSION_CLOSING:
+		on_closing(st, s, (enum session_close_reason)r->closed.reason);
+		break;
+	case REP_SESSION_CLOSED:
+		on_closed(st, s, (enum session_close_reason)r->closed.reason);
+		break;
+	case REP_FLOW_FREED:
+		ctl_flow_freed(&s->ctl, r->flow);
+		break;
+	}
+}

@@ -1,0 +1,137 @@
+#include "control/startup/opening.h"
+
+#include <assert.h>
+
+#include "control/startup/internal.h"
+#include "crypto/epd.h"
+
+struct opening *opening_take(struct startup *st, uint8_t endpoint)
+{
+	if (st->n_openings == st->openings_max)
+		return NULL;
+	for (uint32_t i = 0; i < st->openings_max; i++) {
+		struct opening *o = &st->openings[i];
+
+		if (o->state != OPENING_FREE)
+			continue;
+		memset(o, 0, sizeof(*o));
+		o->startup = st;
+		o->state = OPENING_HELLO;
+		o->endpoint = endpoint;
+		o->worker = i % outbox_n_workers(st->outbox);
+		random_fill(st->rng, o->tag, sizeof(o->tag));
+		st->n_openings++;
+		return o;
+	}
+	return NULL;
+}
+
+void opening_give(struct opening *o)
+{
+	struct startup *st = o->startup;
+	struct seat *seat = o->seat;
+
+	assert(o->state != OPENING_FREE);
+	if (seat != NULL) {
+		seat->opening = NULL;
+		if (seat->ctl.state == CTL_OPENING)
+			seat_end(st, seat, CLOSE_SILENT, CLOSED_BY_US);
+	}
+	keying_wipe(&o->keying);
+	o->state = OPENING_FREE;
+	st->n_openings--;
+}
+
+void opening_fail(struct opening *o, enum open_failure why, struct ctl_session *existing)
+{
+	struct startup *st = o->startup;
+	void *user = o->user;
+
+	opening_give(o);
+	st->counters.failed++;
+	if (st->events.open_failed != NULL)
+		st->events.open_failed(st->events.ctx, user, why, existing);
+}
+
+struct opening *opening_by_tag(struct startup *st, uint8_t endpoint, struct span tag)
+{
+	for (uint32_t i = 0; i < st->openings_max && st->n_openings > 0; i++) {
+		struct opening *o = &st->openings[i];
+
+		if (o->state != OPENING_FREE && o->endpoint == endpoint &&
+		    span_equal(tag, span_of(o->tag, sizeof(o->tag))))
+			return o;
+	}
+	return NULL;
+}
+
+// What we were asked to reach was read when the opening began, so reading it again cannot fail.
+static void epd_of(const struct opening *o, struct epd *epd)
+{
+	int err = epd_read(epd, span_of(o->epd, o->epd_len));
+
+	assert(err == 0);
+}
+
+bool opening_wants(const struct opening *o, const struct certificate *c)
+{
+	struct epd epd;
+
+	epd_of(o, &epd);
+	return epd_selects(&epd, c);
+}
+
+bool opening_wants_print(const struct opening *o, const uint8_t fingerprint[32])
+{
+	struct epd epd;
+
+	epd_of(o, &epd);
+	return epd.fingerprint.data != NULL &&
+	       span_equal(epd.fingerprint, span_of(fingerprint, FINGERPRINT_LEN));
+}
+
+static bool is_destination(const struct opening *o, const struct wire_addr *a)
+{
+	if (o->seat != NULL)
+		return wire_addr_equal(&o->seat->ctl.far, a);
+	for (unsigned i = 0; i < o->n_candidates; i++)
+		if (wire_addr_equal(&o->candidates[i].addr, a))
+			return true;
+	return false;
+}
+
+struct opening *opening_by_destination(struct startup *st, uint8_t endpoint,
+				       const struct wire_addr *a, const struct certificate *c)
+{
+	for (uint32_t i = 0; i < st->openings_max && st->n_openings > 0; i++) {
+		struct opening *o = &st->openings[i];
+
+		if (o->state != OPENING_FREE && o->endpoint == endpoint && is_destination(o, a) &&
+		    opening_wants(o, c))
+			return o;
+	}
+	return NULL;
+}
+
+static struct candidate *candidate_find(struct opening *o, const struct wire_addr *a)
+{
+	for (unsigned i = 0; i < o->n_candidates; i++)
+		if (wire_addr_equal(&o->candidates[i].addr, a))
+			return &o->candidates[i];
+	return NULL;
+}
+
+void opening_candidate_add(struct opening *o, const struct wire_addr *a, uint64_t now_us)
+{
+	struct candidate *c = candidate_find(o, a);
+
+	if (c == NULL) {
+		if (o->n_candidates < REDIRECT_ADDRS_MAX && wire_addr_is_usable(a))
+			o->candidates[o->n_candidates++] =
+				(struct candidate){.addr = *a, .next_us = now_us};
+	} else if (a->origin == ADDR_RELAY && c->addr.origin != ADDR_RELAY) {
+		c->addr.origin = ADDR_RELAY; // an introducer after all: it may be asked on
+		if (c->next_us == UINT64_MAX)
+			c->next_us = now_us;
+	}
+}

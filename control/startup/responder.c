@@ -1,0 +1,314 @@
+// Answering IIKeyings whose cookie the worker has found good (RFC 7016 §3.5.1.2, 3.5.1.3).
+//
+// Cheap tests first: whether we have answered this very keying, who sits at that address, who wins
+// glare, how often that host may ask. Then the keyer; and only if its verdict is good does anything
+// that exists give way.
+#include <assert.h>
+
+#include "control/startup/internal.h"
+#include "crypto/signature.h"
+
+#define CHALLENGE_US      (2 * SECOND_US) // one challenge at a time
+#define SAME_IDENTITY_MAX 16              // sessions of one far peer at one endpoint
+
+// An IIKeying that was read; spans into its body.
+struct request {
+	uint32_t worker;
+	uint8_t endpoint;
+	struct wire_addr from;
+	struct iikeying k;
+	struct certificate far;
+	uint8_t cert_hash[SHA256_LEN];
+	uint8_t keying_hash[SHA256_LEN];
+};
+
+static int request_read(struct request *q, uint32_t worker, const struct report *r)
+{
+	uint8_t both[SHA256_LEN + KEY_COMPONENT_FAR_MAX];
+
+	q->worker = worker;
+	q->endpoint = r->packet.from.endpoint;
+	q->from = wire_addr_of(&r->packet.from, ADDR_OBSERVED);
+	if (iikeying_read(&q->k, span_of(r->body->data, r->len)) != 0 ||
+	    q->k.initiator_session_id == 0 || q->k.skic.len > KEY_COMPONENT_FAR_MAX ||
+	    q->k.cert.len > CERTIFICATE_LEN_MAX || certificate_read(&q->far, q->k.cert) != 0)
+		return -EBADMSG;
+	sha256(q->k.cert.data, q->k.cert.len, q->cert_hash);
+	memcpy(both, q->cert_hash, SHA256_LEN);
+	if (q->k.skic.len > 0)
+		memcpy(both + SHA256_LEN, q->k.skic.data, q->k.skic.len);
+	sha256(both, SHA256_LEN + q->k.skic.len, q->keying_hash);
+	return 0;
+}
+
+static void answer_send(struct startup *st, const struct seat *s)
+{
+	packet_send(st, s->ctl.worker, s->ctl.endpoint, &s->ctl.far, s->ctl.far_id,
+		    span_of(s->answer, s->answer_len));
+}
+
+// §3.5.1.2.3: the same keying again gets the same answer, with no more work than finding it. Once
+// the far end has spoken with its keys there is nothing left to say.
+static bool was_answered(struct startup *st, const struct request *q)
+{
+	struct seat *s = NULL;
+
+	while ((s = directory_by_addr(st->directory, q->endpoint, &q->from, s)) != NULL) {
+		if (s->ctl.is_initiator || s->ctl.far_id != q->k.initiator_session_id ||
+		    memcmp(s->keying_hash, q->keying_hash, SHA256_LEN) != 0)
+			continue;
+		st->counters.keyings_replayed++;
+		if (s->ctl.state == CTL_OPEN && s->answer_len > 0)
+			answer_send(st, s);
+		return true;
+	}
+	return false;
+}
+
+// The session there may be dead, its address in new hands; or alive, and the newcomer an impostor.
+// It is asked at once: silent, the worker closes it, and the newcomer's next IIKeying finds the
+// place free. So nobody is locked out (§7.2, pitfall) and nobody thrown out.
+static void challenge(struct startup *st, struct seat *s, uint64_t now_us)
+{
+	if (now_us < s->challenge_end_us)
+		return;
+	s->challenge_end_us = now_us + CHALLENGE_US;
+	st->counters.challenges++;
+	ctl_session_ping(&s->ctl, 0);
+}
+
+// An address holds one session (§7.2 3b). Free for the newcomer, or only occupied by its own stale
+// one?
+static bool address_is_free(struct startup *st, const struct request *q, uint64_t now_us)
+{
+	struct seat *s = NULL;
+
+	while ((s = directory_by_addr(st->directory, q->endpoint, &q->from, s)) != NULL) {
+		if (s->ctl.state == CTL_OPEN &&
+		    memcmp(s->cert_hash, q->cert_hash, SHA256_LEN) != 0) {
+			challenge(st, s, now_us);
+			return false;
+		}
+		if (s->ctl.state == CTL_OPENING && !s->ctl.is_initiator) {
+			st->counters.keyings_dropped++; // the keyer works on another one from there
+			return false;
+		}
+	}
+	return true;
+}
+
+// What glare says to an opening and an IIKeying of the very peer it wants, from its destination.
+enum glare { GLARE_DROP, GLARE_YIELD, GLARE_BOTH };
+
+// Some old peers let another rule decide than the certificates' order (groups.md 5). When we
+// prevailed and still hear nothing but their own keying, we give in, or both would wait for ever.
+static bool patience_is_over(const struct opening *o, uint64_t now_us)
+{
+	uint64_t since_us = o->state == OPENING_SENT ? o->first_sent_us : o->glare_since_us;
+
+	return o->glare_since_us != 0 && now_us >= since_us + GLARE_PATIENCE_US;
+}
+
+static enum glare glare_judge(struct startup *st, struct opening *o, const struct request *q,
+			      uint64_t now_us)
+{
+	struct span near = near_end_at(st, q->endpoint)->certificate.whole;
+
+	if (o->state == OPENING_CHECK || o->yields_to != 0) // answered already, or being answered
+		return GLARE_DROP;
+	if (certificate_near_prevails(near, q->far.whole) && !patience_is_over(o, now_us))
+		return GLARE_DROP;
+	// In S_IHELLO_SENT there is no far certificate yet, so nothing is overridden: the opening
+	// will end as a duplicate, once the new session has proved to be who it claims.
+	if (o->state == OPENING_HELLO ||
+	    !certificate_overrides(q->far.whole, span_of(o->far_cert, o->far_cert_len)))
+		return GLARE_BOTH;
+	return GLARE_YIELD;
+}
+
+// Sessions of one identity, of which only the far end's owner can have proven ones. False: too many
+// of them.
+static bool identity_has_room(struct startup *st, const struct request *q)
+{
+	struct seat *s = NULL, *oldest_claim = NULL;
+	unsigned n = 0;
+
+	while ((s = directory_by_print(st->directory, q->endpoint, q->far.fingerprint, s)) !=
+	       NULL) {
+		n += s->ctl.state != CTL_CLOSING;
+		if (s->ctl.state == CTL_OPEN &&
+		    s->is_unproven) // newest first, so the last is oldest
+			oldest_claim = s;
+	}
+	if (n < SAME_IDENTITY_MAX)
+		return true;
+	if (oldest_claim == NULL)
+		return false;
+	st->counters.unproven++;
+	seat_end(st, oldest_claim, CLOSE_ABRUPT, CLOSED_TIMEOUT);
+	return true;
+}
+
+static struct seat *seat_for(struct startup *st, const struct request *q)
+{
+	struct seat *s = directory_take(st->directory, q->worker);
+
+	if (s == NULL)
+		return NULL;
+	s->ctl.endpoint = q->endpoint;
+	s->ctl.far = q->from;
+	s->ctl.far_id = q->k.initiator_session_id;
+	memcpy(s->ctl.fingerprint, q->far.fingerprint, FINGERPRINT_LEN);
+	memcpy(s->cert_hash, q->cert_hash, SHA256_LEN);
+	memcpy(s->keying_hash, q->keying_hash, SHA256_LEN);
+	directory_list(st->directory, s);
+	return s;
+}
+
+// The session it becomes, or NULL: dropped, with the reason counted.
+static struct seat *keying_submit(struct startup *st, const struct request *q, uint64_t now_us)
+{
+	struct seat *s;
+	struct key_job *job;
+
+	if (!token_table_take(st->keyings, &q->from, now_us) || !identity_has_room(st, q) ||
+	    outbox_is_crowded(st->outbox, q->worker)) {
+		st->counters.keyings_dropped++;
+		return NULL;
+	}
+	s = seat_for(st, q);
+	if (s == NULL) {
+		st->counters.no_room++;
+		return NULL;
+	}
+	job = job_take(st, KEY_RESPOND, s, now_us);
+	if (job == NULL || key_job_far_set(job, q->k.cert, q->k.skic) != 0 ||
+	    !job_submit(st, job)) {
+		st->counters.keyings_dropped++;
+		directory_give(st->directory, s);
+		return NULL;
+	}
+	return s;
+}
+
+void responder_keying(struct startup *st, uint32_t worker, const struct report *r, uint64_t now_us)
+{
+	enum glare glare = GLARE_BOTH;
+	struct request q;
+	struct opening *o;
+	struct seat *s;
+
+	if (request_read(&q, worker, r) != 0 || !near_end_at(st, q.endpoint)->opts.answers_hello) {
+		st->counters.keyings_rejected++;
+		return;
+	}
+	if (was_answered(st, &q) || !address_is_free(st, &q, now_us))
+		return;
+	o = opening_by_destination(st, q.endpoint, &q.from, &q.far);
+	if (o != NULL)
+		glare = glare_judge(st, o, &q, now_us);
+	if (glare == GLARE_DROP) {
+		st->counters.glare_won++;
+		if (o->glare_since_us == 0)
+			o->glare_since_us = now_us;
+		return;
+	}
+	s = keying_submit(st, &q, now_us);
+	if (s == NULL || o == NULL)
+		return;
+	st->counters.glare_lost++;
+	if (glare == GLARE_YIELD)
+		o->yields_to = s->ctl.id; // its RIKeying would come too late now
+}
+
+// -- the keyer's verdict --
+
+static struct opening *opening_that_yields(struct startup *st, const struct seat *s)
+{
+	for (uint32_t i = 0; i < st->openings_max && st->n_openings > 0; i++)
+		if (st->openings[i].state != OPENING_FREE && st->openings[i].yields_to == s->ctl.id)
+			return &st->openings[i];
+	return NULL;
+}
+
+static void give_up(struct startup *st, struct seat *s, uint64_t now_us)
+{
+	struct opening *o = opening_that_yields(st, s);
+
+	if (o != NULL) { // it was no glare after all: on we go
+		o->yields_to = 0;
+		o->next_us = now_us;
+	}
+	directory_give(st->directory, s);
+}
+
+// §7.2 3b: what is open there under the same certificate is stale. False: somebody else moved in
+// while the keyer worked.
+static bool address_clear(struct startup *st, struct seat *newcomer)
+{
+	struct seat *s = NULL;
+
+	while ((s = directory_by_addr(st->directory, newcomer->ctl.endpoint, &newcomer->ctl.far,
+				      s)) != NULL) {
+		if (s == newcomer || s->ctl.state != CTL_OPEN)
+			continue;
+		if (memcmp(s->cert_hash, newcomer->cert_hash, SHA256_LEN) != 0)
+			return false;
+		st->counters.overrides++;
+		seat_end(st, s, CLOSE_SILENT, CLOSED_OVERRIDE);
+	}
+	return true;
+}
+
+static void answer_write(struct seat *s, const struct keying *keying)
+{
+	struct wr w = wr_over(s->answer, sizeof(s->answer));
+	struct rikeying k = {
+		.responder_session_id = s->ctl.id,
+		.skrc = span_of(keying->component, keying->component_len),
+		.signature = span_of(SIGNATURE_NONE, SIGNATURE_NONE_LEN),
+	};
+	int err = rikeying_write(&w, &k);
+
+	assert(err == 0);
+	s->answer_len = (uint16_t)w.len;
+}
+
+static void opened(struct startup *st, struct seat *s)
+{
+	struct opening *o;
+
+	st->counters.opened_in++;
+	s->was_opened = true;
+	if (st->events.opened != NULL)
+		st->events.opened(st->events.ctx, &s->ctl, NULL);
+	o = opening_that_yields(st, s);
+	if (o != NULL)
+		opening_fail(o, OPEN_DUPLICATE, &s->ctl);
+}
+
+void responder_job_done(struct startup *st, struct seat *s, struct key_job *job, uint64_t now_us)
+{
+	if (job->result != 0) {
+		st->counters.keyings_rejected++;
+		give_up(st, s, now_us);
+		return;
+	}
+	if (!address_clear(st, s)) {
+		st->counters.keyings_dropped++;
+		give_up(st, s, now_us);
+		return;
+	}
+	s->ctl.dh_group = job->keying.pair.group;
+	// The worker has the keys before the answer leaves, so nothing the far end sends comes too
+	// early.
+	if (seat_open(st, s, &job->secrets, 0, now_us) != 0) {
+		st->counters.no_room++;
+		give_up(st, s, now_us);
+		return;
+	}
+	answer_write(s, &job->keying);
+	answer_send(st, s);
+	unproven_add(st, s);
+	opened(st, s);
+}

@@ -34,8 +34,12 @@ struct json *json_item(struct json *array, size_t index);
 // In the order of the file.
 struct json *json_next(struct json *array, void **iter);
 
-#define json_each(item, array)                                                                     \
-	for (void *json_iter = NULL; ((item) = json_next(array, &json_iter)) != NULL;)
+// json_each(item, array) { ... } may be nested.
+#define JSON_JOIN2(a, b)       a##b
+#define JSON_JOIN(a, b)        JSON_JOIN2(a, b)
+#define json_each(item, array) json_each_by(JSON_JOIN(json_iter_, __LINE__), item, array)
+#define json_each_by(iter, item, array)                                                            \
+	for (void *iter = NULL; ((item) = json_next(array, &iter)) != NULL;)
 
 const char *json_text(struct json *node, const char *path);
 

@@ -1,0 +1,203 @@
+#include "tests/support/rewrite.h"
+#include "dataplane/wire/group_msg.h"
+
+#define RANGES_MAX 1024
+
+// struct NAME with NAME_read() and NAME_write()
+#define REWRITE(name)                                                                              \
+	static int rewrite_##name(struct wr *w, struct span in)                                    \
+	{                                                                                          \
+		struct name x;                                                                     \
+		int err = name##_read(&x, in);                                                     \
+                                                                                                   \
+		return err != 0 ? err : name##_write(w, &x);                                       \
+	}
+
+REWRITE(packet_fragment)
+REWRITE(ihello)
+REWRITE(fihello)
+REWRITE(rhello)
+REWRITE(redirect)
+REWRITE(cookie_change)
+REWRITE(iikeying)
+REWRITE(rikeying)
+REWRITE(flow_exception)
+REWRITE(group_join)
+REWRITE(group_connect)
+REWRITE(stream_info)
+REWRITE(fragments_map)
+REWRITE(stream_fragment)
+
+// The same where the value is a number.
+#define REWRITE_NUMBER(name, type)                                                                 \
+	static int rewrite_##name(struct wr *w, struct span in)                                    \
+	{                                                                                          \
+		type x;                                                                            \
+		int err = name##_read(&x, in);                                                     \
+                                                                                                   \
+		return err != 0 ? err : name##_write(w, x);                                        \
+	}
+
+REWRITE_NUMBER(buffer_probe, uint64_t)
+REWRITE_NUMBER(stream_end, uint64_t)
+REWRITE_NUMBER(pull, uint64_t)
+REWRITE_NUMBER(push_mask, uint8_t)
+
+static int rewrite_ack(struct wr *w, const struct chunk *c)
+{
+	struct seq_range ranges[RANGES_MAX];
+	struct ack_iter it;
+	struct ack a;
+	size_t n = 0;
+	int written;
+
+	if (ack_read(&a, c->type, c->payload) != 0)
+		return -EBADMSG;
+	it = ack_iter_over(&a);
+	while (n < RANGES_MAX && ack_next(&it, &ranges[n]))
+		n++;
+	written = a.is_bitmap ? ack_bitmap_write(w, &a, ranges, n)
+			      : ack_ranges_write(w, &a, ranges, n);
+	return written < 0 ? written : 0;
+}
+
+static int rewrite_user_data(struct wr *w, const struct chunk *c, struct user_data *data)
+{
+	if (c->type == CHUNK_USER_DATA) {
+		int err = user_data_read(data, c->payload);
+
+		return err != 0 ? err : user_data_write(w, data);
+	} else {
+		int err = next_user_data_read(data, c->payload);
+
+		return err != 0 ? err : next_user_data_write(w, data);
+	}
+}
+
+static int rewrite_startup(struct wr *w, const struct chunk *c)
+{
+	switch (c->type) {
+	case CHUNK_PACKET_FRAGMENT:
+		return rewrite_packet_fragment(w, c->payload);
+	case CHUNK_IHELLO:
+		return rewrite_ihello(w, c->payload);
+	case CHUNK_FIHELLO:
+		return rewrite_fihello(w, c->payload);
+	case CHUNK_RHELLO:
+		return rewrite_rhello(w, c->payload);
+	case CHUNK_REDIRECT:
+		return rewrite_redirect(w, c->payload);
+	case CHUNK_COOKIE_CHANGE:
+		return rewrite_cookie_change(w, c->payload);
+	case CHUNK_IIKEYING:
+		return rewrite_iikeying(w, c->payload);
+	case CHUNK_RIKEYING:
+		return rewrite_rikeying(w, c->payload);
+	default:
+		return -ENOENT;
+	}
+}
+
+int chunk_rewrite(struct wr *w, const struct chunk *c, struct user_data *data)
+{
+	switch (c->type) {
+	case CHUNK_USER_DATA:
+	case CHUNK_NEXT_USER_DATA:
+		return rewrite_user_data(w, c, data);
+	case CHUNK_ACK_BITMAP:
+	case CHUNK_ACK_RANGES:
+		return rewrite_ack(w, c);
+	case CHUNK_BUFFER_PROBE:
+		return rewrite_buffer_probe(w, c->payload);
+	case CHUNK_FLOW_EXCEPTION:
+		return rewrite_flow_exception(w, c->payload);
+	case CHUNK_PING:
+		return ping_write(w, c->payload);
+	case CHUNK_PING_REPLY:
+		return ping_reply_write(w, c->payload);
+	case CHUNK_CLOSE:
+		return close_write(w);
+	case CHUNK_CLOSE_ACK:
+		return close_ack_write(w);
+	case CHUNK_PADDING_00:
+		return padding_write(w, CHUNK_HEADER_LEN + c->payload.len);
+	default:
+		return rewrite_startup(w, c);
+	}
+}
+
+static int rewrite_group_member(struct wr *w, struct span msg)
+{
+	uint8_t id[PEER_ID_LEN];
+	int err = group_member_read(id, msg);
+
+	return err != 0 ? err : group_member_write(w, id);
+}
+
+static int rewrite_group_report(struct wr *w, struct span msg)
+{
+	struct group_report_record record;
+	struct group_report_self self;
+	struct group_report_iter it;
+	int err = group_report_read(&self, &it, msg);
+
+	if (err != 0)
+		return err;
+	if (self.receiver_addr.family == 0) // we always say how we see the other
+		return -ENOENT;
+	err = group_report_write_self(w, &self);
+	while (err == 0 && group_report_next(&it, &record))
+		err = group_report_write_record(w, &record);
+	return err;
+}
+
+static int rewrite_main(struct wr *w, struct span msg)
+{
+	switch (group_msg_type(msg)) {
+	case GROUP_CONNECT:
+		return rewrite_group_connect(w, msg);
+	case GROUP_REPORT:
+		return rewrite_group_report(w, msg);
+	case GROUP_HELLO:
+	case GROUP_ASK_CLOSE:
+	case GROUP_BEGIN_EXACT:
+	case GROUP_BEGIN_NEAREST:
+		return group_octet_write(w, (enum group_main_type)msg.data[0]);
+	default:
+		return -ENOENT;
+	}
+}
+
+static int rewrite_stream(struct wr *w, struct span msg)
+{
+	switch (group_msg_type(msg)) {
+	case STREAM_INFO:
+		return stream_is_end(msg) ? rewrite_stream_end(w, msg)
+					  : rewrite_stream_info(w, msg);
+	case STREAM_FRAGMENTS_MAP:
+		return rewrite_fragments_map(w, msg);
+	case STREAM_PUSH_MASK:
+		return rewrite_push_mask(w, msg);
+	case STREAM_PULL:
+		return rewrite_pull(w, msg);
+	default:
+		return -ENOENT;
+	}
+}
+
+int group_msg_rewrite(struct wr *w, enum flow_kind kind, struct span msg)
+{
+	switch (kind) {
+	case FLOW_GROUP_CONTROL:
+		return group_msg_type(msg) == GROUP_JOIN ? rewrite_group_join(w, msg)
+							 : rewrite_group_member(w, msg);
+	case FLOW_GROUP_MAIN:
+		return rewrite_main(w, msg);
+	case FLOW_GROUP_STREAM:
+		return rewrite_stream(w, msg);
+	case FLOW_GROUP_FRAGMENTS:
+		return rewrite_stream_fragment(w, msg);
+	default:
+		return -ENOENT;
+	}
+}

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "control/group/groupspec.h"
-#include "control/group/media.h"
+#include "control/group/stream_message.h"
 #include "control/startup/startup.h"
 #include "dataplane/messages.h"
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/group/media.h"
+#include "control/group/stream_message.h"
 
 struct player;
 
@@ -29,7 +29,6 @@ enum player_event_kind {
 struct player_event {
 	enum player_event_kind kind;
 	struct stream_message message; // valid until the next call
-	enum media_kind media;
 	uint64_t number, number_to;
 };
 

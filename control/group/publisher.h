@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/group/media.h"
+#include "control/group/stream_message.h"
 
 struct publisher;
 

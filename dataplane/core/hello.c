@@ -134,17 +134,22 @@ static struct span address_of(const struct hello_ctx *ctx)
 	return span_of(&ctx->from, sizeof(ctx->from));
 }
 
+static int answer_write(struct engine *e, struct wr *w, const struct msg_addr *to, struct span tag,
+			const struct endpoint *ep)
+{
+	uint8_t cookie[COOKIE_LEN];
+	struct rhello answer = {tag, span_of(cookie, COOKIE_LEN), ep->cert.whole};
+
+	cookie_make(cookie, &e->hello->cookies, e->now_us / 1000000, span_of(to, sizeof(*to)));
+	return rhello_write(w, &answer);
+}
+
 static void answer_hello(struct engine *e, const struct hello_ctx *ctx, const struct ihello *hello,
 			 const struct endpoint *ep)
 {
 	struct wr *w = answer_begin(e, ctx, 0);
-	uint8_t cookie[COOKIE_LEN];
-	struct rhello answer = {hello->tag, span_of(cookie, COOKIE_LEN), ep->cert.whole};
 
-	if (w == NULL)
-		return;
-	cookie_make(cookie, &e->hello->cookies, e->now_us / 1000000, address_of(ctx));
-	if (answer_end(e, ctx, w, rhello_write(w, &answer)))
+	if (w != NULL && answer_end(e, ctx, w, answer_write(e, w, &ctx->from, hello->tag, ep)))
 		e->stats.hellos_answered++;
 }
 
@@ -309,6 +314,21 @@ void hello_send(struct engine *e, const struct command *cmd)
 		engine_drop(e, DROP_TX_QUEUE); // whoever waits for it asks again
 	else
 		startup_queue_commit(e->hello->queue);
+}
+
+void hello_reply(struct engine *e, const struct command *cmd)
+{
+	const struct msg_addr *to = &cmd->packet.to;
+	const struct endpoint *ep = &e->hello->endpoints[to->endpoint % ENDPOINTS_MAX];
+	struct wr *w = startup_queue_begin(e->hello->queue, to, 0);
+
+	assert(ep->is_used);
+	if (w == NULL || answer_write(e, w, to, span_of(cmd->body->data, cmd->len), ep) != 0) {
+		engine_drop(e, DROP_TX_QUEUE);
+		return;
+	}
+	startup_queue_commit(e->hello->queue);
+	e->stats.hellos_answered++;
 }
 
 // -- sending --

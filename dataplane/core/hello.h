@@ -19,7 +19,8 @@ void hello_packet(struct engine *, uint32_t near_id, struct pkt *, struct span p
 // Commands.
 void hello_cookie_secret(struct engine *, const struct command *);
 void hello_endpoint(struct engine *, const struct command *);
-void hello_send(struct engine *, const struct command *); // CMD_PACKET
+void hello_send(struct engine *, const struct command *);  // CMD_PACKET
+void hello_reply(struct engine *, const struct command *); // CMD_HELLO_REPLY
 
 // Packets that wait to be sent, and sending them.
 uint32_t hello_n_due(const struct engine *);

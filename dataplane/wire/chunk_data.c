@@ -4,15 +4,6 @@
 
 #define USER_DATA_FLAGS (USER_DATA_OPTIONS | USER_DATA_FRA | USER_DATA_ABANDON | USER_DATA_FINAL)
 
-// A value that is one VLU. What may follow it is not ours to judge.
-static int value_vlu(uint64_t *value, struct span option)
-{
-	struct rd r = rd_over_span(option);
-
-	*value = rd_vlu(&r);
-	return r.err;
-}
-
 static int flow_option_take(struct flow_options *o, uint64_t type, struct span value)
 {
 	switch (type) {
@@ -26,7 +17,7 @@ static int flow_option_take(struct flow_options *o, uint64_t type, struct span v
 		if (o->has_return_flow)
 			return -EBADMSG;
 		o->has_return_flow = true;
-		return value_vlu(&o->return_flow_id, value);
+		return opt_value_vlu(&o->return_flow_id, value);
 	default:
 		o->has_unknown_mandatory |= type < OPTION_MANDATORY_END;
 		return 0;

@@ -16,16 +16,6 @@ int group_octet_write(struct wr *w, enum group_main_type type)
 	return wr_finish(w, start);
 }
 
-// The message behind its type octet, or a cursor that has failed already.
-static struct rd msg_body(struct span msg, uint8_t type)
-{
-	struct rd r = rd_over_span(msg);
-
-	if (rd_u8(&r) != type)
-		rd_fail(&r);
-	return r;
-}
-
 static bool join_take(struct group_join *j, uint64_t type, struct span value)
 {
 	bool is_id = type == GROUP_JOIN_BY_ID && value.len == GROUP_ID_LEN;
@@ -41,7 +31,7 @@ static bool join_take(struct group_join *j, uint64_t type, struct span value)
 
 int group_join_read(struct group_join *j, struct span msg)
 {
-	struct rd r = msg_body(msg, GROUP_JOIN);
+	struct rd r = group_msg_body(msg, GROUP_JOIN);
 	struct span value;
 	uint64_t type;
 
@@ -63,7 +53,7 @@ int group_join_write(struct wr *w, const struct group_join *j)
 
 int group_member_read(uint8_t peer_id[PEER_ID_LEN], struct span msg)
 {
-	struct rd r = msg_body(msg, GROUP_MEMBER);
+	struct rd r = group_msg_body(msg, GROUP_MEMBER);
 
 	rd_copy(&r, peer_id, PEER_ID_LEN);
 	return r.err;
@@ -134,7 +124,7 @@ static int connect_take(struct group_connect *c, uint64_t type, struct span valu
 int group_connect_read(struct group_connect *c, struct span msg)
 {
 	const int wanted = 1 << CONNECT_GROUP_ID | 1 << CONNECT_PROOF | 1 << CONNECT_RECEIVER;
-	struct rd r = msg_body(msg, GROUP_CONNECT);
+	struct rd r = group_msg_body(msg, GROUP_CONNECT);
 	struct span value;
 	uint64_t type;
 	int seen = 0;

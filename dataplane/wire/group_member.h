@@ -26,6 +26,16 @@ static inline int group_msg_type(struct span msg)
 	return msg.len > 0 ? msg.data[0] : -1;
 }
 
+// The message behind its type octet, or a cursor that has failed already if it is another type.
+static inline struct rd group_msg_body(struct span msg, uint8_t type)
+{
+	struct rd r = rd_over_span(msg);
+
+	if (rd_u8(&r) != type)
+		rd_fail(&r);
+	return r;
+}
+
 // GROUP_HELLO, GROUP_ASK_CLOSE and the two Begins are their type octet alone; what follows it is
 // ignored on receipt.
 int group_octet_write(struct wr *w, enum group_main_type type);

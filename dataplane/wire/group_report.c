@@ -79,12 +79,12 @@ static int self_take(struct group_report_self *self, uint64_t type, struct span 
 
 int group_report_read(struct group_report_self *self, struct group_report_iter *it, struct span msg)
 {
-	struct rd r = rd_over_span(msg);
+	struct rd r = group_msg_body(msg, GROUP_REPORT);
 	struct span value;
 	uint64_t type;
 
 	memset(self, 0, sizeof(*self));
-	if (rd_u8(&r) != GROUP_REPORT || msg.len > GROUP_REPORT_MAX)
+	if (msg.len > GROUP_REPORT_MAX)
 		rd_fail(&r);
 	while (report_option_next(&r, &type, &value)) {
 		if (self_take(self, type, value) != 0)

@@ -1,3 +1,4 @@
+#include "dataplane/wire/group_member.h"
 #include "dataplane/wire/group_stream.h"
 
 enum stream_info_option {
@@ -10,24 +11,6 @@ enum stream_info_option {
 	INFO_SENT_TO_ALL = 0x06,
 	INFO_FETCH = 0x07,
 };
-
-// The message behind its type octet, or a cursor that has failed already.
-static struct rd msg_body(struct span msg, uint8_t type)
-{
-	struct rd r = rd_over_span(msg);
-
-	if (rd_u8(&r) != type)
-		rd_fail(&r);
-	return r;
-}
-
-static int value_vlu(uint64_t *out, struct span value)
-{
-	struct rd r = rd_over_span(value);
-
-	*out = rd_vlu(&r);
-	return r.err;
-}
 
 static int info_take_name(struct stream_info *s, struct span value)
 {
@@ -60,13 +43,13 @@ static int info_take(struct stream_info *s, bool *has_key, uint64_t type, struct
 		s->is_sent_to_all = true;
 		return 0;
 	case INFO_WINDOW:
-		return value_vlu(&s->window_ms, value);
+		return opt_value_vlu(&s->window_ms, value);
 	case INFO_EXPIRY:
-		return value_vlu(&s->expiry_ms, value);
+		return opt_value_vlu(&s->expiry_ms, value);
 	case INFO_UPDATE:
-		return value_vlu(&s->update_ms, value);
+		return opt_value_vlu(&s->update_ms, value);
 	case INFO_FETCH:
-		return value_vlu(&s->fetch_ms, value);
+		return opt_value_vlu(&s->fetch_ms, value);
 	default:
 		return 0;
 	}
@@ -74,7 +57,7 @@ static int info_take(struct stream_info *s, bool *has_key, uint64_t type, struct
 
 int stream_info_read(struct stream_info *s, struct span msg)
 {
-	struct rd r = msg_body(msg, STREAM_INFO);
+	struct rd r = group_msg_body(msg, STREAM_INFO);
 	bool has_key = false;
 	struct span value;
 	uint64_t type;
@@ -114,7 +97,7 @@ int stream_info_write(struct wr *w, const struct stream_info *s)
 // A message that is its type and one VLU.
 static int vlu_msg_read(uint64_t *value, uint8_t type, struct span msg)
 {
-	struct rd r = msg_body(msg, type);
+	struct rd r = group_msg_body(msg, type);
 
 	*value = rd_vlu(&r);
 	return r.err;
@@ -143,7 +126,7 @@ int stream_end_write(struct wr *w, uint64_t end)
 
 int fragments_map_read(struct fragments_map *m, struct span msg)
 {
-	struct rd r = msg_body(msg, STREAM_FRAGMENTS_MAP);
+	struct rd r = group_msg_body(msg, STREAM_FRAGMENTS_MAP);
 
 	m->last = rd_vlu(&r);
 	m->bits = rd_rest(&r);
@@ -164,7 +147,7 @@ int fragments_map_write(struct wr *w, const struct fragments_map *m)
 
 int push_mask_read(uint8_t *mask, struct span msg)
 {
-	struct rd r = msg_body(msg, STREAM_PUSH_MASK);
+	struct rd r = group_msg_body(msg, STREAM_PUSH_MASK);
 
 	*mask = rd_u8(&r);
 	return r.err;

@@ -61,7 +61,7 @@
 #define ACK_RANGES_MAX          256    // R 17, ours: ranges kept per receive flow
 #define BUFFER_PROBE_MIN_MS     1000   // R 9.7
 #define BUFFER_PROBE_MAX_MS     60000  // R 9.7
-#define FLOW_COMPLETE_LINGER_MS 130000 // R 9.8: of a send flow, before its id is used again
+#define FLOW_COMPLETE_LINGER_MS 130000 // R 9.1: of a send flow, before its id is used again
 #define RF_COMPLETE_LINGER_MS   120000 // R 10.1: of a receive flow
 
 // ---- RTMP messages ----

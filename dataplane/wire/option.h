@@ -57,6 +57,15 @@ struct span rd_options_or_end(struct rd *r);
 // there do not parse.
 int opt_find(struct span options, uint64_t type, struct span *value);
 
+// A value that is one VLU; what may follow it is not ours to judge. 0 or -EBADMSG.
+static inline int opt_value_vlu(uint64_t *out, struct span value)
+{
+	struct rd r = rd_over_span(value);
+
+	*out = rd_vlu(&r);
+	return r.err;
+}
+
 void wr_option(struct wr *w, uint64_t type, struct span value);
 void wr_option_vlu(struct wr *w, uint64_t type, uint64_t value);
 

@@ -8,11 +8,21 @@
 #include "tests/support/rewrite.h"
 #include "tests/support/test.h"
 
-static struct json_doc *doc; // the file being read
+// A node and the file it is from.
+struct entry {
+	struct json_doc *doc;
+	struct json *at;
+};
 
-static struct span hex_of(struct json *node, const char *path)
+static struct entry inside(struct entry e, const char *path)
 {
-	return json_hex(doc, node, path);
+	e.at = json_at(e.at, path);
+	return e;
+}
+
+static struct span hex_of(struct entry e, const char *path)
+{
+	return json_hex(e.doc, e.at, path);
 }
 
 static void check_addr(struct json *want, const struct wire_addr *got)
@@ -30,7 +40,7 @@ static void check_addrs(struct json *want, const struct group_addrs *got)
 		check_addr(json_item(want, i), &got->addrs[i]);
 }
 
-static void check_epd(struct json *want, const char *path, const uint8_t *id)
+static void check_epd(struct entry want, const char *path, const uint8_t *id)
 {
 	uint8_t want_id[PEER_ID_LEN];
 
@@ -38,7 +48,7 @@ static void check_epd(struct json *want, const char *path, const uint8_t *id)
 	assert_memory_equal(id, want_id, PEER_ID_LEN);
 }
 
-static void check_connect(struct json *want, struct span msg)
+static void check_connect(struct entry want, struct span msg)
 {
 	struct group_connect c;
 
@@ -48,33 +58,33 @@ static void check_connect(struct json *want, struct span msg)
 	check_epd(want, "receiverEpd", c.receiver_id);
 }
 
-static void check_report(struct json *want, struct span msg)
+static void check_report(struct entry want, struct span msg)
 {
 	struct group_report_record record;
 	struct group_report_self self;
 	struct group_report_iter it;
-	struct json *item;
+	struct entry item = want;
 
 	assert_int_equal(group_report_read(&self, &it, msg), 0);
-	check_addr(json_at(want, "self/0/receiverAddress/0"), &self.receiver_addr);
-	check_addrs(json_at(want, "self/1/senderAddresses"), &self.own);
-	json_each(item, json_at(want, "records"))
+	check_addr(json_at(want.at, "self/0/receiverAddress/0"), &self.receiver_addr);
+	check_addrs(json_at(want.at, "self/1/senderAddresses"), &self.own);
+	json_each(item.at, json_at(want.at, "records"))
 	{
 		assert_true(group_report_next(&it, &record));
 		check_epd(item, "epd", record.peer_id);
-		assert_int_equal(record.age_s, json_u64(item, "ageSeconds"));
-		check_addrs(json_at(item, "options/0/addresses"), &record.addrs);
+		assert_int_equal(record.age_s, json_u64(item.at, "ageSeconds"));
+		check_addrs(json_at(item.at, "options/0/addresses"), &record.addrs);
 	}
 	assert_false(group_report_next(&it, &record));
 	assert_int_equal(it.r.err, 0);
 }
 
-static void check_info_option(struct json *want, const struct stream_info *s)
+static void check_info_option(struct entry want, const struct stream_info *s)
 {
-	switch (json_u64(want, "type")) {
+	switch (json_u64(want.at, "type")) {
 	case 0x00:
-		assert_int_equal(s->name.len, strlen(json_text(want, "streamName")));
-		assert_memory_equal(s->name.data, json_text(want, "streamName"), s->name.len);
+		assert_int_equal(s->name.len, strlen(json_text(want.at, "streamName")));
+		assert_memory_equal(s->name.data, json_text(want.at, "streamName"), s->name.len);
 		break;
 	case 0x01:
 		assert_true(span_equal(span_of(s->key, STREAM_KEY_LEN), hex_of(want, "streamKey")));
@@ -83,44 +93,44 @@ static void check_info_option(struct json *want, const struct stream_info *s)
 		assert_true(s->has_flag_02);
 		break;
 	case 0x03:
-		assert_int_equal(s->window_ms, json_u64(want, "ms"));
+		assert_int_equal(s->window_ms, json_u64(want.at, "ms"));
 		break;
 	case 0x04:
-		assert_int_equal(s->expiry_ms, json_u64(want, "ms"));
+		assert_int_equal(s->expiry_ms, json_u64(want.at, "ms"));
 		break;
 	case 0x05:
-		assert_int_equal(s->update_ms, json_u64(want, "ms"));
+		assert_int_equal(s->update_ms, json_u64(want.at, "ms"));
 		break;
 	case 0x07:
-		assert_int_equal(s->fetch_ms, json_u64(want, "ms"));
+		assert_int_equal(s->fetch_ms, json_u64(want.at, "ms"));
 		break;
 	default:
 		fail_msg("unexpected option in a StreamInfo");
 	}
 }
 
-static void check_stream_info(struct json *want, struct span msg)
+static void check_stream_info(struct entry want, struct span msg)
 {
 	struct stream_info s;
-	struct json *option;
+	struct entry option = want;
 
 	assert_int_equal(stream_info_read(&s, msg), 0);
-	assert_int_equal(json_len(json_at(want, "options")), 7);
-	json_each(option, json_at(want, "options"))
+	assert_int_equal(json_len(json_at(want.at, "options")), 7);
+	json_each(option.at, json_at(want.at, "options"))
 	{
 		check_info_option(option, &s);
 	}
 }
 
 // Builds the map again from the set of numbers that it holds: it must hold the same set.
-static void check_map(struct json *want, struct span msg)
+static void check_map(struct entry want, struct span msg)
 {
 	uint8_t bits[FRAGMENTS_MAP_MAX] = {0};
 	struct fragments_map m, again;
 
 	assert_int_equal(fragments_map_read(&m, msg), 0);
-	assert_int_equal(m.last, json_u64(want, "last"));
-	assert_int_equal(m.bits.len, json_u64(want, "mapBytes"));
+	assert_int_equal(m.last, json_u64(want.at, "last"));
+	assert_int_equal(m.bits.len, json_u64(want.at, "mapBytes"));
 	again.last = m.last;
 	again.bits = span_of(bits, fragments_map_len(1, m.last));
 	for (uint64_t number = 1; number < m.last; number++) {
@@ -131,27 +141,27 @@ static void check_map(struct json *want, struct span msg)
 		assert_int_equal(fragments_map_has(&m, number), fragments_map_has(&again, number));
 }
 
-static void check_fragment(struct json *message, struct json *want, struct span msg)
+static void check_fragment(struct entry message, struct entry want, struct span msg)
 {
 	struct stream_fragment f;
 	size_t head_len;
 
 	assert_int_equal(stream_fragment_read(&f, msg), 0);
-	assert_int_equal(f.number, json_u64(want, "fragment"));
+	assert_int_equal(f.number, json_u64(want.at, "fragment"));
 	assert_false(f.is_n_missing);
-	assert_int_equal(!!(f.flags & STREAM_FRAGMENT_MORE), json_has(want, "remaining"));
-	if (json_has(want, "remaining"))
-		assert_int_equal(f.n_more, json_u64(want, "remaining"));
-	assert_int_equal(!!(f.flags & STREAM_FRAGMENT_FIRST), json_has(want, "timestamp"));
-	if (json_has(want, "timestamp")) {
-		assert_int_equal(f.timestamp, json_u64(want, "timestamp"));
-		assert_int_equal(f.type, json_u64(want, "mediaType"));
+	assert_int_equal(!!(f.flags & STREAM_FRAGMENT_MORE), json_has(want.at, "remaining"));
+	if (json_has(want.at, "remaining"))
+		assert_int_equal(f.n_more, json_u64(want.at, "remaining"));
+	assert_int_equal(!!(f.flags & STREAM_FRAGMENT_FIRST), json_has(want.at, "timestamp"));
+	if (json_has(want.at, "timestamp")) {
+		assert_int_equal(f.timestamp, json_u64(want.at, "timestamp"));
+		assert_int_equal(f.type, json_u64(want.at, "mediaType"));
 	}
 	head_len = msg.len - f.payload.len;
-	assert_int_equal(json_u64(message, "len") - head_len, json_u64(want, "payloadBytes"));
+	assert_int_equal(json_u64(message.at, "len") - head_len, json_u64(want.at, "payloadBytes"));
 }
 
-static void check_stream_message(struct json *want, struct span msg)
+static void check_stream_message(struct entry want, struct span msg)
 {
 	uint64_t number;
 	uint8_t mask;
@@ -162,7 +172,7 @@ static void check_stream_message(struct json *want, struct span msg)
 			check_stream_info(want, msg);
 			break;
 		}
-		assert_string_equal(json_text(want, "name"), "StreamEnd");
+		assert_string_equal(json_text(want.at, "name"), "StreamEnd");
 		assert_int_equal(stream_end_read(&number, msg), 0);
 		break;
 	case STREAM_FRAGMENTS_MAP:
@@ -170,25 +180,25 @@ static void check_stream_message(struct json *want, struct span msg)
 		break;
 	case STREAM_PUSH_MASK:
 		assert_int_equal(push_mask_read(&mask, msg), 0);
-		assert_int_equal(mask, json_u64(want, "mask"));
+		assert_int_equal(mask, json_u64(want.at, "mask"));
 		break;
 	case STREAM_PULL:
 		assert_int_equal(pull_read(&number, msg), 0);
-		assert_int_equal(number, json_u64(want, "fragment"));
+		assert_int_equal(number, json_u64(want.at, "fragment"));
 		break;
 	default:
 		fail_msg("unexpected message on GR-11");
 	}
 }
 
-static void check_control_message(struct json *want, struct span msg)
+static void check_control_message(struct entry want, struct span msg)
 {
 	uint8_t id[PEER_ID_LEN];
 	struct group_join j;
 
 	if (group_msg_type(msg) == GROUP_JOIN) {
 		assert_int_equal(group_join_read(&j, msg), 0);
-		assert_int_equal(j.by, json_u64(want, "options/0/type"));
+		assert_int_equal(j.by, json_u64(want.at, "options/0/type"));
 		assert_true(span_equal(j.value, hex_of(want, "options/0/value")));
 	} else {
 		assert_int_equal(group_member_read(id, msg), 0);
@@ -196,9 +206,9 @@ static void check_control_message(struct json *want, struct span msg)
 	}
 }
 
-static void check_decoded(enum flow_kind kind, struct json *message, struct span msg)
+static void check_decoded(enum flow_kind kind, struct entry message, struct span msg)
 {
-	struct json *want = json_at(message, "decoded");
+	struct entry want = inside(message, "decoded");
 
 	if (kind == FLOW_GROUP_CONTROL)
 		check_control_message(want, msg);
@@ -212,20 +222,21 @@ static void check_decoded(enum flow_kind kind, struct json *message, struct span
 		check_report(want, msg);
 }
 
-static void check_group_message(enum flow_kind kind, struct json *message)
+static void check_group_message(enum flow_kind kind, struct entry message)
 {
 	struct span msg = hex_of(message, "hex");
 	uint8_t buf[2048];
 	struct wr w = wr_over(buf, sizeof(buf));
 
 	assert_true(kind != FLOW_UNKNOWN);
-	assert_row(json_is_cut(message, "hex") || msg.len == json_u64(message, "len"), "length");
+	assert_row(json_is_cut(message.at, "hex") || msg.len == json_u64(message.at, "len"),
+		   "length");
 	assert_int_equal(group_msg_rewrite(&w, kind, msg), 0);
-	assert_row(span_equal(wr_span(&w), msg), json_text(message, "hex"));
+	assert_row(span_equal(wr_span(&w), msg), json_text(message.at, "hex"));
 	check_decoded(kind, message, msg);
 }
 
-static void check_rtmp_message(struct json *message)
+static void check_rtmp_message(struct entry message)
 {
 	struct span msg = hex_of(message, "hex");
 	struct rd r = rd_over_span(msg);
@@ -243,10 +254,10 @@ static void check_rtmp_message(struct json *message)
 	assert_true(span_equal(wr_span(&w), msg));
 }
 
-static void check_chunk(struct json *message)
+static void check_chunk(struct entry message)
 {
 	struct span payload = hex_of(message, "hex");
-	struct chunk c = {(uint8_t)json_u64(message, "chunk"), payload};
+	struct chunk c = {(uint8_t)json_u64(message.at, "chunk"), payload};
 	struct user_data data = {0};
 	uint8_t buf[2048];
 	struct wr w = wr_over(buf, sizeof(buf));
@@ -257,34 +268,33 @@ static void check_chunk(struct json *message)
 }
 
 // Messages of flows whose metadata is not given are the main flow's.
-static void check_message(struct json *message)
+static void check_message(struct entry message)
 {
 	enum flow_kind kind = FLOW_GROUP_MAIN;
 
-	if (json_has(message, "chunk")) {
+	if (json_has(message.at, "chunk")) {
 		check_chunk(message);
 		return;
 	}
-	if (json_has(message, "metadata"))
+	if (json_has(message.at, "metadata"))
 		kind = flow_kind_of(hex_of(message, "metadata"), NULL);
 	if (kind == FLOW_TC)
 		check_rtmp_message(message);
-	else if (!json_has(message, "abandoned")) // the rest closes a flow and says nothing
+	else if (!json_has(message.at, "abandoned")) // the rest closes a flow and says nothing
 		check_group_message(kind, message);
 }
 
 static size_t check_file(const char *name)
 {
-	struct json *message;
+	struct entry message = {.doc = json_load(name)};
 	size_t n = 0;
 
-	doc = json_load(name);
-	json_each(message, json_at(json_root(doc), "messages"))
+	json_each(message.at, json_at(json_root(message.doc), "messages"))
 	{
 		check_message(message);
 		n++;
 	}
-	json_free(doc);
+	json_free(message.doc);
 	return n;
 }
 
@@ -310,14 +320,49 @@ static void every_message_of_every_node(void **state)
 		assert_row(check_file(files[i].name) == files[i].n_messages, files[i].name);
 }
 
+// Cuts a message to len octets, in a buffer of just that size. What still parses must come out of
+// its writer as it goes in again.
+static void check_cut(enum flow_kind kind, struct span msg, size_t len)
+{
+	uint8_t first[2048], second[2048];
+	struct wr w1 = wr_over(first, sizeof(first)), w2 = wr_over(second, sizeof(second));
+	uint8_t *copy = malloc(len > 0 ? len : 1);
+
+	assert_non_null(copy);
+	memcpy(copy, msg.data, len);
+	if (group_msg_rewrite(&w1, kind, span_of(copy, len)) == 0) {
+		assert_int_equal(group_msg_rewrite(&w2, kind, wr_span(&w1)), 0);
+		assert_true(span_equal(wr_span(&w1), wr_span(&w2)));
+	}
+	free(copy);
+}
+
+static void messages_cut_at_every_length(void **state)
+{
+	struct json_doc *doc = json_load("groups/end-of-stream.pub.messages.json");
+	struct json *row;
+
+	json_each(row, json_at(json_root(doc), "messages"))
+	{
+		struct span msg = json_hex(doc, row, "hex");
+		enum flow_kind kind = FLOW_UNKNOWN;
+
+		if (json_has(row, "metadata"))
+			kind = flow_kind_of(json_hex(doc, row, "metadata"), NULL);
+		for (size_t len = 0; kind != FLOW_UNKNOWN && len <= msg.len; len++)
+			check_cut(kind, msg, len);
+	}
+	json_free(doc);
+}
+
 static void maps_computed_from_sets(void **state)
 {
+	struct json_doc *doc = json_load("groups/derivations.json");
 	struct json *row, *number;
 
-	doc = json_load("groups/derivations.json");
 	json_each(row, json_at(json_root(doc), "fragmentsMaps"))
 	{
-		struct span msg = hex_of(row, "message");
+		struct span msg = json_hex(doc, row, "message");
 		uint8_t bits[64] = {0}, buf[64];
 		struct fragments_map m = {.last = json_u64(row, "last"), .bits = {bits, 0}};
 		struct wr w = wr_over(buf, sizeof(buf));
@@ -347,13 +392,13 @@ static void maps_computed_from_sets(void **state)
 // position. Every chunk of a type that we know parses.
 static void packets_of_an_old_peer(void **state)
 {
+	struct json_doc *doc = json_load("groups/two-node.pub.packets.json");
 	struct json *row;
 	size_t n_chunks = 0;
 
-	doc = json_load("groups/two-node.pub.packets.json");
 	json_each(row, json_at(json_root(doc), "packets"))
 	{
-		struct rd r = rd_over_span(hex_of(row, "plain"));
+		struct rd r = rd_over_span(json_hex(doc, row, "plain"));
 		struct user_data data = {0};
 		uint8_t buf[4096];
 		struct wr w = wr_over(buf, sizeof(buf));
@@ -375,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_message_of_every_node),
+		cmocka_unit_test(messages_cut_at_every_length),
 		cmocka_unit_test(maps_computed_from_sets),
 		cmocka_unit_test(packets_of_an_old_peer),
 	};

@@ -181,6 +181,40 @@ static void chunks_come_back_as_they_were(void **state)
 	}
 }
 
+// Cuts a chunk's payload to len octets, in a buffer of just that size. What still parses must come
+// out of its writer as it goes in again.
+static void check_cut(uint8_t type, const uint8_t *payload, size_t len)
+{
+	struct user_data data = {.flow_id = 1, .is_set = true}, same = data;
+	uint8_t first[2048], second[2048];
+	struct wr w1 = wr_over(first, sizeof(first)), w2 = wr_over(second, sizeof(second));
+	uint8_t *copy = malloc(len > 0 ? len : 1);
+	struct chunk c = {type, span_of(copy, len)};
+
+	assert_non_null(copy);
+	memcpy(copy, payload, len);
+	if (chunk_rewrite(&w1, &c, &data) == 0) {
+		c.payload = span_of(first + CHUNK_HEADER_LEN, w1.len - CHUNK_HEADER_LEN);
+		assert_int_equal(chunk_rewrite(&w2, &c, &same), 0);
+		assert_true(span_equal(wr_span(&w1), wr_span(&w2)));
+	}
+	free(copy);
+}
+
+static void chunks_cut_at_every_length(void **state)
+{
+	struct vectors *v = *state;
+	struct json *row;
+
+	json_each(row, json_at(v->root, "chunks"))
+	{
+		struct span octets = json_hex(v->doc, row, "chunk");
+
+		for (size_t len = 0; len <= octets.len - CHUNK_HEADER_LEN; len++)
+			check_cut(octets.data[0], octets.data + CHUNK_HEADER_LEN, len);
+	}
+}
+
 static void acks(struct json *chunks, size_t index, struct json_doc *doc, const char *want)
 {
 	struct span octets = json_hex(doc, json_item(chunks, index), "chunk");
@@ -334,6 +368,7 @@ int main(void)
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(session_ids),
 		cmocka_unit_test(chunks_come_back_as_they_were),
+		cmocka_unit_test(chunks_cut_at_every_length),
 		cmocka_unit_test(acks_name_the_numbers_described),
 		cmocka_unit_test(packet_fragments_join_to_a_packet),
 		cmocka_unit_test(packets_yield_the_chunks_listed),

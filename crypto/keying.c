@@ -267,7 +267,8 @@ int keying_initiate(struct keying *k, const struct keying_near *near, const stru
 		return group;
 	k->is_initiator = true;
 	k->policy = *near->policy;
-	if (certificate_is_legacy_form(far) && !is_demanding(near->policy)) {
+	// Old peers know group 2 alone, whatever their certificates list.
+	if (group == DH_GROUP_2 && certificate_is_legacy_form(far) && !is_demanding(near->policy)) {
 		k->policy.hmac_flags = k->policy.sseq_flags = KEYING_SOR;
 		k->policy.hmac_len = LEGACY_HMAC_LEN;
 	}

@@ -90,8 +90,8 @@ int keying_responder_needs(const struct keying_near *near, const struct certific
 			   const struct keying_component *skic);
 
 // Chooses group and shape, fills k. ready: a fresh pair of the needed group, or NULL to make one.
-// Toward an old peer's form of certificate the SKIC is the literal one: HMAC of 10 octets and
-// sequence numbers on request. 0, -ENOTSUP (no common group), -ENOMEM.
+// Toward an old peer's form of certificate, with group 2, the SKIC is the literal one: HMAC of 10
+// octets and sequence numbers on request. 0, -ENOTSUP (no common group), -ENOMEM.
 int keying_initiate(struct keying *k, const struct keying_near *near, const struct certificate *far,
 		    const struct dh_key *ready, const struct random *rng);
 

@@ -55,14 +55,9 @@ static void lanes_seal(struct lane l[LANES], unsigned n)
 	for (unsigned b = 0; b < blocks; b++) {
 		lanes_step(l, state);
 		for (unsigned i = 0; i < LANES; i++) {
-			if (b >= l[i].blocks)
-				continue;
 			_mm_storeu_si128(l[i].at, state[i]);
-			if (b + 1 < l[i].blocks)
-				l[i].at++;
-			else
-				l[i].at =
-					&spare; // done: the block after it may not be ours to read
+			// Behind a finished head lies what may not be ours to read or write.
+			l[i].at = b + 1 < l[i].blocks ? l[i].at + 1 : &spare;
 		}
 	}
 }

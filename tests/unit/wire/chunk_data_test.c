@@ -36,6 +36,8 @@ static void what_a_chunk_may_say(void **state)
 		{"FSN is sequence number less offset", "10 02 8148 07 41", 0, 200, 193, "41"},
 		{"no body", "00 02 05 01", 0, 5, 4, ""},
 		{"the offset reaches 0", "00 02 05 05 aa", 0, 5, 0, "aa"},
+		{"offset 0 must not be sent with data, but does no harm", "00 02 05 00 aa", 0, 5, 5,
+		 "aa"},
 		{"the offset reaches below 0", "00 02 05 06 aa", -EBADMSG, 0, 0, ""},
 		{"abandoned: the body does not count", "02 02 05 00 aabb", 0, 5, 5, ""},
 		{"numbers beyond 32 bits", "00 02 9080808000 01 aa", 0, 1ULL << 32,

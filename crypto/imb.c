@@ -16,6 +16,9 @@
 // Below this many packets the AVX-512 lanes run mostly empty, and the AVX2 code with SHA-NI wins.
 #define NARROW_HASH_MAX 10
 
+// Below this many packets the chains of heads.c run mostly idle, and copying the tail is cheaper.
+#define HEADS_MIN 8
+
 // The library knows tags of 16 octets and of 32; others are cut from the next longer one.
 #define TAG_SHORT 16
 #define TAG_LONG  32
@@ -146,23 +149,30 @@ static void tags_verify(struct imb *m, struct crypto_op *ops, uint16_t n)
 
 // ---- CBC ----
 
-// What is left for ipsec-mb: the whole packet, or its tail behind the head's last cipher block.
-static bool seal_job_fill(IMB_JOB *job, const struct crypto_op *op)
+// What ipsec-mb does of an op: [start, len), behind start octets that heads.c has encrypted.
+static bool seal_job_fill(IMB_JOB *job, const struct crypto_op *op, uint16_t start)
 {
-	uint16_t head_len = op->tail != NULL ? op->head_len : 0;
-
 	job->enc_keys = op->sched;
-	job->src = op->tail != NULL ? op->tail : op->dst;
-	job->dst = op->dst + head_len;
-	job->iv = op->tail != NULL ? job->dst - CRYPTO_BLOCK_LEN : zero_iv;
-	job->msg_len_to_cipher_in_bytes = op->len - head_len;
-	return op->len > head_len;
+	job->src = start > 0 ? op->tail : op->dst;
+	job->dst = op->dst + start;
+	job->iv = start > 0 ? job->dst - CRYPTO_BLOCK_LEN : zero_iv;
+	job->msg_len_to_cipher_in_bytes = op->len - start;
+	return op->len > start;
+}
+
+static void tails_gather(const struct crypto_op *ops, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		if (ops[i].tail != NULL)
+			memcpy(ops[i].dst + ops[i].head_len, ops[i].tail,
+			       ops[i].len - ops[i].head_len);
 }
 
 static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 {
 	struct imb *m = (struct imb *)c;
 	uint8_t keys[CRYPTO_BURST_MAX] = {0}, order[CRYPTO_BURST_MAX];
+	uint16_t starts[CRYPTO_BURST_MAX];
 	uint32_t n_jobs = 0, n_done;
 
 	for (uint16_t i = 0; i < n; i++) {
@@ -171,12 +181,16 @@ static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 		__builtin_prefetch(sched);
 		__builtin_prefetch(sched + 64);
 		__builtin_prefetch(sched + 128);
-		keys[i] = key_of(ops[i].tail != NULL ? ops[i].len - ops[i].head_len : ops[i].len);
+		starts[i] = n >= HEADS_MIN && ops[i].tail != NULL ? ops[i].head_len : 0;
+		keys[i] = key_of(ops[i].len - starts[i]);
 	}
 	order_by_key(order, keys, n);
-	heads_seal(ops, n);
+	if (n >= HEADS_MIN)
+		heads_seal(ops, n);
+	else
+		tails_gather(ops, n);
 	for (uint16_t i = 0; i < n; i++)
-		n_jobs += seal_job_fill(&m->seal[n_jobs], &ops[order[i]]);
+		n_jobs += seal_job_fill(&m->seal[n_jobs], &ops[order[i]], starts[order[i]]);
 	if (n_jobs > 0) {
 		n_done = CIPHER_BURST(m->wide, m->seal, n_jobs, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
 				      IMB_KEY_128_BYTES);

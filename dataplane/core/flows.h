@@ -135,7 +135,8 @@ void flows_session_gone(struct engine *, uint32_t session_idx);
 void flows_ungroup(struct engine *, uint32_t session_idx);
 
 // -- commands --
-void flows_command(struct engine *, const struct command *); // every CMD_FLOW_*
+// Every CMD_FLOW_*, of an open session. The body of CMD_FLOW_SEND is ours from now on.
+void flows_command(struct engine *, const struct command *);
 
 // -- for the relay: send flows whose source is a stream --
 //
@@ -178,13 +179,14 @@ void flow_tx_abandon(struct engine *, uint32_t flow_idx, uint64_t sn);
 // nothing due.
 bool flow_tx_write_fsn_update(struct engine *, uint32_t flow_idx, struct txp *);
 
-// A message of our own (map, mask, pull) on an open message flow. data is copied when len <= 40,
-// else body must be set and is referenced until settled: flows call body_unref_local when done.
+// A message of our own (mask, pull) on an open message flow; at most 40 octets, copied. -ENOENT:
+// not an open message flow, -ENOBUFS: its queue is full (counted).
 int flow_tx_send_inline(struct engine *, uint32_t flow_idx, const uint8_t *data, uint8_t len,
 			uint64_t deadline_us);
 struct local_body; // worker-local, reference counted without atomics: our map of a stream
 struct local_body *local_body_get(struct engine *, uint32_t len); // refs = 1; NULL: none
 uint8_t *local_body_data(struct local_body *);
+void local_body_ref(struct local_body *);
 void local_body_unref(struct engine *, struct local_body *);
 int flow_tx_send_local(struct engine *, uint32_t flow_idx, struct local_body *, uint32_t len,
 		       uint64_t deadline_us); // takes its own reference

@@ -1,0 +1,171 @@
+// What is in flight: numbers leave, and land or get lost (RFC 7016 §3.6.2.3 to 3.6.2.6). Keeps the
+// accounts of the flow and of its session.
+#include "dataplane/core/flow_pools.h"
+#include "dataplane/core/sent_ring.h"
+
+// Transmission numbers wrap; 0 says "never sent". Those compared lie close together.
+static bool tsn_is_after(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) > 0;
+}
+
+static uint32_t tsn_take(struct session *s)
+{
+	if (s->tsn_next == 0)
+		s->tsn_next = 1;
+	return s->tsn_next++;
+}
+
+// §3.6.2.6: one alarm per session, moved on by everything that is sent.
+static void arm_erto(struct engine *e, uint32_t session_idx, struct session *s)
+{
+	s->erto_at_ms = e->now_ms + s->erto_us / 1000;
+	s->flags |= SESSION_ERTO_ARMED;
+	session_alarm(e, session_idx, s->erto_at_ms);
+}
+
+void flow_tx_sent(struct engine *e, uint32_t flow_idx, uint64_t sn, uint32_t ref,
+		  uint16_t chunk_bytes)
+{
+	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
+	struct session *s = session_at(e, f->session_idx);
+	struct sent *x;
+
+	if (sn == f->sn_next) {
+		x = sent_ring_append(f, 0, ref);
+	} else {
+		assert(sn >= f->sn_base && sn < f->sn_next);
+		x = sent_at(f, sn);
+		assert(!(x->flags & (SENT_IN_FLIGHT | SENT_ACKED)));
+		if (x->flags & SENT_LOST) {
+			flow_tx_cold_at(e->flows, flow_idx)->n_lost--;
+			session_cold_at(e, f->session_idx)->n_resent++;
+			e->stats.fragments_resent++;
+		}
+		x->flags = (x->flags & (SENT_ABANDONED | SENT_FIN)) | SENT_RESENT;
+		if (x->flags & SENT_ABANDONED)
+			x->flags |= SENT_AS_ABN;
+	}
+	x->tsn = tsn_take(s);
+	x->bytes = chunk_bytes;
+	x->naks = 0;
+	x->flags |= SENT_IN_FLIGHT;
+	x->sent_ms = e->now_ms;
+	f->in_flight_bytes += chunk_bytes;
+	s->in_flight_bytes += chunk_bytes;
+	s->tx_in_flight |= slot_bit(flow_tx_slot(f));
+	arm_erto(e, f->session_idx, s);
+}
+
+static void leave_flight(struct engine *e, struct flow_tx *f, struct sent *x)
+{
+	struct session *s = session_at(e, f->session_idx);
+
+	x->flags &= (uint8_t)~SENT_IN_FLIGHT;
+	f->in_flight_bytes -= x->bytes;
+	s->in_flight_bytes -= x->bytes;
+	if (f->in_flight_bytes == 0)
+		s->tx_in_flight &= ~slot_bit(flow_tx_slot(f));
+}
+
+static bool is_of_queue(const struct flow_tx *f, const struct flow_tx_cold *c)
+{
+	return !(f->flags & FLOW_TX_STREAM) && !c->is_orphan;
+}
+
+void flight_settle(struct engine *e, uint32_t flow_idx, struct sent *x, struct rx_ctx *ctx)
+{
+	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
+	struct session *s = session_at(e, f->session_idx);
+	struct flow_tx_cold *c;
+
+	if (x->flags & SENT_ACKED)
+		return;
+	if (x->flags & SENT_IN_FLIGHT) {
+		ctx->acked_bytes += x->bytes;
+		leave_flight(e, f, x);
+	}
+	if (x->tsn != 0 && tsn_is_after(x->tsn, s->tsn_acked))
+		s->tsn_acked = x->tsn;
+	if (!(f->flags & FLOW_TX_STREAM) || x->flags & SENT_LOST) {
+		c = flow_tx_cold_at(e->flows, flow_idx);
+		// §3.6.2.4 would send it again; it has arrived, so we do not.
+		if (x->flags & SENT_LOST)
+			c->n_lost--;
+		if (is_of_queue(f, c) && !(x->flags & SENT_ABANDONED))
+			msg_settle(e, &e->flows->messages, x->ref);
+	}
+	x->flags = SENT_ACKED;
+}
+
+// The number shall not be sent with its octets any more.
+static void give_up(struct engine *e, struct flow_tx *f, struct flow_tx_cold *c, struct sent *x)
+{
+	if (x->flags & (SENT_ACKED | SENT_ABANDONED))
+		return;
+	if (x->flags & SENT_LOST)
+		c->n_lost--;
+	x->flags &= (uint8_t)~SENT_LOST;
+	x->flags |= SENT_ABANDONED;
+	if (is_of_queue(f, c))
+		msg_settle(e, &e->flows->messages, x->ref);
+}
+
+void flight_abandon(struct engine *e, uint32_t flow_idx, uint64_t sn)
+{
+	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
+
+	if (sn >= f->sn_base && sn < f->sn_next)
+		give_up(e, f, flow_tx_cold_at(e->flows, flow_idx), sent_at(f, sn));
+}
+
+void flight_lose(struct engine *e, uint32_t flow_idx, uint64_t sn)
+{
+	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
+	struct flow_tx_cold *c = flow_tx_cold_at(e->flows, flow_idx);
+	struct sent *x = sent_at(f, sn);
+
+	leave_flight(e, f, x);
+	e->stats.fragments_lost++;
+	session_cold_at(e, f->session_idx)->n_lost++;
+	if (c->is_orphan)
+		give_up(e, f, c, x);
+	if (x->flags & SENT_ABANDONED)
+		return;
+	x->flags |= SENT_LOST;
+	if (c->n_lost++ == 0 || sn < c->lost_from)
+		c->lost_from = sn;
+}
+
+void message_abandon(struct engine *e, uint32_t flow_idx, uint32_t msg_idx)
+{
+	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
+	struct tx_msg *m = msg_at(&e->flows->messages, msg_idx);
+	uint64_t sn = m->first_sn, end = sn + m->n_numbers;
+
+	if (m->is_abandoned)
+		return;
+	m->is_abandoned = true;
+	msg_drop_octets(e, m);
+	// The last of them may free the message.
+	for (sn = sn > f->sn_base ? sn : f->sn_base; sn < end; sn++)
+		flight_abandon(e, flow_idx, sn);
+}
+
+bool flow_tx_next_lost(struct engine *e, uint32_t flow_idx, uint64_t *sn, uint32_t *ref)
+{
+	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
+	struct flow_tx_cold *c = flow_tx_cold_at(e->flows, flow_idx);
+
+	if (c->n_lost == 0)
+		return false;
+	if (c->lost_from < f->sn_base)
+		c->lost_from = f->sn_base;
+	while (!(sent_at(f, c->lost_from)->flags & SENT_LOST)) {
+		c->lost_from++;
+		assert(c->lost_from < f->sn_next);
+	}
+	*sn = c->lost_from;
+	*ref = sent_at(f, c->lost_from)->ref;
+	return true;
+}

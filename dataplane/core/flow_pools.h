@@ -1,0 +1,203 @@
+// The flows from inside: what their files share. Not for the rest of the room.
+#pragma once
+
+#include "dataplane/core/idx_pool.h"
+#include "dataplane/core/internal.h"
+#include "dataplane/core/msgq.h"
+#include "dataplane/core/reasm.h"
+#include "dataplane/core/rx_linger.h"
+#include "dataplane/core/seq_set.h"
+#include "dataplane/core/slab.h"
+#include "dataplane/wire/flow_kind.h"
+
+// ---- send flows ----
+
+// Reports that control has not been told, in this order.
+#define FLOW_TELL_EXCEPTION 0x01
+#define FLOW_TELL_FREED     0x02
+
+// The rare half of a send flow, same index.
+struct flow_tx_cold {
+	uint64_t flow_id;
+	uint64_t assoc_id;
+	uint64_t final_sn;  // F_FINAL_SN; 0: not known yet
+	uint64_t lost_from; // nothing below is SENT_LOST
+	uint64_t exception;
+	uint32_t n_lost; // SENT_LOST in the ring
+	struct msgq queue;
+	uint32_t probe_at_ms, probe_ms; // §3.6.2.4; probe_ms 0: the window is not closed
+	uint32_t next_untold;
+	uint16_t rule_stream; // return flows 47 52 12 become RELAY of it; or NO_STREAM
+	uint8_t slot, prio;
+	uint8_t tells; // FLOW_TELL_*
+	bool is_untold_listed;
+	bool has_assoc;
+	bool is_orphan; // a stream's flow that the relay let go: what gets lost is abandoned
+	bool is_probe_due;
+	uint8_t meta_len;
+	uint8_t meta[FLOW_META_MAX];
+};
+
+// ---- receive flows ----
+
+enum flow_rx_state { // §3.6.3
+	RF_FREE,
+	RF_OPEN,
+	RF_REJECTED,
+	// RF_COMPLETE_LINGER is an entry of rx_linger.h
+};
+
+#define FLOW_RX_HAS_FINAL      0x01
+#define FLOW_RX_NETWORK_ORDER  0x02 // messages as they come; else as they were sent
+#define FLOW_RX_HELD           0x04 // on the list of those that wait for control
+#define FLOW_RX_UNTOLD         0x08 // on the list of those that wait for the report ring
+#define FLOW_RX_TELL_OPENED    0x10 // FLOW_OPENED has not been reported yet
+#define FLOW_RX_TOLD_OPENED    0x20 // it has
+#define FLOW_RX_STALLED        0x40 // a whole message waits for the report ring
+#define FLOW_RX_TOLD_EXCEPTION 0x80 // the far end has been told that it is rejected
+
+#define FLOW_RX_CAPACITY (256 << 10) // octets, where control does not say
+#define FLOW_HELD_MAX_MS 60000       // control's answer takes no longer
+
+struct flow_rx {
+	uint64_t flow_id;
+	uint64_t final_sn;   // RF_FINAL_SN
+	struct seq_set seen; // SEQUENCE_SET
+	struct reasm held;   // RECV_BUFFER
+	uint64_t exception;
+	uint32_t session_idx;
+	uint32_t capacity_bytes; // BUFFER_CAPACITY
+	int32_t prev_rwnd;       // blocks in the last ack sent; -1: none yet
+	uint32_t held_since_ms, held_prev, held_next;
+	uint32_t next_untold;
+	uint16_t stream;     // of STREAM_CONTROL and RELAY; NO_STREAM: not known yet
+	uint16_t assoc_slot; // our send slot that it returns, or NO_FLOW
+	uint16_t meta_len;   // true length; meta has at most FLOW_META_MAX octets of it
+	uint8_t slot, state, class, flags;
+	uint8_t kind; // enum flow_kind
+	uint8_t meta[FLOW_META_MAX];
+};
+
+// ---- both ----
+
+// Of a complete flow.
+struct linger_ack {
+	uint64_t flow_id, cum, exception;
+	bool has_exception;
+};
+
+#define LINGER_ACKS_MAX 4 // that may wait in a session; beyond, the far end asks again
+
+// The flows of one session, same index as the session.
+struct flow_table {
+	uint32_t tx[FLOWS_PER_SESSION];    // send slot -> index in flows.tx
+	uint32_t rx[FLOWS_PER_SESSION];    // receive slot -> index in flows.rx
+	uint8_t rx_tag[FLOWS_PER_SESSION]; // low octet of the far end's flow id: one line finds a
+					   // flow
+	uint64_t tx_used, rx_used;         // slots
+	uint64_t tx_bulk;                  // send slots of PRIO_BULK
+	uint64_t tx_stream;                // send slots whose source is a stream
+	uint32_t tsn_cut;                  // first transmission after the congestion window was cut
+	bool is_recovering;                // what was in flight then is not settled yet
+	struct linger_ack linger_acks[LINGER_ACKS_MAX];
+	uint8_t n_linger_acks;
+	uint8_t rx_hint;    // receive slot of the last data
+	uint8_t tx_turn[2]; // send slot served first next time, normal and bulk
+};
+
+struct flows {
+	struct flows_pub pub; // first: flow_tx_at() looks at it
+	struct flow_tx_cold *tx_cold;
+	struct flow_rx *rx;
+	struct flow_table *tables;
+	uint32_t n_tables;
+	struct idx_pool tx_pool, rx_pool;
+	struct slabs *tx_slabs, *rx_slabs;
+	struct msg_pool messages;
+	struct cell_pool cells;
+	struct rx_linger lingering;
+	uint32_t held_head, held_tail;           // receive flows, oldest first
+	uint32_t rx_untold_head, tx_untold_head; // flows whose reports found the ring full
+};
+
+static inline struct flow_tx_cold *flow_tx_cold_at(const struct flows *flows, uint32_t flow_idx)
+{
+	return &flows->tx_cold[flow_idx];
+}
+
+static inline struct flow_table *flow_table_at(const struct flows *flows, uint32_t session_idx)
+{
+	return &flows->tables[session_idx];
+}
+
+static inline uint64_t slot_bit(uint8_t slot)
+{
+	return 1ull << slot;
+}
+
+// Our flow ids are slot + FLOWS_PER_SESSION * n (messages.h), so their last octet tells the slot.
+static_assert(FLOWS_PER_SESSION <= 128, "the slot is within the last octet of the flow id");
+static inline uint8_t flow_tx_slot(const struct flow_tx *f)
+{
+	return f->id_vlu[f->id_vlu_len - 1] & (FLOWS_PER_SESSION - 1);
+}
+
+// -- flow_tx.c --
+// The session's send flow of that id; FLOW_IDX_NONE: none (any more).
+uint32_t flow_tx_find(const struct flows *, uint32_t session_idx, uint64_t flow_id);
+// Something about the flow changed (acks, losses, abandoned numbers, its window, its end): moves
+// the base, takes the next step of closing, and tells whoever sends what there is to send. The flow
+// may be free afterwards.
+void flow_tx_changed(struct engine *, uint32_t flow_idx);
+// The far end rejects it (§3.6.2.7).
+void flow_tx_on_exception(struct engine *, uint32_t flow_idx, uint64_t code);
+// Reports that found the ring full. False: it still is.
+bool flow_tx_tell(struct engine *, uint32_t flow_idx);
+void flow_tx_free(struct engine *, uint32_t flow_idx);
+void flow_tx_open(struct engine *, const struct command *);
+void flow_tx_send(struct engine *, const struct command *);
+
+// -- flow_write.c --
+// It has something to say, whether it may or not.
+bool flow_tx_has_something(const struct flow_tx *, const struct flow_tx_cold *);
+// The same, and its window is open.
+bool flow_tx_is_ready(const struct flow_tx *, const struct flow_tx_cold *);
+
+// -- flow_wait.c --
+// Sees to an alarm if the flow has something to say and cannot: its window is closed, or deadlines
+// pass.
+void flow_tx_wait(struct engine *, uint32_t flow_idx);
+// Abandons the message if its deadline has passed. True: it is abandoned.
+bool message_expire(struct engine *, uint32_t flow_idx, uint32_t msg_idx);
+
+// -- flight.c --
+// A number that is in flight or lost will not be needed any more: acknowledged.
+void flight_settle(struct engine *, uint32_t flow_idx, struct sent *, struct rx_ctx *);
+// Not acknowledged in time: to be sent again, or given up.
+void flight_lose(struct engine *, uint32_t flow_idx, uint64_t sn);
+void flight_abandon(struct engine *, uint32_t flow_idx, uint64_t sn);
+// All fragments of a message, and the message.
+void message_abandon(struct engine *, uint32_t flow_idx, uint32_t msg_idx);
+
+// -- flow_rx.c --
+// The session's receive flow of that id; FLOW_IDX_NONE: none.
+uint32_t flow_rx_find(struct flows *, uint32_t session_idx, uint64_t flow_id);
+// A flow that is not known yet. FLOW_IDX_NONE: no room for one (counted).
+uint32_t flow_rx_open(struct engine *, uint32_t session_idx, const struct user_data *);
+// Nothing is given out until control says a class (again).
+void flow_rx_hold(struct engine *, uint32_t flow_idx);
+void flow_rx_class(struct engine *, const struct command *);
+void flow_rx_reject(struct engine *, uint32_t flow_idx, uint64_t code);
+void flow_rx_free(struct engine *, uint32_t flow_idx);
+
+// -- flow_take.c --
+// Reports, delivers and finishes what can be. The flow may be free afterwards.
+void flow_rx_advance(struct engine *, uint32_t flow_idx);
+// Bytes the far end may still send, in blocks (§3.6.3.5): never 0.
+uint32_t flow_rx_window(const struct flow_rx *);
+
+// -- ack_tx.c --
+// SHOULD_ACK of this flow; is_now: ACK_NOW, else within 200 ms.
+void ack_mark(struct engine *, uint32_t session_idx, uint8_t rx_slot, bool is_now);
+// A complete flow is acknowledged now.
+void ack_mark_lingering(struct engine *, uint32_t session_idx, const struct linger_ack *);

@@ -8,6 +8,7 @@
 #include "crypto/epd.h"
 #include "crypto/random.h"
 #include "dataplane/core/bucket.h"
+#include "dataplane/core/frag.h"
 #include "dataplane/core/rx.h"
 #include "dataplane/core/startup_queue.h"
 
@@ -27,6 +28,7 @@ struct hello {
 	struct cookie_secrets cookies;
 	bool has_secret;
 	struct startup_queue *queue;
+	struct frag_table *frags;
 	struct bucket hellos, keyings, others, long_answers;
 };
 
@@ -36,6 +38,7 @@ struct hello_ctx {
 	uint32_t near_id;
 	struct msg_addr from;
 	bool has_hello; // one is enough per packet
+	bool is_joined; // the packet was put together from fragments
 };
 
 struct hello *hello_create(const struct engine_opts *opts)
@@ -46,8 +49,9 @@ struct hello *hello_create(const struct engine_opts *opts)
 	if (h == NULL)
 		return NULL;
 	h->queue = startup_queue_create();
-	if (h->queue == NULL) {
-		free(h);
+	h->frags = frag_table_create();
+	if (h->queue == NULL || h->frags == NULL) {
+		hello_destroy(h);
 		return NULL;
 	}
 	// Until control gives the one that all workers share, cookies are this worker's own.
@@ -62,6 +66,7 @@ void hello_destroy(struct hello *h)
 	if (h == NULL)
 		return;
 	startup_queue_destroy(h->queue);
+	frag_table_destroy(h->frags);
 	octets_wipe(&h->cookies, sizeof(h->cookies));
 	free(h);
 }
@@ -221,19 +226,15 @@ static enum drop_reason chunk_fault(const struct hello_ctx *ctx, uint8_t type)
 	if (!chunk_is_legal(type, MODE_STARTUP))
 		return chunk_is_legal(type, MODE_INITIATOR) ? DROP_WRONG_MODE_CHUNK
 							    : DROP_UNKNOWN_CHUNK;
+	if (type == CHUNK_PACKET_FRAGMENT)
+		return DROP_NONE;
 	return is_for_reserved == (ctx->near_id != 0) ? DROP_NONE : DROP_WRONG_MODE_CHUNK;
 }
 
+static void on_fragment(struct engine *e, struct hello_ctx *ctx, const struct chunk *c);
+
 static void on_chunk(struct engine *e, struct hello_ctx *ctx, const struct chunk *c)
 {
-	enum drop_reason fault = chunk_fault(ctx, c->type);
-
-	if (c->type == CHUNK_PADDING_00 || c->type == CHUNK_PADDING_FF)
-		return;
-	if (fault != DROP_NONE) {
-		engine_drop(e, fault);
-		return;
-	}
 	switch (c->type) {
 	case CHUNK_IHELLO:
 		on_ihello(e, ctx, c);
@@ -250,28 +251,70 @@ static void on_chunk(struct engine *e, struct hello_ctx *ctx, const struct chunk
 		report_chunk(e, ctx, REP_STARTUP, c); // who knew the id may speak
 		break;
 	default:
-		engine_drop(e, DROP_UNKNOWN_CHUNK);
+		on_fragment(e, ctx, c);
 	}
+}
+
+// The chunks of a packet, or of one that was put together.
+static enum drop_reason on_plain(struct engine *e, struct hello_ctx *ctx, struct span plain)
+{
+	struct rd r = rd_over_span(plain);
+	struct packet_header h;
+	struct chunk c;
+
+	if (packet_header_read(&r, &h) != 0)
+		return packet_mode(&h) == MODE_FORBIDDEN ? DROP_MODE : DROP_TRUNCATED;
+	if (packet_mode(&h) != MODE_STARTUP)
+		return DROP_MODE;
+	while (chunk_next(&r, &c)) {
+		enum drop_reason fault = chunk_fault(ctx, c.type);
+
+		if (c.type == CHUNK_PADDING_00 || c.type == CHUNK_PADDING_FF)
+			continue;
+		if (fault != DROP_NONE)
+			engine_drop(e, fault);
+		else
+			on_chunk(e, ctx, &c);
+	}
+	return DROP_NONE;
+}
+
+static void on_fragment(struct engine *e, struct hello_ctx *ctx, const struct chunk *c)
+{
+	struct packet_fragment f;
+	enum drop_reason fault = DROP_MALFORMED;
+	enum frag_result result = FRAG_BAD;
+	struct span packet;
+
+	// Fragments of fragments are of no use to anybody.
+	if (!ctx->is_joined && packet_fragment_read(&f, c->payload) == 0)
+		result =
+			frag_add(e->hello->frags, &ctx->from, ctx->near_id, &f, e->now_us, &packet);
+	if (result == FRAG_WAITS)
+		return;
+	if (result == FRAG_FULL)
+		fault = DROP_HELLO_RATE;
+	if (result == FRAG_WHOLE) {
+		ctx->is_joined = true;
+		fault = on_plain(e, ctx, packet);
+		ctx->is_joined = false;
+	}
+	if (fault != DROP_NONE)
+		engine_drop(e, fault);
 }
 
 void hello_packet(struct engine *e, uint32_t near_id, struct pkt *pkt, struct span plain)
 {
 	struct hello_ctx ctx = {.pkt = pkt, .near_id = near_id};
-	struct rd r = rd_over_span(plain);
-	struct packet_header h;
-	struct chunk c;
+	enum drop_reason fault;
 
 	memcpy(ctx.from.ip, pkt->addr, pkt->family == 6 ? 16 : 4);
 	ctx.from.port = pkt->port;
 	ctx.from.family = pkt->family;
 	ctx.from.endpoint = pkt->endpoint;
-	if (packet_header_read(&r, &h) != 0)
-		rx_drop(e, pkt, packet_mode(&h) == MODE_FORBIDDEN ? DROP_MODE : DROP_TRUNCATED);
-	else if (packet_mode(&h) != MODE_STARTUP)
-		rx_drop(e, pkt, DROP_MODE);
-	else
-		while (chunk_next(&r, &c))
-			on_chunk(e, &ctx, &c);
+	fault = on_plain(e, &ctx, plain);
+	if (fault != DROP_NONE)
+		rx_drop(e, pkt, fault);
 }
 
 // -- commands --

@@ -163,7 +163,8 @@ bool far_receive(struct far_end *f, uint8_t buf[LOOP_DATAGRAM_MAX], struct span 
 	struct loop *l = f->loop;
 	struct loop_datagram d;
 
-	loop_turn(l);
+	loop_turn(l); // the engine sends,
+	loop_turn(l); // and it arrives
 	for (uint32_t i = 0; i < l->n_strays; i++) {
 		d = l->strays[i];
 		if (d.dst.port != f->addr.port || memcmp(d.dst.ip, f->addr.ip, 4) != 0)

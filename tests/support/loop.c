@@ -54,7 +54,10 @@ static void node_create(struct loop *l, uint32_t i)
 	n->engine = engine_create(&o);
 	assert(n->engine != NULL);
 	n->seeds = aligned_alloc(64, o.sessions_max * sizeof(*n->seeds));
-	assert(n->seeds != NULL);
+	n->is_taken = calloc(o.sessions_max, sizeof(*n->is_taken));
+	n->n_slots = o.sessions_max;
+	assert(n->seeds != NULL && n->is_taken != NULL);
+	memset(n->seeds, 0, o.sessions_max * sizeof(*n->seeds));
 	n->addr = loop_addr(i + 1, 1935);
 }
 
@@ -81,6 +84,7 @@ static void node_destroy(struct loop *l, uint32_t i)
 	loop_forget(l, i);
 	free(n->inbox);
 	free(n->seeds);
+	free(n->is_taken);
 	engine_destroy(n->engine);
 	body_pool_destroy(n->bodies);
 	mailbox_destroy(n->commands);
@@ -216,6 +220,8 @@ static void collect(struct loop_node *n)
 	struct report r;
 
 	while (!n->is_deaf && mailbox_pop(n->reports, &r)) {
+		if (r.op == REP_SESSION_CLOSED)
+			n->is_taken[r.session_idx] = false;
 		if (r.op == REP_BODIES_PUT) {
 			for (int i = 0; i < BODIES_PER_PUT; i++) {
 				if (r.bodies.more[i] != NULL)
@@ -411,6 +417,21 @@ static void random_hmac(struct loop *l, uint8_t *sealing, uint8_t *opening)
 	memcpy(opening, keys.state, sizeof(keys.state));
 }
 
+// Other worlds' nodes have slots of their own.
+static uint32_t slot_take(struct loop *l, uint32_t node)
+{
+	struct loop_node *n = &l->nodes[node];
+	uint32_t slot = 0;
+
+	if (node >= l->opts.n_nodes)
+		return 0;
+	while (slot < n->n_slots && n->is_taken[slot])
+		slot++;
+	assert(slot < n->n_slots);
+	n->is_taken[slot] = true;
+	return slot;
+}
+
 struct loop_pair loop_prepare(struct loop *l, uint32_t a, uint32_t b, const struct loop_form *form,
 			      struct session_seed seeds[2])
 {
@@ -420,7 +441,7 @@ struct loop_pair loop_prepare(struct loop *l, uint32_t a, uint32_t b, const stru
 	for (int i = 0; i < 2; i++) {
 		struct session_seed *tx = &seeds[i], *rx = &seeds[!i];
 
-		p.slot[i] = p.node[i] < l->opts.n_nodes ? l->nodes[p.node[i]].n_slots++ : 0;
+		p.slot[i] = slot_take(l, p.node[i]);
 		p.id[i] =
 			session_id_make(0, p.slot[i], 1 + (uint32_t)random_below(&l->random, 1023));
 		rx->far_id = p.id[i];

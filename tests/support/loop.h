@@ -58,7 +58,8 @@ struct loop_node {
 	struct report *inbox;     // reports not taken yet, in order
 	uint32_t n_inbox, inbox_cap;
 	struct session_seed *seeds; // per slot: what loop_connect gave it
-	uint32_t n_slots;           // slots given out so far
+	bool *is_taken;             // per slot; free again after SESSION_CLOSED
+	uint32_t n_slots;
 };
 
 struct loop {

@@ -1,0 +1,63 @@
+// The command line of annulus-peer.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/wire/address.h"
+
+// Exit codes; the README lists them too.
+enum peer_exit {
+	PEER_OK = 0,
+	PEER_USAGE = 1,    // command line, configuration or input file
+	PEER_CONNECT = 2,  // could not connect or join
+	PEER_HOLES = 3,    // pieces of the stream never came; they are listed
+	PEER_VANISHED = 4, // the source went silent for twice the window
+};
+
+enum peer_command {
+	PEER_CMD_NONE,
+	PEER_CMD_PUBLISH,
+	PEER_CMD_PLAY,
+	PEER_CMD_SWARM,
+	PEER_CMD_GROUPSPEC,
+	PEER_CMD_INFO,
+	PEER_CMD_COMPARE,
+};
+
+#define PEER_SERVERS_MAX   8
+#define PEER_BOOTSTRAP_MAX 16
+
+struct peer_args {
+	enum peer_command command;
+	const char *servers[PEER_SERVERS_MAX];
+	uint32_t n_servers;
+	const char *identity; // file, or NULL: a new identity
+	const char *group;    // groupspec text, or file:PATH
+	const char *name;     // stream, or the group's name for `groupspec`
+	const char *file; // FLV in or out, "-": a pipe; host for `info`; played file for `compare`
+	const char *source; // compare
+	struct wire_addr bind;
+	uint32_t wait_s;    // for the first neighbour; 0: for ever
+	uint32_t window_ms; // publish: 0 = default
+	bool is_quiet, wants_lines, wants_help;
+
+	uint32_t members; // swarm
+	uint32_t join_per_s;
+	const char *verify, *out_dir;
+
+	// groupspec
+	const char *explain;
+	bool multicast, posting, routing, replication, unique, no_server_channel, v1;
+	const char *publish_password, *posting_password;
+	const char *bootstrap[PEER_BOOTSTRAP_MAX];
+	uint32_t n_bootstrap;
+
+	// compare
+	bool is_late, did_not_end;
+	uint32_t joined_ms, late_max_ms;
+};
+
+// 0, or an exit code after one line on stderr that names what is wrong.
+int peer_args_parse(struct peer_args *, int argc, char **argv);
+void peer_usage(enum peer_command, bool to_stderr);

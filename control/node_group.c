@@ -1,0 +1,217 @@
+// The node's groups and streams as programs see them: thin names over control/group, and one stream
+// of events.
+#include <errno.h>
+#include <stdlib.h>
+
+#include "control/node_internal.h"
+
+struct node_group *node_join(struct node *n, const struct groupspec *spec,
+			     const struct group_limits *limits, int *err, uint64_t now_us)
+{
+	struct node_group *g = calloc(1, sizeof(*g));
+
+	n->now_us = now_us;
+	*err = -ENOMEM;
+	if (g == NULL)
+		return NULL;
+	*g = (struct node_group){.node = n, .next = n->joined};
+	g->group = group_join(n->groups, spec, limits, g, err, now_us);
+	if (g->group == NULL) {
+		free(g);
+		return NULL;
+	}
+	*err = 0;
+	n->joined = g;
+	return g;
+}
+
+void node_leave(struct node_group *g, uint64_t now_us)
+{
+	struct node_group **at = &g->node->joined;
+
+	g->node->now_us = now_us;
+	while (*at != g)
+		at = &(*at)->next;
+	*at = g->next;
+	group_leave(g->group, now_us);
+	free(g);
+}
+
+static struct node_stream *stream_create(struct node_group *g)
+{
+	struct node_stream *s = calloc(1, sizeof(*s));
+
+	if (s != NULL)
+		*s = (struct node_stream){.node = g->node, .group = g};
+	return s;
+}
+
+static void stream_list(struct node_stream *s)
+{
+	s->next = s->node->streams;
+	s->node->streams = s;
+}
+
+int node_publish(struct node_group *g, const char *name, const struct group_stream_params *params,
+		 struct node_stream **out, uint64_t now_us)
+{
+	struct node_stream *s = stream_create(g);
+	int err;
+
+	if (s == NULL)
+		return -ENOMEM;
+	err = group_publish(g->group, name, params, s, &s->publication, now_us);
+	if (err != 0) {
+		free(s);
+		return err;
+	}
+	stream_list(s);
+	*out = s;
+	return 0;
+}
+
+int node_play(struct node_group *g, const char *name, struct node_stream **out, uint64_t now_us)
+{
+	struct node_stream *s = stream_create(g);
+	int err;
+
+	if (s == NULL)
+		return -ENOMEM;
+	err = group_play(g->group, name, s, &s->play, now_us);
+	if (err != 0) {
+		free(s);
+		return err;
+	}
+	stream_list(s);
+	*out = s;
+	return 0;
+}
+
+int node_stream_write(struct node_stream *s, uint8_t type, uint32_t timestamp_ms,
+		      const uint8_t *data, uint32_t len, bool is_key, uint64_t now_us)
+{
+	struct stream_message m = {type, timestamp_ms, {data, len}};
+
+	if (s->publication == NULL)
+		return -EPIPE;
+	return group_publication_write(s->publication, &m, is_key, now_us);
+}
+
+void node_stream_end(struct node_stream *s, uint64_t now_us)
+{
+	if (s->publication != NULL)
+		group_publication_end(s->publication, now_us);
+}
+
+void node_stream_close(struct node_stream *s, uint64_t now_us)
+{
+	struct node_stream **at = &s->node->streams;
+
+	if (s->publication != NULL)
+		group_publication_close(s->publication, now_us);
+	if (s->play != NULL)
+		group_play_close(s->play, now_us);
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	free(s);
+}
+
+// ---- events ----
+
+static enum node_event_kind kind_of(enum group_event_kind k)
+{
+	static const enum node_event_kind kinds[] = {
+		[GROUP_REJECTED] = NODE_GROUP_REJECTED,
+		[GROUP_NEIGHBOUR_CONNECT] = NODE_NEIGHBOUR_CONNECT,
+		[GROUP_NEIGHBOUR_DISCONNECT] = NODE_NEIGHBOUR_DISCONNECT,
+		[GROUP_STREAM_PUBLISHED] = NODE_STREAM_PUBLISHED,
+		[GROUP_STREAM_UNPUBLISHED] = NODE_STREAM_UNPUBLISHED,
+		[GROUP_PUBLISH_DONE] = NODE_PUBLISH_DONE,
+		[GROUP_PLAY_START] = NODE_PLAY_START,
+		[GROUP_PLAY_MESSAGE] = NODE_PLAY_MESSAGE,
+		[GROUP_PLAY_GAP] = NODE_PLAY_GAP,
+		[GROUP_PLAY_END] = NODE_PLAY_END,
+		[GROUP_PLAY_LOST] = NODE_PLAY_LOST,
+		[GROUP_PLAY_RESET] = NODE_PLAY_RESET,
+	};
+
+	return kinds[k];
+}
+
+static void translate(struct node *n, struct node_event *out)
+{
+	const struct group_event *e = &n->group_event;
+
+	*out = (struct node_event){.kind = kind_of(e->kind),
+				   .text = e->name,
+				   .type = e->message.type,
+				   .timestamp_ms = e->message.timestamp,
+				   .data = e->message.body.data,
+				   .len = (uint32_t)e->message.body.len,
+				   .number = e->number,
+				   .number_to = e->number_to};
+	if (e->publication != NULL || e->play != NULL) {
+		out->stream = e->user;
+		out->group = out->stream->group;
+	} else {
+		out->group = e->group != NULL ? group_user(e->group) : NULL;
+	}
+	if (e->kind == GROUP_REJECTED)
+		out->text = "the introducer refuses this group (NetGroup.Connect.Rejected)";
+	for (unsigned i = 0; i < sizeof(out->peer); i++)
+		out->peer[i] = e->peer[i];
+}
+
+bool node_event(struct node *n, struct node_event *out, uint64_t now_us)
+{
+	n->now_us = now_us;
+	if (n->n_events > 0) {
+		*out = n->events[n->first_event];
+		n->first_event = (n->first_event + 1) % EVENTS_MAX;
+		n->n_events--;
+		return true;
+	}
+	if (!groups_event(n->groups, &n->group_event, now_us))
+		return false;
+	translate(n, out);
+	return true;
+}
+
+void node_push_event(struct node *n, const struct node_event *e)
+{
+	if (n->n_events == EVENTS_MAX) {
+		n->first_event = (n->first_event + 1) % EVENTS_MAX;
+		n->n_events--;
+	}
+	n->events[(n->first_event + n->n_events++) % EVENTS_MAX] = *e;
+}
+
+// ---- looking in ----
+
+uint32_t node_groups(struct node *n, struct group_info *out, uint32_t max)
+{
+	return groups_info(n->groups, out, max);
+}
+
+uint32_t node_group_streams(struct node *n, const uint8_t group_id[32],
+			    struct group_stream_info *out, uint32_t max)
+{
+	return group_streams_info(n->groups, group_id, out, max);
+}
+
+struct group_stream_info node_stream_info(struct node_stream *s)
+{
+	struct group_stream_info info = {.name = ""};
+
+	if (s->publication != NULL)
+		group_publication_info(s->publication, &info);
+	else
+		group_play_info(s->play, &info);
+	return info;
+}
+
+const struct groups_counters *node_groups_counters(const struct node *n)
+{
+	return groups_counters(n->groups);
+}

@@ -1,0 +1,85 @@
+// The node from inside: what node.c, node_conn.c and node_group.c share.
+#pragma once
+
+#include "control/group/group.h"
+#include "control/node.h"
+#include "control/rpc/rpc.h"
+
+#define CONNS_MAX   16
+#define EVENTS_MAX  64
+#define STREAMS_MAX 256
+
+enum conn_state {
+	CONN_UNUSED,
+	CONN_OPENING,    // handshake
+	CONN_CONNECTING, // connect sent
+	CONN_UP,
+	CONN_WAITING, // for the next attempt
+	CONN_REFUSED, // the application said no: not tried again
+};
+
+struct node_conn {
+	struct node *node;
+	enum conn_state state;
+	char uri[512];
+	struct wire_addr addrs[8];
+	uint8_t n_addrs;
+	struct opening *opening;
+	struct ctl_session *session;
+	uint64_t retry_us, backoff_us;
+	char why[128]; // of the last failure, for events
+};
+
+struct node_group {
+	struct node *node;
+	struct group *group;
+	struct node_group *next;
+};
+
+struct node_stream {
+	struct node *node;
+	struct node_group *group;
+	struct group_publication *publication; // or
+	struct group_play *play;
+	struct node_stream *next;
+};
+
+// What the workers tell of a session now and then.
+struct session_figures {
+	uint32_t session_id, rtt_us;
+	uint64_t rx_bytes, tx_bytes;
+};
+
+struct node {
+	struct node_opts opts;
+	struct startup *startup;
+	struct rpc *rpc;
+	struct groups *groups;
+	struct node_conn conns[CONNS_MAX];
+	struct node_group *joined;
+	struct node_stream *streams;
+	struct node_event events[EVENTS_MAX]; // of connections; groups keeps its own
+	uint32_t n_events, first_event;
+	struct group_event group_event;  // the one last handed out: its name and message are lent
+	struct session_figures *figures; // worker * sessions_max + slot
+	uint64_t stats_us;               // next time to ask the workers for figures
+	uint64_t now_us;                 // of the call we are in; events have no clock of their own
+	uint32_t n_sessions;             // open or closing
+	bool is_closing;
+	uint64_t close_by_us;
+};
+
+void node_push_event(struct node *, const struct node_event *); // drops the oldest when full
+
+// -- node_conn.c --
+struct node_conn *conn_of_user(struct node *, const void *user);
+struct node_conn *conn_of_session(struct node *, const struct ctl_session *);
+void conn_opened(struct node_conn *, struct ctl_session *);
+void conn_open_failed(struct node_conn *, enum open_failure, struct ctl_session *existing);
+void conn_session_gone(struct node_conn *);
+void conns_timers(struct node *);
+uint64_t conns_deadline_us(const struct node *);
+void conns_close(struct node *);
+void conn_rpc_connected(void *node, struct ctl_session *, void *user, const char *code);
+void conn_rpc_failed(void *node, struct ctl_session *, void *user, const char *code);
+void conn_rpc_gone(void *node, struct ctl_session *, void *user);

@@ -1,5 +1,6 @@
-// NetConnections of a node (RFC 7425 §5, rtmfp.md 14): as server, what clients connect to; as client, our
-// connection to an introducer. Sans-I/O: fed flow events by the node, it sends through ctl_session.h.
+// NetConnections of a node (RFC 7425 §5, rtmfp.md 14): as server, what clients connect to; as
+// client, our connection to an introducer. Sans-I/O: fed flow events by the node, it sends through
+// ctl_session.h.
 #pragma once
 
 #include <stdbool.h>
@@ -16,24 +17,27 @@ struct rpc_client_info {
 
 struct rpc_events {
 	void *ctx;
-	// server: a client's connect was accepted / its setPeerInfo came (ctl_session is registered now)
+	// server: a client's connect was accepted / its setPeerInfo came (ctl_session is registered
+	// now)
 	void (*accepted)(void *ctx, struct ctl_session *);
 	void (*registered)(void *ctx, struct ctl_session *);
-	// client: outcome of rpc_connect. code: "NetConnection.Connect.Success" or what the server said
+	// client: outcome of rpc_connect. code: "NetConnection.Connect.Success" or what the server
+	// said
 	void (*connected)(void *ctx, struct ctl_session *, void *user, const char *code);
 	void (*failed)(void *ctx, struct ctl_session *, void *user, const char *code);
-	// client: the canonical control flow ended or was rejected: the connection is gone (14.4 step 7)
+	// client: the canonical control flow ended or was rejected: the connection is gone (14.4
+	// step 7)
 	void (*gone)(void *ctx, struct ctl_session *, void *user);
 };
 
 struct rpc_opts {
 	struct rpc_events events;
-	uint8_t server_endpoint;       // connects are served here; 0xff: nowhere
-	const char *const *apps;       // allowed app names (instance after '/' not counted); NULL: all
+	uint8_t server_endpoint; // connects are served here; 0xff: nowhere
+	const char *const *apps; // allowed app names (instance after '/' not counted); NULL: all
 	uint32_t n_apps;
 	uint32_t keepalive_nat_ms, keepalive_public_ms; // NC-18: commanded by Set Keepalive
-	uint32_t keepalive_min_ms;     // our own minimum as a client (>= 5000)
-	const struct wire_addr *local_addrs; // our setPeerInfo as a client; borrowed
+	uint32_t keepalive_min_ms;                      // our own minimum as a client (>= 5000)
+	const struct wire_addr *local_addrs;            // our setPeerInfo as a client; borrowed
 	uint8_t n_local_addrs;
 	uint32_t connects_max;
 };
@@ -53,11 +57,12 @@ void rpc_session_closed(struct rpc *, struct ctl_session *);
 void rpc_timers(struct rpc *, uint64_t now_us);
 uint64_t rpc_deadline_us(const struct rpc *);
 
-// Client: opens the control flow on an open session and sends connect. 0 or -errno. Answered by an event within
-// 15 s at the latest.
+// Client: opens the control flow on an open session and sends connect. 0 or -errno. Answered by an
+// event within 15 s at the latest.
 int rpc_connect(struct rpc *, struct ctl_session *, const char *uri, void *user, uint64_t now_us);
 // Orderly end: closes our control flow(s).
 void rpc_close(struct rpc *, struct ctl_session *, uint64_t now_us);
-// Association for flows inside the connection (GC): the far end's canonical control flow. False: not connected.
+// Association for flows inside the connection (GC): the far end's canonical control flow. False:
+// not connected.
 bool rpc_control_flow(const struct rpc *, const struct ctl_session *, uint64_t *far_flow_id);
 const struct rpc_client_info *rpc_client_info(const struct ctl_session *);

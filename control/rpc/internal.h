@@ -1,0 +1,59 @@
+// NetConnections from inside.
+#pragma once
+
+#include "control/rpc/command.h"
+#include "control/rpc/rpc.h"
+
+#define APP_MAX    128
+#define TC_URL_MAX 512
+#define REPLY_MAX  1024 // longest message we write
+#define STRAY_MAX  64   // commands a client may send that we do not know, per second
+#define CONNECT_US 15000000
+
+enum nc_state {
+	NC_IDLE,       // control flow open, no connect yet
+	NC_CONNECTING, // client: connect is out
+	NC_CONNECTED,
+	NC_GONE,
+};
+
+// On a ctl_session from its first TC flow, or rpc_connect, to the session's end.
+struct nc_session {
+	struct rpc *rpc;
+	struct ctl_session *session;
+	struct nc_session *next, *prev; // all of a rpc
+	enum nc_state state;
+	bool is_client, is_amf3;
+	bool has_far_control; // the other side's control flow is known
+	uint64_t far_control; // its flow id, the canonical one (14.4 step 3)
+	uint16_t far_slot;    // its receive slot
+	int near_control;     // our control flow's send slot, -1: none
+	void *user;           // client
+	uint64_t give_up_us;  // client: connect unanswered by then
+	uint64_t opened_us;
+	struct rpc_client_info info;
+	char app[APP_MAX], tc_url[TC_URL_MAX];
+	uint32_t n_stray;
+	uint64_t stray_since_us;
+};
+
+struct rpc {
+	struct rpc_opts opts;
+	struct nc_session *all;
+	uint32_t n;
+	struct rpc_command command; // the one being read: large, and only one at a time
+};
+
+// NULL: too many, or no memory.
+struct nc_session *rpc_client_create(struct rpc *, struct ctl_session *, uint64_t now_us);
+// Sends what w holds on our control flow.
+int nc_send(struct nc_session *, const struct wr *);
+// Opens our control flow, as the return of the far end's if that is known.
+int nc_open_control(struct nc_session *);
+
+// -- server.c --
+void server_command(struct nc_session *, const struct rpc_command *, uint64_t now_us);
+// -- client.c --
+void client_command(struct nc_session *, const struct rpc_command *, uint64_t now_us);
+void client_user_control(struct nc_session *, struct span payload);
+void client_failed(struct nc_session *, const char *code);

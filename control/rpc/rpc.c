@@ -1,0 +1,246 @@
+// Which NetConnection a flow, a message or an end belongs to.
+#include "control/rpc/rpc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "control/rpc/internal.h"
+#include "dataplane/wire/flow_kind.h"
+#include "dataplane/wire/rtmp_msg.h"
+
+struct rpc *rpc_create(const struct rpc_opts *o)
+{
+	struct rpc *r = calloc(1, sizeof(*r));
+
+	if (r != NULL)
+		r->opts = *o;
+	return r;
+}
+
+static void nc_destroy(struct nc_session *nc)
+{
+	struct rpc *r = nc->rpc;
+
+	if (nc->prev != NULL)
+		nc->prev->next = nc->next;
+	else
+		r->all = nc->next;
+	if (nc->next != NULL)
+		nc->next->prev = nc->prev;
+	nc->session->nc = NULL;
+	r->n--;
+	free(nc);
+}
+
+void rpc_destroy(struct rpc *r)
+{
+	while (r->all != NULL)
+		nc_destroy(r->all);
+	free(r);
+}
+
+static struct nc_session *nc_create(struct rpc *r, struct ctl_session *s, bool is_client,
+				    uint64_t now_us)
+{
+	struct nc_session *nc;
+
+	if (r->n >= r->opts.connects_max)
+		return NULL;
+	nc = calloc(1, sizeof(*nc));
+	if (nc == NULL)
+		return NULL;
+	*nc = (struct nc_session){.rpc = r,
+				  .session = s,
+				  .next = r->all,
+				  .is_client = is_client,
+				  .near_control = -1,
+				  .opened_us = now_us};
+	if (r->all != NULL)
+		r->all->prev = nc;
+	r->all = nc;
+	r->n++;
+	s->nc = nc;
+	return nc;
+}
+
+struct nc_session *rpc_client_create(struct rpc *r, struct ctl_session *s, uint64_t now_us)
+{
+	return nc_create(r, s, true, now_us);
+}
+
+int nc_open_control(struct nc_session *nc)
+{
+	uint8_t meta[8];
+	struct wr w = wr_over(meta, sizeof(meta));
+	const struct tc_metadata tc = {TC_SID, 0}; // stream 0, original order
+	struct ctl_flow_opts o = {.meta = meta,
+				  .has_assoc = nc->has_far_control,
+				  .assoc_id = nc->far_control,
+				  .prio = PRIO_CONTROL,
+				  .rule_stream = NO_STREAM,
+				  .owner = OWNER_RPC,
+				  .ctx = nc};
+
+	tc_metadata_write(&w, &tc);
+	o.meta_len = (uint8_t)wr_span(&w).len;
+	nc->near_control = ctl_flow_open(nc->session, &o);
+	return nc->near_control < 0 ? nc->near_control : 0;
+}
+
+int nc_send(struct nc_session *nc, const struct wr *w)
+{
+	struct span s = wr_span(w);
+
+	if (wr_err(w) != 0)
+		return wr_err(w);
+	return ctl_flow_send(nc->session, (uint16_t)nc->near_control, s.data, (uint32_t)s.len, 0);
+}
+
+// The server side of a connection begins with an unassociated flow of stream 0; the client side's
+// returns ours.
+void rpc_flow_opened(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, uint64_t flow_id,
+		     uint16_t assoc_flow, struct span meta, uint64_t now_us)
+{
+	struct nc_session *nc = s->nc;
+	struct tc_metadata tc;
+	bool is_control;
+
+	if (flow_kind_of(meta, &tc) != FLOW_TC || tc.stream_id != 0)
+		goto reject; // client-server streams are refused with code 0, all their flows alike
+			     // (14.4 step 6)
+	if (nc == NULL && s->endpoint == r->opts.server_endpoint && assoc_flow == NO_FLOW)
+		nc = nc_create(r, s, false, now_us);
+	if (nc == NULL)
+		goto reject;
+	is_control = nc->is_client ? assoc_flow == nc->near_control : assoc_flow == NO_FLOW;
+	if (is_control && !nc->has_far_control) {
+		nc->has_far_control = true;
+		nc->far_control = flow_id;
+		nc->far_slot = rx_slot;
+	} else if (assoc_flow != nc->near_control || nc->near_control < 0) {
+		goto reject;
+	}
+	ctl_flow_accept(s, rx_slot, flow_id, FLOW_CONTROL, NO_STREAM, OWNER_RPC, nc);
+	return;
+reject:
+	ctl_flow_reject(s, rx_slot, flow_id, 0);
+}
+
+void rpc_message(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, struct span message,
+		 uint64_t now_us)
+{
+	struct nc_session *nc = s->nc;
+	struct rd rd = rd_over(message.data, message.len);
+	struct rtmp_head head;
+	struct span payload;
+
+	if (nc == NULL || rtmp_head_read(&rd, &head) != 0 || rtmp_type_is_ignored(head.type))
+		return;
+	payload = rd_rest(&rd);
+	if (head.type == RTMP_USER_CONTROL) {
+		if (nc->is_client)
+			client_user_control(nc, payload);
+		return;
+	}
+	if (rpc_command_read(&r->command, head.type, payload) != 0)
+		return; // what does not parse asks for nothing
+	if (nc->is_client)
+		client_command(nc, &r->command, now_us);
+	else
+		server_command(nc, &r->command, now_us);
+}
+
+// The far end's control flow is at its end: so is the connection (14.4 step 7).
+static void end(struct nc_session *nc)
+{
+	struct rpc *r = nc->rpc;
+	bool was_up = nc->state == NC_CONNECTED;
+
+	if (nc->state == NC_GONE)
+		return;
+	if (nc->is_client && nc->state == NC_CONNECTING) {
+		client_failed(nc, "NetConnection.Connect.Failed");
+		return;
+	}
+	nc->state = NC_GONE;
+	if (nc->near_control >= 0)
+		ctl_flow_close(nc->session, (uint16_t)nc->near_control);
+	nc->near_control = -1;
+	nc->session->is_registered = false;
+	if (nc->is_client && was_up && r->opts.events.gone != NULL)
+		r->opts.events.gone(r->opts.events.ctx, nc->session, nc->user);
+	else if (!nc->is_client)
+		ctl_session_close(nc->session, CLOSE_ORDERLY);
+}
+
+void rpc_flow_finished(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, uint64_t now_us)
+{
+	if (s->nc != NULL && s->nc->has_far_control && s->nc->far_slot == rx_slot)
+		end(s->nc);
+}
+
+void rpc_flow_exception(struct rpc *r, struct ctl_session *s, uint16_t tx_slot, uint64_t code,
+			uint64_t now_us)
+{
+	if (s->nc != NULL && s->nc->near_control == tx_slot)
+		end(s->nc);
+}
+
+void rpc_session_closed(struct rpc *r, struct ctl_session *s)
+{
+	if (s->nc != NULL)
+		nc_destroy(s->nc);
+}
+
+void rpc_timers(struct rpc *r, uint64_t now_us)
+{
+	struct nc_session *nc = r->all, *next;
+
+	for (; nc != NULL; nc = next) {
+		next = nc->next;
+		if (nc->is_client && nc->state == NC_CONNECTING && now_us >= nc->give_up_us) {
+			client_failed(nc, "NetConnection.Connect.Failed");
+			return; // the list may have changed under the event; the rest comes next
+				// time
+		}
+	}
+}
+
+uint64_t rpc_deadline_us(const struct rpc *r)
+{
+	uint64_t at = UINT64_MAX;
+
+	for (const struct nc_session *nc = r->all; nc != NULL; nc = nc->next)
+		if (nc->is_client && nc->state == NC_CONNECTING && nc->give_up_us < at)
+			at = nc->give_up_us;
+	return at;
+}
+
+bool rpc_control_flow(const struct rpc *r, const struct ctl_session *s, uint64_t *far_flow_id)
+{
+	const struct nc_session *nc = s->nc;
+
+	if (nc == NULL || nc->state != NC_CONNECTED || !nc->has_far_control)
+		return false;
+	*far_flow_id = nc->far_control;
+	return true;
+}
+
+void rpc_close(struct rpc *r, struct ctl_session *s, uint64_t now_us)
+{
+	struct nc_session *nc = s->nc;
+
+	if (nc == NULL || nc->state == NC_GONE)
+		return;
+	nc->state = NC_GONE;
+	if (nc->near_control >= 0)
+		ctl_flow_close(s, (uint16_t)nc->near_control);
+	nc->near_control = -1;
+}
+
+const struct rpc_client_info *rpc_client_info(const struct ctl_session *s)
+{
+	const struct nc_session *nc = s->nc;
+
+	return nc != NULL && !nc->is_client && nc->state == NC_CONNECTED ? &nc->info : NULL;
+}

@@ -7,6 +7,8 @@
 // Bounded: ADMIN_CLIENTS_MAX connections (a further one is told so and closed), lines of
 // ADMIN_REQUEST_MAX octets, replies of ADMIN_REPLY_MAX, one request at a time per client (the next
 // is read when the reply has left), ADMIN_IDLE_S without a request.
+//
+// The process must ignore SIGPIPE: a client may leave in the middle of its reply.
 #ifndef ANNULUS_CONTROL_ADMIN_ADMIN_SOCKET_H
 #define ANNULUS_CONTROL_ADMIN_ADMIN_SOCKET_H
 
@@ -23,8 +25,9 @@
 struct event_base;
 struct admin;
 
-// Writes exactly one JSON value to `out`. `args` is the rest of the line, "" if there is none.
-// Returns 0, or -errno: then whatever was written is forgotten and the reply is the error's text.
+// Runs on the control thread and must not destroy `admin`. Writes exactly one JSON value to `out`.
+// `args` is the rest of the line, "" if there is none. Returns 0, or -errno: then whatever was
+// written is forgotten and the reply is the error's text.
 typedef int (*admin_fn)(void *ctx, const char *args, struct json_out *out);
 
 // Listens on `path`. A socket that nobody listens on any more is replaced; one that answers is

@@ -1,0 +1,130 @@
+#include "control/admin/ctl.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/schema.h"
+#include "control/admin/admin_client.h"
+#include "control/admin/admin_socket.h"
+#include "control/admin/table.h"
+
+enum { TIMEOUT_MS = 10000 };
+
+struct args {
+	const char *socket;
+	bool is_json, is_help;
+	char request[ADMIN_REQUEST_MAX];
+};
+
+static const char usage[] =
+	"usage: annulusctl [--socket PATH] [--json] COMMAND\n"
+	"\n"
+	"  status    peer IDs, addresses, uptime, memory, load\n"
+	"  peers     open sessions: who, where, how fast\n"
+	"  groups    groups that are joined or introduced\n"
+	"  streams   streams that flow: fragments, late, missing\n"
+	"  drops     packets dropped, by reason\n"
+	"  help      what this annulusd understands\n"
+	"\n"
+	"  --socket PATH  admin.socket of its configuration (default %s)\n"
+	"  --json         the reply as JSON, on one line\n"
+	"\n"
+	"exit code: 0 done, 1 wrong arguments, 2 no annulusd there, 3 it refused\n";
+
+static void usage_print(FILE *f)
+{
+	fprintf(f, usage, schema_find("admin", "socket", 6)->dflt);
+}
+
+// The words after the options, with single spaces. A line end in one of them would begin a second
+// request.
+static int request_join(struct args *a, char **words)
+{
+	size_t len = 0;
+
+	for (; *words != NULL; words++) {
+		size_t n = strlen(*words);
+
+		if (strpbrk(*words, "\r\n") != NULL || len + 1 + n >= sizeof(a->request))
+			return -EINVAL;
+		if (len > 0)
+			a->request[len++] = ' ';
+		memcpy(a->request + len, *words, n + 1);
+		len += n;
+	}
+	return 0;
+}
+
+static int args_parse(struct args *a, char **argv, FILE *errors)
+{
+	char *words[64];
+	unsigned n = 0;
+
+	*a = (struct args){.socket = schema_find("admin", "socket", 6)->dflt};
+	for (argv++; *argv != NULL; argv++) {
+		if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0) {
+			a->is_help = true;
+		} else if (strcmp(*argv, "--json") == 0) {
+			a->is_json = true;
+		} else if (strcmp(*argv, "--socket") == 0 && argv[1] != NULL) {
+			a->socket = *++argv;
+		} else if (strncmp(*argv, "--socket=", 9) == 0) {
+			a->socket = *argv + 9;
+		} else if ((*argv)[0] == '-' || n + 1 == sizeof(words) / sizeof(words[0])) {
+			fprintf(errors, "annulusctl: wrong option or too many words: %s\n", *argv);
+			return -EINVAL;
+		} else {
+			words[n++] = *argv;
+		}
+	}
+	words[n] = NULL;
+	if (request_join(a, words) == 0)
+		return 0;
+	fprintf(errors, "annulusctl: the command is too long or has a line end in it\n");
+	return -EINVAL;
+}
+
+static int reply_print(const struct args *a, const char *reply, FILE *out, FILE *errors)
+{
+	int err;
+
+	if (a->is_json)
+		err = table_print_json(out, errors, reply, strlen(reply));
+	else
+		err = table_print_reply(out, errors, reply, strlen(reply));
+	if (err == 0)
+		return CTL_OK;
+	if (err == -EREMOTEIO)
+		return CTL_REFUSED;
+	fprintf(errors, "annulusctl: %s: %s\n", a->socket,
+		err == -EPROTO ? "this is no reply of annulusd" : strerror(-err));
+	return CTL_UNREACHABLE;
+}
+
+int ctl_main(int argc, char **argv, FILE *out, FILE *errors)
+{
+	struct args a;
+	char why[256];
+	char *reply;
+	int code;
+
+	if (args_parse(&a, argv, errors) != 0)
+		return CTL_USAGE;
+	if (a.is_help) {
+		usage_print(out);
+		return CTL_OK;
+	}
+	if (a.request[0] == 0) {
+		usage_print(errors);
+		return CTL_USAGE;
+	}
+	if (admin_request(a.socket, a.request, TIMEOUT_MS, &reply, why, sizeof(why)) != 0) {
+		fprintf(errors, "annulusctl: %s\n", why);
+		return CTL_UNREACHABLE;
+	}
+	code = reply_print(&a, reply, out, errors);
+	free(reply);
+	return code;
+}

@@ -119,6 +119,12 @@ void flight_abandon(struct engine *e, uint32_t flow_idx, uint64_t sn)
 		give_up(e, f, flow_tx_cold_at(e->flows, flow_idx), sent_at(f, sn));
 }
 
+// The relay's word for it.
+void flow_tx_abandon(struct engine *e, uint32_t flow_idx, uint64_t sn)
+{
+	flight_abandon(e, flow_idx, sn);
+}
+
 void flight_lose(struct engine *e, uint32_t flow_idx, uint64_t sn)
 {
 	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);

@@ -19,7 +19,7 @@
 #include "dataplane/core/engine.h"
 #include "dataplane/wire/span.h"
 
-#define LOOP_NODES_MAX    64
+#define LOOP_NODES_MAX    72
 #define LOOP_DATAGRAM_MAX 2048
 
 struct loop;

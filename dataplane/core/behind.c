@@ -1,0 +1,271 @@
+// Neighbours the fresh walk cannot serve alone: they were blocked and have to catch up, lost
+// something, or pulled. Those with room stand on one ready list, served in turns by bytes; who is
+// blocked leaves it and comes back with the acks. So a slow neighbour costs nothing while it is
+// slow, and loses what comes too late for it and for nobody else.
+#include "dataplane/core/parcel.h"
+
+#define QUANTUM_BYTES 3600 // of a turn: three packets
+#define VISIT_PACKETS 4    // at most
+
+#define LINK_DUE_ANY (LINK_DUE_CATCH_UP | LINK_DUE_REPAIR | LINK_DUE_PULLS)
+
+// -- the ready list --
+
+static void ready_push(struct engine *e, struct link *l)
+{
+	struct relay *r = e->relay;
+	uint32_t idx = link_idx(e, l);
+
+	l->due |= LINK_LISTED;
+	l->prev_ready = r->ready_tail;
+	l->next_ready = LINK_NONE;
+	if (r->ready_tail != LINK_NONE)
+		link_at(e, r->ready_tail)->next_ready = idx;
+	else
+		r->ready_head = idx;
+	r->ready_tail = idx;
+}
+
+static void ready_remove(struct engine *e, struct link *l)
+{
+	struct relay *r = e->relay;
+
+	if (l->prev_ready != LINK_NONE)
+		link_at(e, l->prev_ready)->next_ready = l->next_ready;
+	else
+		r->ready_head = l->next_ready;
+	if (l->next_ready != LINK_NONE)
+		link_at(e, l->next_ready)->prev_ready = l->prev_ready;
+	else
+		r->ready_tail = l->prev_ready;
+	l->due &= (uint8_t)~LINK_LISTED;
+}
+
+static void wait_for_room(struct engine *e, struct link *l)
+{
+	l->due |= LINK_WAITING;
+	l->deficit_bytes = 0;
+	e->relay->session_waits[l->session_idx] = 1;
+}
+
+// Also while it waits: what is new may be allowed where the old was not (a repair needs no place in
+// the ring), and finding it blocked again costs one visit.
+void behind_mark(struct engine *e, struct link *l, uint8_t due)
+{
+	l->due |= due;
+	l->due &= (uint8_t)~LINK_WAITING;
+	if (!(l->due & LINK_LISTED) && l->due & LINK_DUE_ANY)
+		ready_push(e, l);
+}
+
+void behind_begin(struct engine *e, struct link *l, struct subscriber *sub, uint64_t pos)
+{
+	sub->is_behind = 1;
+	flow_tx_at(e->flows, sub->flow_idx)->cursor = pos;
+	l->due |= LINK_DUE_CATCH_UP;
+	if (!(l->due & LINK_LISTED))
+		wait_for_room(e, l);
+}
+
+void behind_unlist(struct engine *e, struct link *l)
+{
+	if (l->due & LINK_LISTED)
+		ready_remove(e, l);
+	l->due = 0;
+}
+
+// Nothing hangs on one forgotten call: whoever waits, or could not open its flow, is looked at.
+void behind_nudge(struct engine *e, struct stream *s)
+{
+	if (!ms_reached(s->nudge_ms, e->now_ms))
+		return;
+	s->nudge_ms = e->now_ms + NUDGE_MS;
+	for (uint32_t i = s->link_first; i != LINK_NONE; i = link_at(e, i)->next) {
+		struct link *l = link_at(e, i);
+
+		if (l->slots_granted != 0 && l->flow_idx == FLOW_IDX_NONE)
+			subscriber_update(e, l);
+		push_tell(e, s, l);
+		if (l->due & LINK_DUE_ANY)
+			behind_mark(e, l, 0);
+	}
+}
+
+// -- a visit --
+
+static void skip(struct engine *e, struct stream *s, struct link *l)
+{
+	engine_drop(e, DROP_STREAM_SKIPPED);
+	s->n.skipped++;
+	l->skipped++;
+	flow_tx_at(e->flows, l->flow_idx)->late++;
+}
+
+static void caught_up(struct engine *e, struct link *l, struct subscriber *sub)
+{
+	sub->is_behind = 0;
+	l->due &= (uint8_t)~LINK_DUE_CATCH_UP;
+}
+
+// The next fragment that it has not been offered, up to where the fresh walk takes over.
+static enum parcel_state catch_up(struct engine *e, struct stream *s, struct link *l,
+				  struct parcel *p)
+{
+	struct subscriber *sub = subscriber_of(e, l);
+	uint32_t self = link_idx(e, l);
+	const struct record *rec;
+
+	for (;;) {
+		enum parcel_state state;
+
+		rec = window_at(&s->window, e->relay->extents, &p->f->cursor);
+		if (rec == NULL || p->f->cursor >= s->walk_end) {
+			caught_up(e, l, sub);
+			return PARCEL_OK;
+		}
+		if (sub->slots >> (rec->no % PUSH_SLOTS) & 1 && rec->from != self) {
+			if (!record_is_late(s, rec, e->now_ms)) {
+				state = parcel_add(p, p->f->sn_next, rec);
+				if (state != PARCEL_OK)
+					return state;
+				p->f->cursor = window_after(p->f->cursor, rec);
+				s->n.fragments_pushed_to++;
+				s->n.bytes_pushed_to += rec->len;
+				return PARCEL_OK;
+			}
+			skip(e, s, l);
+		}
+		p->f->cursor = window_after(p->f->cursor, rec);
+	}
+}
+
+static enum parcel_state answer_pull(struct engine *e, struct stream *s, struct link *l,
+				     struct parcel *p)
+{
+	struct pull_pool *pool = &e->relay->pulls;
+	const struct record *rec;
+	enum parcel_state state;
+	uint64_t no;
+
+	while (pull_set_lowest(pool, &l->pulls, &no)) {
+		rec = window_find(&s->window, e->relay->extents, no);
+		if (rec != NULL) {
+			state = parcel_add(p, p->f->sn_next, rec);
+			if (state != PARCEL_OK)
+				return state;
+			s->n.fragments_pulled_by++;
+			s->n.bytes_pulled_by += rec->len;
+		} else { // left since it was asked for
+			skip(e, s, l);
+		}
+		pull_set_remove_lowest(pool, &l->pulls);
+		if (rec != NULL)
+			return PARCEL_OK;
+	}
+	l->due &= (uint8_t)~LINK_DUE_PULLS;
+	return PARCEL_OK;
+}
+
+// The number behind the low 32 bits that a flow remembers.
+static uint64_t number_of_ref(const struct stream *s, uint32_t ref)
+{
+	uint64_t no = (s->window.head_no & ~(uint64_t)UINT32_MAX) | ref;
+
+	return no < s->window.head_no || no <= UINT32_MAX ? no : no - UINT32_MAX - 1;
+}
+
+// What was abandoned is not offered any more; the far end must hear of it (RFC 7016 §3.6.2.6).
+static enum parcel_state move_forward(struct parcel *p)
+{
+	enum parcel_state state = parcel_reserve(p, flow_tx_header_max(p->e, p->f));
+
+	if (state != PARCEL_OK)
+		return state;
+	if (flow_tx_write_fsn_update(p->e, p->flow_idx, &p->txp))
+		p->txp.has_data = true;
+	parcel_drop_empty(p);
+	return PARCEL_OK;
+}
+
+static enum parcel_state repair(struct engine *e, struct stream *s, struct link *l,
+				struct parcel *p)
+{
+	enum parcel_state state;
+	uint64_t sn;
+	uint32_t ref;
+
+	while (flow_tx_next_lost(e, l->flow_idx, &sn, &ref)) {
+		const struct record *rec =
+			window_find(&s->window, e->relay->extents, number_of_ref(s, ref));
+
+		if (rec == NULL || record_is_late(s, rec, e->now_ms)) {
+			flow_tx_abandon(e, l->flow_idx, sn);
+			skip(e, s, l);
+			continue;
+		}
+		state = parcel_add(p, sn, rec);
+		if (state != PARCEL_OK)
+			return state;
+		s->n.resent++;
+	}
+	state = move_forward(p);
+	if (state == PARCEL_OK)
+		l->due &= (uint8_t)~LINK_DUE_REPAIR;
+	return state;
+}
+
+// Repairs first, their deadlines are nearest; then catching up and pulls by turns, so that neither
+// a neighbour who pulls the whole window nor one who is always behind starves himself.
+static enum parcel_state serve(struct engine *e, struct stream *s, struct link *l, struct parcel *p)
+{
+	enum parcel_state state = PARCEL_OK;
+
+	if (l->due & LINK_DUE_REPAIR)
+		state = repair(e, s, l, p);
+	while (state == PARCEL_OK && l->due & (LINK_DUE_CATCH_UP | LINK_DUE_PULLS)) {
+		if (l->deficit_bytes <= (int32_t)p->bytes)
+			return PARCEL_FULL;
+		if (l->due & LINK_DUE_CATCH_UP)
+			state = catch_up(e, s, l, p);
+		if (state == PARCEL_OK && l->due & LINK_DUE_PULLS)
+			state = answer_pull(e, s, l, p);
+	}
+	return state;
+}
+
+static enum parcel_state visit(struct engine *e, struct link *l)
+{
+	struct stream *s = stream_at(e, l->stream);
+	enum parcel_state state;
+	struct parcel p;
+
+	if (link_flow(e, l) == FLOW_IDX_NONE)
+		return PARCEL_BLOCKED; // no flow to be had: with the next nudge
+	parcel_begin(&p, e, l->flow_idx, VISIT_PACKETS);
+	l->deficit_bytes += QUANTUM_BYTES;
+	state = serve(e, s, l, &p);
+	parcel_end(&p);
+	l->deficit_bytes -= (int32_t)p.bytes;
+	if (l->deficit_bytes > QUANTUM_BYTES)
+		l->deficit_bytes = QUANTUM_BYTES;
+	return state;
+}
+
+bool relay_tx_behind(struct engine *e)
+{
+	struct relay *r = e->relay;
+
+	while (r->ready_head != LINK_NONE) {
+		struct link *l = link_at(e, r->ready_head);
+		enum parcel_state state = visit(e, l);
+
+		if (state == PARCEL_NO_BUFFER)
+			return true; // it stays first
+		ready_remove(e, l);
+		if (state == PARCEL_BLOCKED)
+			wait_for_room(e, l);
+		else if (l->due & LINK_DUE_ANY)
+			ready_push(e, l);
+	}
+	return false;
+}

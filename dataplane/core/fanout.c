@@ -1,0 +1,253 @@
+// The fresh walk: new fragments to every neighbour who is up to date (fastpath.md 2, 4, 6).
+//
+// A batch is what one visit may carry: one fragment of full size, or several small ones. It goes to
+// all subscribers before the next batch goes to anyone. The walk stops when the lent buffers are
+// used up and goes on there in the next engine_tx; it begins at another subscriber each time. Who
+// is blocked becomes `behind` and looks after himself (behind.c).
+#include "dataplane/core/parcel.h"
+
+#define BATCH_MAX      16
+#define PACKET_OCTETS  1150 // of chunks in a packet, about
+#define CHUNK_OVERHEAD 16   // of a fragment's chunk header, about
+#define AHEAD          8    // neighbours whose lines are fetched beforehand
+#define AHEAD_RING     4    // and whose place in flight is
+
+struct batch {
+	uint32_t n;
+	uint8_t slots; // of all its fragments
+	struct {
+		const struct record *rec;
+		uint64_t pos;
+		uint8_t slot;
+	} at[BATCH_MAX];
+};
+
+void fanout_mark(struct engine *e, struct stream *s)
+{
+	struct relay *r = e->relay;
+	uint32_t idx = stream_idx(e, s);
+
+	if (s->is_fresh_listed)
+		return;
+	s->is_fresh_listed = true;
+	s->next_fresh = STREAM_NONE;
+	if (r->fresh_tail != STREAM_NONE)
+		stream_at(e, r->fresh_tail)->next_fresh = idx;
+	else
+		r->fresh_head = idx;
+	r->fresh_tail = idx;
+}
+
+static struct stream *fresh_pop(struct engine *e)
+{
+	struct relay *r = e->relay;
+	struct stream *s = stream_at(e, r->fresh_head);
+
+	r->fresh_head = s->next_fresh;
+	if (r->fresh_head == STREAM_NONE)
+		r->fresh_tail = STREAM_NONE;
+	s->is_fresh_listed = false;
+	return s;
+}
+
+void fanout_unlist(struct engine *e, struct stream *s)
+{
+	uint32_t last = e->relay->fresh_tail;
+
+	if (!s->is_fresh_listed)
+		return;
+	for (;;) { // around once
+		struct stream *head = fresh_pop(e);
+		bool is_last = stream_idx(e, head) == last;
+
+		if (head != s)
+			fanout_mark(e, head);
+		if (is_last)
+			return;
+	}
+}
+
+// Who was served already is told by the cursor, so going around again costs time and nothing else.
+void fanout_restart(struct stream *s)
+{
+	s->walk_at = 0;
+	s->walk_from = 0;
+	if (s->is_walking)
+		s->walk_left = s->n_subs;
+}
+
+// -- batches --
+
+// Overload: nobody can use it any more. All who were still to get it skip it.
+static void skip(struct engine *e, struct stream *s)
+{
+	e->stats.drops[DROP_STREAM_SKIPPED] += s->n_subs;
+	s->n.skipped += s->n_subs;
+}
+
+static bool is_batch_full(const struct engine *e, const struct batch *b, size_t octets)
+{
+	size_t visit = e->opts.visit > 0 ? e->opts.visit : 1;
+
+	return b->n == BATCH_MAX || (b->n > 0 && octets > visit * PACKET_OCTETS);
+}
+
+static void batch_add(struct batch *b, const struct record *rec, uint64_t pos)
+{
+	uint8_t slot = (uint8_t)(1u << (rec->no % PUSH_SLOTS));
+
+	b->at[b->n].rec = rec;
+	b->at[b->n].pos = pos;
+	b->at[b->n].slot = slot;
+	b->slots |= slot;
+	b->n++;
+}
+
+// The records from fresh_pos on: until walk_end where a walk is under way, else as many as a visit
+// carries. Records may have left since the walk began.
+static void batch_fill(struct engine *e, struct stream *s, struct batch *b)
+{
+	uint64_t pos = s->fresh_pos;
+	const struct record *rec;
+	size_t octets = 0;
+
+	b->n = 0;
+	b->slots = 0;
+	while ((rec = window_at(&s->window, e->relay->extents, &pos)) != NULL) {
+		if (s->is_walking && pos >= s->walk_end)
+			return;
+		if (record_is_late(s, rec, e->now_ms)) {
+			if (!s->is_walking)
+				skip(e, s);
+			pos = window_after(pos, rec);
+			continue;
+		}
+		octets += rec->len + CHUNK_OVERHEAD;
+		if (!s->is_walking && is_batch_full(e, b, octets))
+			break;
+		batch_add(b, rec, pos);
+		pos = window_after(pos, rec);
+	}
+	if (!s->is_walking)
+		s->walk_end = pos;
+}
+
+static void walk_begin(struct engine *e, struct stream *s, struct batch *b)
+{
+	batch_fill(e, s, b);
+	s->is_walking = true;
+	s->walk_left = b->n > 0 ? s->n_subs : 0;
+	if (s->n_subs == 0)
+		return;
+	s->walk_from = (s->walk_from + s->n_subs / 4 + 1) % s->n_subs;
+	s->walk_at = s->walk_from;
+}
+
+static void walk_end(struct stream *s)
+{
+	s->fresh_pos = s->walk_end;
+	s->is_walking = false;
+	s->walk_left = 0;
+}
+
+// -- one neighbour --
+
+static inline enum parcel_state offer(struct engine *e, struct stream *s, struct subscriber *sub,
+				      const struct batch *b)
+{
+	struct parcel p;
+	enum parcel_state state = PARCEL_OK;
+	uint64_t n = 0, bytes = 0;
+
+	parcel_begin(&p, e, sub->flow_idx, e->opts.visit + 1u);
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct record *rec = b->at[i].rec;
+
+		if (!(sub->slots & b->at[i].slot) || p.f->cursor > b->at[i].pos ||
+		    rec->from == sub->link_idx)
+			continue;
+		state = parcel_add(&p, p.f->sn_next, rec);
+		if (state != PARCEL_OK) {
+			p.f->cursor = b->at[i].pos;
+			break;
+		}
+		n++;
+		bytes += rec->len;
+	}
+	parcel_end(&p);
+	if (state == PARCEL_OK && p.f->cursor < s->walk_end)
+		p.f->cursor = s->walk_end;
+	s->n.fragments_pushed_to += n;
+	s->n.bytes_pushed_to += bytes;
+	return state;
+}
+
+// The lines that a visit needs, some neighbours ahead of it: flow, session and its key schedule;
+// then, with the flow's line here, its place in flight.
+static inline void fetch_ahead(struct engine *e, const struct stream *s)
+{
+	const struct session *session;
+	const struct flow_tx *f;
+
+	if (s->walk_at + AHEAD < s->n_subs) {
+		const struct subscriber *sub = &s->subs[s->walk_at + AHEAD];
+
+		session = session_at(e, sub->session_idx);
+		__builtin_prefetch(flow_tx_at(e->flows, sub->flow_idx), 1);
+		__builtin_prefetch(session, 1);
+		__builtin_prefetch(session->seal_sched);
+		__builtin_prefetch(session->seal_sched + 64);
+		__builtin_prefetch(session->seal_sched + 128, 1);
+		__builtin_prefetch(&session->tx_in_flight, 1);
+	}
+	if (s->walk_at + AHEAD_RING < s->n_subs) {
+		f = flow_tx_at(e->flows, s->subs[s->walk_at + AHEAD_RING].flow_idx);
+		if (f->ring != NULL)
+			__builtin_prefetch(&f->ring[f->sn_next & f->ring_mask], 1);
+	}
+}
+
+// False: no buffers left, it stopped before the subscriber at walk_at.
+static bool walk(struct engine *e, struct stream *s, const struct batch *b)
+{
+	for (; s->walk_left > 0; s->walk_left--) {
+		struct subscriber *sub = &s->subs[s->walk_at];
+		enum parcel_state state;
+
+		fetch_ahead(e, s);
+		if (sub->slots & b->slots && !sub->is_behind) {
+			state = offer(e, s, sub, b);
+			if (state == PARCEL_NO_BUFFER)
+				return false;
+			if (state != PARCEL_OK)
+				behind_begin(e, link_at(e, sub->link_idx), sub,
+					     flow_tx_at(e->flows, sub->flow_idx)->cursor);
+		}
+		s->walk_at = s->walk_at + 1 < s->n_subs ? s->walk_at + 1 : 0;
+	}
+	walk_end(s);
+	return true;
+}
+
+bool relay_tx_fresh(struct engine *e)
+{
+	struct relay *r = e->relay;
+	struct batch b;
+	uint64_t pos;
+
+	while (r->fresh_head != STREAM_NONE) {
+		struct stream *s = stream_at(e, r->fresh_head);
+
+		if (s->is_walking)
+			batch_fill(e, s, &b);
+		else
+			walk_begin(e, s, &b);
+		if (!walk(e, s, &b))
+			return true;
+		fresh_pop(e);
+		pos = s->fresh_pos;
+		if (window_at(&s->window, r->extents, &pos) != NULL)
+			fanout_mark(e, s); // behind the other streams
+	}
+	return false;
+}

@@ -1,0 +1,173 @@
+// Who holds what: the newest maps of a few neighbours (groups.md 6.1, 10.5; fastpath.md 6).
+#include <string.h>
+
+#include "crypto/random.h"
+#include "dataplane/core/stream.h"
+
+static struct holder *holder_at(const struct engine *e, uint32_t idx)
+{
+	return &e->relay->holders[idx];
+}
+
+static void holder_drop(struct engine *e, struct stream *s, uint32_t place)
+{
+	uint32_t idx = s->holder[place];
+
+	link_at(e, holder_at(e, idx)->link_idx)->holder = IDX_NONE;
+	idx_put(&e->relay->holder_pool, idx);
+	s->holder[place] = s->holder[--s->n_holders];
+}
+
+static uint32_t place_of(const struct stream *s, uint32_t idx)
+{
+	uint32_t i = 0;
+
+	while (s->holder[i] != idx)
+		i++;
+	return i;
+}
+
+void holder_link_gone(struct engine *e, struct stream *s, struct link *l)
+{
+	if (l->holder != IDX_NONE)
+		holder_drop(e, s, place_of(s, l->holder));
+}
+
+// The one that has been silent for longest gives way, if it missed a fetch period: it is of no use.
+static bool make_room(struct engine *e, struct stream *s)
+{
+	uint32_t oldest = 0;
+
+	if (s->n_holders == 0)
+		return false; // other streams have them all
+	for (uint32_t i = 1; i < s->n_holders; i++)
+		if (ms_reached(holder_at(e, s->holder[i])->at_ms,
+			       holder_at(e, s->holder[oldest])->at_ms))
+			oldest = i;
+	if (e->now_ms - holder_at(e, s->holder[oldest])->at_ms < s->fetch_ms)
+		return false;
+	holder_drop(e, s, oldest);
+	return true;
+}
+
+static struct holder *holder_get(struct engine *e, struct stream *s, struct link *l)
+{
+	uint32_t idx = IDX_NONE;
+
+	if (l->holder != IDX_NONE)
+		return holder_at(e, l->holder);
+	if (s->n_holders < HOLDERS_MAX)
+		idx = idx_get(&e->relay->holder_pool);
+	if (idx == IDX_NONE && make_room(e, s))
+		idx = idx_get(&e->relay->holder_pool);
+	if (idx == IDX_NONE)
+		return NULL;
+	s->holder[s->n_holders++] = idx;
+	l->holder = idx;
+	holder_at(e, idx)->link_idx = link_idx(e, l);
+	holder_at(e, idx)->last = 0;
+	horizon_init(&holder_at(e, idx)->announced, s->fetch_ms);
+	return holder_at(e, idx);
+}
+
+// groups.md 10.5: a `last` out of all proportion.
+static bool is_bomb(const struct stream *s, const struct fragments_map *map)
+{
+	uint64_t head = s->window.head_no;
+
+	return map->last == 0 || map->last > UINT64_MAX / 2 ||
+	       (head > 0 && map->last >= head + FRAGMENTS_MAP_JUMP_MAX);
+}
+
+void holder_on_map(struct engine *e, struct stream *s, struct link *l,
+		   const struct fragments_map *map)
+{
+	struct holder *h;
+
+	if (is_bomb(s, map)) {
+		engine_drop(e, DROP_STREAM_JUMP);
+		return;
+	}
+	// After the end librtmfp shows the end number, and bits that are off by one
+	// (groups.md 6.1).
+	if (s->end != 0 && map->last >= s->end)
+		return;
+	s->heard_ms = e->now_ms;
+	l->n_maps += l->n_maps < UINT8_MAX;
+	h = holder_get(e, s, l);
+	if (h == NULL) {
+		engine_drop(e, DROP_STREAM_MAPS);
+		return;
+	}
+	if (map->last < h->last) // an older one, overtaken on the way
+		return;
+	h->last = map->last;
+	h->at_ms = e->now_ms;
+	h->len = (uint32_t)map->bits.len;
+	memcpy(h->bits, map->bits.data, map->bits.len);
+	// What a super-peer shows a newcomer it will not push: no use in waiting for a push (OURS).
+	if (l->flags & LINK_IS_SUPER && l->n_maps <= 2)
+		horizon_pass(&h->announced, map->last);
+	else
+		horizon_note(&h->announced, map->last, e->now_ms);
+	push_on_map(e, s, l);
+}
+
+static bool holds(const struct holder *h, uint64_t no)
+{
+	const struct fragments_map map = {h->last, span_of(h->bits, h->len)};
+
+	return no <= h->announced.passed && fragments_map_has(&map, no);
+}
+
+bool holders_range(struct engine *e, const struct stream *s, uint64_t *low, uint64_t *high)
+{
+	*low = UINT64_MAX;
+	*high = 0;
+	for (uint32_t i = 0; i < s->n_holders; i++) {
+		struct holder *h = holder_at(e, s->holder[i]);
+		uint64_t passed = horizon_passed(&h->announced, e->now_ms);
+		uint64_t first = h->last > 8ull * h->len ? h->last - 8ull * h->len : 1;
+
+		if (passed < first)
+			continue;
+		if (first < *low)
+			*low = first;
+		if (passed > *high)
+			*high = passed;
+	}
+	return *high > 0;
+}
+
+struct link *holder_next(struct engine *e, const struct stream *s, uint64_t no, uint64_t ring_order)
+{
+	struct link *next = NULL, *first = NULL;
+
+	for (uint32_t i = 0; i < s->n_holders; i++) {
+		const struct holder *h = holder_at(e, s->holder[i]);
+		struct link *l = link_at(e, h->link_idx);
+
+		if (!holds(h, no))
+			continue;
+		if (first == NULL || l->ring_order < first->ring_order)
+			first = l;
+		if (l->ring_order > ring_order &&
+		    (next == NULL || l->ring_order < next->ring_order))
+			next = l;
+	}
+	return next != NULL ? next : first;
+}
+
+struct link *holder_random(struct engine *e, const struct stream *s, uint32_t skip, uint64_t *no)
+{
+	const struct holder *h;
+
+	if (s->n_holders == 0)
+		return NULL;
+	h = holder_at(e, s->holder[random_below(e->opts.random, s->n_holders)]);
+	*no = h->announced.passed < h->last ? h->announced.passed : h->last;
+	for (uint32_t i = 0; i < 8 * h->len + 1 && *no > 0; i++, (*no)--)
+		if (holds(h, *no) && skip-- == 0)
+			return link_at(e, h->link_idx);
+	return NULL;
+}

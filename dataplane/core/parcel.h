@@ -1,0 +1,107 @@
+// Packets of fragments to one neighbour under construction, for both walks (fanout.c, behind.c). As
+// many fragments share a packet as fit. The last body in a packet is sealed straight from the
+// window (fastpath.md 3); those before it are small, and copied.
+#pragma once
+
+#include "dataplane/core/stream.h"
+
+enum parcel_state {
+	PARCEL_OK,
+	PARCEL_FULL,      // this visit has had its packets
+	PARCEL_BLOCKED,   // by cwnd, burst or window of the neighbour: acks will come
+	PARCEL_NO_BUFFER, // the world lends no more in this call
+};
+
+struct parcel {
+	struct engine *e;
+	struct flow_tx *f;
+	const struct record *last; // its header is written, its body not yet
+	uint32_t flow_idx;
+	uint32_t n_packets, packets_max;
+	uint32_t bytes; // of chunks
+	bool is_open;
+	struct txp txp;
+};
+
+static inline void parcel_begin(struct parcel *p, struct engine *e, uint32_t flow_idx,
+				uint32_t packets_max)
+{
+	p->e = e;
+	p->f = flow_tx_at(e->flows, flow_idx);
+	p->flow_idx = flow_idx;
+	p->last = NULL;
+	p->n_packets = 0;
+	p->packets_max = packets_max;
+	p->bytes = 0;
+	p->is_open = false;
+}
+
+// The packet under construction leaves.
+static inline void parcel_end(struct parcel *p)
+{
+	if (p->is_open && p->last != NULL)
+		txp_end_body(p->e, &p->txp, p->last->body, p->last->len, p->last->sum);
+	else if (p->is_open)
+		txp_end(p->e, &p->txp);
+	p->is_open = false;
+	p->last = NULL;
+}
+
+// Room for `need` octets behind what is written: in the packet under construction or in a new one.
+static inline enum parcel_state parcel_reserve(struct parcel *p, size_t need)
+{
+	if (p->last != NULL && txp_left(&p->txp) >= p->last->len + need) {
+		wr_bytes(&p->txp.w, p->last->body, p->last->len);
+		p->last = NULL;
+		return PARCEL_OK;
+	}
+	if (p->is_open && p->last == NULL && txp_left(&p->txp) >= need)
+		return PARCEL_OK;
+	parcel_end(p);
+	if (p->n_packets == p->packets_max)
+		return PARCEL_FULL;
+	if (!session_may_send(session_at(p->e, p->f->session_idx)))
+		return PARCEL_BLOCKED;
+	if (!txp_begin(p->e, &p->txp, p->f->session_idx))
+		return PARCEL_NO_BUFFER;
+	p->is_open = true;
+	p->n_packets++;
+	return PARCEL_OK;
+}
+
+// A packet that was begun and got nothing does not leave.
+static inline void parcel_drop_empty(struct parcel *p)
+{
+	if (!p->is_open || !txp_is_empty(&p->txp))
+		return;
+	txp_abort(p->e, &p->txp);
+	p->is_open = false;
+	p->n_packets--;
+}
+
+// The fragment travels as flow number sn: sn_next for the first time, or a lost one again.
+static inline enum parcel_state parcel_add(struct parcel *p, uint64_t sn, const struct record *rec)
+{
+	enum parcel_state state;
+	size_t start;
+
+	// A lost number has its place in the ring already; only the window speaks about it.
+	if (sn == p->f->sn_next ? !flow_tx_has_room(p->e, p->f)
+				: p->f->in_flight_bytes >= p->f->rwnd_bytes)
+		return PARCEL_BLOCKED;
+	state = parcel_reserve(p, flow_tx_header_max(p->e, p->f) + rec->len);
+	if (state != PARCEL_OK)
+		return state;
+	start = p->txp.w.len;
+	if (flow_tx_write_header(p->e, p->flow_idx, &p->txp.w, sn, USER_DATA_FRA_WHOLE, rec->len) !=
+	    0) {
+		parcel_drop_empty(p);
+		return PARCEL_BLOCKED; // no memory for its ring
+	}
+	start = p->txp.w.len - start + rec->len;
+	flow_tx_sent(p->e, p->flow_idx, sn, (uint32_t)rec->no, (uint16_t)start);
+	p->txp.has_data = p->txp.is_tc = true;
+	p->bytes += (uint32_t)start;
+	p->last = rec;
+	return PARCEL_OK;
+}

@@ -1,0 +1,147 @@
+// What we ask for (groups.md 6.3): fragments that a neighbour announced a fetch period ago and
+// nobody has pushed since. Each step goes over the holes, asks the next neighbour in ring order who
+// has it, and another one after a further fetch period.
+#include "dataplane/core/stream.h"
+
+#define STEP_PULLS_MAX 256  // asked for in one step; a newcomer has a window to fill
+#define STEP_LOOKS_MAX 8192 // holes looked at in one step; the next goes on there
+
+static struct asked *asked_at(const struct stream *s, uint64_t no)
+{
+	return &s->asked[no % ASKED_MAX];
+}
+
+bool pull_answered(struct engine *e, struct stream *s, uint64_t no, uint32_t link_idx)
+{
+	struct asked *a = asked_at(s, no);
+	bool is_answer;
+
+	s->answered_ms = e->now_ms;
+	if (a->no != no)
+		return false;
+	is_answer = a->link_idx == link_idx;
+	*a = (struct asked){0};
+	s->n_asked--;
+	return is_answer;
+}
+
+// Its pulls are asked of others with the next step.
+void pull_link_gone(struct stream *s, uint32_t link_idx)
+{
+	for (uint32_t i = 0; s->n_asked > 0 && i < ASKED_MAX; i++) {
+		if (s->asked[i].no == 0 || s->asked[i].link_idx != link_idx)
+			continue;
+		s->asked[i] = (struct asked){0};
+		s->n_asked--;
+	}
+}
+
+// False: its queue is full, or our flow to it is gone.
+static bool ask(struct engine *e, struct stream *s, struct link *l, uint64_t no)
+{
+	uint32_t flow = flow_tx_of_slot(e, l->session_idx, l->control_flow);
+	struct asked *a = asked_at(s, no);
+	uint8_t message[1 + VLU_LEN_MAX];
+	struct wr w = wr_over(message, sizeof(message));
+
+	pull_write(&w, no);
+	// After a fetch period somebody else is asked, so this need not travel any more.
+	if (flow == FLOW_IDX_NONE || flow_tx_send_inline(e, flow, message, (uint8_t)w.len,
+							 e->now_us + s->fetch_ms * 1000ull) != 0)
+		return false;
+	s->n_asked += a->no == 0;
+	*a = (struct asked){no, l->ring_order, link_idx(e, l), e->now_ms};
+	s->pull_order = l->ring_order;
+	s->n.control_bytes_sent += w.len;
+	return true;
+}
+
+// A lower number goes before a higher one that has its place: it is needed sooner, and whoever
+// announces numbers that do not exist announces high ones.
+static bool is_askable(const struct engine *e, const struct stream *s, uint64_t no,
+		       uint64_t *ring_order)
+{
+	const struct asked *a = asked_at(s, no);
+
+	*ring_order = s->pull_order;
+	if (a->no == 0 || a->no > no)
+		return true;
+	if (a->no < no)
+		return e->now_ms - a->at_ms >= 2 * s->fetch_ms; // was given up
+	*ring_order = a->ring_order;
+	return e->now_ms - a->at_ms >= s->fetch_ms;
+}
+
+// Nothing was received yet: the two newest, from two random holders; the rest follows from there.
+static void first_pulls(struct engine *e, struct stream *s)
+{
+	uint64_t no, ring_order;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct link *l = holder_random(e, s, i, &no);
+
+		if (l != NULL && is_askable(e, s, no, &ring_order))
+			ask(e, s, l, no);
+	}
+}
+
+// Nobody answered for as long as a fragment lives: wait until something newer is announced.
+static bool is_paused(const struct engine *e, struct stream *s, uint64_t newest)
+{
+	// librtmfp pauses after a fetch period without maps. But maps come only with new fragments,
+	// so at the end of a stream it would never ask for the last of them.
+	if (e->now_ms - s->heard_ms > s->window_ms + s->margin_ms)
+		return true;
+	if (s->n_asked == 0)
+		s->answered_ms = e->now_ms;
+	if (e->now_ms - s->answered_ms <= s->window_ms + s->margin_ms)
+		return false;
+	if (newest == s->paused_at)
+		return true;
+	s->paused_at = newest;
+	s->answered_ms = e->now_ms;
+	return false;
+}
+
+// The end number itself may or may not be a fragment: it is asked for once at most (groups.md 6.1).
+static bool is_beyond_end(struct stream *s, uint64_t no)
+{
+	if (s->end == 0 || no < s->end)
+		return false;
+	if (no > s->end || s->is_end_asked)
+		return true;
+	s->is_end_asked = true;
+	return false;
+}
+
+void pull_tick(struct engine *e, struct stream *s)
+{
+	uint64_t low, high, ring_order;
+	uint32_t n_asked = 0, n_looked = 0;
+
+	if (s->flags & STREAM_PUBLISHER || !holders_range(e, s, &low, &high) ||
+	    is_paused(e, s, high))
+		return;
+	if (s->window.head_no == 0) {
+		first_pulls(e, s);
+		return;
+	}
+	if (low < s->window.tail_no)
+		low = s->window.tail_no;
+	if (s->pull_at < low || s->pull_at > high)
+		s->pull_at = low;
+	for (; s->pull_at <= high && n_looked < STEP_LOOKS_MAX; s->pull_at++) {
+		struct link *l;
+
+		if (window_entry(&s->window, e->relay->extents, s->pull_at) != 0)
+			continue;
+		n_looked++;
+		if (!is_askable(e, s, s->pull_at, &ring_order))
+			continue;
+		l = holder_next(e, s, s->pull_at, ring_order);
+		if (l == NULL || is_beyond_end(s, s->pull_at))
+			continue;
+		if (n_asked++ == STEP_PULLS_MAX || !ask(e, s, l, s->pull_at))
+			return; // goes on here
+	}
+}

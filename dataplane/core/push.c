@@ -1,0 +1,202 @@
+// Who pushes to us, and to whom we push (groups.md 6.3). A stream's fragments fall into eight
+// slots; for each we want exactly one neighbour to push, the one who is first. Every 2 s another
+// neighbour is tested on one slot: whoever brings the newer fragment keeps it. Super-peers are
+// asked for everything at once.
+#include "dataplane/core/stream.h"
+
+// -- whom we push to --
+
+// Up to push_limit + 1 per slot, first come first served; super-peers beyond that, since whoever
+// serves them serves everybody.
+static void grant_within_limit(struct engine *e, struct stream *s)
+{
+	uint32_t left[PUSH_SLOTS];
+
+	for (int i = 0; i < PUSH_SLOTS; i++)
+		left[i] = s->push_limit + 1u;
+	for (uint32_t idx = s->link_first; idx != LINK_NONE; idx = link_at(e, idx)->next) {
+		struct link *l = link_at(e, idx);
+		uint8_t granted = 0;
+
+		for (int i = 0; i < PUSH_SLOTS && !l->is_refused; i++) {
+			if (!(l->slots_asked >> i & 1))
+				continue;
+			if (l->flags & LINK_IS_SUPER) {
+				granted |= (uint8_t)(1u << i);
+			} else if (left[i] > 0) {
+				granted |= (uint8_t)(1u << i);
+				left[i]--;
+			}
+		}
+		if (granted == l->slots_granted)
+			continue;
+		l->slots_granted = granted;
+		subscriber_update(e, l);
+	}
+}
+
+void push_grant(struct engine *e, struct stream *s, struct link *changed)
+{
+	if (!(s->flags & STREAM_PUSH_ALL)) {
+		grant_within_limit(e, s);
+		return;
+	}
+	if (changed == NULL || changed->is_refused ||
+	    changed->slots_granted == changed->slots_asked)
+		return;
+	changed->slots_granted = changed->slots_asked;
+	subscriber_update(e, changed);
+}
+
+// -- who pushes to us --
+
+void push_tell(struct engine *e, struct stream *s, struct link *l)
+{
+	uint32_t flow = flow_tx_of_slot(e, l->session_idx, l->control_flow);
+	uint8_t message[2];
+	struct wr w = wr_over(message, sizeof(message));
+
+	if (l->slots_in == l->slots_in_told || flow == FLOW_IDX_NONE)
+		return;
+	push_mask_write(&w, l->slots_in);
+	if (flow_tx_send_inline(e, flow, message, (uint8_t)w.len, 0) != 0)
+		return; // with the next nudge
+	l->slots_in_told = l->slots_in;
+	s->n.control_bytes_sent += w.len;
+}
+
+static void clear_slot(struct engine *e, struct stream *s, uint32_t idx, uint32_t slot)
+{
+	if (idx == LINK_NONE)
+		return;
+	link_at(e, idx)->slots_in &= (uint8_t) ~(1u << slot);
+	push_tell(e, s, link_at(e, idx));
+}
+
+static bool may_push(const struct stream *s, const struct link *l)
+{
+	return !(s->flags & STREAM_PUBLISHER) && !(l->flags & LINK_NO_PUSH_IN);
+}
+
+// It shall push every slot that nobody pushes.
+static void ask_for_orphans(struct engine *e, struct stream *s, struct link *l)
+{
+	for (uint32_t slot = 0; slot < PUSH_SLOTS; slot++) {
+		if (s->pusher[slot] != LINK_NONE)
+			continue;
+		if (s->tester[slot] == link_idx(e, l))
+			s->tester[slot] = LINK_NONE;
+		s->pusher[slot] = link_idx(e, l);
+		s->pusher_last[slot] = 0;
+		l->slots_in |= (uint8_t)(1u << slot);
+	}
+	push_tell(e, s, l);
+}
+
+static void test_slot(struct engine *e, struct stream *s, struct link *l, uint32_t slot)
+{
+	clear_slot(e, s, s->tester[slot], slot); // it never answered
+	s->tester[slot] = link_idx(e, l);
+	l->slots_in |= (uint8_t)(1u << slot);
+	push_tell(e, s, l);
+}
+
+void push_link_added(struct engine *e, struct stream *s, struct link *l)
+{
+	if (!(l->flags & LINK_IS_SUPER))
+		return;
+	if (s->n_supers < SUPERS_MAX)
+		s->super[s->n_supers++] = link_idx(e, l);
+	if (!may_push(s, l))
+		return;
+	ask_for_orphans(e, s, l);
+	for (uint32_t slot = 0; slot < PUSH_SLOTS; slot++)
+		if (!(l->slots_in >> slot & 1))
+			test_slot(e, s, l, slot);
+}
+
+static void supers_forget(struct stream *s, uint32_t idx)
+{
+	for (uint32_t i = 0; i < s->n_supers; i++)
+		if (s->super[i] == idx)
+			s->super[i--] = s->super[--s->n_supers];
+}
+
+void push_link_gone(struct engine *e, struct stream *s, struct link *l)
+{
+	uint32_t idx = link_idx(e, l), n_orphans = 0;
+
+	supers_forget(s, idx);
+	for (uint32_t slot = 0; slot < PUSH_SLOTS; slot++) {
+		if (s->tester[slot] == idx)
+			s->tester[slot] = LINK_NONE;
+		if (s->pusher[slot] != idx)
+			continue;
+		s->pusher[slot] = LINK_NONE;
+		n_orphans++;
+	}
+	for (uint32_t i = 0; n_orphans > 0 && i < s->n_supers; i++)
+		if (may_push(s, link_at(e, s->super[i])))
+			ask_for_orphans(e, s, link_at(e, s->super[i]));
+}
+
+// A super-peer has to have everything soon, for the sake of all others: who shows it a stream that
+// nobody pushes is asked for all of it. (OURS; ordinary members take a slot every 2 s.)
+void push_on_map(struct engine *e, struct stream *s, struct link *l)
+{
+	if (s->flags & STREAM_PUSH_ALL && s->flags & STREAM_HOME && may_push(s, l))
+		ask_for_orphans(e, s, l);
+}
+
+void push_on_fragment(struct engine *e, struct stream *s, struct link *l, uint64_t no)
+{
+	uint32_t slot = no % PUSH_SLOTS, idx = link_idx(e, l);
+
+	if (s->pusher[slot] == idx && no > s->pusher_last[slot])
+		s->pusher_last[slot] = no;
+	if (s->tester[slot] != idx)
+		return;
+	s->tester[slot] = LINK_NONE;
+	if (s->pusher[slot] != LINK_NONE && no <= s->pusher_last[slot]) {
+		clear_slot(e, s, idx, slot);
+		return;
+	}
+	clear_slot(e, s, s->pusher[slot], slot);
+	s->pusher[slot] = idx;
+	s->pusher_last[slot] = no;
+}
+
+// The next neighbour descending who has shown something and does not push this slot.
+static struct link *test_candidate(struct engine *e, const struct stream *s, uint32_t slot)
+{
+	struct link *next = NULL, *last = NULL;
+
+	for (uint32_t idx = s->link_first; idx != LINK_NONE; idx = link_at(e, idx)->next) {
+		struct link *l = link_at(e, idx);
+
+		if (!may_push(s, l) || l->n_maps == 0 || l->slots_in >> slot & 1)
+			continue;
+		if (last == NULL || l->ring_order > last->ring_order)
+			last = l;
+		if (l->ring_order < s->test_order &&
+		    (next == NULL || l->ring_order > next->ring_order))
+			next = l;
+	}
+	return next != NULL ? next : last;
+}
+
+void push_tick(struct engine *e, struct stream *s)
+{
+	struct link *l;
+
+	if (!(s->flags & STREAM_HOME) || s->flags & STREAM_PUBLISHER || s->end != 0 ||
+	    !ms_reached(s->test_due_ms, e->now_ms))
+		return;
+	s->test_due_ms = e->now_ms + PUSH_TEST_MS;
+	l = test_candidate(e, s, s->test_slot);
+	if (l != NULL) {
+		s->test_order = l->ring_order;
+		test_slot(e, s, l, s->test_slot);
+	}
+	s->test_slot = (s->test_slot + 1) % PUSH_SLOTS;
+}

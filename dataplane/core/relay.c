@@ -1,0 +1,343 @@
+// The relay's front door: what flows, sessions, control and other workers call.
+#include "dataplane/core/relay.h"
+
+#include <errno.h>
+
+#include "dataplane/core/stream.h"
+#include "dataplane/wire/rtmp_msg.h"
+
+// -- fragments --
+
+// Key frames and codec headers are worth more time: without them the rest is nothing
+// (groups.md 6.2).
+static bool is_key_message(const struct stream_fragment *f)
+{
+	const uint8_t *p = f->payload.data;
+
+	if (f->type == RTMP_VIDEO)
+		return f->payload.len > 0 && (p[0] >> 4 & 7) == 1; // FLV frame type: key
+	if (f->type == RTMP_AUDIO)
+		return f->payload.len > 1 && p[0] >> 4 == 10 && p[1] == 0; // AAC configuration
+	return false;
+}
+
+// The first fragment says it for the whole message.
+static bool is_key(struct stream *s, const struct stream_fragment *f)
+{
+	if (f->flags & STREAM_FRAGMENT_FIRST && is_key_message(f)) {
+		s->key_from = f->number;
+		s->key_to = f->number + f->n_more;
+	}
+	return f->number >= s->key_from && f->number <= s->key_to && s->key_from != 0;
+}
+
+static void refuse(struct engine *e, struct stream *s, int err)
+{
+	switch (err) {
+	case -EEXIST:
+		s->n.duplicates++;
+		engine_drop(e, DROP_STREAM_DUPLICATE);
+		break;
+	case -ESTALE:
+		s->n.late++;
+		engine_drop(e, DROP_STREAM_LATE);
+		break;
+	case -ERANGE:
+		engine_drop(e, DROP_STREAM_JUMP);
+		break;
+	default:
+		engine_drop(e, DROP_STREAM_MEMORY);
+	}
+}
+
+int stream_take(struct engine *e, struct stream *s, const struct stream_fragment *f,
+		struct span message, uint32_t from, bool is_key_fragment)
+{
+	struct window *w = &s->window;
+	bool is_first = w->head_no == 0;
+	uint64_t forced = w->n_forced;
+	int err;
+
+	if (message.len > e->relay->body_max) {
+		engine_drop(e, DROP_MESSAGE_SIZE);
+		return -EMSGSIZE;
+	}
+	err = window_append(w, e->relay->extents, f->number, message, from, is_key_fragment,
+			    e->now_ms);
+	e->stats.drops[DROP_STREAM_MEMORY] += w->n_forced - forced;
+	if (err != 0) {
+		refuse(e, s, err);
+		return err;
+	}
+	if (is_first)
+		s->gone_told = w->tail_no;
+	s->is_map_stale = true;
+	if (f->number < s->map_first) // others may want it, too
+		s->map_first = f->number;
+	fanout_mark(e, s);
+	if (s->flags & STREAM_TAP)
+		tap_run(e, s);
+	return 0;
+}
+
+static void count_from(struct stream *s, struct link *l, size_t bytes, bool is_pulled)
+{
+	s->n.fragments_received++;
+	l->fragments_from++;
+	if (is_pulled) {
+		s->n.fragments_pulled_from++;
+		s->n.bytes_pulled_from += bytes;
+	} else {
+		s->n.fragments_pushed_from++;
+		s->n.bytes_pushed_from += bytes;
+	}
+}
+
+void relay_on_fragment(struct engine *e, uint32_t session_idx, uint16_t stream, struct span message)
+{
+	struct stream *s = stream_find(e, stream);
+	struct link *l = s != NULL ? link_find(e, session_idx, stream) : NULL;
+	struct stream_fragment f;
+	bool is_pulled, is_worth;
+
+	if (l == NULL) {
+		engine_drop(e, DROP_STREAM_UNLINKED);
+		return;
+	}
+	if (stream_fragment_read(&f, message) != 0) {
+		engine_drop(e, DROP_STREAM_MALFORMED);
+		return;
+	}
+	if (s->flags & STREAM_PUBLISHER) { // nobody tells the source what its stream is
+		refuse(e, s, f.number < s->window.head_no ? -EEXIST : -ERANGE);
+		return;
+	}
+	is_worth = is_key(s, &f);
+	is_pulled = pull_answered(e, s, f.number, link_idx(e, l));
+	if (!is_pulled)
+		push_on_fragment(e, s, l, f.number);
+	if (stream_take(e, s, &f, message, link_idx(e, l), is_worth) != 0)
+		return;
+	count_from(s, l, message.len, is_pulled);
+	handoff_fragment(e, s, f.number, message, is_worth);
+}
+
+static void publish(struct engine *e, const struct command *c)
+{
+	struct stream *s = stream_find(e, c->stream.stream);
+	struct stream_fragment f;
+	struct span message;
+
+	if (s == NULL || c->body == NULL) {
+		engine_drop(e, DROP_STALE_COMMAND);
+		return;
+	}
+	message = span_of(c->body->data, c->len);
+	if (stream_fragment_read(&f, message) != 0) {
+		engine_drop(e, DROP_STREAM_MALFORMED);
+		return;
+	}
+	if (stream_take(e, s, &f, message, LINK_NONE, c->stream.is_key) != 0)
+		return;
+	s->n.fragments_published++;
+	handoff_fragment(e, s, f.number, message, c->stream.is_key);
+}
+
+// -- control messages of neighbours (groups.md 6.1) --
+
+static void on_push_mask(struct engine *e, struct stream *s, struct link *l, struct span message)
+{
+	bool is_first = l->slots_asked == 0;
+
+	if (push_mask_read(&l->slots_asked, message) != 0) {
+		engine_drop(e, DROP_STREAM_MALFORMED);
+		return;
+	}
+	push_grant(e, s, l);
+	if (is_first &&
+	    l->slots_asked != 0) // what came before the mask is not pushed: it may pull that
+		maps_send_to(e, s, l);
+}
+
+static void on_map(struct engine *e, struct stream *s, struct link *l, struct span message)
+{
+	struct fragments_map map;
+
+	if (s->flags & STREAM_PUBLISHER) // groups.md 6.3: ignores maps
+		return;
+	if (fragments_map_read(&map, message) != 0) {
+		engine_drop(e, DROP_STREAM_MALFORMED);
+		return;
+	}
+	holder_on_map(e, s, l, &map);
+}
+
+static void on_pull(struct engine *e, struct stream *s, struct link *l, struct span message)
+{
+	uint64_t no;
+
+	if (pull_read(&no, message) != 0) {
+		engine_drop(e, DROP_STREAM_MALFORMED);
+		return;
+	}
+	if (!window_has(&s->window, e->relay->extents, no)) {
+		engine_drop(e, DROP_STREAM_UNKNOWN_PULL);
+		return;
+	}
+	if (pull_set_add(&e->relay->pulls, &l->pulls, no) != 0) {
+		engine_drop(e, DROP_STREAM_PULLS);
+		return;
+	}
+	behind_mark(e, l, LINK_DUE_PULLS);
+}
+
+bool relay_on_control(struct engine *e, uint32_t session_idx, uint16_t stream, struct span message)
+{
+	struct stream *s = stream_find(e, stream);
+	struct link *l = s != NULL ? link_find(e, session_idx, stream) : NULL;
+	uint8_t type = message.len > 0 ? message.data[0] : 0;
+
+	if (type != STREAM_FRAGMENTS_MAP && type != STREAM_PUSH_MASK && type != STREAM_PULL)
+		return false;
+	if (l == NULL) { // control links before it names a flow's stream
+		engine_drop(e, DROP_STREAM_UNLINKED);
+		return true;
+	}
+	s->n.control_bytes_received += message.len;
+	if (type == STREAM_PUSH_MASK)
+		on_push_mask(e, s, l, message);
+	else if (type == STREAM_FRAGMENTS_MAP)
+		on_map(e, s, l, message);
+	else
+		on_pull(e, s, l, message);
+	return true;
+}
+
+// -- from flows and sessions --
+
+// The link of one of our GR-12; NULL: it was let go before.
+static struct link *link_of_flow(const struct engine *e, uint32_t flow_idx)
+{
+	struct link *l = link_at(e, flow_tx_at(e->flows, flow_idx)->source_idx);
+
+	return l->flow_idx == flow_idx ? l : NULL;
+}
+
+void relay_flow_lost(struct engine *e, uint32_t flow_idx)
+{
+	struct link *l = link_of_flow(e, flow_idx);
+
+	if (l != NULL)
+		behind_mark(e, l, LINK_DUE_REPAIR);
+}
+
+void relay_flow_open_again(struct engine *e, uint32_t session_idx)
+{
+	struct relay *r = e->relay;
+
+	if (!r->session_waits[session_idx])
+		return;
+	r->session_waits[session_idx] = 0;
+	for (uint32_t i = r->session_links[session_idx]; i != LINK_NONE;
+	     i = link_at(e, i)->next_of_session)
+		if (link_at(e, i)->due & LINK_WAITING)
+			behind_mark(e, link_at(e, i), 0);
+}
+
+// Rejected: it does not want the stream from us, so we stop offering.
+void relay_flow_gone(struct engine *e, uint32_t flow_idx)
+{
+	struct link *l = link_of_flow(e, flow_idx);
+
+	if (l == NULL)
+		return;
+	l->is_refused = true;
+	l->slots_granted = 0;
+	subscriber_update(e, l);
+	behind_unlist(e, l);
+	pull_set_clear(&e->relay->pulls, &l->pulls);
+	l->flow_idx = FLOW_IDX_NONE;
+	push_grant(e, stream_at(e, l->stream), l);
+}
+
+static void unlink_all(struct engine *e, uint32_t session_idx, bool is_session_open)
+{
+	uint32_t *first = &e->relay->session_links[session_idx];
+
+	while (*first != LINK_NONE)
+		link_remove(e, link_at(e, *first), is_session_open);
+	e->relay->session_waits[session_idx] = 0;
+}
+
+void relay_session_gone(struct engine *e, uint32_t session_idx)
+{
+	unlink_all(e, session_idx, false);
+}
+
+void relay_session_ungroup(struct engine *e, uint32_t session_idx)
+{
+	unlink_all(e, session_idx, true);
+}
+
+// -- commands --
+
+static void add(struct engine *e, const struct command *c)
+{
+	int err = -EINVAL;
+
+	if (c->body != NULL && c->len >= sizeof(struct stream_seed))
+		err = stream_add(e, c->stream.stream, (const struct stream_seed *)c->body->data);
+	if (err != 0)
+		engine_drop(e, err == -ENOBUFS ? DROP_STREAM_TABLE : DROP_STALE_COMMAND);
+}
+
+static void link_command(struct engine *e, const struct command *c)
+{
+	const struct report freed = {
+		.op = REP_FLOW_FREED,
+		.flow = c->link.data_flow,
+		.session_idx = c->session_idx,
+		.session_id = c->session_id,
+	};
+	struct link *l;
+	int err;
+
+	if (c->op == CMD_STREAM_LINK) {
+		err = link_add(e, c);
+		if (err == 0)
+			return;
+		engine_drop(e, err == -ENOBUFS ? DROP_STREAM_TABLE : DROP_STALE_COMMAND);
+		engine_report(e, &freed); // the slot is as free as it was
+		return;
+	}
+	l = link_find(e, c->session_idx, c->link.stream);
+	if (l != NULL)
+		link_remove(e, l, true);
+	else
+		engine_drop(e, DROP_STALE_COMMAND);
+}
+
+void relay_command(struct engine *e, const struct command *c)
+{
+	struct stream *s;
+
+	switch (c->op) {
+	case CMD_STREAM_ADD:
+		add(e, c);
+		return;
+	case CMD_STREAM_PUBLISH:
+		publish(e, c);
+		return;
+	case CMD_STREAM_LINK:
+	case CMD_STREAM_UNLINK:
+		link_command(e, c);
+		return;
+	}
+	s = stream_find(e, c->stream.stream);
+	if (s == NULL)
+		engine_drop(e, DROP_STALE_COMMAND);
+	else if (c->op == CMD_STREAM_REMOVE)
+		stream_remove(e, s);
+	else if (c->op == CMD_STREAM_END)
+		s->end = c->stream.number;
+}

@@ -1,0 +1,278 @@
+// The relay from inside: streams, and their links to neighbours. Shared by the relay's files only.
+//
+//   stream.c    streams and links come and go; the dense array of subscribers
+//   relay.c     the front door: fragments, control messages, commands; relay_life.c memory and
+//   clock fanout.c    fresh fragments to everybody who is up to date behind.c    everybody else:
+//   catching up, repairs, pulls maps.c      our map of the stream to others      holders.c   the
+//   others' maps pull.c      what we ask for                      push.c      whom we ask to push,
+//   whom we push to tap.c       the way to control                   handoff.c   the way to other
+//   workers
+#pragma once
+
+#include "dataplane/core/horizon.h"
+#include "dataplane/core/internal.h"
+#include "dataplane/core/pull_set.h"
+#include "dataplane/core/window.h"
+#include "dataplane/wire/group_stream.h"
+#include "dataplane/wire/stream_fragment.h"
+
+#define PUSH_SLOTS           8    // groups.md 6.1: a fragment's slot is its number % 8
+#define HOLDERS_MAX          16   // neighbours per stream whose maps we keep
+#define ASKED_MAX            2048 // pulls of ours under way per stream
+#define PUSH_TEST_MS         2000 // groups.md 6.3
+#define SUPERS_MAX           4   // super-peers among a stream's neighbours that are treated as such
+#define PULL_STEP_MS         100 // groups.md 6.3
+#define STREAM_UPDATE_MIN_MS 10  // ours: shorter periods are taken as this
+#define NUDGE_MS             1000 // ours: who waits for room is looked at so often, whatever was forgotten
+#define STREAM_NONE          UINT32_MAX
+
+// A neighbour's place in the fan-out. Who wants nothing or is behind costs no further line.
+struct subscriber {
+	uint32_t flow_idx, session_idx, link_idx;
+	uint8_t slots; // granted; never 0
+	uint8_t is_behind;
+	uint8_t rsv[2];
+};
+static_assert(sizeof(struct subscriber) == 16, "four in a line");
+
+// link.due
+#define LINK_DUE_CATCH_UP 0x01 // is behind: fragments from flow_tx.cursor on
+#define LINK_DUE_REPAIR   0x02 // numbers to send again, a forward sequence number to move
+#define LINK_DUE_PULLS    0x04
+#define LINK_LISTED       0x10 // on the ready list
+#define LINK_WAITING      0x20 // for acks: relay_flow_open_again lists it
+
+// A neighbour that takes part in a stream.
+struct link {
+	uint32_t session_idx, session_id;
+	uint16_t stream;
+	uint16_t control_flow, data_flow; // our send slots: GR-11, GR-12
+	uint8_t flags;                    // LINK_* of messages.h
+	uint8_t due;                      // LINK_DUE_*
+	uint64_t data_flow_id, assoc_id;
+	uint64_t ring_order;
+	uint32_t next, prev; // of the stream, in order of connection
+	uint32_t next_of_session;
+	uint32_t next_ready, prev_ready;
+	int32_t deficit_bytes; // of its visits
+	// What it gets from us.
+	uint32_t flow_idx; // our GR-12, opened when something is wanted; FLOW_IDX_NONE
+	bool is_used;
+	uint8_t slots_asked;   // its PushMask
+	uint8_t slots_granted; // what of that we serve
+	bool is_refused;       // it rejected our GR-12
+	struct pull_set pulls;
+	uint64_t map_last; // `last` of the newest map we sent
+	// What we get from it.
+	uint8_t slots_in;      // our PushMask
+	uint8_t slots_in_told; // as it knows it
+	uint8_t n_maps;        // received, up to 255
+	uint32_t holder;       // its map, IDX_NONE: not kept
+	// Figures.
+	uint32_t skipped;
+	uint64_t fragments_from;
+};
+
+// The map of a neighbour, as it last sent it. Whoever lies in his map spoils nothing but what is
+// asked of him.
+struct holder {
+	uint64_t last;
+	struct horizon announced; // of `last`, over the fetch period: only what is older is pulled
+	uint32_t link_idx, at_ms;
+	uint32_t len;
+	uint8_t bits[FRAGMENTS_MAP_MAX];
+};
+
+// A pull of ours under way, at no % ASKED_MAX. A number whose place is taken waits.
+struct asked {
+	uint64_t no; // 0: none
+	uint64_t ring_order;
+	uint32_t link_idx, at_ms;
+};
+
+struct stream {
+	// The fresh walk (fanout.c). Records in [fresh_pos, walk_end) are on offer; who was not
+	// visited yet is walk_left long from walk_at on.
+	struct subscriber *subs; // in session slot order
+	uint32_t n_subs;
+	uint32_t walk_at, walk_left, walk_from;
+	uint64_t fresh_pos, walk_end;
+	uint32_t next_fresh;
+	bool is_fresh_listed, is_walking;
+
+	bool is_used;
+	uint8_t flags; // STREAM_*
+	uint16_t push_limit;
+	uint32_t window_ms, margin_ms, update_ms, fetch_ms;
+	uint64_t end;       // complete below; 0: not known
+	uint32_t active_at; // place in relay.active
+	uint32_t link_first, link_last, n_links;
+	uint32_t tick_ms; // when stream_tick runs next
+	uint32_t nudge_ms;
+	struct window window;
+	uint64_t key_from, key_to; // numbers of the newest key message
+
+	// maps.c
+	uint32_t map_due_ms;
+	uint32_t map_at;    // link whose turn is next
+	uint64_t map_first; // nobody wants anything below
+	struct local_body *map;
+	uint32_t map_len;
+	uint64_t map_last; // of `map`
+	bool is_map_stale;
+
+	// holders.c, pull.c
+	uint32_t holder[HOLDERS_MAX], n_holders;
+	uint32_t heard_ms;    // last map
+	uint32_t answered_ms; // last fragment, or when pulling went on after a pause
+	uint64_t paused_at;   // newest number announced when it paused
+	uint64_t pull_at;     // where the next step looks on
+	uint64_t pull_order;  // ring order of whom we asked last
+	struct asked *asked;
+	uint32_t n_asked;
+	bool is_end_asked;
+
+	// push.c
+	uint32_t pusher[PUSH_SLOTS], tester[PUSH_SLOTS]; // links
+	uint64_t pusher_last[PUSH_SLOTS];                // newest number it pushed
+	uint64_t test_order;                             // ring order of whom we tested last
+	uint32_t test_due_ms;
+	uint8_t test_slot;
+	uint32_t super[SUPERS_MAX], n_supers;
+
+	// tap.c
+	uint64_t tap_pos;
+	uint64_t gone_told; // control knows that numbers below are gone
+	bool is_tap_full;
+
+	struct stream_stats n; // counters; the gauges are filled in when asked for
+};
+
+struct relay {
+	struct extents *extents;
+	struct stream *streams;
+	struct link *links;
+	struct idx_pool link_pool;
+	struct holder *holders;
+	struct idx_pool holder_pool;
+	struct pull_pool pulls;
+	struct asked *asked;     // ASKED_MAX per stream
+	struct subscriber *subs; // subs_max per stream
+	uint32_t *session_links; // first link of each session
+	uint8_t *session_waits;  // some link of it is LINK_WAITING
+	uint32_t *active;        // streams in use
+	uint32_t n_active;
+	uint32_t streams_max, links_max, sessions_max, subs_max, holders_max;
+	uint32_t fresh_head, fresh_tail; // streams with fresh fragments
+	uint32_t ready_head, ready_tail; // links with something due and room for it
+	uint32_t tick_ms;                // no stream's tick is due before
+	uint32_t n_tap_full;             // streams whose tap waits for the report ring
+	uint16_t body_max;               // longest fragment that fits a packet of ours
+	uint32_t *lent;                  // per worker: bodies it has of ours
+	struct body **returns; // per worker: bodies of his that found the ring to him full
+	uint32_t n_returns;
+};
+
+// -- stream.c --
+static inline struct stream *stream_at(const struct engine *e, uint32_t idx)
+{
+	return &e->relay->streams[idx];
+}
+// NULL: no such stream.
+static inline struct stream *stream_find(const struct engine *e, uint32_t idx)
+{
+	return idx < e->relay->streams_max && stream_at(e, idx)->is_used ? stream_at(e, idx) : NULL;
+}
+static inline uint32_t stream_idx(const struct engine *e, const struct stream *s)
+{
+	return (uint32_t)(s - e->relay->streams);
+}
+static inline struct link *link_at(const struct engine *e, uint32_t idx)
+{
+	return &e->relay->links[idx];
+}
+static inline uint32_t link_idx(const struct engine *e, const struct link *l)
+{
+	return (uint32_t)(l - e->relay->links);
+}
+static inline bool record_is_late(const struct stream *s, const struct record *rec, uint32_t now_ms)
+{
+	return record_is_older(rec, s->window_ms + (rec->is_key ? s->margin_ms : 0), now_ms);
+}
+
+// 0, -EEXIST, or -ENOBUFS: beyond the table.
+int stream_add(struct engine *, uint32_t idx, const struct stream_seed *);
+void stream_remove(struct engine *, struct stream *);
+// NULL: no link.
+struct link *link_find(const struct engine *, uint32_t session_idx, uint16_t stream);
+// 0, -EEXIST, -ENOBUFS.
+int link_add(struct engine *, const struct command *);
+// is_session_open: the flow is closed in good order, and control hears FLOW_FREED of its slot.
+void link_remove(struct engine *, struct link *, bool is_session_open);
+// Our GR-12 to it, opened now if it was not. FLOW_IDX_NONE: it cannot be.
+uint32_t link_flow(struct engine *, struct link *);
+// The subscriber of a link; NULL: it has none.
+struct subscriber *subscriber_of(struct engine *, const struct link *);
+// The link's slots_granted or flow changed.
+void subscriber_update(struct engine *, struct link *);
+
+// -- relay.c --
+// A fragment that may be new: 0, or window_append's error. Everybody is told who shall know.
+int stream_take(struct engine *, struct stream *, const struct stream_fragment *,
+		struct span message, uint32_t from, bool is_key);
+
+// -- fanout.c --
+void fanout_mark(struct engine *, struct stream *); // has fresh fragments
+void fanout_restart(struct stream *);               // the subscribers moved under the walk
+void fanout_unlist(struct engine *, struct stream *);
+
+// -- behind.c --
+void behind_mark(struct engine *, struct link *, uint8_t due);
+// The fresh walk could not serve it: from *pos on it catches up by itself.
+void behind_begin(struct engine *, struct link *, struct subscriber *, uint64_t pos);
+void behind_unlist(struct engine *, struct link *);
+void behind_nudge(struct engine *, struct stream *);
+
+// -- maps.c --
+void maps_tick(struct engine *, struct stream *);
+void maps_send_to(struct engine *, struct stream *, struct link *); // now, if it has news
+void maps_stream_gone(struct engine *, struct stream *);
+void maps_link_gone(struct engine *, struct stream *, const struct link *);
+
+// -- holders.c --
+void holder_on_map(struct engine *, struct stream *, struct link *, const struct fragments_map *);
+void holder_link_gone(struct engine *, struct stream *, struct link *);
+// Numbers that somebody announced a fetch period ago lie in [*low, *high]. False: there are none.
+bool holders_range(struct engine *, const struct stream *, uint64_t *low, uint64_t *high);
+// Of those who announced the number a fetch period ago and hold it, the next one above ring_order,
+// ascending and around. NULL: nobody.
+struct link *holder_next(struct engine *, const struct stream *, uint64_t no, uint64_t ring_order);
+// A random holder, and the newest number but `skip` of those that he announced a fetch period ago.
+struct link *holder_random(struct engine *, const struct stream *, uint32_t skip, uint64_t *no);
+
+// -- pull.c --
+void pull_tick(struct engine *, struct stream *);
+// The fragment came from this link: was it asked for there? It need not be asked for again.
+bool pull_answered(struct engine *, struct stream *, uint64_t no, uint32_t link_idx);
+void pull_link_gone(struct stream *, uint32_t link_idx);
+
+// -- push.c --
+void push_tick(struct engine *, struct stream *);
+void push_on_fragment(struct engine *, struct stream *, struct link *, uint64_t no);
+void push_link_added(struct engine *, struct stream *, struct link *);
+void push_link_gone(struct engine *, struct stream *, struct link *);
+// Whom we push to: after the link's mask changed, or it came; NULL: one went.
+void push_grant(struct engine *, struct stream *, struct link *changed);
+// The neighbour has shown us a map.
+void push_on_map(struct engine *, struct stream *, struct link *);
+// Sends our mask, if it knows another one. What found its queue full is told with the next nudge.
+void push_tell(struct engine *, struct stream *, struct link *);
+
+// -- tap.c --
+void tap_run(struct engine *, struct stream *);
+void tap_stream_gone(struct engine *, struct stream *);
+
+// -- handoff.c --
+void handoff_fragment(struct engine *, const struct stream *, uint64_t number, struct span message,
+		      bool is_key);
+void handoff_returns(struct engine *); // tries again what found the ring full

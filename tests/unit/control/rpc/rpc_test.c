@@ -1,0 +1,385 @@
+// Two NetConnection halves back to back: the commands of one end's flows become the other's
+// reports.
+#include "tests/support/test.h"
+
+#include <errno.h>
+
+#include "control/outbox.h"
+#include "control/rpc/command.h"
+#include "control/rpc/rpc.h"
+#include "dataplane/mailbox.h"
+#include "dataplane/wire/rtmp_msg.h"
+
+struct end {
+	struct rpc *rpc;
+	struct mailbox *ring;
+	struct body_pool *bodies;
+	struct outbox *outbox;
+	struct ctl_session session;
+	// what happened
+	uint32_t n_accepted, n_registered, n_connected, n_failed, n_gone, n_rejected, n_closed;
+	uint32_t keepalive_us;
+	char code[64];
+	struct rpc_command last; // the last command this end sent
+	uint32_t n_commands;
+};
+
+static struct end client, server;
+
+static void on_accepted(void *ctx, struct ctl_session *s)
+{
+	((struct end *)ctx)->n_accepted++;
+}
+
+static void on_registered(void *ctx, struct ctl_session *s)
+{
+	((struct end *)ctx)->n_registered++;
+}
+
+static void on_connected(void *ctx, struct ctl_session *s, void *user, const char *code)
+{
+	struct end *e = ctx;
+
+	assert_ptr_equal(user, &client);
+	snprintf(e->code, sizeof(e->code), "%s", code);
+	e->n_connected++;
+}
+
+static void on_failed(void *ctx, struct ctl_session *s, void *user, const char *code)
+{
+	struct end *e = ctx;
+
+	snprintf(e->code, sizeof(e->code), "%s", code);
+	e->n_failed++;
+}
+
+static void on_gone(void *ctx, struct ctl_session *s, void *user)
+{
+	((struct end *)ctx)->n_gone++;
+}
+
+static const char *const apps[] = {"live", "chat"};
+static struct wire_addr local_addr;
+
+static void start(struct end *e, uint8_t server_endpoint)
+{
+	struct rpc_opts o = {
+		.events = {e, on_accepted, on_registered, on_connected, on_failed, on_gone},
+		.server_endpoint = server_endpoint,
+		.apps = apps,
+		.n_apps = 2,
+		.keepalive_nat_ms = 15000,
+		.keepalive_public_ms = 20000,
+		.keepalive_min_ms = 5000,
+		.local_addrs = &local_addr,
+		.n_local_addrs = 1,
+		.connects_max = 4};
+
+	memset(e, 0, sizeof(*e));
+	e->ring = mailbox_create(256);
+	e->bodies = body_pool_create(1 << 20);
+	e->outbox = outbox_create(&e->ring, 1, e->bodies);
+	e->rpc = rpc_create(&o);
+	e->session = (struct ctl_session){.id = 1, .state = CTL_OPEN, .outbox = e->outbox};
+	assert_int_equal(wire_addr_parse(&e->session.far, "192.0.2.7:4000"), 0);
+}
+
+static void stop(struct end *e)
+{
+	rpc_destroy(e->rpc);
+	outbox_destroy(e->outbox);
+	body_pool_destroy(e->bodies);
+	mailbox_destroy(e->ring);
+}
+
+static int setup(void **state)
+{
+	assert_int_equal(wire_addr_parse(&local_addr, "192.0.2.7:4000"), 0);
+	start(&client, 0xff);
+	start(&server, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	stop(&client);
+	stop(&server);
+	return 0;
+}
+
+static void remember(struct end *from, struct span message)
+{
+	struct rd r = rd_over(message.data, message.len);
+	struct rtmp_head h;
+
+	if (rtmp_head_read(&r, &h) == 0 && rpc_command_read(&from->last, h.type, rd_rest(&r)) == 0)
+		from->n_commands++;
+}
+
+static void carry_one(struct end *from, struct end *to, const struct command *c, uint64_t now_us)
+{
+	switch (c->op) {
+	case CMD_FLOW_OPEN:
+		rpc_flow_opened(to->rpc, &to->session, c->flow, c->open.flow_id,
+				c->open.flags & FLOW_OPEN_ASSOC ? (uint16_t)(c->open.assoc_id % 64)
+								: NO_FLOW,
+				(struct span){c->open.meta, c->open.meta_len}, now_us);
+		break;
+	case CMD_FLOW_SEND:
+		remember(from, (struct span){c->body->data, c->len});
+		rpc_message(to->rpc, &to->session, c->flow, (struct span){c->body->data, c->len},
+			    now_us);
+		body_put(c->body);
+		break;
+	case CMD_FLOW_CLOSE:
+		rpc_flow_finished(to->rpc, &to->session, c->flow, now_us);
+		break;
+	case CMD_FLOW_CLASS:
+		from->n_rejected += c->class.class == FLOW_REJECT;
+		if (c->class.class == FLOW_REJECT)
+			rpc_flow_exception(to->rpc, &to->session, c->flow, c->class.exception,
+					   now_us);
+		break;
+	case CMD_SESSION_KEEPALIVE:
+		from->keepalive_us = c->keepalive.interval_us;
+		break;
+	case CMD_SESSION_CLOSE:
+		from->n_closed++;
+		break;
+	default:
+		break;
+	}
+}
+
+// Until neither has anything to say.
+static void carry(uint64_t now_us)
+{
+	struct command c;
+	bool more = true;
+
+	while (more) {
+		more = false;
+		outbox_flush(client.outbox);
+		outbox_flush(server.outbox);
+		while (mailbox_pop(client.ring, &c)) {
+			carry_one(&client, &server, &c, now_us);
+			more = true;
+		}
+		while (mailbox_pop(server.ring, &c)) {
+			carry_one(&server, &client, &c, now_us);
+			more = true;
+		}
+	}
+}
+
+static void connect_to(const char *uri)
+{
+	assert_int_equal(rpc_connect(client.rpc, &client.session, uri, &client, 1000), 0);
+	carry(1000);
+}
+
+static void a_connection_is_made_and_registered(void **state)
+{
+	uint64_t flow;
+
+	connect_to("rtmfp://host/live/one");
+	assert_int_equal(server.n_accepted, 1);
+	assert_int_equal(client.n_connected, 1);
+	assert_string_equal(client.code, "NetConnection.Connect.Success");
+	assert_string_equal(rpc_client_info(&server.session)->app, "live/one");
+	assert_int_equal(server.n_registered, 1);
+	assert_true(server.session.is_registered);
+	assert_int_equal(server.session.n_reported, 1);
+	assert_true(wire_addr_equal(&server.session.reported[0], &local_addr));
+	assert_true(rpc_control_flow(client.rpc, &client.session, &flow));
+	assert_int_equal(flow, server.session.tx[0].flow_id);
+}
+
+static void who_reports_the_address_we_see_is_not_behind_nat(void **state)
+{
+	connect_to("rtmfp://host/live");
+	assert_false(rpc_client_info(&server.session)->is_behind_nat);
+	assert_int_equal(client.keepalive_us, 20000000); // NC-18
+}
+
+static void who_reports_another_address_is_behind_nat(void **state)
+{
+	assert_int_equal(wire_addr_parse(&local_addr, "10.0.0.5:4000"), 0);
+	connect_to("rtmfp://host/live");
+	assert_true(rpc_client_info(&server.session)->is_behind_nat);
+	assert_int_equal(client.keepalive_us, 15000000);
+}
+
+static void an_unknown_app_is_refused_by_name(void **state)
+{
+	connect_to("rtmfp://host/secret");
+	assert_int_equal(client.n_failed, 1);
+	assert_string_equal(client.code, "NetConnection.Connect.InvalidApp");
+	assert_int_equal(server.n_accepted, 0);
+	assert_null(rpc_client_info(&server.session));
+}
+
+static void send_command(const char *name, double transaction)
+{
+	uint8_t buf[256];
+	struct wr w = wr_over(buf, sizeof(buf));
+
+	rpc_command_begin(&w, false, name, transaction);
+	amf0_wr_null(&w);
+	rpc_message(server.rpc, &server.session, 0, wr_span(&w), 2000);
+	carry(2000);
+}
+
+static void an_unknown_method_gets_an_error(void **state)
+{
+	const struct amf_node *info;
+
+	connect_to("rtmfp://host/live");
+	server.n_commands = 0;
+	send_command("makeCoffee", 7);
+	assert_int_equal(server.n_commands, 1);
+	assert_string_equal(server.last.name, "_error");
+	assert_true(server.last.transaction == 7);
+	info = amf_at(&server.last.doc, 3);
+	assert_int_equal(info->type, AMF_OBJECT);
+}
+
+static void nobody_is_answered_who_does_not_ask(void **state)
+{
+	connect_to("rtmfp://host/live");
+	server.n_commands = 0;
+	send_command("makeCoffee", 0);
+	assert_int_equal(server.n_commands, 0);
+}
+
+static void before_connect_nothing_is_answered(void **state)
+{
+	const uint8_t meta[] = {0x54, 0x43, 0x04, 0x00};
+
+	rpc_flow_opened(server.rpc, &server.session, 0, 2, NO_FLOW, (struct span){meta, 4}, 1000);
+	send_command("makeCoffee", 7);
+	assert_int_equal(server.n_commands, 0);
+	assert_false(server.session.is_registered);
+}
+
+static void stray_commands_are_limited(void **state)
+{
+	connect_to("rtmfp://host/live");
+	server.n_commands = 0;
+	for (int i = 0; i < 1000; i++)
+		send_command("x", 1);
+	assert_int_equal(server.n_commands, 64);
+}
+
+static void streams_of_the_connection_are_refused_with_code_0(void **state)
+{
+	const uint8_t meta[] = {0x54, 0x43, 0x04, 0x05};
+
+	connect_to("rtmfp://host/live");
+	rpc_flow_opened(server.rpc, &server.session, 9, 77, 0, (struct span){meta, 4}, 1000);
+	carry(1000);
+	assert_int_equal(server.n_rejected, 1);
+}
+
+static void a_flow_without_stream_id_is_refused(void **state)
+{
+	const uint8_t meta[] = {0x54, 0x43, 0x00};
+
+	rpc_flow_opened(server.rpc, &server.session, 9, 77, NO_FLOW, (struct span){meta, 3}, 1000);
+	carry(1000);
+	assert_int_equal(server.n_rejected, 1);
+}
+
+static void the_end_of_the_control_flow_ends_the_connection(void **state)
+{
+	connect_to("rtmfp://host/live");
+	rpc_flow_finished(client.rpc, &client.session, 0, 3000);
+	assert_int_equal(client.n_gone, 1);
+	carry(3000);
+	assert_int_equal(server.n_closed, 1);
+	assert_false(server.session.is_registered);
+}
+
+static void our_own_goodbye_reaches_the_server(void **state)
+{
+	connect_to("rtmfp://host/live");
+	rpc_close(client.rpc, &client.session, 3000);
+	carry(3000);
+	assert_int_equal(client.n_gone, 0);
+	assert_int_equal(server.n_closed, 1);
+}
+
+static void a_connect_without_answer_fails_in_time(void **state)
+{
+	assert_int_equal(rpc_connect(client.rpc, &client.session, "rtmfp://h/live", &client, 1000),
+			 0);
+	rpc_timers(client.rpc, 15000000);
+	assert_int_equal(client.n_failed, 0);
+	assert_int_equal(rpc_deadline_us(client.rpc), 15001000);
+	rpc_timers(client.rpc, 15001000);
+	assert_int_equal(client.n_failed, 1);
+	assert_int_equal(rpc_deadline_us(client.rpc), UINT64_MAX);
+}
+
+static void the_clients_own_minimum_holds(void **state)
+{
+	uint8_t buf[32];
+	struct wr w = wr_over(buf, sizeof(buf));
+	struct user_control u = {.event = UC_SET_KEEPALIVE, .keepalive = {10, 10}};
+
+	connect_to("rtmfp://host/live");
+	assert_int_equal(user_control_write(&w, 0, &u), 0);
+	rpc_message(client.rpc, &client.session, 0, wr_span(&w), 1000);
+	carry(1000);
+	assert_int_equal(client.keepalive_us, 5000000);
+}
+
+static void connections_are_bounded(void **state)
+{
+	const uint8_t meta[] = {0x54, 0x43, 0x04, 0x00};
+	struct ctl_session many[5];
+
+	for (int i = 0; i < 5; i++) {
+		many[i] = server.session;
+		many[i].nc = NULL;
+		rpc_flow_opened(server.rpc, &many[i], 0, 2, NO_FLOW, (struct span){meta, 4}, 1000);
+	}
+	assert_non_null(many[3].nc);
+	assert_null(many[4].nc);
+	for (int i = 0; i < 4; i++)
+		rpc_session_closed(server.rpc, &many[i]);
+	rpc_session_closed(server.rpc, &many[0]); // twice does no harm
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_connection_is_made_and_registered, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(who_reports_the_address_we_see_is_not_behind_nat,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(who_reports_another_address_is_behind_nat, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(an_unknown_app_is_refused_by_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_unknown_method_gets_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(nobody_is_answered_who_does_not_ask, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(before_connect_nothing_is_answered, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(stray_commands_are_limited, setup, teardown),
+		cmocka_unit_test_setup_teardown(streams_of_the_connection_are_refused_with_code_0,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_flow_without_stream_id_is_refused, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(the_end_of_the_control_flow_ends_the_connection,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(our_own_goodbye_reaches_the_server, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_connect_without_answer_fails_in_time, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(the_clients_own_minimum_holds, setup, teardown),
+		cmocka_unit_test_setup_teardown(connections_are_bounded, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

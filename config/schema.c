@@ -238,7 +238,7 @@ STRING("log.target", SCHEMA_PATH, config, log.target, 1, 4095, "stderr", NULL, O
 
 const size_t schema_n_keys = sizeof(schema_keys) / sizeof(schema_keys[0]);
 
-_Bool schema_is_child(const struct schema_key *key, const char *parent, const char **name)
+bool schema_is_child(const struct schema_key *key, const char *parent, const char **name)
 {
 	size_t len = strlen(parent);
 

@@ -3,6 +3,7 @@
 #ifndef ANNULUS_CONFIG_SCHEMA_H
 #define ANNULUS_CONFIG_SCHEMA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,7 +48,7 @@ struct schema_key {
 	size_t count_offset; // lists: of the uint32_t with the number of items
 	size_t item_size;    // SCHEMA_BLOCKS
 	// SCHEMA_BLOCKS whose printed file has one live item; others show theirs as a comment.
-	_Bool shows_item;
+	bool shows_item;
 	const char *example;  // of a value without a default, in that item
 	const char *sentence; // for the operator; begins with a capital, ends with a full stop
 };
@@ -59,6 +60,6 @@ extern const size_t schema_n_keys;
 const struct schema_key *schema_find(const char *parent, const char *name, size_t len);
 
 // True if `key` stands directly inside `parent`; *name is then its last word.
-_Bool schema_is_child(const struct schema_key *key, const char *parent, const char **name);
+bool schema_is_child(const struct schema_key *key, const char *parent, const char **name);
 
 #endif

@@ -1,0 +1,255 @@
+#include "dataplane/core/session_life.h"
+
+#include "tests/support/far_end.h"
+#include "tests/support/test.h"
+
+#define MS 1000ull
+#define S  1000000ull
+
+static struct loop *loop_one(void)
+{
+	return loop_create(&(struct loop_opts){.seed = 9, .n_nodes = 1});
+}
+
+static bool hears_empty_ping(struct far_end *f)
+{
+	uint8_t buf[LOOP_DATAGRAM_MAX];
+	struct chunk c;
+
+	return far_receive_chunk(f, CHUNK_PING, buf, &c) && c.payload.len == 0;
+}
+
+static void says(struct far_end *f, uint8_t type)
+{
+	const uint8_t chunk[] = {type, 0, 0};
+
+	assert_int_equal(far_send_chunks(f, span_of(chunk, sizeof(chunk))), DROP_NONE);
+}
+
+static uint8_t state_of(struct loop *l, const struct far_end *f)
+{
+	return session_at(l->nodes[f->node].engine, f->slot)->state;
+}
+
+// When the next ping comes, in ms from now; at most max, and as long as the session is open.
+static uint32_t ms_until_ping(struct loop *l, struct far_end *f, uint32_t max)
+{
+	uint32_t ms = 0;
+
+	while (ms < max && state_of(l, f) == S_OPEN && !hears_empty_ping(f)) {
+		loop_run_us(l, 4 * MS);
+		ms += 4;
+	}
+	return ms;
+}
+
+// -- keepalive --
+
+static void silence_is_broken_by_an_empty_ping(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(
+		l, 0, &(struct loop_form){.keepalive_us = 16000000, .rtt_us = 50000}, true);
+
+	// up to an eighth early, so that sessions opened together do not ping together
+	assert_in_range(ms_until_ping(l, &f, 20000), 14000, 16008);
+	says(&f, CHUNK_PING_REPLY); // empty, as older peers' always are (16.3)
+	loop_run_us(l, 5 * S);
+	says(&f, CHUNK_PADDING_00); // anything that verifies breaks the silence
+	assert_in_range(ms_until_ping(l, &f, 20000), 14000, 16008);
+	loop_destroy(l);
+}
+
+static void pings_without_answer_back_off_until_the_limit(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(
+		l, 0, &(struct loop_form){.keepalive_us = 10000000, .rtt_us = 50000}, true);
+	uint32_t last = 0, wait, n = 0;
+	struct report r;
+
+	ms_until_ping(l, &f, 11000);
+	while (state_of(l, &f) == S_OPEN) {
+		wait = ms_until_ping(l, &f, 11000);
+		if (state_of(l, &f) != S_OPEN)
+			break;
+		assert_in_range(wait, 250, 10004); // never sooner than an ERTO
+		assert_true(wait + 4 >= last);
+		last = wait;
+		n++;
+	}
+	assert_in_range(n, 8, 14);
+	assert_true(loop_take(l, 0, REP_SESSION_CLOSING, &r));
+	assert_int_equal(r.closed.reason, CLOSED_TIMEOUT);
+	assert_in_range(l->now_us, 70 * S, 72 * S); // from second 1: interval and a minute
+	loop_destroy(l);
+}
+
+static void the_interval_and_the_limit_are_controls_to_choose(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 50000}, true);
+	struct command cmd = {
+		.op = CMD_SESSION_KEEPALIVE, .session_idx = f.slot, .session_id = f.id};
+	uint64_t from_us;
+
+	loop_run_us(l, 100 * S);
+	assert_false(hears_empty_ping(&f)); // none without an interval
+	says(&f, CHUNK_PADDING_00);
+	from_us = l->now_us;
+	cmd.keepalive.interval_us = 2000000;
+	cmd.keepalive.limit_us = 5000000;
+	loop_command(l, 0, &cmd);
+	assert_in_range(ms_until_ping(l, &f, 3000), 1750, 2008);
+	while (state_of(l, &f) == S_OPEN)
+		loop_run_us(l, 10 * MS);
+	assert_in_range(l->now_us - from_us, 5000 * MS, 5020 * MS);
+	loop_destroy(l);
+}
+
+static void keepalive_can_be_turned_off(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.keepalive_us = 5000000}, true);
+	struct command cmd = {
+		.op = CMD_SESSION_KEEPALIVE, .session_idx = f.slot, .session_id = f.id};
+
+	loop_command(l, 0, &cmd);
+	loop_run_us(l, 300 * S);
+	assert_false(hears_empty_ping(&f));
+	assert_int_equal(state_of(l, &f), S_OPEN);
+	loop_destroy(l);
+}
+
+// -- challenge (§7.2, pitfall of 3b) --
+
+static void challenge(struct loop *l, const struct far_end *f, uint32_t limit_us)
+{
+	struct command cmd = {.op = CMD_SESSION_PING, .session_idx = f->slot, .session_id = f->id};
+
+	cmd.ping.limit_us = limit_us;
+	loop_command(l, 0, &cmd);
+	loop_turn(l);
+}
+
+static void a_challenge_unanswered_closes_silently(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t rtt_us, limit_us;
+		uint64_t closed_ms;
+	} rows[] = {
+		{"a second at least", 10000, 0, 1000},
+		{"three times ERTO", 400000, 0, 3 * 1400}, // 400 + 4 x 200 + 200
+		{"no RTT known", 0, 0, 9000},
+		{"as control says", 10000, 300000, 300},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loop *l = loop_one();
+		struct far_end f =
+			far_connect(l, 0, &(struct loop_form){.rtt_us = rows[i].rtt_us}, true);
+		struct report r;
+
+		challenge(l, &f, rows[i].limit_us);
+		assert_row(hears_empty_ping(&f), rows[i].name);
+		loop_run_us(l, (rows[i].closed_ms - 10) * MS);
+		assert_row(state_of(l, &f) == S_OPEN, rows[i].name);
+		loop_run_us(l, 20 * MS);
+		assert_row(loop_take(l, 0, REP_SESSION_CLOSED, &r), rows[i].name);
+		assert_row(r.closed.reason == CLOSED_TIMEOUT, rows[i].name);
+		l->n_strays = 0;
+		loop_run_us(l, 100 * S);
+		assert_row(l->n_strays == 0, rows[i].name);
+		loop_destroy(l);
+	}
+}
+
+// What a dead far end left unanswered must not make the newcomer wait.
+static void a_challenge_does_not_wait_for_a_backed_off_erto(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 10000}, true);
+
+	session_at(l->nodes[0].engine, f.slot)->erto_us = 10000000;
+	challenge(l, &f, 0);
+	loop_run_us(l, 1010 * MS);
+	assert_int_equal(loop_count(l, 0, REP_SESSION_CLOSED), 1);
+	loop_destroy(l);
+}
+
+static void any_sign_of_life_answers_a_challenge(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 10000}, true);
+
+	challenge(l, &f, 0);
+	loop_run_us(l, 900 * MS);
+	says(&f, CHUNK_PING_REPLY);
+	loop_run_us(l, 10 * S);
+	assert_int_equal(state_of(l, &f), S_OPEN);
+	challenge(l, &f, 0); // and it can be asked again
+	loop_run_us(l, 2 * S);
+	assert_int_equal(loop_count(l, 0, REP_SESSION_CLOSED), 1);
+	loop_destroy(l);
+}
+
+static void a_challenge_is_repeated_in_case_it_is_lost(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 10000}, true);
+
+	challenge(l, &f, 0);
+	challenge(l, &f, 0); // asking twice does not prolong it
+	assert_true(hears_empty_ping(&f));
+	assert_in_range(ms_until_ping(l, &f, 300), 250, 260);
+	assert_in_range(ms_until_ping(l, &f, 300), 250, 260);
+	loop_run_us(l, 510 * MS);
+	assert_int_equal(loop_count(l, 0, REP_SESSION_CLOSED), 1);
+	loop_destroy(l);
+}
+
+// -- nothing acknowledged --
+
+static void data_that_nobody_acknowledges_ends_the_session(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 50000}, true);
+	struct command open = {.op = CMD_FLOW_OPEN, .session_idx = f.slot, .session_id = f.id};
+	struct command send = {.op = CMD_FLOW_SEND, .session_idx = f.slot, .session_id = f.id};
+	uint64_t from_us = l->now_us;
+	struct report r;
+
+	open.open.meta_len = 4;
+	memcpy(open.open.meta, "\x54\x43\x04\x00", 4);
+	send.len = 5;
+	send.body = loop_body(l, 0, "hello", 5);
+	loop_command(l, 0, &open);
+	loop_command(l, 0, &send);
+	while (state_of(l, &f) == S_OPEN && l->now_us < 200 * S) {
+		loop_run_us(l, 100 * MS);
+		says(&f, CHUNK_PADDING_00); // alive, but deaf to data
+	}
+	assert_true(loop_take(l, 0, REP_SESSION_CLOSING, &r));
+	assert_int_equal(r.closed.reason, CLOSED_TIMEOUT);
+	assert_in_range(l->now_us - from_us, 120 * S, 131 * S); // within an ERTO after 120 s
+	assert_int_equal(body_pool_lent(l->nodes[0].bodies), 0);
+	loop_destroy(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(silence_is_broken_by_an_empty_ping),
+		cmocka_unit_test(pings_without_answer_back_off_until_the_limit),
+		cmocka_unit_test(the_interval_and_the_limit_are_controls_to_choose),
+		cmocka_unit_test(keepalive_can_be_turned_off),
+		cmocka_unit_test(a_challenge_unanswered_closes_silently),
+		cmocka_unit_test(a_challenge_does_not_wait_for_a_backed_off_erto),
+		cmocka_unit_test(any_sign_of_life_answers_a_challenge),
+		cmocka_unit_test(a_challenge_is_repeated_in_case_it_is_lost),
+		cmocka_unit_test(data_that_nobody_acknowledges_ends_the_session),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

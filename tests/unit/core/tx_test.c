@@ -1,0 +1,418 @@
+// Who fills the lent buffers, over flows and a relay that the test steers.
+#include "dataplane/core/internal.h"
+
+#include "dataplane/core/startup_queue.h"
+#include "dataplane/core/hello.h"
+#include "tests/support/far_end.h"
+#include "tests/support/test.h"
+
+// What the flows of each session and the relay would send. Chunks are paddings whose first octet
+// names their kind.
+enum kind { ACK = 1, DELAYED_ACK, DATA, BULK, RELAY };
+
+static struct {
+	uint32_t data[64], bulk[64],
+		data_len; // packets that each session still has; octets in each
+	uint32_t relay_fresh, relay_behind;
+	uint32_t relay_session;
+	bool is_blocked[64]; // cwnd
+} steer;
+
+static bool put(struct txp *t, enum kind kind, size_t len)
+{
+	struct wr_point start = wr_chunk_begin(&t->w, CHUNK_PADDING_FF);
+
+	for (size_t i = 0; i < len; i++)
+		wr_u8(&t->w, (uint8_t)kind);
+	return wr_chunk_commit(&t->w, start) == 0;
+}
+
+bool flows_write_acks(struct engine *e, uint32_t idx, struct txp *t, bool is_primary)
+{
+	if (!put(t, is_primary ? ACK : DELAYED_ACK, 10))
+		return false;
+	session_at(e, idx)->rx_to_ack = 0;
+	t->has_ack = true;
+	return true;
+}
+
+bool flows_write_data(struct engine *e, uint32_t idx, struct txp *t, uint8_t prio)
+{
+	uint32_t *n = prio == PRIO_CONTROL ? &steer.data[idx] : &steer.bulk[idx];
+
+	if (*n == 0 || steer.is_blocked[idx] ||
+	    !put(t, prio == PRIO_CONTROL ? DATA : BULK, steer.data_len))
+		return false;
+	(*n)--;
+	t->has_data = true;
+	return true;
+}
+
+static bool relay_send(struct engine *e, uint32_t *n)
+{
+	struct txp t;
+
+	while (*n > 0 && txp_begin(e, &t, steer.relay_session)) {
+		put(&t, RELAY, 100);
+		txp_end(e, &t);
+		(*n)--;
+	}
+	return *n > 0;
+}
+
+bool relay_tx_fresh(struct engine *e)
+{
+	return relay_send(e, &steer.relay_fresh);
+}
+
+bool relay_tx_behind(struct engine *e)
+{
+	return relay_send(e, &steer.relay_behind);
+}
+
+// -- a burst, and what was in it --
+
+struct world {
+	struct loop *l;
+	struct engine *e;
+	struct far_end f[64];
+	uint32_t n_far;
+};
+
+static void one_packet_a_visit(struct engine_opts *o)
+{
+	o->visit = 1;
+}
+
+static void world_create(struct world *w, uint32_t n_sessions)
+{
+	memset(&steer, 0, sizeof(steer));
+	steer.data_len = 1000;
+	memset(w, 0, sizeof(*w));
+	w->l = loop_create(
+		&(struct loop_opts){.seed = 18, .n_nodes = 1, .tune = one_packet_a_visit});
+	w->e = w->l->nodes[0].engine;
+	for (uint32_t i = 0; i < n_sessions; i++)
+		w->f[i] = far_connect(w->l, 0, &(struct loop_form){0}, true);
+	w->n_far = n_sessions;
+}
+
+struct burst {
+	uint16_t n;
+	struct {
+		uint32_t session; // place in f; UINT32_MAX: startup
+		uint8_t kinds;    // bits 1 << enum kind
+	} packet[ENGINE_BURST_MAX];
+};
+
+static uint8_t kinds_in(struct span plain)
+{
+	struct rd r = rd_over_span(plain);
+	struct packet_header h;
+	uint8_t kinds = 0;
+	struct chunk c;
+
+	assert_int_equal(packet_header_read(&r, &h), 0);
+	while (chunk_next(&r, &c)) {
+		if (c.type == CHUNK_PADDING_FF)
+			kinds |= (uint8_t)(1u << c.payload.data[0]);
+	}
+	return kinds;
+}
+
+static struct burst burst(struct world *w, uint16_t lent)
+{
+	static uint8_t data[ENGINE_BURST_MAX][LOOP_DATAGRAM_MAX];
+	struct pkt room[ENGINE_BURST_MAX];
+	uint8_t buf[LOOP_DATAGRAM_MAX];
+	struct burst b = {0};
+	struct span plain;
+
+	for (int i = 0; i < ENGINE_BURST_MAX; i++)
+		room[i] = (struct pkt){.data = data[i], .room = LOOP_DATAGRAM_MAX};
+	b.n = engine_tx(w->e, room, lent, w->l->now_us);
+	for (uint16_t i = 0; i < b.n; i++) {
+		b.packet[i].session = room[i].session_idx;
+		if (room[i].session_idx == SESSION_NONE)
+			continue;
+		assert_int_equal(seed_open(w->l->crypto, &w->f[room[i].session_idx].seed,
+					   span_of(room[i].data, room[i].len), buf, &plain),
+				 0);
+		b.packet[i].kinds = kinds_in(plain);
+	}
+	return b;
+}
+
+static uint32_t count(const struct burst *b, enum kind kind)
+{
+	uint32_t n = 0;
+
+	for (uint16_t i = 0; i < b->n; i++)
+		n += b->packet[i].kinds >> kind & 1;
+	return n;
+}
+
+static uint32_t count_startup(const struct burst *b)
+{
+	uint32_t n = 0;
+
+	for (uint16_t i = 0; i < b->n; i++)
+		n += b->packet[i].session == SESSION_NONE;
+	return n;
+}
+
+static void startup_waits(struct world *w, uint32_t n)
+{
+	const uint8_t chunk[] = {CHUNK_REDIRECT, 0, 1, 0};
+	struct command cmd = {.op = CMD_PACKET, .len = sizeof(chunk)};
+
+	for (uint32_t i = 0; i < n; i++) {
+		cmd.packet.to = w->f[0].addr;
+		cmd.body = loop_body(w->l, 0, chunk, sizeof(chunk));
+		loop_command(w->l, 0, &cmd);
+	}
+	while (engine_commands(w->e, w->l->now_us) > 0)
+		;
+}
+
+// -- claims --
+
+static void nothing_due_fills_nothing(void **state)
+{
+	struct world w;
+
+	world_create(&w, 3);
+	assert_int_equal(burst(&w, 128).n, 0);
+	assert_int_equal(burst(&w, 0).n, 0);
+	loop_destroy(w.l);
+}
+
+static void due_acks_lead_and_data_rides_along(void **state)
+{
+	struct world w;
+	struct burst b;
+
+	world_create(&w, 1);
+	session_at(w.e, 0)->rx_to_ack = 1;
+	steer.data[0] = 2;
+	session_mark(w.e, 0, DUE_ACK | DUE_DATA);
+	b = burst(&w, 128);
+	assert_int_equal(b.n, 2);
+	assert_int_equal(b.packet[0].kinds, 1 << ACK | 1 << DATA);
+	assert_int_equal(b.packet[1].kinds, 1 << DATA);
+	assert_int_equal(engine_stats(w.e)->acks_sent, 1);
+	loop_destroy(w.l);
+}
+
+static void delayed_acks_ride_along_and_never_alone(void **state)
+{
+	struct world w;
+	struct burst b;
+
+	world_create(&w, 1);
+	session_at(w.e, 0)->rx_to_ack = 1; // not due yet
+	steer.data[0] = 1;
+	session_mark(w.e, 0, DUE_DATA);
+	b = burst(&w, 128);
+	assert_int_equal(b.n, 1);
+	assert_int_equal(b.packet[0].kinds, 1 << DATA | 1 << DELAYED_ACK);
+	session_at(w.e, 0)->rx_to_ack = 1;
+	session_mark(w.e, 0, DUE_DATA);
+	assert_int_equal(burst(&w, 128).n, 0);
+	loop_destroy(w.l);
+}
+
+static void a_blocked_session_leaves_the_list_until_it_is_marked_again(void **state)
+{
+	struct world w;
+
+	world_create(&w, 2);
+	steer.data[0] = 1;
+	steer.is_blocked[0] = true;
+	session_mark(w.e, 0, DUE_DATA);
+	assert_true(engine_deadline_us(w.e) <= w.l->now_us);
+	assert_int_equal(burst(&w, 128).n, 0);
+	assert_true(engine_deadline_us(w.e) > w.l->now_us);
+	steer.is_blocked[0] = false;
+	assert_int_equal(burst(&w, 128).n, 0);
+	session_mark(w.e, 0, DUE_DATA);
+	assert_int_equal(burst(&w, 128).n, 1);
+	loop_destroy(w.l);
+}
+
+static void sessions_take_turns(void **state)
+{
+	struct world w;
+	struct burst b;
+
+	world_create(&w, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		steer.data[i] = 3;
+		session_mark(w.e, i, DUE_DATA);
+	}
+	b = burst(&w, 9);
+	assert_int_equal(b.n, 9);
+	for (uint32_t i = 0; i < 9; i++)
+		assert_int_equal(b.packet[i].session, i % 3);
+	loop_destroy(w.l);
+}
+
+static void what_found_no_buffer_comes_with_the_next_burst(void **state)
+{
+	struct world w;
+	uint32_t n = 0;
+	struct burst b;
+
+	world_create(&w, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		steer.data[i] = 10;
+		session_mark(w.e, i, DUE_DATA);
+	}
+	do {
+		b = burst(&w, 3);
+		n += b.n;
+	} while (b.n == 3);
+	assert_int_equal(n, 20);
+	loop_destroy(w.l);
+}
+
+static void everybody_keeps_a_share_of_a_full_burst(void **state)
+{
+	struct world w;
+	struct burst b;
+
+	world_create(&w, 40);
+	for (uint32_t i = 0; i < 40; i++) {
+		steer.data[i] = 1000;
+		session_mark(w.e, i, DUE_DATA);
+	}
+	steer.relay_session = 1;
+	steer.relay_fresh = 1000;
+	startup_waits(&w, 100);
+	b = burst(&w, 128);
+	assert_int_equal(b.n, 128);
+	assert_int_equal(count(&b, DATA), 96);
+	assert_int_equal(count(&b, RELAY), 16);
+	assert_int_equal(count_startup(&b), 16);
+	assert_true(engine_deadline_us(w.e) <= w.l->now_us);
+	loop_destroy(w.l);
+}
+
+static void what_a_share_does_not_need_goes_to_the_others(void **state)
+{
+	struct world w;
+	struct burst b;
+
+	world_create(&w, 2);
+	steer.data[0] = 1000;
+	session_mark(w.e, 0, DUE_DATA);
+	steer.relay_fresh = 5;
+	steer.relay_behind = 5;
+	b = burst(&w, 128);
+	assert_int_equal(count(&b, RELAY), 10);
+	assert_int_equal(count(&b, DATA), 118);
+	steer.data[0] = 3;
+	steer.relay_fresh = 1000;
+	session_mark(w.e, 0, DUE_DATA);
+	b = burst(&w, 128);
+	assert_int_equal(count(&b, DATA), 3);
+	assert_int_equal(count(&b, RELAY), 125);
+	loop_destroy(w.l);
+}
+
+static void bulk_comes_after_media(void **state)
+{
+	struct world w;
+	struct burst b;
+
+	world_create(&w, 2);
+	steer.bulk[0] = 1000;
+	session_mark(w.e, 0, DUE_BULK);
+	steer.relay_session = 1;
+	steer.relay_fresh = 50;
+	b = burst(&w, 64);
+	assert_int_equal(count(&b, RELAY), 50);
+	assert_int_equal(count(&b, BULK), 14);
+	for (uint16_t i = 0; i < 50; i++)
+		assert_int_equal(b.packet[i].kinds, 1 << RELAY);
+	b = burst(&w, 64);
+	assert_int_equal(count(&b, BULK), 64);
+	loop_destroy(w.l);
+}
+
+static void bulk_and_control_of_a_session_do_not_hinder_each_other(void **state)
+{
+	struct world w;
+	struct burst b;
+
+	world_create(&w, 1);
+	steer.bulk[0] = 2;
+	steer.data[0] = 2;
+	session_mark(w.e, 0, DUE_BULK | DUE_DATA);
+	b = burst(&w, 64);
+	assert_int_equal(count(&b, DATA), 2);
+	assert_int_equal(count(&b, BULK), 2);
+	assert_int_equal(b.packet[0].kinds, 1 << DATA);
+	assert_int_equal(burst(&w, 64).n, 0);
+	loop_destroy(w.l);
+}
+
+static void a_few_lent_buffers_serve_everybody_in_the_end(void **state)
+{
+	for (uint16_t lent = 1; lent <= 5; lent++) {
+		uint32_t n_data = 0, n_relay = 0, n_startup = 0;
+		struct world w;
+		struct burst b;
+
+		world_create(&w, 2);
+		steer.data[0] = 7;
+		session_mark(w.e, 0, DUE_DATA);
+		steer.relay_fresh = 7;
+		startup_waits(&w, 7);
+		do {
+			b = burst(&w, lent);
+			assert_true(b.n <= lent);
+			n_data += count(&b, DATA);
+			n_relay += count(&b, RELAY);
+			n_startup += count_startup(&b);
+		} while (b.n == lent);
+		assert_int_equal(n_data, 7);
+		assert_int_equal(n_relay, 7);
+		assert_int_equal(n_startup, 7);
+		loop_destroy(w.l);
+	}
+}
+
+static void a_session_that_closed_while_it_waited_is_passed_over(void **state)
+{
+	struct world w;
+
+	world_create(&w, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		steer.data[i] = 1;
+		session_mark(w.e, i, DUE_DATA | DUE_BULK);
+	}
+	session_destroy(w.e, 0, CLOSED_BY_US);
+	assert_int_equal(burst(&w, 64).n, 1);
+	loop_destroy(w.l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_due_fills_nothing),
+		cmocka_unit_test(due_acks_lead_and_data_rides_along),
+		cmocka_unit_test(delayed_acks_ride_along_and_never_alone),
+		cmocka_unit_test(a_blocked_session_leaves_the_list_until_it_is_marked_again),
+		cmocka_unit_test(sessions_take_turns),
+		cmocka_unit_test(what_found_no_buffer_comes_with_the_next_burst),
+		cmocka_unit_test(everybody_keeps_a_share_of_a_full_burst),
+		cmocka_unit_test(what_a_share_does_not_need_goes_to_the_others),
+		cmocka_unit_test(bulk_comes_after_media),
+		cmocka_unit_test(bulk_and_control_of_a_session_do_not_hinder_each_other),
+		cmocka_unit_test(a_few_lent_buffers_serve_everybody_in_the_end),
+		cmocka_unit_test(a_session_that_closed_while_it_waited_is_passed_over),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,118 @@
+# A small network of its own: namespaces joined by a bridge, made and removed by whoever sources this.
+#
+#   lab_up                       a bridge, in a namespace of its own
+#   lab_host NAME ADDRESS        a namespace NAME with eth0 = ADDRESS/24, kernel stack
+#   lab_port NAME                a namespace NAME with eth0 without address: a DPDK port's
+#   lab NAME COMMAND...          runs COMMAND in NAME, in the foreground
+#   lab_start VARIABLE NAME LOG COMMAND...  ... in the background, output to LOG; its pid into VARIABLE
+#   lab_stop PID...              SIGTERM, SIGKILL after 5 s
+#   lab_loss NAME PERCENT        drops that share of NAME's packets, each way
+#   lab_down                     ends what was started here and removes everything; safe to call twice
+#
+# Names carry the pid, so that two labs do not meet. Everything stays inside these namespaces.
+
+lab_id=an$$
+lab_hosts=()
+lab_pids=()
+lab_n=0
+
+lab_die() {
+	echo "lab: $*" >&2
+	exit 1
+}
+
+lab_up() {
+	[ "$(id -u)" = 0 ] || lab_die "network namespaces need root"
+	ip netns add "$lab_id-sw" || lab_die "cannot make a network namespace"
+	ip -n "$lab_id-sw" link add br0 type bridge
+	ip -n "$lab_id-sw" link set br0 type bridge stp_state 0 forward_delay 0
+	ip -n "$lab_id-sw" link set br0 up
+	lab_hosts+=(sw)
+}
+
+# A cable between NAME's eth0 and the bridge. Offloads are off on both ends: an af_packet port sees checksums
+# and segments as they would be on a wire.
+lab_cable() {
+	local name=$1 port
+
+	lab_n=$((lab_n + 1))
+	port=port$lab_n
+	ip netns add "$lab_id-$name"
+	lab_hosts+=("$name")
+	ip link add eth0 netns "$lab_id-$name" type veth peer name "$port" netns "$lab_id-sw"
+	ip netns exec "$lab_id-$name" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+	ip netns exec "$lab_id-sw" sysctl -qw "net.ipv6.conf.$port.disable_ipv6=1"
+	ip netns exec "$lab_id-$name" ethtool -K eth0 tx off rx off gso off tso off gro off >/dev/null 2>&1
+	ip netns exec "$lab_id-sw" ethtool -K "$port" tx off rx off gso off tso off gro off >/dev/null 2>&1
+	ip -n "$lab_id-sw" link set "$port" master br0
+	ip -n "$lab_id-sw" link set "$port" up
+	ip -n "$lab_id-$name" link set lo up
+	ip -n "$lab_id-$name" link set eth0 up
+}
+
+lab_host() {
+	lab_cable "$1"
+	ip -n "$lab_id-$1" addr add "$2/24" dev eth0
+}
+
+lab_port() {
+	lab_cable "$1"
+}
+
+lab() {
+	local name=$1
+
+	shift
+	ip netns exec "$lab_id-$name" "$@"
+}
+
+# exec makes the pid the command's own, not ip's.
+lab_start() {
+	local -n lab_pid_ref=$1
+	local name=$2 log=$3
+
+	shift 3
+	ip netns exec "$lab_id-$name" "$@" >"$log" 2>&1 </dev/null &
+	lab_pid_ref=$!
+	lab_pids+=("$lab_pid_ref")
+}
+
+lab_stop() {
+	local pid i
+
+	for pid in "$@"; do
+		kill -TERM "$pid" 2>/dev/null
+	done
+	for pid in "$@"; do
+		for ((i = 0; i < 50; i++)); do
+			kill -0 "$pid" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill -KILL "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	return 0
+}
+
+# The kernel has no netem; a netdev ingress chain on either end of the cable drops by chance instead.
+lab_loss() {
+	local name=$1 percent=$2 port
+
+	port=$(ip -n "$lab_id-$name" -o link show eth0 | sed -n 's/.*eth0@if\([0-9]*\):.*/\1/p')
+	port=$(ip -n "$lab_id-sw" -o link | sed -n "s/^$port: \([^@]*\)@.*/\1/p")
+	lab "$name" nft "table netdev lossy { chain in { type filter hook ingress device eth0 priority 0; \
+		numgen random mod 100 < $percent drop; }; }" || lab_die "nft refuses a netdev chain"
+	lab sw nft "table netdev lossy_$port { chain in { type filter hook ingress device $port priority 0; \
+		numgen random mod 100 < $percent drop; }; }" || lab_die "nft refuses a netdev chain"
+}
+
+lab_down() {
+	local name
+
+	lab_stop "${lab_pids[@]}"
+	lab_pids=()
+	for name in "${lab_hosts[@]}"; do
+		ip netns del "$lab_id-$name" 2>/dev/null
+	done
+	lab_hosts=()
+}

@@ -111,18 +111,12 @@ static void give_up(struct engine *e, struct flow_tx *f, struct flow_tx_cold *c,
 		msg_settle(e, &e->flows->messages, x->ref);
 }
 
-void flight_abandon(struct engine *e, uint32_t flow_idx, uint64_t sn)
+void flow_tx_abandon(struct engine *e, uint32_t flow_idx, uint64_t sn)
 {
 	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
 
 	if (sn >= f->sn_base && sn < f->sn_next)
 		give_up(e, f, flow_tx_cold_at(e->flows, flow_idx), sent_at(f, sn));
-}
-
-// The relay's word for it.
-void flow_tx_abandon(struct engine *e, uint32_t flow_idx, uint64_t sn)
-{
-	flight_abandon(e, flow_idx, sn);
 }
 
 void flight_lose(struct engine *e, uint32_t flow_idx, uint64_t sn)
@@ -155,7 +149,7 @@ void message_abandon(struct engine *e, uint32_t flow_idx, uint32_t msg_idx)
 	msg_drop_octets(e, m);
 	// The last of them may free the message.
 	for (sn = sn > f->sn_base ? sn : f->sn_base; sn < end; sn++)
-		flight_abandon(e, flow_idx, sn);
+		flow_tx_abandon(e, flow_idx, sn);
 }
 
 bool flow_tx_next_lost(struct engine *e, uint32_t flow_idx, uint64_t *sn, uint32_t *ref)

@@ -175,7 +175,6 @@ bool message_expire(struct engine *, uint32_t flow_idx, uint32_t msg_idx);
 void flight_settle(struct engine *, uint32_t flow_idx, struct sent *, struct rx_ctx *);
 // Not acknowledged in time: to be sent again, or given up.
 void flight_lose(struct engine *, uint32_t flow_idx, uint64_t sn);
-void flight_abandon(struct engine *, uint32_t flow_idx, uint64_t sn);
 // All fragments of a message, and the message.
 void message_abandon(struct engine *, uint32_t flow_idx, uint32_t msg_idx);
 

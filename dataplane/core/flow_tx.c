@@ -195,7 +195,7 @@ static void orphan(struct engine *e, uint32_t flow_idx)
 	flow_table_at(e->flows, f->session_idx)->tx_stream &= ~slot_bit(c->slot);
 	for (uint64_t sn = f->sn_base; sn < f->sn_next; sn++)
 		if (sent_at(f, sn)->flags & SENT_LOST)
-			flight_abandon(e, flow_idx, sn);
+			flow_tx_abandon(e, flow_idx, sn);
 }
 
 void flow_tx_close(struct engine *e, uint32_t flow_idx)
@@ -221,7 +221,7 @@ static void abandon_all(struct engine *e, uint32_t flow_idx)
 		msgq_pop(e, &c->queue, &e->flows->messages);
 	}
 	for (uint64_t sn = f->sn_base; sn < f->sn_next; sn++)
-		flight_abandon(e, flow_idx, sn);
+		flow_tx_abandon(e, flow_idx, sn);
 }
 
 void flow_tx_on_exception(struct engine *e, uint32_t flow_idx, uint64_t code)

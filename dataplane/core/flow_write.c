@@ -157,16 +157,22 @@ static int write_lost(struct engine *e, uint32_t flow_idx, struct txp *t, struct
 			   msg_fragment(m, at));
 }
 
-// A message that was given up before all of it was sent takes one number for the rest, so the far
-// end learns of the gap (§3.6.2.2).
-static void number_abandoned(struct engine *e, struct flow_tx *f, struct flow_tx_cold *c)
+// Messages whose deadline passed before all of them was sent take one number for the rest, so the
+// far end learns of the gap (§3.6.2.2). All of them at once: one chunk may tell them.
+static void number_expired(struct engine *e, uint32_t flow_idx)
 {
-	struct sent *x = sent_ring_append(f, SENT_ABANDONED, 0);
+	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
+	struct flow_tx_cold *c = flow_tx_cold_at(e->flows, flow_idx);
 
-	msgq_pop(e, &c->queue, &e->flows->messages);
-	if (f->state == F_CLOSING && c->queue.head == IDX_NONE) {
-		x->flags |= SENT_FIN;
-		c->final_sn = f->sn_next - 1;
+	while (c->queue.head != IDX_NONE && message_expire(e, flow_idx, c->queue.head) &&
+	       sent_ring_reserve(f, e->flows->tx_slabs) == 0) {
+		struct sent *x = sent_ring_append(f, SENT_ABANDONED, 0);
+
+		msgq_pop(e, &c->queue, &e->flows->messages);
+		if (f->state == F_CLOSING && c->queue.head == IDX_NONE) {
+			x->flags |= SENT_FIN;
+			c->final_sn = f->sn_next - 1;
+		}
 	}
 	sent_ring_trim(f);
 }
@@ -194,10 +200,6 @@ static int write_new(struct engine *e, uint32_t flow_idx, struct txp *t, struct 
 
 	if (sent_ring_reserve(f, e->flows->tx_slabs) != 0)
 		return -ENOBUFS;
-	if (message_expire(e, flow_idx, msg_idx)) {
-		number_abandoned(e, f, c);
-		return 0;
-	}
 	if (m->at == 0) {
 		m->fragment_bytes = fragment_bytes(e, f, t);
 		m->first_sn = sn;
@@ -259,11 +261,12 @@ static bool write_flow(struct engine *e, uint32_t flow_idx, struct txp *t)
 		has_written = write_probe(c, t);
 	while (err == 0 && session_may_send(s) && window_is_open(f) &&
 	       flow_tx_has_something(f, c)) {
+		number_expired(e, flow_idx);
 		if (sent_ring_wants_abn(f))
 			err = write_abandoned(e, flow_idx, t, &run);
 		else if (c->n_lost > 0)
 			err = write_lost(e, flow_idx, t, &run);
-		else
+		else if (c->queue.head != IDX_NONE)
 			err = write_new(e, flow_idx, t, &run);
 	}
 	return has_written || run.is_begun;

@@ -1,0 +1,154 @@
+#include "tests/unit/core/flow_world.h"
+
+struct desk {
+	struct node *node; // for its pools
+	struct msg_pool *pool;
+	struct msgq q;
+};
+
+static void desk_open(struct desk *d)
+{
+	d->node = node_create(16);
+	d->pool = &d->node->e.flows->messages;
+	msgq_init(&d->q);
+}
+
+static struct tx_msg of_control(struct desk *d, uint32_t len)
+{
+	struct tx_msg m = {.len = len, .kind = MSG_BODY};
+
+	m.body = body_get(d->node->control, len);
+	for (uint32_t i = 0; i < len; i++)
+		m.body->data[i] = (uint8_t)i;
+	return m;
+}
+
+static const struct {
+	const char *name;
+	uint32_t len, fragment_bytes, at;
+	uint32_t fragment_len;
+	uint8_t flags;
+} cuts[] = {
+	{"an empty message is one fragment", 0, 100, 0, 0, USER_DATA_FRA_WHOLE},
+	{"a short one, too", 99, 100, 0, 99, USER_DATA_FRA_WHOLE},
+	{"one that just fits", 100, 100, 0, 100, USER_DATA_FRA_WHOLE},
+	{"one octet too many: a beginning", 101, 100, 0, 100, USER_DATA_FRA_BEGIN},
+	{"and an end of one octet", 101, 100, 100, 1, USER_DATA_FRA_END},
+	{"between them all are middles", 250, 100, 100, 100, USER_DATA_FRA_MIDDLE},
+	{"a last one that is full", 300, 100, 200, 100, USER_DATA_FRA_END},
+};
+
+static void a_message_is_cut_into_equal_fragments(void **state)
+{
+	struct desk d;
+
+	desk_open(&d);
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		struct tx_msg m = of_control(&d, cuts[i].len);
+		struct span body;
+
+		m.fragment_bytes = (uint16_t)cuts[i].fragment_bytes;
+		m.first_sn = 1000;
+		body = msg_fragment(&m, cuts[i].at);
+		assert_row(body.len == cuts[i].fragment_len, cuts[i].name);
+		assert_row(body.len == 0 || body.data == m.body->data + cuts[i].at, cuts[i].name);
+		assert_row(msg_fragment_flags(&m, cuts[i].at) == cuts[i].flags, cuts[i].name);
+		// And is found again from its number.
+		assert_row(msg_fragment_at(&m, 1000 + cuts[i].at / 100) == cuts[i].at,
+			   cuts[i].name);
+		msg_drop_octets(&d.node->e, &m);
+	}
+	node_destroy(d.node);
+}
+
+static void octets_go_home_with_the_last_fragment(void **state)
+{
+	struct desk d;
+	struct tx_msg m, *q;
+
+	desk_open(&d);
+	m = of_control(&d, 300);
+	assert_int_equal(msgq_push(&d.q, d.pool, &m), 0);
+	q = msg_at(d.pool, d.q.head);
+	q->n_unsettled = 3; // three fragments got numbers
+	msgq_pop(&d.node->e, &d.q, d.pool);
+	assert_int_equal(d.q.head, IDX_NONE);
+	for (int i = 3; i > 0; i--) {
+		assert_int_equal(body_pool_lent(d.node->control), 1);
+		msg_settle(&d.node->e, d.pool, (uint32_t)(q - d.pool->msgs));
+	}
+	assert_int_equal(body_pool_lent(d.node->control), 0);
+	assert_int_equal(d.pool->free.n, 0);
+	node_destroy(d.node);
+}
+
+static void a_message_given_up_in_the_queue_keeps_its_place(void **state)
+{
+	struct desk d;
+	struct tx_msg m;
+
+	desk_open(&d);
+	m = of_control(&d, 300);
+	assert_int_equal(msgq_push(&d.q, d.pool, &m), 0);
+	msg_drop_octets(&d.node->e, msg_at(d.pool, d.q.head));
+	assert_int_equal(body_pool_lent(d.node->control), 0);
+	assert_int_equal(d.pool->free.n, 1); // its number is still to come
+	msgq_pop(&d.node->e, &d.q, d.pool);
+	assert_int_equal(d.pool->free.n, 0);
+	node_destroy(d.node);
+}
+
+static void a_queue_is_bounded(void **state)
+{
+	const struct tx_msg empty = {.kind = MSG_EMPTY}, large = {.len = MSGQ_BYTES_MAX};
+	struct desk d;
+
+	desk_open(&d);
+	assert_int_equal(msgq_push(&d.q, d.pool, &large), 0);
+	assert_int_equal(msgq_push(&d.q, d.pool, &(struct tx_msg){.len = 1}), -ENOBUFS);
+	assert_int_equal(msgq_push(&d.q, d.pool, &empty), 0); // takes no octets
+	for (uint32_t i = 2; i < d.pool->free.max; i++)
+		assert_int_equal(msgq_push(&d.q, d.pool, &empty), 0);
+	assert_int_equal(msgq_push(&d.q, d.pool, &empty), -ENOBUFS); // the pool is empty
+	while (d.q.head != IDX_NONE)
+		msgq_pop(&d.node->e, &d.q, d.pool);
+	assert_int_equal(d.q.n, 0);
+	assert_int_equal(d.q.bytes, 0);
+	node_destroy(d.node);
+}
+
+static void one_body_serves_many_messages(void **state)
+{
+	struct desk d;
+	struct local_body *local;
+
+	desk_open(&d);
+	local = local_body_get(&d.node->e, 5000);
+	memset(local_body_data(local), 7, 5000);
+	for (int i = 0; i < 3; i++) {
+		const struct tx_msg m = {.len = 5000, .kind = MSG_LOCAL, .local = local};
+
+		assert_int_equal(msgq_push(&d.q, d.pool, &m), 0);
+		local_body_ref(local);
+	}
+	local_body_unref(&d.node->e, local); // ours
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(body_pool_lent(d.node->e.bodies), 1);
+		msgq_pop(&d.node->e, &d.q, d.pool);
+	}
+	assert_int_equal(body_pool_lent(d.node->e.bodies), 0);
+	node_destroy(d.node);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_is_cut_into_equal_fragments),
+		cmocka_unit_test(octets_go_home_with_the_last_fragment),
+		cmocka_unit_test(a_message_given_up_in_the_queue_keeps_its_place),
+		cmocka_unit_test(a_queue_is_bounded),
+		cmocka_unit_test(one_body_serves_many_messages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

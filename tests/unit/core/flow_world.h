@@ -86,7 +86,7 @@ struct seen {
 		struct ack ack;        // acks
 		struct flow_exception exception;
 		uint64_t flow_id; // buffer probe
-	} chunk[64];
+	} chunk[100];
 	uint32_t n;
 	uint8_t packet[NODE_PACKET_MAX];
 	size_t len;

@@ -91,6 +91,43 @@ void behind_nudge(struct engine *e, struct stream *s)
 	}
 }
 
+// -- pulls of what is under way already --
+
+static bool is_in_flight(const struct flow_tx *f, uint64_t no)
+{
+	for (uint64_t sn = f->sn_base; sn < f->sn_next; sn++) {
+		const struct sent *x = &f->ring[sn & f->ring_mask];
+
+		if (x->ref == (uint32_t)no && !(x->flags & (SENT_ACKED | SENT_ABANDONED)))
+			return true;
+	}
+	return false;
+}
+
+static bool will_be_pushed(const struct stream *s, const struct subscriber *sub,
+			   const struct flow_tx *f, const struct extents *x, uint64_t no)
+{
+	uint64_t from = sub->is_behind || f->cursor > s->fresh_pos ? f->cursor : s->fresh_pos;
+
+	return sub->slots >> (no % PUSH_SLOTS) & 1 &&
+	       window_find(&s->window, x, no)->from != sub->link_idx &&
+	       window_pos(&s->window, x, no) >= from;
+}
+
+// A neighbour on a bad path pulls what we have been pushing at him all the time. Sent twice it
+// would only make his path worse, until nothing new gets through.
+bool behind_is_under_way(struct engine *e, struct stream *s, struct link *l, uint64_t no)
+{
+	const struct subscriber *sub = subscriber_of(e, l);
+	const struct flow_tx *f;
+
+	if (l->flow_idx == FLOW_IDX_NONE)
+		return false;
+	f = flow_tx_at(e->flows, l->flow_idx);
+	return is_in_flight(f, no) ||
+	       (sub != NULL && will_be_pushed(s, sub, f, e->relay->extents, no));
+}
+
 // -- a visit --
 
 static void skip(struct engine *e, struct stream *s, struct link *l)

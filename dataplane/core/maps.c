@@ -103,7 +103,9 @@ void maps_tick(struct engine *e, struct stream *s)
 	if (!ms_reached(s->map_due_ms, e->now_ms))
 		return;
 	s->map_due_ms = e->now_ms + s->update_ms;
-	for (uint32_t i = 0; i < s->n_supers; i++) // they fetch for everybody else (OURS)
+	// They fetch for everybody else (OURS). From the source alone: all members at once would be
+	// a hundred thousand maps a second for a large super-peer.
+	for (uint32_t i = 0; i < s->n_supers && s->flags & STREAM_PUBLISHER; i++)
 		maps_send_to(e, s, link_at(e, s->super[i]));
 	n = n_due(s);
 	for (uint32_t looked = 0; n > 0 && looked < s->n_links; looked++) {

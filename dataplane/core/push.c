@@ -78,16 +78,27 @@ static bool may_push(const struct stream *s, const struct link *l)
 	return !(s->flags & STREAM_PUBLISHER) && !(l->flags & LINK_NO_PUSH_IN);
 }
 
+// Nobody pushes the slot: nobody was asked, or who was asked a second ago never did.
+static bool is_orphan(const struct engine *e, const struct stream *s, uint32_t slot)
+{
+	return s->pusher[slot] == LINK_NONE ||
+	       (s->pusher_last[slot] == 0 && e->now_ms - s->asked_ms[slot] >= PUSH_PATIENCE_MS);
+}
+
 // It shall push every slot that nobody pushes.
 static void ask_for_orphans(struct engine *e, struct stream *s, struct link *l)
 {
+	uint32_t idx = link_idx(e, l);
+
 	for (uint32_t slot = 0; slot < PUSH_SLOTS; slot++) {
-		if (s->pusher[slot] != LINK_NONE)
+		if (!is_orphan(e, s, slot) || s->pusher[slot] == idx)
 			continue;
-		if (s->tester[slot] == link_idx(e, l))
+		clear_slot(e, s, s->pusher[slot], slot);
+		if (s->tester[slot] == idx)
 			s->tester[slot] = LINK_NONE;
-		s->pusher[slot] = link_idx(e, l);
+		s->pusher[slot] = idx;
 		s->pusher_last[slot] = 0;
+		s->asked_ms[slot] = e->now_ms;
 		l->slots_in |= (uint8_t)(1u << slot);
 	}
 	push_tell(e, s, l);
@@ -101,16 +112,24 @@ static void test_slot(struct engine *e, struct stream *s, struct link *l, uint32
 	push_tell(e, s, l);
 }
 
+// A super-peer has to have everything soon, for the sake of all others: it asks the first neighbour
+// it has in a stream for all of it, and then, as long as nothing comes, whoever shows a map. (OURS;
+// ordinary members take a slot every 2 s, and super-peers whole.)
+static bool is_eager(const struct stream *s)
+{
+	return (s->flags & (STREAM_PUSH_ALL | STREAM_HOME)) == (STREAM_PUSH_ALL | STREAM_HOME);
+}
+
 void push_link_added(struct engine *e, struct stream *s, struct link *l)
 {
-	if (!(l->flags & LINK_IS_SUPER))
-		return;
-	if (s->n_supers < SUPERS_MAX)
+	bool is_super = l->flags & LINK_IS_SUPER;
+
+	if (is_super && s->n_supers < SUPERS_MAX)
 		s->super[s->n_supers++] = link_idx(e, l);
-	if (!may_push(s, l))
+	if (!may_push(s, l) || (!is_super && !is_eager(s)))
 		return;
 	ask_for_orphans(e, s, l);
-	for (uint32_t slot = 0; slot < PUSH_SLOTS; slot++)
+	for (uint32_t slot = 0; is_super && slot < PUSH_SLOTS; slot++)
 		if (!(l->slots_in >> slot & 1))
 			test_slot(e, s, l, slot);
 }
@@ -140,11 +159,9 @@ void push_link_gone(struct engine *e, struct stream *s, struct link *l)
 			ask_for_orphans(e, s, link_at(e, s->super[i]));
 }
 
-// A super-peer has to have everything soon, for the sake of all others: who shows it a stream that
-// nobody pushes is asked for all of it. (OURS; ordinary members take a slot every 2 s.)
 void push_on_map(struct engine *e, struct stream *s, struct link *l)
 {
-	if (s->flags & STREAM_PUSH_ALL && s->flags & STREAM_HOME && may_push(s, l))
+	if (is_eager(s) && may_push(s, l))
 		ask_for_orphans(e, s, l);
 }
 

@@ -184,6 +184,8 @@ static void on_pull(struct engine *e, struct stream *s, struct link *l, struct s
 		engine_drop(e, DROP_STREAM_UNKNOWN_PULL);
 		return;
 	}
+	if (behind_is_under_way(e, s, l, no))
+		return;
 	if (pull_set_add(&e->relay->pulls, &l->pulls, no) != 0) {
 		engine_drop(e, DROP_STREAM_PULLS);
 		return;

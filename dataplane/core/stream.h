@@ -20,6 +20,7 @@
 #define HOLDERS_MAX          16   // neighbours per stream whose maps we keep
 #define ASKED_MAX            2048 // pulls of ours under way per stream
 #define PUSH_TEST_MS         2000 // groups.md 6.3
+#define PUSH_PATIENCE_MS     1000 // ours: a pusher that never pushed may be replaced
 #define SUPERS_MAX           4   // super-peers among a stream's neighbours that are treated as such
 #define PULL_STEP_MS         100 // groups.md 6.3
 #define STREAM_UPDATE_MIN_MS 10  // ours: shorter periods are taken as this
@@ -135,6 +136,7 @@ struct stream {
 	// push.c
 	uint32_t pusher[PUSH_SLOTS], tester[PUSH_SLOTS]; // links
 	uint64_t pusher_last[PUSH_SLOTS];                // newest number it pushed
+	uint32_t asked_ms[PUSH_SLOTS];                   // when the pusher was asked
 	uint64_t test_order;                             // ring order of whom we tested last
 	uint32_t test_due_ms;
 	uint8_t test_slot;
@@ -231,6 +233,8 @@ void behind_mark(struct engine *, struct link *, uint8_t due);
 // The fresh walk could not serve it: from *pos on it catches up by itself.
 void behind_begin(struct engine *, struct link *, struct subscriber *, uint64_t pos);
 void behind_unlist(struct engine *, struct link *);
+// A fragment that we hold and it wants: will it get it anyway?
+bool behind_is_under_way(struct engine *, struct stream *, struct link *, uint64_t no);
 void behind_nudge(struct engine *, struct stream *);
 
 // -- maps.c --

@@ -139,6 +139,14 @@ static inline const struct record *window_find(const struct window *w, const str
 	return record_over(x, pos_extent(entry & ~ENTRY_HELD), pos_step(entry));
 }
 
+// Where a number that is held stands in the log.
+static inline uint64_t window_pos(const struct window *w, const struct extents *x, uint64_t no)
+{
+	uint32_t entry = window_entry(w, x, no) & ~ENTRY_HELD;
+
+	return pos_make(x->extent[pos_extent(entry)].seq, pos_extent(entry), pos_step(entry));
+}
+
 // The record at *pos, or the next one if that has left; *pos moves to it. NULL: *pos is the head.
 static inline const struct record *window_at(const struct window *w, const struct extents *x,
 					     uint64_t *pos)

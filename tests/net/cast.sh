@@ -35,7 +35,6 @@ groups:
 admin: { socket: $work/annulusd.sock }
 Y
 	lab_start sp_pid sp "$work/annulusd.log" "$bin/annulusd" --config "$work/annulusd.yaml"
-	pid_of[annulusd]=$sp_pid
 	for ((i = 0; i < 100; i++)); do
 		"$bin/annulusctl" --socket "$work/annulusd.sock" status >/dev/null 2>&1 && return
 		kill -0 "$sp_pid" 2>/dev/null || return 1

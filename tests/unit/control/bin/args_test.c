@@ -1,0 +1,103 @@
+// The command line of annulus-peer: what is understood, and that everything else is refused.
+#include "tests/support/test.h"
+
+#include <getopt.h>
+
+#include "control/bin/peer/args.h"
+
+#define GROUP "--server", "h", "--group", "G:00", "--name", "n"
+
+static struct peer_args a;
+
+// Words up to NULL, as if typed after the program's name.
+static int parse(const char *const *words)
+{
+	char *argv[40] = {(char *)"annulus-peer"};
+	int argc = 1;
+
+	while (words[argc - 1] != NULL) {
+		argv[argc] = (char *)words[argc - 1];
+		argc++;
+	}
+	optind = 0; // getopt starts anew
+	return peer_args_parse(&a, argc, argv);
+}
+
+#define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})
+
+static void a_play_line_is_understood(void **state)
+{
+	assert_int_equal(PARSE("play", GROUP, "--bind", "10.0.0.1:5000", "--wait", "7", "out.flv"),
+			 0);
+	assert_int_equal(a.command, PEER_CMD_PLAY);
+	assert_int_equal(a.n_servers, 1);
+	assert_string_equal(a.group, "G:00");
+	assert_string_equal(a.file, "out.flv");
+	assert_int_equal(a.bind.port, 5000);
+	assert_int_equal(a.wait_s, 7);
+}
+
+static void servers_repeat(void **state)
+{
+	assert_int_equal(PARSE("play", GROUP, "--server", "two:2000/app", "-"), 0);
+	assert_int_equal(a.n_servers, 2);
+	assert_string_equal(a.servers[1], "two:2000/app");
+	assert_string_equal(a.file, "-");
+}
+
+static void an_address_needs_no_port(void **state)
+{
+	assert_int_equal(PARSE("play", GROUP, "--bind", "10.0.0.1", "x"), 0);
+	assert_int_equal(a.bind.port, 0);
+	assert_int_equal(PARSE("play", GROUP, "--bind", "2001:db8::1", "x"), 0);
+	assert_int_equal(a.bind.family, 6);
+}
+
+static void help_is_no_mistake(void **state)
+{
+	assert_int_equal(PARSE("--help"), 0);
+	assert_true(a.wants_help);
+	assert_int_equal(PARSE("publish", "--help"), 0);
+	assert_true(a.wants_help);
+}
+
+static const char *const refused[][12] = {
+	{"dance"},
+	{"play"},
+	{"play", "--server", "h", "--group", "G:00", "x"},
+	{"play", "--server", "h", "--name", "n", "x"},
+	{"play", "--group", "G:00", "--name", "n", "x"},
+	{"play", GROUP},
+	{"play", GROUP, "x", "y"},
+	{"play", GROUP, "--nonsense", "x"},
+	{"play", GROUP, "--members", "3", "x"},
+	{"play", GROUP, "--wait", "soon", "x"},
+	{"play", GROUP, "--wait", "-1", "x"},
+	{"play", GROUP, "--wait", "99999999999999999999", "x"},
+	{"play", GROUP, "--bind", "nowhere", "x"},
+	{"play", GROUP, "--progress", "bars", "x"},
+	{"swarm", "--server", "h", "--group", "G:00", "--play", "n"},
+	{"swarm", "--server", "h", "--group", "G:00", "--play", "n", "--members", "0"},
+	{"groupspec"},
+	{"groupspec", "--name", "n", "extra"},
+	{"info"},
+	{"compare", "one"},
+};
+
+static void everything_else_is_refused(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+		assert_row(parse(refused[i]) == PEER_USAGE,
+			   refused[i][1] != NULL ? refused[i][1] : refused[i][0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_play_line_is_understood),  cmocka_unit_test(servers_repeat),
+		cmocka_unit_test(an_address_needs_no_port),   cmocka_unit_test(help_is_no_mistake),
+		cmocka_unit_test(everything_else_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

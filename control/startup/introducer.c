@@ -6,8 +6,9 @@
 #include "control/startup/internal.h"
 #include "crypto/epd.h"
 
-// An IHello of 68 octets must not bring more than three times as many to an unproven address; these
-// are 156 with the 16-octet tag.
+// An answer to an unproven address is at most three times its question. The shortest that names a
+// fingerprint, without a tag, fills a datagram of 52 octets; with so many octets of addresses a
+// Redirect fills one of 132.
 #define REDIRECT_ADDRS_BYTES 112
 #define REDIRECT_CHUNK_MAX   1280
 

@@ -43,12 +43,10 @@ void jobs_poll(struct startup *st, uint64_t now_us)
 		struct seat *seat = directory_find(st->directory, job->worker, job->session_idx,
 						   job->session_id);
 
-		if (seat != NULL && seat->ctl.state == CTL_OPENING) {
-			if (job->kind == KEY_RESPOND)
-				responder_job_done(st, seat, job, now_us);
-			else
-				initiator_job_done(st, seat, job, now_us);
-		}
+		if (seat != NULL && job->kind == KEY_RESPOND)
+			responder_job_done(st, seat, job, now_us);
+		else if (seat != NULL)
+			initiator_job_done(st, seat, job, now_us);
 		job_give(st, job);
 	}
 }

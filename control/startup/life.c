@@ -99,9 +99,13 @@ uint64_t unproven_deadline_us(const struct startup *st)
 void unproven_expire(struct startup *st, uint64_t now_us)
 {
 	while (unproven_deadline_us(st) <= now_us) {
+		struct seat *s = directory_at(st->directory, st->unproven_head);
+
+		unproven_remove(st, s);
+		if (s->ctl.state != CTL_OPEN) // its user has closed it meanwhile
+			continue;
 		st->counters.unproven++;
-		seat_end(st, directory_at(st->directory, st->unproven_head), CLOSE_ABRUPT,
-			 CLOSED_TIMEOUT);
+		seat_end(st, s, CLOSE_ABRUPT, CLOSED_TIMEOUT);
 	}
 }
 
@@ -123,16 +127,15 @@ void seat_end(struct startup *st, struct seat *s, enum session_close_how how,
 	struct command c = {
 		.op = CMD_SESSION_CLOSE, .session_idx = s->ctl.idx, .session_id = s->ctl.id};
 
+	assert(s->ctl.state == CTL_OPENING || s->ctl.state == CTL_OPEN);
 	if (!s->is_known) {
 		assert(!s->was_opened);
 		directory_give(st->directory, s);
 		return;
 	}
-	if (s->ctl.state != CTL_CLOSING) { // else its user has closed it already
-		s->ctl.state = CTL_CLOSING;
-		c.close.how = (uint8_t)how;
-		outbox_push(st->outbox, s->ctl.worker, &c);
-	}
+	s->ctl.state = CTL_CLOSING;
+	c.close.how = (uint8_t)how;
+	outbox_push(st->outbox, s->ctl.worker, &c);
 	tell_closed(st, s, reason);
 }
 

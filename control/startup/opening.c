@@ -90,10 +90,11 @@ bool opening_wants_print(const struct opening *o, const uint8_t fingerprint[32])
 	       span_equal(epd.fingerprint, span_of(fingerprint, FINGERPRINT_LEN));
 }
 
+// A peer may answer from one of its addresses and call from another: all of them count.
 static bool is_destination(const struct opening *o, const struct wire_addr *a)
 {
-	if (o->seat != NULL)
-		return wire_addr_equal(&o->seat->ctl.far, a);
+	if (o->seat != NULL && wire_addr_equal(&o->seat->ctl.far, a))
+		return true;
 	for (unsigned i = 0; i < o->n_candidates; i++)
 		if (wire_addr_equal(&o->candidates[i].addr, a))
 			return true;

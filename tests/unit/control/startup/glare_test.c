@@ -1,0 +1,285 @@
+// Glare (RFC 7016 §3.5.1.3, RFC 7425 §4.3): two ends that open to each other.
+#include "tests/support/test.h"
+#include "tests/unit/control/startup/strangers.h"
+
+#define A_AT "192.0.2.1:40001"
+#define B_AT "192.0.2.2:40002"
+
+static int users[2];
+
+static struct host *peer(struct net *n, const char *at, uint64_t keying_us)
+{
+	return net_host(n, &(struct host_opts){
+				   .addrs = {at},
+				   .n_endpoints = 1,
+				   .ends = {{.answers_hello = true, .may_initiate = true}},
+				   .kind = IDENTITY_PEER,
+				   .keying_us = keying_us,
+			   });
+}
+
+// Two hosts of which the first has the lower certificate, or the higher.
+static struct net *glare_pair(bool first_prevails, uint64_t keying_us, struct host **a,
+			      struct host **b)
+{
+	for (uint64_t seed = 1;; seed++) {
+		struct net *n = net_create(seed);
+
+		*a = peer(n, A_AT, keying_us);
+		*b = peer(n, B_AT, keying_us);
+		if (certificate_near_prevails(identity_certificate(&(*a)->identity.member).whole,
+					      identity_certificate(&(*b)->identity.member).whole) ==
+		    first_prevails)
+			return n;
+		net_destroy(n);
+	}
+}
+
+static struct ctl_session *the_only_session(struct host *h)
+{
+	uint32_t at = 0;
+	struct ctl_session *s = startup_next(h->startup, &at);
+
+	assert_non_null(s);
+	assert_null(startup_next(h->startup, &at));
+	return s;
+}
+
+// Each opening ends with one event, whichever.
+static unsigned n_outcomes(const struct host *h, const void *user)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < h->n_seen; i++) {
+		if (h->seen[i].user != user)
+			continue;
+		n++;
+		assert_true(h->seen[i].kind == SEEN_OPENED ||
+			    (h->seen[i].kind == SEEN_FAILED && h->seen[i].why == OPEN_DUPLICATE));
+	}
+	return n;
+}
+
+// B begins so much later. Every phase of a handshake meets every other.
+static void glare_at(bool first_prevails, uint64_t keying_us, uint64_t later_ms)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(first_prevails, keying_us, &a, &b);
+	bool is_too_late;
+
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	net_run_us(n, later_ms * 1000);
+	is_too_late = startup_find(b->startup, 0, a->identity.member.fingerprint) != NULL;
+	if (!is_too_late)
+		host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 10 * 1000000);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	assert_int_equal(n_outcomes(a, &users[0]), 1);
+	assert_int_equal(n_outcomes(b, &users[1]), !is_too_late);
+	assert_int_equal(host_n_seen(a, SEEN_CLOSED), 0);
+	assert_int_equal(host_n_seen(b, SEEN_CLOSED), 0);
+	if (later_ms == 0) // they met: the lower certificate is the initiator
+		assert_int_equal(the_only_session(a)->is_initiator, first_prevails);
+	net_destroy(n);
+}
+
+static void two_openings_toward_each_other_become_one_session(void **state)
+{
+	static const uint64_t keying_us[] = {0, 7000, 30000};
+
+	for (unsigned first_prevails = 0; first_prevails < 2; first_prevails++)
+		for (unsigned k = 0; k < ARRAY_LEN(keying_us); k++)
+			for (uint64_t later_ms = 0; later_ms <= 200; later_ms += 5)
+				glare_at(first_prevails, keying_us[k], later_ms);
+}
+
+static void glare_survives_loss(void **state)
+{
+	for (unsigned seed = 0; seed < 20; seed++) {
+		struct host *a, *b;
+		struct net *n = glare_pair(seed % 2, 1000, &a, &b);
+
+		n->loss_permille = 300;
+		host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+		host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+		for (unsigned i = 0; i < seed; i++) // another stretch of the random source
+			random_u32(&n->random);
+		net_run_us(n, 60 * 1000000);
+		assert_int_equal(n_outcomes(a, &users[0]), 1);
+		assert_int_equal(n_outcomes(b, &users[1]), 1);
+		assert_non_null(startup_find(a->startup, 0, b->identity.member.fingerprint));
+		assert_non_null(startup_find(b->startup, 0, a->identity.member.fingerprint));
+		net_destroy(n);
+	}
+}
+
+struct deafness { // this host's IIKeyings are lost
+	struct wire_addr from;
+};
+
+static bool lose_keyings(void *ctx, struct datagram *d)
+{
+	const struct deafness *of = ctx;
+
+	return !d->is_startup || d->octets[0] != CHUNK_IIKEYING ||
+	       !wire_addr_equal(&d->from, &of->from);
+}
+
+static void who_prevails_and_stays_unanswered_gives_in_after_5_s(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(true, 0, &a, &b);
+	struct deafness deaf = {a->addrs[0]};
+
+	n->filter = lose_keyings;
+	n->filter_ctx = &deaf;
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 5 * 1000000);
+	assert_int_equal(a->n_seen, 0);
+	assert_int_equal(startup_counters(a->startup)->glare_won, 3); // B's at 0, 1, 3.5 s
+	net_run_us(n, 5 * 1000000);                                   // and at 7.5 s
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	assert_true(the_only_session(b)->is_initiator);
+	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_DUPLICATE);
+	assert_ptr_equal(host_seen(a, SEEN_FAILED)->session, the_only_session(a));
+	net_destroy(n);
+}
+
+static void who_yields_to_a_bad_keying_goes_on(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(false, 0, &a, &b);
+	struct certificate cert = identity_certificate(&b->identity.member);
+	uint8_t chunk[1024];
+	struct wr w = wr_over(chunk, sizeof(chunk));
+	// B's certificate, but the ephemeral key that a static certificate must not send.
+	static const uint8_t skic[] = {0x04, 0x0d, 0x02, 0x11, 0x22};
+	struct iikeying k = {.initiator_session_id = 9,
+			     .cookie_echo = span_of("c", 1),
+			     .cert = cert.whole,
+			     .skic = span_of(skic, sizeof(skic)),
+			     .signature = span_of("X", 1)};
+
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	net_run_us(n, 45000); // our IIKeying is on its way
+	assert_int_equal(iikeying_write(&w, &k), 0);
+	stranger_gives(a, 0, REP_KEYING, CHUNK_IIKEYING, 0, &b->addrs[0], chunk_payload(&w));
+	assert_int_equal(startup_counters(a->startup)->keyings_rejected, 1);
+	net_run_us(n, 2 * 1000000);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	assert_ptr_equal(host_seen(a, SEEN_OPENED)->user, &users[0]);
+	net_destroy(n);
+}
+
+static void an_answer_that_comes_while_we_yield_is_too_late(void **state)
+{
+	// A yields to B's keying, and while its keyer works the answer to A's own comes in from
+	// somebody whose rule is another. One session is enough.
+	struct host *a, *b;
+	struct net *n = glare_pair(false, 10000, &a, &b);
+	struct stranger s = {.identity = b->identity, .session_id = 9};
+	uint64_t n_before;
+
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	net_run_us(n,
+		   92000); // the RIKeying is 8 ms away: two round trips, A's keyer, and half of B's
+	assert_int_equal(a->worker.n_packets[CHUNK_IIKEYING], 1);
+	n_before = startup_counters(a->startup)->unexpected;
+	stranger_keys(&s, a, 0, &b->addrs[0]);
+	net_run_us(n, 9000);
+	assert_int_equal(startup_counters(a->startup)->unexpected, n_before + 1);
+	net_run_us(n, 5000);
+	assert_int_equal(host_n_seen(a, SEEN_OPENED), 1);
+	assert_null(host_seen(a, SEEN_OPENED)->user);
+	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_DUPLICATE);
+	net_destroy(n);
+}
+
+static void a_session_from_elsewhere_ends_our_opening(void **state)
+{
+	// We only have a dead address of B; B, who can reach us, comes from another.
+	struct host *a, *b;
+	struct net *n = glare_pair(true, 0, &a, &b);
+
+	host_open(a, b->identity.member.fingerprint, "192.0.2.99:9", &users[0]);
+	net_run_us(n, 100000);
+	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 200000);
+	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_DUPLICATE);
+	assert_ptr_equal(host_seen(a, SEEN_FAILED)->session, the_only_session(a));
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	net_destroy(n);
+}
+
+static void a_peer_may_call_from_another_of_its_addresses(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(true, 0, &a, &b);
+	struct wire_addr other = addr("10.0.0.2:40002");
+	struct opening *o = host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	struct stranger s = {.identity = b->identity, .session_id = 9};
+
+	startup_open_add(o, &other, 1, n->now_us);
+	net_run_us(n, 50000); // our IIKeying is on its way to the first
+	stranger_keys(&s, a, 0, &other);
+	assert_int_equal(startup_counters(a->startup)->glare_won, 1);
+	net_run_us(n, 1000000);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	net_destroy(n);
+}
+
+static void a_keying_while_its_answer_is_checked_comes_too_late(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(false, 10000, &a, &b);
+	struct stranger s = {.identity = b->identity, .session_id = 9};
+
+	// IHello 20, RHello 20, our half 10, IIKeying 20, B's half 10, RIKeying 20 ms: now we
+	// combine.
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	net_run_us(n, 105000);
+	stranger_keys(&s, a, 0, &b->addrs[0]);
+	assert_int_equal(startup_counters(a->startup)->glare_won, 1);
+	net_run_us(n, 1000000);
+	assert_ptr_equal(host_seen(a, SEEN_OPENED)->user, &users[0]);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	net_destroy(n);
+}
+
+static void only_the_very_certificate_takes_an_openings_place(void **state)
+{
+	// The same identity, but other octets behind the canonical section.
+	struct host *a, *b;
+	struct net *n = glare_pair(false, 0, &a, &b);
+	struct stranger s = {.identity = b->identity, .session_id = 9};
+
+	s.identity.member.certificate[s.identity.member.certificate_len++] = 0; // a Marker
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	net_run_us(n, 50000);
+	stranger_keys(&s, a, 0, &b->addrs[0]);
+	net_run_us(n, 10000);
+	assert_null(host_seen(a, SEEN_OPENED)->user);
+	assert_int_equal(host_n_seen(a, SEEN_FAILED), 0);
+	net_run_us(n, 1000000);
+	assert_int_equal(n_outcomes(a, &users[0]), 1);
+	assert_int_equal(host_n_seen(a, SEEN_FAILED), 0);
+	net_destroy(n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_openings_toward_each_other_become_one_session),
+		cmocka_unit_test(glare_survives_loss),
+		cmocka_unit_test(who_prevails_and_stays_unanswered_gives_in_after_5_s),
+		cmocka_unit_test(who_yields_to_a_bad_keying_goes_on),
+		cmocka_unit_test(an_answer_that_comes_while_we_yield_is_too_late),
+		cmocka_unit_test(a_session_from_elsewhere_ends_our_opening),
+		cmocka_unit_test(a_peer_may_call_from_another_of_its_addresses),
+		cmocka_unit_test(a_keying_while_its_answer_is_checked_comes_too_late),
+		cmocka_unit_test(only_the_very_certificate_takes_an_openings_place),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

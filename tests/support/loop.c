@@ -420,11 +420,12 @@ static void random_hmac(struct loop *l, uint8_t *sealing, uint8_t *opening)
 // Other worlds' nodes have slots of their own.
 static uint32_t slot_take(struct loop *l, uint32_t node)
 {
-	struct loop_node *n = &l->nodes[node];
+	struct loop_node *n;
 	uint32_t slot = 0;
 
 	if (node >= l->opts.n_nodes)
 		return 0;
+	n = &l->nodes[node];
 	while (slot < n->n_slots && n->is_taken[slot])
 		slot++;
 	assert(slot < n->n_slots);

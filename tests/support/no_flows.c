@@ -1,5 +1,4 @@
-// An engine whose sessions have no flows, for tests of sessions alone. Weak: where core has the
-// real room, that one counts.
+// No flows, under a test that steers the engine (steered_dep). Weak: what the test defines counts.
 #include "dataplane/core/internal.h"
 
 #define WEAK __attribute__((weak))

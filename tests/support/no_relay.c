@@ -1,4 +1,4 @@
-// An engine without streams. Weak: where core has the real room, that one counts.
+// No streams, under a test that steers the engine (steered_dep). Weak: what the test defines counts.
 #include "dataplane/core/internal.h"
 
 #define WEAK __attribute__((weak))

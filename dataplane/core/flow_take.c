@@ -306,6 +306,7 @@ static bool take_number(struct engine *e, uint32_t idx, const struct user_data *
 	struct flow_rx *f = &e->flows->rx[idx];
 	struct slabs *slabs = e->flows->rx_slabs;
 	bool had_gap = seq_set_has_gap(&f->seen), is_new = !seq_set_has(&f->seen, d->seq);
+	bool has_data = !(d->flags & USER_DATA_ABANDON);
 	bool is_now = f->state != RF_OPEN || had_gap || !is_new || d->flags & USER_DATA_ABANDON ||
 		      (f->prev_rwnd >= 0 && f->prev_rwnd < 2);
 
@@ -315,13 +316,15 @@ static bool take_number(struct engine *e, uint32_t idx, const struct user_data *
 	}
 	if (!is_new)
 		session_cold_at(e, f->session_idx)->n_duplicates++;
-	seq_set_forward(&f->seen, slabs, d->fsn);
+	// Data at its own forward number breaks the rule, yet it is here: what lies below is given
+	// up first.
+	seq_set_forward(&f->seen, slabs,
+			is_new && has_data && d->fsn == d->seq ? d->seq - 1 : d->fsn);
 	if (is_new && seq_set_reserve(&f->seen, slabs, d->seq) != 0) {
 		engine_drop(e, DROP_RX_RANGES);
 		return true;
 	}
-	if (is_new && f->state == RF_OPEN && !(d->flags & USER_DATA_ABANDON) &&
-	    !take_data(e, idx, d))
+	if (is_new && f->state == RF_OPEN && has_data && !take_data(e, idx, d))
 		return true;
 	if (is_new && d->flags & USER_DATA_FINAL && !(f->flags & FLOW_RX_HAS_FINAL)) {
 		f->flags |= FLOW_RX_HAS_FINAL;

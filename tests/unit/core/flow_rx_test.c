@@ -570,6 +570,20 @@ static void numbers_that_cannot_be_are_dropped(void **state)
 	node_destroy(n);
 }
 
+// Requirement 70 is the sender's; one that breaks it gets its data through all the same.
+static void data_at_its_own_forward_number_is_data(void **state)
+{
+	struct node *n = node_create(16);
+
+	opened(n, FLOW_CONTROL, NO_STREAM, false);
+	gets(n, 2, 0, 0, "two");
+	next_message(n, "two", false);
+	gets(n, 6, 0, USER_DATA_FRA_BEGIN, "a"); // 3 to 5 are given up
+	gets(n, 7, 0, USER_DATA_FRA_END, "b");
+	next_message(n, "ab", true);
+	node_destroy(n);
+}
+
 // §17: bounded ranges. What is not taken is not acknowledged, so it comes again.
 static void too_many_holes_are_not_taken(void **state)
 {
@@ -680,6 +694,7 @@ int main(void)
 		cmocka_unit_test(messages_wait_for_the_report_ring),
 		cmocka_unit_test(a_message_may_outgrow_the_window_up_to_the_limit),
 		cmocka_unit_test(numbers_that_cannot_be_are_dropped),
+		cmocka_unit_test(data_at_its_own_forward_number_is_data),
 		cmocka_unit_test(too_many_holes_are_not_taken),
 		cmocka_unit_test(a_flow_is_complete_when_all_up_to_the_final_number_came),
 		cmocka_unit_test(a_complete_flow_lingers_and_still_acknowledges),

@@ -57,10 +57,9 @@ bool engine_tc_sent_any(const struct engine *e)
 static void keep_message(struct node *n, uint16_t stream, struct span message)
 {
 	n->relay.stream = stream;
-	n->relay.len = message.len;
-	assert_true(message.len <= sizeof(n->relay.octets));
+	n->relay.len = message.len < sizeof(n->relay.octets) ? message.len : sizeof(n->relay.octets);
 	if (message.len > 0)
-		memcpy(n->relay.octets, message.data, message.len);
+		memcpy(n->relay.octets, message.data, n->relay.len);
 }
 
 void relay_on_fragment(struct engine *e, uint32_t session_idx, uint16_t stream, struct span message)

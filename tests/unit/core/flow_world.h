@@ -23,7 +23,7 @@ struct node {
 		uint32_t n_fragments, n_control, n_lost, n_open_again, n_gone;
 		uint32_t lost_flow, gone_flow;
 		uint16_t stream;
-		uint8_t octets[2048]; // of the last message
+		uint8_t octets[2048]; // of the last message, as far as they fit
 		size_t len;
 		bool takes_control; // its answer to relay_on_control
 	} relay;

@@ -1,0 +1,24 @@
+// Events on their way to the program. Bounded: nobody may be asking.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/group/group.h"
+
+#define EVENTS_MAX 4096
+
+struct event_node;
+
+struct event_queue {
+	struct event_node *first, *last;
+	uint32_t n;
+	uint64_t n_lost;
+};
+
+// Zeroed is empty. Copies; without room or memory the event is counted as lost.
+void event_push(struct event_queue *, const struct group_event *);
+bool event_pop(struct event_queue *, struct group_event *);
+// Forgets what is about this group, publication or play, which are about to be freed.
+void event_forget(struct event_queue *, const void *thing);
+void event_queue_clear(struct event_queue *);

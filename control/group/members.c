@@ -1,0 +1,188 @@
+#include "control/group/members.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/group/container.h"
+#include "control/group/groupspec.h"
+
+#define DIED_US UINT64_C(300000000) // groups.md 5, 11
+
+static_assert(offsetof(struct member, at) == 0, "member_of_ring");
+
+int members_init(struct members *m, const uint8_t self[ID_LEN], uint32_t max, uint64_t seed)
+{
+	memset(m, 0, sizeof(*m));
+	memcpy(m->self, self, ID_LEN);
+	m->max = max;
+	return id_table_init(&m->table, seed);
+}
+
+void members_clear(struct members *m)
+{
+	for (uint32_t i = 0; i < m->ring.n; i++)
+		free(member_of_ring(m->ring.nodes[i]));
+	ring_set_clear(&m->ring);
+	id_table_clear(&m->table);
+}
+
+struct member *members_find(const struct members *m, const uint8_t peer_id[ID_LEN])
+{
+	struct id_node *node = id_table_find(&m->table, peer_id);
+
+	return node != NULL ? container_of(node, struct member, key) : NULL;
+}
+
+static void member_free(struct members *m, struct member *who)
+{
+	ring_set_remove(&m->ring, &who->at);
+	id_table_remove(&m->table, &who->key);
+	free(who);
+}
+
+static bool is_in_use(const struct member *who)
+{
+	return who->neighbour != NULL || who->dial != NULL || who->is_client;
+}
+
+// ---- died ----
+
+static struct died *died_find(struct members *m, const uint8_t id[ID_LEN], uint64_t now_us)
+{
+	for (uint32_t i = 0; i < DIED_MAX; i++)
+		if (m->died[i].until_us > now_us && memcmp(m->died[i].id, id, ID_LEN) == 0)
+			return &m->died[i];
+	return NULL;
+}
+
+void members_died(struct members *m, struct member *who, uint64_t now_us)
+{
+	struct died *d = died_find(m, who->key.id, now_us);
+
+	if (d == NULL) {
+		d = &m->died[m->died_next];
+		m->died_next = (m->died_next + 1) % DIED_MAX;
+	}
+	memcpy(d->id, who->key.id, ID_LEN);
+	d->until_us = now_us + DIED_US;
+	assert(!is_in_use(who));
+	member_free(m, who);
+}
+
+// ---- hearing ----
+
+static struct member *member_add(struct members *m, const uint8_t peer_id[ID_LEN])
+{
+	struct member *who = calloc(1, sizeof(*who));
+	uint8_t address[32];
+
+	if (who == NULL)
+		return NULL;
+	memcpy(who->key.id, peer_id, ID_LEN);
+	group_address_of(peer_id, address);
+	who->at.at = u256_of(address);
+	who->table = m;
+	if (ring_set_insert(&m->ring, &who->at) != 0) {
+		free(who);
+		return NULL;
+	}
+	id_table_insert(&m->table, &who->key);
+	return who;
+}
+
+// When the table is full, what is better known takes the place of the stalest gossip.
+static bool make_room(struct members *m)
+{
+	struct member *stalest = NULL;
+
+	for (uint32_t i = 0; i < m->ring.n; i++) {
+		struct member *who = member_of_ring(m->ring.nodes[i]);
+
+		if (!is_in_use(who) && who->source == HEARD_GOSSIP &&
+		    (stalest == NULL || who->heard_us < stalest->heard_us))
+			stalest = who;
+	}
+	if (stalest == NULL)
+		return false;
+	member_free(m, stalest);
+	return true;
+}
+
+static bool addr_known(const struct member *who, const struct wire_addr *a)
+{
+	for (uint8_t i = 0; i < who->n_addrs; i++)
+		if (wire_addr_equal(&who->addrs[i], a))
+			return true;
+	return false;
+}
+
+static void addr_add(struct member *who, const struct wire_addr *a, bool is_trusted)
+{
+	if (!wire_addr_is_usable(a))
+		return;
+	if (a->origin == ADDR_RELAY) {
+		if (is_trusted || who->server.family == 0)
+			who->server = *a;
+		return;
+	}
+	if (addr_known(who, a))
+		return;
+	if (who->n_addrs < MEMBER_ADDRS_MAX)
+		who->addrs[who->n_addrs++] = *a;
+	else if (is_trusted) // what we see ourselves is worth more than what was said
+		who->addrs[MEMBER_ADDRS_MAX - 1] = *a;
+}
+
+// groups.md 10.5: nobody's word on the age counts against our own contact.
+static void refresh(struct member *who, const struct member_news *news)
+{
+	bool is_trusted = news->source > HEARD_GOSSIP;
+
+	if (news->source == HEARD_SELF)
+		who->self_us = news->now_us;
+	if ((is_trusted || who->self_us == 0) && news->heard_us > who->heard_us)
+		who->heard_us = news->heard_us;
+	if (news->source > who->source)
+		who->source = (uint8_t)news->source;
+	if (is_trusted)
+		who->n_tries = 0;
+	for (uint8_t i = 0; i < news->n_addrs; i++)
+		addr_add(who, &news->addrs[i], is_trusted);
+}
+
+struct member *members_hear(struct members *m, const uint8_t peer_id[ID_LEN],
+			    const struct member_news *news)
+{
+	struct member *who = members_find(m, peer_id);
+	struct died *d;
+
+	if (memcmp(peer_id, m->self, ID_LEN) == 0 ||
+	    news->heard_us + MEMBER_LIFE_US <= news->now_us)
+		return NULL;
+	d = died_find(m, peer_id, news->now_us);
+	if (d != NULL && news->source == HEARD_GOSSIP && !news->is_fresh)
+		return NULL;
+	if (who == NULL) {
+		if (m->ring.n >= m->max && (news->source == HEARD_GOSSIP || !make_room(m)))
+			return NULL;
+		who = member_add(m, peer_id);
+	}
+	if (who == NULL)
+		return NULL;
+	if (d != NULL)
+		d->until_us = 0;
+	refresh(who, news);
+	return who;
+}
+
+void members_purge(struct members *m, uint64_t now_us)
+{
+	for (uint32_t i = m->ring.n; i-- > 0;) {
+		struct member *who = member_of_ring(m->ring.nodes[i]);
+
+		if (!is_in_use(who) && who->heard_us + MEMBER_LIFE_US <= now_us)
+			member_free(m, who);
+	}
+}

@@ -1,0 +1,85 @@
+// What a group knows of its members: who, where on the ring, reached how, last heard of when
+// (groups.md 4.2, 5, 10.5). Most of it is gossip.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/group/id_table.h"
+#include "control/group/ring_set.h"
+#include "dataplane/wire/address.h"
+#include "dataplane/wire/limits.h"
+
+#define MEMBER_ADDRS_MAX 7   // groups.md 4.2; the server's is extra
+#define DIED_MAX         256 // remembered; more push out the oldest
+#define MEMBER_LIFE_US   (GROUP_REPORT_AGE_MAX_S * UINT64_C(1000000))
+
+struct neighbour;
+struct dial;
+
+enum member_source {  // by growing trust
+	HEARD_GOSSIP, // somebody's report
+	HEARD_SERVER, // an introducer named it, or it joined at ours, or the groupspec lists it
+	HEARD_SELF,   // we talked to it
+};
+
+struct member {
+	struct ring_node at;
+	struct id_node key; // peer ID
+	struct members *table;
+	uint64_t heard_us;       // last, by anybody
+	uint64_t self_us;        // last, by ourselves; 0: never
+	struct wire_addr server; // its introducer; family 0: not known
+	struct wire_addr addrs[MEMBER_ADDRS_MAX];
+	uint8_t n_addrs;
+	uint8_t source; // the best so far
+	bool is_super;
+	bool is_client; // joined at our introducer, and still there
+
+	// For topology.
+	struct neighbour *neighbour; // NULL: none
+	struct dial *dial;           // an attempt that is under way
+	uint8_t n_tries;             // attempts that failed since we last heard of it by trust
+	uint64_t next_try_us;
+	uint64_t addrs_tried_us; // its own addresses were tried then; 0: never
+};
+
+struct died {
+	uint8_t id[ID_LEN];
+	uint64_t until_us; // 0: unused
+};
+
+struct members {
+	uint8_t self[ID_LEN];
+	struct id_table table;
+	struct ring_set ring;
+	uint32_t max;
+	struct died died[DIED_MAX];
+	uint32_t died_next;
+};
+
+struct member_news {
+	enum member_source source;
+	uint64_t heard_us;
+	uint64_t now_us;
+	const struct wire_addr *addrs; // an ADDR_RELAY among them is the member's server
+	uint8_t n_addrs;
+	bool is_fresh; // gossip: aged below 10 s, and its teller is alive
+};
+
+int members_init(struct members *, const uint8_t self[ID_LEN], uint32_t max, uint64_t seed);
+void members_clear(struct members *);
+struct member *members_find(const struct members *, const uint8_t peer_id[ID_LEN]);
+// Adds or refreshes. NULL: it is ourselves, died lately, or there is no room.
+struct member *members_hear(struct members *, const uint8_t peer_id[ID_LEN],
+			    const struct member_news *);
+// Gone: not taken from gossip for 5 minutes, unless that is fresh (groups.md 11). It must be
+// nobody's neighbour and not being dialled any more. The member is freed.
+void members_died(struct members *, struct member *, uint64_t now_us);
+// Forgets who was not heard of for 5 minutes.
+void members_purge(struct members *, uint64_t now_us);
+
+static inline struct member *member_of_ring(struct ring_node *n)
+{
+	return (struct member *)(void *)n; // at is first
+}

@@ -1,0 +1,130 @@
+#include "control/group/figures.h"
+
+#include "control/group/play.h"
+#include "control/group/stream_table.h"
+#include "control/group/streams.h"
+#include "control/group/topology.h"
+
+enum {
+	ASK_US = 2000000,
+	SUSPECT_MS = 13000, // groups.md 11: a ping after 5 s of silence, unanswered for 8 s
+};
+
+static void ask(struct groups *gs, enum stats_table table)
+{
+	struct command c = {.op = CMD_STATS, .stats.table = table};
+
+	for (uint32_t w = 0; w < outbox_n_workers(gs->o.outbox); w++)
+		if (!outbox_is_crowded(gs->o.outbox, w))
+			outbox_push(gs->o.outbox, w, &c);
+}
+
+static bool has_streams(const struct groups *gs)
+{
+	for (const struct group *g = gs->first; g != NULL; g = g->next)
+		if (g->streams != NULL)
+			return true;
+	return false;
+}
+
+void figures_timers(struct groups *gs)
+{
+	if (gs->stats_us > gs->now_us)
+		return;
+	gs->stats_us = gs->now_us + ASK_US;
+	if (gs->sessions != NULL)
+		ask(gs, STATS_SESSIONS);
+	if (has_streams(gs))
+		ask(gs, STATS_STREAMS);
+}
+
+uint64_t figures_deadline_us(const struct groups *gs)
+{
+	return gs->sessions != NULL ? gs->stats_us : NEVER;
+}
+
+static void neighbour_figures(struct neighbour *nb, const struct session_stats *row)
+{
+	bool is_suspect = row->silent_ms >= SUSPECT_MS;
+
+	nb->rtt_us = row->srtt_us;
+	nb->in_flight_bytes = row->in_flight_bytes;
+	nb->in_flight_us = nb->group->groups->now_us;
+	if (nb->is_suspect != is_suspect) {
+		nb->is_suspect = is_suspect;
+		topology_soon(nb->group);
+	}
+}
+
+static void session_row(struct groups *gs, uint32_t worker, const struct session_stats *row)
+{
+	struct ctl_session *cs =
+		startup_session(gs->o.startup, worker, row->session_idx, row->session_id);
+
+	if (cs == NULL || cs->groups == NULL)
+		return;
+	for (struct neighbour *nb = cs->groups->neighbours; nb != NULL; nb = nb->next)
+		neighbour_figures(nb, row);
+}
+
+static void stream_row(struct groups *gs, uint32_t worker, const struct stream_stats *row)
+{
+	struct gstream *s = stream_table_at(gs->streams, row->stream);
+
+	if (s == NULL || worker >= OUTBOX_WORKERS_MAX)
+		return;
+	s->stats[worker].received = row->fragments_received + row->fragments_published;
+	s->stats[worker].bytes = row->bytes_pushed_from + row->bytes_pulled_from;
+	s->stats[worker].late = row->late;
+	s->stats[worker].missing = row->missing;
+	stream_progress(s, row->newest);
+}
+
+static void link_row(struct groups *gs, uint32_t worker, const struct link_stats *row)
+{
+	struct gstream *s = stream_table_at(gs->streams, row->stream);
+
+	for (struct stream_link *l = s != NULL ? s->links : NULL; l != NULL;
+	     l = l->next_of_stream) {
+		const struct ctl_session *cs = l->neighbour->cs;
+
+		if (cs->worker == worker && cs->idx == row->session_idx &&
+		    cs->id == row->session_id) {
+			l->lag = row->lag_fragments;
+			l->lag_us = gs->now_us;
+		}
+	}
+}
+
+void groups_stats(struct groups *gs, uint32_t worker, const struct report *r, uint64_t now_us)
+{
+	gs->now_us = now_us;
+	for (uint32_t i = 0; r->body != NULL && i < r->stats.n; i++)
+		switch (r->stats.table) {
+		case STATS_SESSIONS:
+			session_row(gs, worker, (const struct session_stats *)r->body->data + i);
+			break;
+		case STATS_STREAMS:
+			stream_row(gs, worker, (const struct stream_stats *)r->body->data + i);
+			break;
+		case STATS_LINKS:
+			link_row(gs, worker, (const struct link_stats *)r->body->data + i);
+			break;
+		}
+}
+
+void groups_stream_report(struct groups *gs, uint32_t worker, const struct report *r,
+			  uint64_t now_us)
+{
+	struct gstream *s = stream_table_at(gs->streams, r->stream.stream);
+
+	gs->now_us = now_us;
+	if (s == NULL)
+		return;
+	if (r->op == REP_STREAM_FRAGMENT && r->body != NULL) {
+		stream_progress(s, r->stream.number);
+		plays_fragment(s, span_of(r->body->data, r->len));
+	} else if (r->op == REP_STREAM_GONE && worker == s->home) {
+		plays_gone(s, r->stream.number);
+	}
+}

@@ -1,0 +1,7 @@
+// What workers report in figures and fragments: round trips, silence, progress of streams.
+#pragma once
+
+#include "control/group/internal.h"
+
+void figures_timers(struct groups *); // asks for what is needed
+uint64_t figures_deadline_us(const struct groups *);

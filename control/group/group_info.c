@@ -1,0 +1,141 @@
+// Looking in: for people, dashboards and tests.
+#include <string.h>
+
+#include "control/group/play.h"
+#include "control/group/streams.h"
+
+void group_info_get(const struct group *g, struct group_info *i)
+{
+	const struct gc_server *gc = g->groups->gc;
+
+	memset(i, 0, sizeof(*i));
+	memcpy(i->id, g->spec.id, GROUP_ID_LEN);
+	u256_octets(g->address, i->address);
+	i->name = g->spec.name;
+	i->is_member = true;
+	i->n_neighbours = g->n_open;
+	i->n_members_known = g->members.ring.n;
+	i->n_clients = gc != NULL ? gc_server_n_members(gc, g->spec.id) : 0;
+	i->n_streams = g->n_streams;
+	i->estimated_members = ring_set_estimate(&g->members.ring, g->address);
+}
+
+static uint32_t introduced_info(const struct groups *gs, struct group_info *out, uint32_t max)
+{
+	const uint8_t *id;
+	uint32_t n_clients, n = 0;
+
+	for (uint32_t i = 0; n < max && gc_server_group_at(gs->gc, i, &id, &n_clients); i++) {
+		if (group_find(gs, id) != NULL)
+			continue;
+		out[n] = (struct group_info){.name = "", .n_clients = n_clients};
+		out[n].estimated_members = n_clients;
+		memcpy(out[n++].id, id, GROUP_ID_LEN);
+	}
+	return n;
+}
+
+uint32_t groups_info(const struct groups *gs, struct group_info *out, uint32_t max)
+{
+	uint32_t n = 0;
+
+	for (const struct group *g = gs->first; g != NULL && n < max; g = g->next)
+		group_info_get(g, &out[n++]);
+	if (gs->gc != NULL)
+		n += introduced_info(gs, out + n, max - n);
+	return n;
+}
+
+static bool is_played(const struct gstream *s)
+{
+	for (const struct group_play *p = s->group->plays; p != NULL; p = p->next)
+		if (p->stream == s)
+			return true;
+	return false;
+}
+
+static void stream_info_get(const struct gstream *s, struct group_stream_info *i)
+{
+	memset(i, 0, sizeof(*i));
+	i->name = s->name;
+	memcpy(i->key, s->info.key, STREAM_KEY_LEN);
+	i->is_published_here = s->is_published_here;
+	i->is_played_here = is_played(s);
+	i->has_ended = s->has_ended;
+	i->is_silent = s->is_silent;
+	i->stream = s->index;
+	i->n_links = s->n_linked;
+	i->newest = s->newest;
+	i->end = s->end;
+	for (int w = 0; w < (int)OUTBOX_WORKERS_MAX; w++) {
+		i->received += s->stats[w].received;
+		i->bytes += s->stats[w].bytes;
+		i->late += s->stats[w].late;
+		i->missing += s->stats[w].missing;
+	}
+}
+
+uint32_t group_streams_info(const struct groups *gs, const uint8_t id[GROUP_ID_LEN],
+			    struct group_stream_info *out, uint32_t max)
+{
+	const struct group *g = group_find(gs, id);
+	uint32_t n = 0;
+
+	for (const struct gstream *s = g != NULL ? g->streams : NULL; s != NULL && n < max;
+	     s = s->next)
+		stream_info_get(s, &out[n++]);
+	return n;
+}
+
+void group_publication_info(const struct group_publication *p, struct group_stream_info *i)
+{
+	const struct publisher_counters *n = publisher_counters(p->publisher);
+
+	*i = p->last;
+	if (p->stream != NULL)
+		stream_info_get(p->stream, i);
+	i->newest = publisher_next_number(p->publisher) - 1;
+	i->received = n->fragments;
+	i->bytes = n->bytes;
+}
+
+void group_play_info(const struct group_play *p, struct group_stream_info *i)
+{
+	memset(i, 0, sizeof(*i));
+	i->name = p->name;
+	i->stream = NO_STREAM;
+	if (p->stream != NULL)
+		stream_info_get(p->stream, i);
+	i->is_played_here = true;
+	if (p->player != NULL) {
+		const struct player_counters *n = player_counters(p->player);
+
+		i->late = n->late;
+		i->missing = n->missing;
+		i->received = n->received;
+		i->bytes = n->bytes;
+		if (n->newest > i->newest)
+			i->newest = n->newest;
+	}
+}
+
+uint32_t group_session_info(const struct ctl_session *cs, struct group_neighbour_info *out,
+			    uint32_t max)
+{
+	const struct neighbour *nb = cs->groups != NULL ? cs->groups->neighbours : NULL;
+	uint32_t n = 0;
+
+	for (; nb != NULL && n < max; nb = nb->next)
+		if (nb->state == NEIGHBOUR_OPEN)
+			out[n++] = (struct group_neighbour_info){.group_id = nb->group->spec.id,
+								 .is_super = nb->is_super,
+								 .is_spx = nb->is_spx,
+								 .is_nearest = nb->is_nearest,
+								 .opened_us = nb->opened_us};
+	return n;
+}
+
+const struct groups_counters *groups_counters(const struct groups *gs)
+{
+	return &gs->n;
+}

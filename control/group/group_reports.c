@@ -1,0 +1,216 @@
+#include "control/group/group_reports.h"
+
+#include <string.h>
+
+#include "control/group/streams.h"
+#include "control/group/topology.h"
+#include "control/group/wanted.h"
+#include "dataplane/wire/group_report.h"
+
+enum { FRESH_S = 10 }; // groups.md 11: so young a record revives the dead
+
+// ---- out ----
+
+static void addrs_put(struct group_addrs *list, const struct wire_addr *a, enum addr_origin origin)
+{
+	if (list->n == GROUP_REPORT_ADDRS_MAX || a->family == 0)
+		return;
+	for (uint8_t i = 0; i < list->n; i++)
+		if (wire_addr_equal(&list->addrs[i], a))
+			return;
+	list->addrs[list->n] = *a;
+	list->addrs[list->n++].origin = (uint8_t)origin;
+}
+
+// Our server first: our own introducer, or the first one we are connected to.
+static void own_server_put(const struct groups *gs, struct group_addrs *list)
+{
+	addrs_put(list, &gs->o.server_addr, ADDR_RELAY);
+	for (int i = 0; i < CONNS_MAX && list->n == 0; i++)
+		if (gs->conns[i].cs != NULL)
+			addrs_put(list, &gs->conns[i].cs->far, ADDR_RELAY);
+}
+
+static void self_fill(const struct neighbour *nb, struct group_report_self *self)
+{
+	const struct groups *gs = nb->group->groups;
+
+	memset(self, 0, sizeof(*self));
+	self->is_super_peer = gs->o.is_super;
+	self->is_spx = gs->o.is_super || nb->is_spx; // groups.md 10.1: others do not speak first
+	self->receiver_addr = nb->cs->far;
+	self->receiver_addr.origin = ADDR_OBSERVED;
+	own_server_put(gs, &self->own);
+	for (uint8_t i = 0; i < gs->n_own_addrs; i++)
+		addrs_put(&self->own, &gs->own_addrs[i], ADDR_OBSERVED);
+	for (uint8_t i = 0; i < gs->o.n_local_addrs; i++)
+		addrs_put(&self->own, &gs->o.local_addrs[i], ADDR_LOCAL);
+}
+
+// A record carries public addresses only, behind the server's.
+static void record_fill(const struct member *who, struct group_report_record *r, uint64_t now_us)
+{
+	bool is_here = who->is_client || (who->neighbour != NULL && !who->neighbour->is_suspect);
+
+	memset(r, 0, sizeof(*r));
+	memcpy(r->peer_id, who->key.id, PEER_ID_LEN);
+	r->age_s = is_here ? 0 : (now_us - who->heard_us) / SECOND_US;
+	addrs_put(&r->addrs, &who->server, ADDR_RELAY);
+	for (uint8_t i = 0; i < who->n_addrs; i++)
+		if (who->addrs[i].origin != ADDR_LOCAL)
+			addrs_put(&r->addrs, &who->addrs[i], who->addrs[i].origin);
+}
+
+static bool is_doubtful(const struct ring_node *node)
+{
+	const struct member *who = (const struct member *)(const void *)node;
+
+	return who->n_tries > 0 || (who->neighbour != NULL && who->neighbour->is_suspect);
+}
+
+// The neighbours the receiver should want, as far as we can tell: his ring and fractions, and
+// others at random up to the degree a member has, since we know nothing of his round trip times.
+static void best_for(struct group *g, struct u256 at, struct wanted *w)
+{
+	const struct ring_set *ring = &g->members.ring;
+	uint32_t target = wanted_target(ring_set_estimate(ring, g->address));
+	uint32_t offset;
+
+	w->n = 0;
+	wanted_ring(w, ring, at, is_doubtful);
+	wanted_fractions(w, ring, at, is_doubtful);
+	offset = ring->n > 0 ? (uint32_t)random_below(g->groups->o.random, ring->n) : 0;
+	for (uint32_t i = 0; i < ring->n && w->n < target; i++) {
+		struct ring_node *node = ring->nodes[(offset + i) % ring->n];
+
+		if (u256_cmp(node->at, at) != 0 && !is_doubtful(node))
+			wanted_add(w, node);
+	}
+}
+
+void report_send(struct neighbour *nb, bool is_reply)
+{
+	struct group *g = nb->group;
+	uint8_t message[GROUP_REPORT_MAX], address[32];
+	struct wr w = wr_over(message, sizeof(message));
+	struct group_report_self self;
+	struct group_report_record record;
+	struct wanted best;
+
+	self_fill(nb, &self);
+	if (group_report_write_self(&w, &self) != 0)
+		return;
+	group_address_of(nb->cs->fingerprint, address);
+	best_for(g, u256_of(address), &best);
+	for (uint32_t i = 0; i < best.n && i < GROUP_REPORT_RECORDS_MAX; i++) {
+		record_fill(member_of_ring(best.nodes[i]), &record, g->groups->now_us);
+		if (record.age_s < GROUP_REPORT_AGE_MAX_S &&
+		    group_report_write_record(&w, &record) != 0)
+			break;
+	}
+	if (ctl_flow_send(nb->cs, nb->main_tx, message, (uint32_t)w.len, 0) != 0)
+		return; // the worker is behind: gossip can wait
+	nb->has_report_out = true;
+	if (!is_reply)
+		nb->expects_reply = true;
+	g->groups->n.reports_out++;
+}
+
+void report_send_random(struct group *g)
+{
+	uint64_t offset;
+
+	if (g->n_neighbours == 0)
+		return;
+	offset = random_below(g->groups->o.random, g->n_neighbours);
+	for (uint32_t i = 0; i < g->n_neighbours; i++) {
+		struct neighbour *nb = g->neighbours[(offset + i) % g->n_neighbours];
+
+		if (nb->state == NEIGHBOUR_OPEN) {
+			report_send(nb, false);
+			return;
+		}
+	}
+}
+
+// ---- in ----
+
+// What others see us at; the latest few.
+static void own_addr_learn(struct groups *gs, const struct wire_addr *a)
+{
+	if (!wire_addr_is_usable(a))
+		return;
+	for (uint8_t i = 0; i < gs->n_own_addrs; i++)
+		if (wire_addr_equal(&gs->own_addrs[i], a))
+			return;
+	gs->own_addrs[gs->own_addr_next] = *a;
+	gs->own_addr_next = (uint8_t)((gs->own_addr_next + 1) % OWN_ADDRS_MAX);
+	if (gs->n_own_addrs < OWN_ADDRS_MAX)
+		gs->n_own_addrs++;
+}
+
+static void self_take(struct neighbour *nb, const struct group_report_self *self)
+{
+	struct groups *gs = nb->group->groups;
+	struct member_news news = {.source = HEARD_SELF,
+				   .heard_us = gs->now_us,
+				   .now_us = gs->now_us,
+				   .addrs = self->own.addrs,
+				   .n_addrs = self->own.n};
+	bool was_super = nb->is_super;
+
+	own_addr_learn(gs, &self->receiver_addr);
+	nb->is_spx = self->is_spx;
+	nb->is_super |= self->is_super_peer;
+	members_hear(&nb->group->members, nb->cs->fingerprint, &news);
+	if (nb->member != NULL)
+		nb->member->is_super = nb->is_super;
+	if (nb->is_super && !was_super)
+		streams_neighbour_is_super(nb);
+}
+
+static void record_take(struct neighbour *nb, const struct group_report_record *r)
+{
+	struct groups *gs = nb->group->groups;
+	struct member_news news = {.source = HEARD_GOSSIP,
+				   .now_us = gs->now_us,
+				   .addrs = r->addrs.addrs,
+				   .n_addrs = r->addrs.n,
+				   .is_fresh = r->age_s < FRESH_S};
+
+	if (r->age_s >= GROUP_REPORT_AGE_MAX_S ||
+	    memcmp(r->peer_id, nb->cs->fingerprint, PEER_ID_LEN) == 0) {
+		gs->n.records_ignored++;
+		return;
+	}
+	// Young worlds: a clock that began after the member was heard of.
+	news.heard_us = gs->now_us > r->age_s * SECOND_US ? gs->now_us - r->age_s * SECOND_US : 0;
+	if (members_hear(&nb->group->members, r->peer_id, &news) == NULL)
+		gs->n.records_ignored++;
+}
+
+void report_take(struct neighbour *nb, struct span message)
+{
+	struct groups *gs = nb->group->groups;
+	struct group_report_self self;
+	struct group_report_iter it;
+	struct group_report_record record;
+
+	if (!token_take(&nb->reports, &gs->report_rate, gs->now_us)) {
+		gs->n.reports_limited++;
+		return;
+	}
+	if (group_report_read(&self, &it, message) != 0) {
+		gs->n.reports_malformed++;
+		return;
+	}
+	gs->n.reports_in++;
+	self_take(nb, &self);
+	while (group_report_next(&it, &record))
+		record_take(nb, &record);
+	topology_soon(nb->group);
+	if (nb->expects_reply)
+		nb->expects_reply = false;
+	else
+		report_send(nb, true);
+}

@@ -1,0 +1,172 @@
+// The room from inside: what groups, neighbours and streams share. Not for other rooms.
+#pragma once
+
+#include "control/group/addr_gate.h"
+#include "control/group/events.h"
+#include "control/group/gc_server.h"
+#include "control/group/group.h"
+#include "control/group/group_session.h"
+#include "control/group/members.h"
+#include "control/group/player.h"
+#include "control/group/publisher.h"
+#include "control/outbox.h"
+#include "control/startup/token_bucket.h"
+#include "crypto/random.h"
+
+#define NEVER     UINT64_MAX
+#define SECOND_US UINT64_C(1000000)
+
+#define CONNS_MAX      8
+#define DIALS_MAX      64
+#define OWN_ADDRS_MAX  4  // that neighbours see us at
+#define HELD_FLOWS_MAX 16 // stream flows that came before the proof
+#define MAIN_RX_MAX    16 // main flows of a session that named no group yet
+#define REJECT_CODE    0
+
+// What a flow's ctx points at, for OWNER_GROUP: its first member.
+enum flow_ctx {
+	CTX_MAIN_RX = 1,
+	CTX_NEIGHBOUR,
+	CTX_STREAM_RX,
+	CTX_LINK,
+};
+
+// A neighbour's main flow: nameless until its first message.
+struct main_rx {
+	enum flow_ctx ctx;
+	struct ctl_session *cs;
+	struct main_rx *next; // nameless ones, of the session
+	struct neighbour *neighbour;
+	uint64_t flow_id, opened_us;
+	uint16_t rx_slot;
+};
+
+struct held_flow {
+	uint64_t flow_id;
+	uint16_t rx_slot;
+};
+
+enum neighbour_state {
+	NEIGHBOUR_CALLED, // we sent our proof; theirs is awaited. Not a neighbour yet
+	NEIGHBOUR_OPEN,   // both proofs are good
+};
+
+struct neighbour {
+	enum flow_ctx ctx;
+	enum neighbour_state state;
+	struct group *group;
+	struct ctl_session *cs;
+	struct neighbour *next; // of the session
+	uint32_t index;         // in group.neighbours
+	struct member *member;  // while open
+	struct main_rx *main_rx;
+	uint16_t main_tx;
+	struct held_flow held[HELD_FLOWS_MAX]; // while called
+	uint8_t n_held;
+	bool has_report_out; // the first one was sent
+	bool expects_reply;
+	bool is_super, is_spx, is_nearest;
+	bool is_suspect;          // silent for long (groups.md 11)
+	uint32_t rtt_us;          // 0: not measured
+	uint32_t in_flight_bytes; // as of
+	uint64_t in_flight_us;
+	uint64_t called_us, opened_us, asked_us;
+	struct token_bucket reports;
+	struct stream_link *links;
+	struct stream_rx *stream_rx; // their stream flows that named no stream yet
+	uint8_t n_stream_rx;
+};
+
+// One attempt to open a session to a member.
+struct dial {
+	struct group *group;
+	struct member *member; // NULL: this row is free
+	struct opening *opening;
+	uint64_t introduce_us; // 0: its introducer is among the candidates
+};
+
+// A NetConnection to an introducer.
+struct conn {
+	struct ctl_session *cs; // NULL: this row is free
+	uint64_t control_flow_id;
+};
+
+// We, joining a group at an introducer.
+struct gc_join {
+	struct group *group;
+	struct ctl_session *cs;
+	struct gc_join *next; // of the group
+	int tx_slot;          // -1: rejected
+	int rx_slot;          // -1: no answer yet
+	uint64_t rx_flow_id;
+	uint32_t n_hints;
+	uint8_t first_hint[PEER_ID_LEN];
+};
+
+struct group {
+	struct groups *groups;
+	struct group *next;
+	struct groupspec spec;
+	struct group_limits limits; // filled in
+	uint8_t (*publishers)[PEER_ID_LEN];
+	void *user;
+	struct u256 address;
+	struct members members;
+	struct neighbour **neighbours; // dense; also those only called
+	uint32_t n_neighbours, neighbours_cap, n_open;
+	struct gc_join *joins;
+	struct gstream *streams;
+	uint32_t n_streams;
+	struct group_play *plays;
+	struct group_publication *publications;
+
+	uint64_t report_us, purge_us; // next
+	uint64_t choose_us;           // next choice of neighbours
+	uint64_t chosen_us;           // last one
+	uint64_t random_us;           // when the random one is drawn anew
+	uint8_t random_id[PEER_ID_LEN];
+	struct token_bucket dials;
+};
+
+struct groups {
+	struct groups_opts o;
+	uint64_t now_us;
+	struct group *first;
+	uint32_t n_groups;
+	struct group_session *sessions;
+	struct gc_server *gc; // NULL: no server endpoint
+	struct conn conns[CONNS_MAX];
+	struct dial dials[DIALS_MAX];
+	struct addr_gate gate;
+	struct token_rate dial_rate, report_rate;
+	struct wire_addr own_addrs[OWN_ADDRS_MAX];
+	uint8_t n_own_addrs, own_addr_next;
+	struct stream_table *streams;
+	uint64_t sweep_us; // next look for idle sessions and silent calls
+	uint64_t stats_us; // next request
+	struct event_queue events;
+	struct groups_counters n;
+};
+
+static inline struct group *group_find(const struct groups *gs, const uint8_t id[GROUP_ID_LEN])
+{
+	struct group *g = gs->first;
+
+	while (g != NULL && memcmp(g->spec.id, id, GROUP_ID_LEN) != 0)
+		g = g->next;
+	return g;
+}
+
+static inline uint64_t earlier(uint64_t a_us, uint64_t b_us)
+{
+	return a_us < b_us ? a_us : b_us;
+}
+
+static inline void group_tell_peer(struct group *g, enum group_event_kind kind,
+				   const uint8_t peer_id[PEER_ID_LEN])
+{
+	struct group_event e = {.kind = kind, .group = g, .user = g->user};
+
+	memcpy(e.peer, peer_id, PEER_ID_LEN);
+	event_push(&g->groups->events, &e);
+}

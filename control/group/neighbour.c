@@ -1,0 +1,493 @@
+#include "control/group/neighbour.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/group/gc_client.h"
+#include "control/group/group_reports.h"
+#include "control/group/member_proof.h"
+#include "control/group/streams.h"
+#include "control/group/topology.h"
+#include "dataplane/wire/flow_kind.h"
+#include "dataplane/wire/group_member.h"
+
+enum {
+	CALL_LIFE_US = 20000000,
+	NAMELESS_LIFE_US = 20000000,
+	IDLE_SESSION_US = 30000000,
+	KEEPALIVE_US = 5000000, // groups.md 11
+};
+
+struct neighbour *neighbour_find(const struct group *g, const struct ctl_session *cs)
+{
+	struct neighbour *nb = cs->groups != NULL ? cs->groups->neighbours : NULL;
+
+	while (nb != NULL && nb->group != g)
+		nb = nb->next;
+	return nb;
+}
+
+// ---- our main flow ----
+
+static int main_open(struct neighbour *nb)
+{
+	struct span meta = flow_kind_metadata(FLOW_GROUP_MAIN);
+
+	return ctl_flow_open(nb->cs, &(struct ctl_flow_opts){
+					     .meta = meta.data,
+					     .meta_len = (uint8_t)meta.len,
+					     .prio = PRIO_CONTROL,
+					     .rule_stream = NO_STREAM,
+					     .owner = OWNER_GROUP,
+					     .ctx = nb,
+				     });
+}
+
+// Proof, the octet whose meaning nobody knows, and Begin (groups.md 4.3).
+static int main_greet(struct neighbour *nb)
+{
+	struct group *g = nb->group;
+	struct group_connect c;
+	uint8_t message[256];
+	struct wr w = wr_over(message, sizeof(message));
+	static const uint8_t hello = GROUP_HELLO, begin = GROUP_BEGIN_EXACT;
+	int err;
+
+	memcpy(c.group_id, g->spec.id, GROUP_ID_LEN);
+	memcpy(c.receiver_id, nb->cs->fingerprint, PEER_ID_LEN);
+	member_proof(&g->spec, nb->cs->far_nonce, c.proof);
+	err = group_connect_write(&w, &c);
+	if (err == 0)
+		err = ctl_flow_send(nb->cs, nb->main_tx, message, (uint32_t)w.len, 0);
+	if (err == 0)
+		err = ctl_flow_send(nb->cs, nb->main_tx, &hello, 1, 0);
+	if (err == 0)
+		err = ctl_flow_send(nb->cs, nb->main_tx, &begin, 1, 0);
+	return err;
+}
+
+// ---- making and freeing ----
+
+static bool list_reserve(struct group *g)
+{
+	uint32_t cap = g->neighbours_cap > 0 ? 2 * g->neighbours_cap : 16;
+	struct neighbour **grown;
+
+	if (g->n_neighbours < g->neighbours_cap)
+		return true;
+	grown = realloc(g->neighbours, cap * sizeof(struct neighbour *));
+	if (grown == NULL)
+		return false;
+	g->neighbours = grown;
+	g->neighbours_cap = cap;
+	return true;
+}
+
+static void neighbour_free(struct neighbour *nb)
+{
+	struct group *g = nb->group;
+	struct neighbour **at = &nb->cs->groups->neighbours, *last;
+
+	while (*at != nb)
+		at = &(*at)->next;
+	*at = nb->next;
+	last = g->neighbours[--g->n_neighbours];
+	g->neighbours[nb->index] = last;
+	last->index = nb->index;
+	free(nb);
+}
+
+// A relation that has greeted. NULL: no room of some kind.
+static struct neighbour *neighbour_make(struct group *g, struct ctl_session *cs)
+{
+	struct groups *gs = g->groups;
+	struct group_session *s = group_session_get(&gs->sessions, cs);
+	struct neighbour *nb;
+	int slot;
+
+	if (s == NULL || g->n_neighbours >= g->limits.neighbours_max || !list_reserve(g))
+		return NULL;
+	nb = calloc(1, sizeof(*nb));
+	if (nb == NULL)
+		return NULL;
+	*nb = (struct neighbour){
+		.ctx = CTX_NEIGHBOUR, .group = g, .cs = cs, .called_us = gs->now_us};
+	nb->next = s->neighbours;
+	s->neighbours = nb;
+	nb->index = g->n_neighbours;
+	g->neighbours[g->n_neighbours++] = nb;
+	slot = main_open(nb);
+	nb->main_tx = (uint16_t)slot;
+	if (slot < 0 || main_greet(nb) != 0) {
+		if (slot >= 0)
+			ctl_flow_close(cs, nb->main_tx);
+		neighbour_free(nb);
+		return NULL;
+	}
+	return nb;
+}
+
+void neighbour_call(struct group *g, struct ctl_session *cs)
+{
+	if (neighbour_find(g, cs) != NULL || cs->state != CTL_OPEN)
+		return;
+	if (neighbour_make(g, cs) == NULL)
+		session_release(g->groups, cs);
+}
+
+// ---- the end ----
+
+// Their flows that the relation gave a class, or has not yet.
+static void flows_reject(struct neighbour *nb)
+{
+	if (nb->main_rx != NULL)
+		group_session_reject(nb->cs, nb->main_rx->rx_slot, nb->main_rx->flow_id,
+				     REJECT_CODE);
+	for (uint8_t i = 0; i < nb->n_held; i++)
+		ctl_flow_reject(nb->cs, nb->held[i].rx_slot, nb->held[i].flow_id, REJECT_CODE);
+}
+
+// Who went is not called again soon; whom we let go, or asked to let us go, stays known.
+static void member_let_go(struct neighbour *nb, enum neighbour_end why)
+{
+	struct member *who = nb->member;
+	bool is_lost = (why == END_SESSION_GONE || why == END_FAR) && nb->asked_us == 0;
+
+	if (who == NULL)
+		return;
+	who->neighbour = NULL;
+	who->heard_us = who->self_us = nb->group->groups->now_us;
+	if (is_lost && !who->is_client && who->dial == NULL)
+		members_died(&nb->group->members, who, nb->group->groups->now_us);
+}
+
+static void call_failed(struct neighbour *nb)
+{
+	struct member *who = members_find(&nb->group->members, nb->cs->fingerprint);
+
+	if (who != NULL)
+		topology_failed(nb->group, who);
+}
+
+void neighbour_end(struct neighbour *nb, enum neighbour_end why)
+{
+	struct group *g = nb->group;
+	struct ctl_session *cs = nb->cs;
+	bool was_open = nb->state == NEIGHBOUR_OPEN;
+
+	streams_neighbour_gone(nb);
+	if (why != END_SESSION_GONE) {
+		flows_reject(nb);
+		ctl_flow_close(cs, nb->main_tx);
+	}
+	free(nb->main_rx);
+	member_let_go(nb, why);
+	if (!was_open && why != END_LEAVE && why != END_DOUBLE)
+		call_failed(nb);
+	if (was_open) {
+		g->n_open--;
+		group_tell_peer(g, GROUP_NEIGHBOUR_DISCONNECT, cs->fingerprint);
+		topology_soon(g);
+	}
+	neighbour_free(nb);
+	if (why != END_SESSION_GONE)
+		session_release(g->groups, cs);
+}
+
+void session_release(struct groups *gs, struct ctl_session *cs)
+{
+	struct command ungroup = {
+		.op = CMD_SESSION_UNGROUP, .session_idx = cs->idx, .session_id = cs->id};
+
+	if (cs->groups != NULL && (cs->groups->neighbours != NULL || cs->groups->main_rx != NULL))
+		return;
+	group_session_put(cs);
+	if (cs->state != CTL_OPEN || cs->endpoint != gs->o.member_endpoint)
+		return;
+	if (cs->nc == NULL)
+		ctl_session_close(cs, CLOSE_ORDERLY);
+	else
+		outbox_push(gs->o.outbox, cs->worker, &ungroup);
+}
+
+// ---- their main flow ----
+
+void main_flow_opened(struct groups *gs, struct ctl_session *cs, const struct report *r)
+{
+	struct group_session *s = NULL;
+	struct main_rx *rx = NULL;
+
+	if (cs->endpoint == gs->o.member_endpoint)
+		s = group_session_get(&gs->sessions, cs);
+	if (s != NULL && s->n_main_rx < MAIN_RX_MAX)
+		rx = calloc(1, sizeof(*rx));
+	if (rx == NULL) {
+		gs->n.flows_rejected++;
+		ctl_flow_reject(cs, r->flow, r->opened.flow_id, REJECT_CODE);
+		group_session_put(cs);
+		return;
+	}
+	*rx = (struct main_rx){.ctx = CTX_MAIN_RX,
+			       .cs = cs,
+			       .next = s->main_rx,
+			       .flow_id = r->opened.flow_id,
+			       .opened_us = gs->now_us,
+			       .rx_slot = r->flow};
+	s->main_rx = rx;
+	s->n_main_rx++;
+	ctl_flow_accept(cs, rx->rx_slot, rx->flow_id, FLOW_CONTROL, NO_STREAM, OWNER_GROUP, rx);
+}
+
+// Off the session's list of nameless ones.
+static void nameless_remove(struct main_rx *rx)
+{
+	struct group_session *s = rx->cs->groups;
+	struct main_rx **at = &s->main_rx;
+
+	while (*at != rx)
+		at = &(*at)->next;
+	*at = rx->next;
+	s->n_main_rx--;
+}
+
+static void nameless_reject(struct groups *gs, struct main_rx *rx)
+{
+	struct ctl_session *cs = rx->cs;
+
+	nameless_remove(rx);
+	group_session_reject(cs, rx->rx_slot, rx->flow_id, REJECT_CODE);
+	free(rx);
+	session_release(gs, cs);
+}
+
+// The relation is mutual from here on.
+static void neighbour_open(struct neighbour *nb)
+{
+	struct group *g = nb->group;
+	struct groups *gs = g->groups;
+	struct wire_addr seen = nb->cs->far;
+	struct member_news news = {.source = HEARD_SELF,
+				   .heard_us = gs->now_us,
+				   .now_us = gs->now_us,
+				   .addrs = &seen,
+				   .n_addrs = 1};
+
+	seen.origin = ADDR_OBSERVED;
+	nb->state = NEIGHBOUR_OPEN;
+	nb->opened_us = gs->now_us;
+	g->n_open++;
+	nb->member = members_hear(&g->members, nb->cs->fingerprint, &news);
+	if (nb->member != NULL) {
+		nb->member->neighbour = nb;
+		nb->is_super = nb->member->is_super || gc_client_names_super(g, nb->cs);
+		nb->member->is_super = nb->is_super;
+	}
+	ctl_session_keepalive(nb->cs, KEEPALIVE_US, 0);
+	group_tell_peer(g, GROUP_NEIGHBOUR_CONNECT, nb->cs->fingerprint);
+	streams_neighbour_open(nb);
+	topology_soon(g);
+}
+
+// Another session to the same peer that is its neighbour in this group, or called to be; NULL.
+static struct neighbour *neighbour_double(const struct group *g, const struct ctl_session *cs)
+{
+	for (uint32_t i = 0; i < g->n_neighbours; i++) {
+		struct neighbour *nb = g->neighbours[i];
+
+		if (nb->cs != cs && nb->cs->state == CTL_OPEN &&
+		    memcmp(nb->cs->fingerprint, cs->fingerprint, PEER_ID_LEN) == 0)
+			return nb;
+	}
+	return NULL;
+}
+
+// groups.md 5: the session whose PeerConnect completed first stays. If both are only called, both
+// ends see the same two sessions: the one that the lower peer ID opened stays.
+static bool yields_to_double(struct group *g, struct ctl_session *cs)
+{
+	struct neighbour *other = neighbour_double(g, cs);
+	bool is_lower;
+
+	if (other == NULL)
+		return false;
+	g->groups->n.sessions_double++;
+	is_lower = memcmp(g->groups->o.member_id, cs->fingerprint, PEER_ID_LEN) < 0;
+	if (other->state == NEIGHBOUR_OPEN || other->cs->is_initiator == is_lower)
+		return true;
+	neighbour_end(other, END_DOUBLE);
+	return false;
+}
+
+// The group that a PeerConnect proves membership of; NULL: it does not. In one place, since this is
+// the gate.
+static struct group *connect_check(struct groups *gs, const struct ctl_session *cs,
+				   struct span message)
+{
+	struct group_connect c;
+	struct group *g;
+
+	if (group_msg_type(message) != GROUP_CONNECT) {
+		gs->n.early_messages++;
+		return NULL;
+	}
+	if (group_connect_read(&c, message) != 0) {
+		gs->n.connects_malformed++;
+		return NULL;
+	}
+	g = group_find(gs, c.group_id);
+	if (g == NULL) {
+		gs->n.connects_unknown_group++;
+		return NULL;
+	}
+	if (memcmp(c.receiver_id, gs->o.member_id, PEER_ID_LEN) != 0 ||
+	    !member_proof_is_right(&g->spec, cs->near_nonce, c.proof)) {
+		gs->n.proofs_wrong++;
+		return NULL;
+	}
+	return g;
+}
+
+// First message of a main flow.
+static void connect_take(struct groups *gs, struct main_rx *rx, struct span message)
+{
+	struct ctl_session *cs = rx->cs;
+	struct group *g = connect_check(gs, cs, message);
+	struct neighbour *nb;
+
+	if (g == NULL || memcmp(cs->fingerprint, gs->o.member_id, PEER_ID_LEN) == 0 ||
+	    yields_to_double(g, cs)) {
+		nameless_reject(gs, rx);
+		return;
+	}
+	nb = neighbour_find(g, cs);
+	if (nb == NULL) // we answer with our own proof now that theirs is good
+		nb = neighbour_make(g, cs);
+	if (nb == NULL || nb->main_rx != NULL) {
+		gs->n.neighbours_refused++;
+		nameless_reject(gs, rx);
+		return;
+	}
+	nameless_remove(rx);
+	rx->neighbour = nb;
+	nb->main_rx = rx;
+	neighbour_open(nb);
+}
+
+// groups.md 4.2: yes, if the asker is not among our best, there are any, and we have more than
+// those.
+static void ask_close_take(struct neighbour *nb)
+{
+	if (topology_can_spare(nb))
+		neighbour_end(nb, END_DROPPED);
+}
+
+static void begin_take(struct neighbour *nb, bool is_nearest)
+{
+	nb->is_nearest = is_nearest;
+	if (!nb->has_report_out)
+		report_send(nb, false);
+}
+
+void main_message(struct groups *gs, struct main_rx *rx, struct span message)
+{
+	struct neighbour *nb = rx->neighbour;
+
+	if (nb == NULL) {
+		connect_take(gs, rx, message);
+		return;
+	}
+	switch (group_msg_type(message)) {
+	case GROUP_CONNECT: // said already
+	case GROUP_HELLO:
+		break;
+	case GROUP_BEGIN_EXACT:
+	case GROUP_BEGIN_NEAREST:
+		begin_take(nb, group_msg_type(message) == GROUP_BEGIN_NEAREST);
+		break;
+	case GROUP_REPORT:
+		report_take(nb, message);
+		break;
+	case GROUP_ASK_CLOSE:
+		ask_close_take(nb);
+		break;
+	default:
+		gs->n.unknown_messages++;
+	}
+}
+
+void main_flow_finished(struct groups *gs, struct main_rx *rx)
+{
+	rx->cs->rx[rx->rx_slot].owner = OWNER_NONE;
+	rx->cs->rx[rx->rx_slot].ctx = NULL;
+	if (rx->neighbour != NULL)
+		neighbour_end(rx->neighbour, END_FAR);
+	else
+		nameless_reject(gs, rx);
+}
+
+bool neighbour_holds(struct neighbour *nb, const struct report *r)
+{
+	if (nb->n_held == HELD_FLOWS_MAX)
+		return false;
+	nb->held[nb->n_held].flow_id = r->opened.flow_id;
+	nb->held[nb->n_held].rx_slot = r->flow;
+	nb->n_held++;
+	return true;
+}
+
+// ---- time ----
+
+static void calls_sweep(struct group *g)
+{
+	for (uint32_t i = g->n_neighbours; i-- > 0;) {
+		struct neighbour *nb = g->neighbours[i];
+
+		if (nb->cs->state != CTL_OPEN)
+			neighbour_end(nb, END_SESSION_GONE);
+		else if (nb->state == NEIGHBOUR_CALLED &&
+			 nb->called_us + CALL_LIFE_US <= g->groups->now_us)
+			neighbour_end(nb, END_NO_ANSWER);
+	}
+}
+
+static void session_sweep(struct groups *gs, struct ctl_session *cs)
+{
+	struct main_rx *rx = cs->groups != NULL ? cs->groups->main_rx : NULL;
+
+	while (rx != NULL) {
+		struct main_rx *next = rx->next; // if there is one, the session stays
+
+		if (rx->opened_us + NAMELESS_LIFE_US <= gs->now_us)
+			nameless_reject(gs, rx);
+		rx = next;
+	}
+	if (cs->endpoint == gs->o.member_endpoint &&
+	    cs->opened_us + IDLE_SESSION_US <= gs->now_us && cs->nc == NULL)
+		session_release(gs, cs);
+}
+
+void neighbours_sweep(struct groups *gs)
+{
+	struct ctl_session *cs;
+	uint32_t at = 0;
+
+	for (struct group *g = gs->first; g != NULL; g = g->next)
+		calls_sweep(g);
+	while ((cs = startup_next(gs->o.startup, &at)) != NULL)
+		session_sweep(gs, cs);
+}
+
+void neighbours_session_closed(struct ctl_session *cs)
+{
+	struct group_session *s = cs->groups;
+
+	while (s != NULL && s->neighbours != NULL)
+		neighbour_end(s->neighbours, END_SESSION_GONE);
+	while (s != NULL && s->main_rx != NULL) {
+		struct main_rx *rx = s->main_rx;
+
+		nameless_remove(rx);
+		free(rx);
+	}
+	group_session_put(cs);
+}

@@ -1,0 +1,229 @@
+#include "control/group/streams.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/group/play.h"
+#include "control/group/stream_link.h"
+#include "control/group/stream_table.h"
+
+enum {
+	WINDOW_MAX_MS = 120000, // MC-32
+	UPDATE_MIN_MS = 10,
+	SUPER_FETCH_MS = 250, // MC-34: it is the repair source of others
+	PUSH_LIMIT = 4,       // groups.md 6.3
+};
+
+struct gstream *stream_find(const struct group *g, const char *name,
+			    const uint8_t key[STREAM_KEY_LEN])
+{
+	struct gstream *s = g->streams;
+
+	while (s != NULL &&
+	       (memcmp(s->info.key, key, STREAM_KEY_LEN) != 0 || strcmp(s->name, name) != 0))
+		s = s->next;
+	return s;
+}
+
+static void tell_name(struct gstream *s, enum group_event_kind kind)
+{
+	struct group *g = s->group;
+	struct group_event e = {.kind = kind, .group = g, .user = g->user};
+
+	if (s->is_published_here)
+		return;
+	memcpy(e.name, s->name, sizeof(e.name));
+	event_push(&g->groups->events, &e);
+}
+
+// ---- on the workers ----
+
+static uint32_t clamped(uint64_t ms, uint32_t low, uint32_t high)
+{
+	return ms < low ? low : ms > high ? high : (uint32_t)ms;
+}
+
+// MC-31: update < fetch < window.
+static void seed_fill(const struct gstream *s, uint32_t margin_ms, struct stream_seed *seed)
+{
+	const struct groups_opts *o = &s->group->groups->o;
+	uint64_t fetch_ms = o->is_super && s->info.fetch_ms > SUPER_FETCH_MS ? SUPER_FETCH_MS
+									     : s->info.fetch_ms;
+
+	memset(seed, 0, sizeof(*seed));
+	seed->window_ms = s->window_ms;
+	seed->margin_ms = margin_ms;
+	seed->update_ms = clamped(s->info.update_ms, UPDATE_MIN_MS, s->window_ms / 2);
+	seed->fetch_ms = clamped(fetch_ms, seed->update_ms, s->window_ms);
+	seed->extents_max = o->extents_per_stream;
+	seed->push_limit = PUSH_LIMIT;
+	seed->flags =
+		(uint8_t)((s->is_published_here ? STREAM_PUBLISHER : 0) |
+			  (s->info.is_sent_to_all ? STREAM_SEND_TO_ALL : 0) |
+			  (o->is_super ? STREAM_PUSH_ALL : 0) | (play_wants(s) ? STREAM_TAP : 0));
+}
+
+static void command_all(const struct gstream *s, struct command *c, uint32_t n_workers)
+{
+	for (uint32_t w = 0; w < n_workers; w++)
+		outbox_push(s->group->groups->o.outbox, w, c);
+}
+
+static void workers_remove(const struct gstream *s, uint32_t n_workers)
+{
+	struct command c = {.op = CMD_STREAM_REMOVE, .stream.stream = s->index};
+
+	command_all(s, &c, n_workers);
+}
+
+static int workers_add(const struct gstream *s, uint32_t margin_ms)
+{
+	struct outbox *out = s->group->groups->o.outbox;
+	struct stream_seed seed;
+
+	seed_fill(s, margin_ms, &seed);
+	for (uint32_t w = 0; w < outbox_n_workers(out); w++) {
+		struct stream_seed here = seed;
+		struct command c = {
+			.op = CMD_STREAM_ADD, .len = sizeof(here), .stream.stream = s->index};
+
+		if (w == s->home)
+			here.flags |= STREAM_HOME;
+		c.body = outbox_body_copy(out, &here, sizeof(here));
+		if (c.body == NULL) {
+			workers_remove(s, w);
+			return -ENOBUFS;
+		}
+		outbox_push(out, w, &c);
+	}
+	return 0;
+}
+
+// ---- life ----
+
+// What a stranger announces must make sense before it costs anything (MC-32).
+static bool is_sane(const struct stream_info *info)
+{
+	return info->name.len > 0 && info->name.len <= STREAM_NAME_MAX &&
+	       memchr(info->name.data, '\0', info->name.len) == NULL && info->window_ms > 0 &&
+	       info->window_ms <= WINDOW_MAX_MS;
+}
+
+int stream_make(struct group *g, const struct stream_info *info, uint32_t margin_ms, uint32_t home,
+		bool is_published_here, struct gstream **out)
+{
+	struct groups *gs = g->groups;
+	struct gstream *s;
+
+	if (!is_sane(info))
+		return -EBADMSG;
+	if (g->n_streams >= g->limits.streams_max)
+		return -ENOBUFS;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return -ENOBUFS;
+	s->group = g;
+	memcpy(s->name, info->name.data, info->name.len);
+	s->info = *info;
+	s->info.name = span_of(s->name, info->name.len);
+	s->window_ms = (uint32_t)info->window_ms;
+	s->home = home;
+	s->is_published_here = is_published_here;
+	s->progress_us = gs->now_us;
+	if (!stream_table_take(gs->streams, s, &s->index, gs->now_us)) {
+		free(s);
+		return -ENOBUFS;
+	}
+	if (workers_add(s, margin_ms) != 0) {
+		stream_table_give(gs->streams, s->index, gs->now_us);
+		free(s);
+		return -ENOBUFS;
+	}
+	s->next = g->streams;
+	g->streams = s;
+	g->n_streams++;
+	tell_name(s, GROUP_STREAM_PUBLISHED);
+	links_announce(s);
+	plays_stream_new(s);
+	*out = s;
+	return 0;
+}
+
+static void unpublished(struct gstream *s)
+{
+	tell_name(s, GROUP_STREAM_UNPUBLISHED);
+}
+
+void stream_drop(struct gstream *s)
+{
+	struct group *g = s->group;
+	struct gstream **at = &g->streams;
+
+	if (!s->has_ended && !s->is_silent)
+		unpublished(s);
+	links_end(s);
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	g->n_streams--;
+	plays_stream_gone(s);
+	publication_stream_gone(s->publication);
+	workers_remove(s, outbox_n_workers(g->groups->o.outbox));
+	stream_table_give(g->groups->streams, s->index, g->groups->now_us);
+	free(s);
+}
+
+void stream_end(struct gstream *s, uint64_t end)
+{
+	struct command c = {.op = CMD_STREAM_END, .stream = {.number = end, .stream = s->index}};
+
+	if (end <= s->end)
+		return;
+	s->end = end;
+	command_all(s, &c, outbox_n_workers(s->group->groups->o.outbox));
+	if (!s->has_ended && !s->is_silent)
+		unpublished(s);
+	s->has_ended = true;
+	links_pass_end(s);
+	plays_stream_end(s);
+}
+
+void stream_progress(struct gstream *s, uint64_t newest)
+{
+	if (newest <= s->newest)
+		return;
+	s->newest = newest;
+	s->progress_us = s->group->groups->now_us;
+	if (s->is_silent) {
+		s->is_silent = false;
+		if (!s->has_ended)
+			tell_name(s, GROUP_STREAM_PUBLISHED);
+	}
+}
+
+// ---- time ----
+
+void streams_timers(struct group *g)
+{
+	uint64_t now_us = g->groups->now_us;
+	struct gstream *s = g->streams, *next;
+
+	for (; s != NULL; s = next) {
+		uint64_t silence_us = now_us - s->progress_us;
+
+		next = s->next;
+		if (s->publication != NULL) // a source may pause
+			continue;
+		if (silence_us >= STREAM_IDLE_MS * UINT64_C(1000)) {
+			stream_drop(s);
+			continue;
+		}
+		links_retry(s);
+		if (!s->is_silent && silence_us >= 2 * (uint64_t)s->window_ms * 1000) {
+			if (!s->has_ended)
+				unpublished(s);
+			s->is_silent = true;
+		}
+	}
+}

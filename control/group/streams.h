@@ -1,0 +1,83 @@
+// Streams of groups (groups.md 6): who announces what, and which neighbours take part. Fragments,
+// maps and pulls are the workers'; control says who is linked, when a stream begins and when it is
+// over.
+#pragma once
+
+#include "control/group/internal.h"
+#include "dataplane/wire/flow_kind.h"
+#include "dataplane/wire/group_stream.h"
+
+// A stream by its key. Same name, other key: another instance (MC-6).
+struct gstream {
+	struct group *group;
+	struct gstream *next; // of the group
+	char name[STREAM_NAME_MAX + 1];
+	struct stream_info info; // the publisher's, as it is repeated; its name lies above
+	uint32_t window_ms;
+	uint16_t index; // on the workers
+	uint32_t home;  // the worker where it enters
+	bool is_published_here;
+	bool has_ended, is_silent; // unpublished either way
+	uint64_t end;              // complete below; 0: not known
+	uint64_t newest;           // fragment
+	uint64_t progress_us;      // when it grew last
+	struct stream_link *links;
+	uint32_t n_linked;
+	struct group_publication *publication; // while the program holds it
+	struct {
+		uint64_t received, bytes, late, missing;
+	} stats[OUTBOX_WORKERS_MAX];
+};
+
+// A neighbour's part in a stream.
+struct stream_link {
+	enum flow_ctx ctx;
+	struct neighbour *neighbour;
+	struct gstream *stream;
+	struct stream_link *next_of_stream, *next_of_neighbour;
+	int tx;   // our GR-11's slot; -1: none
+	int rx;   // theirs; -1: none
+	int data; // reserved for our GR-12; -1: none
+	uint64_t rx_flow_id, data_flow_id;
+	bool is_linked;  // the worker knows
+	bool is_refused; // they rejected a flow of ours: we do not try again
+	bool has_end_out;
+	uint32_t lag; // fragments they still lack, as of
+	uint64_t lag_us;
+};
+
+// Their GR-11, before its first message names a stream.
+struct stream_rx {
+	enum flow_ctx ctx;
+	struct neighbour *neighbour;
+	struct stream_rx *next; // of the neighbour
+	uint64_t flow_id;
+	uint16_t rx_slot;
+};
+
+// A new stream of the group, announced to every neighbour. info's name is copied. 0, -EBADMSG (name
+// or parameters make no sense), -ENOBUFS.
+int stream_make(struct group *, const struct stream_info *, uint32_t margin_ms, uint32_t home,
+		bool is_published_here, struct gstream **);
+void stream_drop(struct gstream *); // and everybody's part in it
+struct gstream *stream_find(const struct group *, const char *name,
+			    const uint8_t key[STREAM_KEY_LEN]);
+// Complete below this number; passed on.
+void stream_end(struct gstream *, uint64_t end);
+// Something new was seen of it.
+void stream_progress(struct gstream *, uint64_t newest);
+
+void streams_neighbour_open(struct neighbour *);
+void streams_neighbour_gone(struct neighbour *);
+void streams_neighbour_is_super(struct neighbour *);
+
+// GR-11 and GR-12 of the session's far end.
+void stream_flow_opened(struct groups *, struct ctl_session *, const struct report *,
+			enum flow_kind);
+void stream_rx_message(struct groups *, struct stream_rx *, struct span message);
+void stream_link_message(struct groups *, struct stream_link *, struct span message);
+void stream_rx_finished(struct stream_rx *);
+void stream_link_finished(struct stream_link *, uint16_t rx_slot, uint64_t flow_id);
+void stream_link_exception(struct stream_link *, uint16_t tx_slot);
+
+void streams_timers(struct group *); // silence and idleness; at most once a second

@@ -1,0 +1,262 @@
+#include "control/group/topology.h"
+
+#include <string.h>
+
+#include "control/group/dial.h"
+#include "control/group/group_reports.h"
+#include "control/group/wanted.h"
+#include "dataplane/wire/group_member.h"
+
+enum {
+	CHOOSE_MIN_US = 200000, // groups.md 11
+	CHOOSE_IDLE_US = 10000000,
+	RANDOM_US = 10000000,
+	RETRY_US = 1500000,
+	TRIES_MAX = 11,
+	DOUBTFUL_TRIES = 2, // so many failures, and the next one on the ring is wanted, too
+	YIELD_US = 1000000, // of two who heard of each other the one with the lower ID calls
+};
+
+void topology_soon(struct group *g)
+{
+	uint64_t at_us = g->chosen_us + CHOOSE_MIN_US;
+
+	if (at_us < g->groups->now_us)
+		at_us = g->groups->now_us;
+	g->choose_us = earlier(g->choose_us, at_us);
+}
+
+// ---- whom ----
+
+static bool is_doubtful(const struct ring_node *node)
+{
+	const struct member *who = (const struct member *)(const void *)node;
+
+	return (who->neighbour == NULL && who->n_tries >= DOUBTFUL_TRIES) ||
+	       (who->neighbour != NULL && who->neighbour->is_suspect);
+}
+
+static void want_supers(struct group *g, struct wanted *w)
+{
+	for (uint32_t i = 0; i < g->members.ring.n; i++)
+		if (member_of_ring(g->members.ring.nodes[i])->is_super)
+			wanted_add(w, g->members.ring.nodes[i]);
+}
+
+// The nearest open neighbour that is not wanted yet; NULL.
+static struct neighbour *nearest_left(const struct group *g, const struct wanted *w)
+{
+	struct neighbour *best = NULL;
+
+	for (uint32_t i = 0; i < g->n_neighbours; i++) {
+		struct neighbour *nb = g->neighbours[i];
+
+		if (nb->member == NULL || nb->rtt_us == 0 || nb->is_suspect ||
+		    wanted_has(w, &nb->member->at))
+			continue;
+		if (best == NULL || nb->rtt_us < best->rtt_us)
+			best = nb;
+	}
+	return best;
+}
+
+// Six with the lowest round trip times. Where fewer have been measured, others take the places to
+// be measured: those we have already, then strangers.
+static void want_near(struct group *g, struct wanted *w)
+{
+	const struct ring_set *ring = &g->members.ring;
+	uint32_t n = 0;
+	struct neighbour *nb;
+
+	for (; n < WANTED_NEAR && (nb = nearest_left(g, w)) != NULL; n++)
+		wanted_add(w, &nb->member->at);
+	for (int strangers = 0; strangers < 2; strangers++)
+		for (uint32_t i = 0; i < ring->n && n < WANTED_NEAR; i++) {
+			struct member *who = member_of_ring(ring->nodes[i]);
+			bool is_known = who->neighbour != NULL || who->dial != NULL;
+
+			if (is_known != (strangers == 1) && !is_doubtful(ring->nodes[i]))
+				n += wanted_add(w, ring->nodes[i]);
+		}
+}
+
+// One at random, drawn anew every 10 s.
+static void want_random(struct group *g, struct wanted *w)
+{
+	const struct ring_set *ring = &g->members.ring;
+	struct member *who;
+
+	if (ring->n == 0)
+		return;
+	if (g->random_us <= g->groups->now_us) {
+		uint64_t i = random_below(g->groups->o.random, ring->n);
+
+		memcpy(g->random_id, member_of_ring(ring->nodes[i])->key.id, PEER_ID_LEN);
+		g->random_us = g->groups->now_us + RANDOM_US;
+	}
+	who = members_find(&g->members, g->random_id);
+	if (who != NULL && !is_doubtful(&who->at))
+		wanted_add(w, &who->at);
+}
+
+static void choose(struct group *g, struct wanted *w)
+{
+	w->n = 0;
+	wanted_ring(w, &g->members.ring, g->address, is_doubtful);
+	wanted_fractions(w, &g->members.ring, g->address, is_doubtful);
+	want_supers(g, w);
+	want_near(g, w);
+	want_random(g, w);
+}
+
+static uint32_t target(const struct group *g)
+{
+	return wanted_target(ring_set_estimate(&g->members.ring, g->address));
+}
+
+bool topology_can_spare(const struct neighbour *nb)
+{
+	struct group *g = nb->group;
+	struct wanted w;
+
+	choose(g, &w);
+	if (w.n == 0 || g->n_open <= w.n || (g->groups->o.is_super && g->n_open <= target(g)))
+		return false;
+	return nb->member == NULL || !wanted_has(&w, &nb->member->at);
+}
+
+// ---- getting there ----
+
+// When an attempt to reach this member may begin; NEVER: it needs none.
+static uint64_t try_us(const struct group *g, struct member *who)
+{
+	const struct groups *gs = g->groups;
+
+	if (who->neighbour != NULL || who->dial != NULL)
+		return NEVER;
+	if (who->next_try_us == 0) {
+		bool is_theirs = who->source == HEARD_GOSSIP &&
+				 memcmp(gs->o.member_id, who->key.id, PEER_ID_LEN) > 0;
+
+		who->next_try_us = gs->now_us + (is_theirs ? YIELD_US : 0);
+	}
+	return who->next_try_us;
+}
+
+static void try_member(struct group *g, struct member *who)
+{
+	struct groups *gs = g->groups;
+
+	if (who->source == HEARD_GOSSIP && !token_take(&g->dials, &gs->dial_rate, gs->now_us)) {
+		gs->n.dials_limited++;
+		who->next_try_us = gs->now_us + CHOOSE_MIN_US;
+	} else if (!dial_start(g, who)) {
+		who->next_try_us = gs->now_us + RETRY_US;
+	}
+}
+
+// Calls who is due, and says in choose_us when the next one is.
+static void call_all(struct group *g, const struct wanted *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		struct member *who = member_of_ring(w->nodes[i]);
+		uint64_t at_us = try_us(g, who);
+
+		if (at_us <= g->groups->now_us) {
+			try_member(g, who);
+			at_us = try_us(g, who);
+		}
+		if (at_us != NEVER)
+			g->choose_us = earlier(g->choose_us, at_us);
+	}
+}
+
+static void ask_close(struct neighbour *nb)
+{
+	static const uint8_t message = GROUP_ASK_CLOSE;
+	uint64_t now_us = nb->group->groups->now_us;
+
+	if (nb->asked_us != 0 && now_us < nb->asked_us + GROUP_ASK_CLOSE_MS * UINT64_C(1000))
+		return;
+	if (ctl_flow_send(nb->cs, nb->main_tx, &message, 1, 0) == 0)
+		nb->asked_us = now_us;
+}
+
+static void ask_surplus(struct group *g, const struct wanted *w)
+{
+	if (g->n_open <= w->n || g->n_open <= target(g))
+		return;
+	for (uint32_t i = 0; i < g->n_neighbours; i++) {
+		struct neighbour *nb = g->neighbours[i];
+
+		if (nb->state == NEIGHBOUR_OPEN && nb->member != NULL && !nb->is_super &&
+		    !wanted_has(w, &nb->member->at))
+			ask_close(nb);
+	}
+}
+
+static void run(struct group *g)
+{
+	uint64_t now_us = g->groups->now_us;
+	struct wanted w, doubted = {.n = 0};
+
+	g->chosen_us = now_us;
+	g->choose_us = now_us + CHOOSE_IDLE_US;
+	if (g->groups->o.is_super) // it only responds (design 3)
+		return;
+	choose(g, &w);
+	// Whom the ring would want but for failures so far is tried, too.
+	wanted_ring(&doubted, &g->members.ring, g->address, NULL);
+	call_all(g, &w);
+	call_all(g, &doubted);
+	ask_surplus(g, &w);
+}
+
+void topology_hint(struct group *g, const uint8_t peer_id[PEER_ID_LEN])
+{
+	struct groups *gs = g->groups;
+	struct member_news news = {
+		.source = HEARD_SERVER, .heard_us = gs->now_us, .now_us = gs->now_us};
+	struct member *who = members_hear(&g->members, peer_id, &news);
+
+	if (who == NULL || who->neighbour != NULL)
+		return;
+	who->next_try_us = 0;
+	g->choose_us = gs->now_us;
+}
+
+void topology_failed(struct group *g, struct member *who)
+{
+	uint64_t now_us = g->groups->now_us;
+
+	if (who->neighbour != NULL)
+		return;
+	who->n_tries++;
+	who->next_try_us = now_us + who->n_tries * (uint64_t)RETRY_US;
+	if (who->n_tries > TRIES_MAX && who->dial == NULL && !who->is_client)
+		members_died(&g->members, who, now_us);
+	topology_soon(g);
+}
+
+// ---- time ----
+
+void topology_timers(struct group *g)
+{
+	uint64_t now_us = g->groups->now_us;
+
+	if (g->report_us <= now_us) {
+		g->report_us = now_us + GROUP_REPORT_INTERVAL_MS * UINT64_C(1000);
+		report_send_random(g);
+	}
+	if (g->purge_us <= now_us) {
+		g->purge_us = now_us + 19 * SECOND_US; // groups.md 11
+		members_purge(&g->members, now_us);
+	}
+	if (g->choose_us <= now_us)
+		run(g);
+}
+
+uint64_t topology_deadline_us(const struct group *g)
+{
+	return earlier(g->choose_us, earlier(g->report_us, g->purge_us));
+}

@@ -1,0 +1,200 @@
+// Flows over whole engines: sealed packets, real alarms, control on both sides.
+#include "tests/support/loop.h"
+#include "tests/support/test.h"
+
+#define META     "\x54\x43\x04"
+#define MESSAGES 40
+
+static uint8_t octets[300000];
+
+static void open_flow(struct loop *l, const struct loop_pair *p, int end, uint16_t slot,
+		      int64_t assoc)
+{
+	struct command cmd = {.op = CMD_FLOW_OPEN,
+			      .flow = slot,
+			      .session_idx = p->slot[end],
+			      .session_id = p->id[end]};
+
+	cmd.open.flow_id = slot;
+	cmd.open.rule_stream = NO_STREAM;
+	cmd.open.flags = assoc >= 0 ? FLOW_OPEN_ASSOC : 0;
+	cmd.open.assoc_id = (uint64_t)assoc;
+	cmd.open.meta_len = 3;
+	memcpy(cmd.open.meta, META, 3);
+	loop_command(l, p->node[end], &cmd);
+}
+
+static void send(struct loop *l, const struct loop_pair *p, int end, uint16_t slot, uint32_t no,
+		 uint32_t len)
+{
+	struct command cmd = {.op = CMD_FLOW_SEND,
+			      .flow = slot,
+			      .session_idx = p->slot[end],
+			      .session_id = p->id[end],
+			      .len = len};
+
+	memset(octets, (int)no, len);
+	cmd.body = loop_body(l, p->node[end], octets, len);
+	loop_command(l, p->node[end], &cmd);
+}
+
+static void close_flow(struct loop *l, const struct loop_pair *p, int end, uint16_t slot)
+{
+	loop_command(l, p->node[end],
+		     &(struct command){.op = CMD_FLOW_CLOSE,
+				       .flow = slot,
+				       .session_idx = p->slot[end],
+				       .session_id = p->id[end]});
+}
+
+static void give_class(struct loop *l, const struct loop_pair *p, int end)
+{
+	struct report r;
+
+	while (loop_take(l, p->node[end], REP_FLOW_OPENED, &r)) {
+		struct command cmd = {.op = CMD_FLOW_CLASS,
+				      .flow = r.flow,
+				      .session_idx = p->slot[end],
+				      .session_id = p->id[end]};
+
+		cmd.class.flow_id = r.opened.flow_id;
+		cmd.class.class = FLOW_CONTROL;
+		loop_command(l, p->node[end], &cmd);
+	}
+}
+
+static uint32_t len_of(uint32_t no)
+{
+	return no % 8 == 7 ? no * 7000 : no * 40;
+}
+
+// Takes messages in order; every octet is the message's number.
+static uint32_t take(struct loop *l, const struct loop_pair *p, int end, uint32_t next)
+{
+	struct report r;
+
+	for (; loop_take(l, p->node[end], REP_MESSAGE, &r); next++) {
+		assert_int_equal(r.len, len_of(next));
+		assert_int_equal(r.message.gap_before, 0);
+		for (uint32_t i = 0; i < r.len; i++)
+			if (r.body->data[i] != (uint8_t)next)
+				fail_msg("message %u, octet %u", next, i);
+		loop_put(l, p->node[end], r.body);
+	}
+	return next;
+}
+
+static void messages_both_ways(uint64_t seed, const struct loop_form *form, uint32_t loss_permille)
+{
+	struct loop *l = loop_create(&(struct loop_opts){.seed = seed,
+							 .n_nodes = 2,
+							 .delay_us = 10000,
+							 .jitter_us = 15000,
+							 .loss_permille = loss_permille,
+							 .duplicate_permille = 50});
+	struct loop_pair p = loop_connect(l, 0, 1, form);
+	uint32_t n[2] = {0};
+
+	for (int end = 0; end < 2; end++) {
+		open_flow(l, &p, end, 3, -1);
+		for (uint32_t no = 0; no < MESSAGES; no++)
+			send(l, &p, end, 3, no, len_of(no));
+		close_flow(l, &p, end, 3);
+	}
+	for (int i = 0; i < 3000; i++) {
+		if (loop_count(l, 0, REP_FLOW_FREED) + loop_count(l, 1, REP_FLOW_FREED) == 2 &&
+		    n[0] + n[1] == 2 * MESSAGES)
+			break;
+		loop_run_us(l, 100000);
+		for (int end = 0; end < 2; end++) {
+			give_class(l, &p, end);
+			n[end] = take(l, &p, end, n[end]);
+		}
+	}
+	for (uint32_t end = 0; end < 2; end++) {
+		assert_int_equal(n[end], MESSAGES);
+		assert_int_equal(loop_count(l, end, REP_FLOW_FREED), 1);
+		assert_int_equal(loop_count(l, end, REP_FLOW_FINISHED), 1);
+		assert_int_equal(engine_stats(l->nodes[end].engine)->drops[DROP_MALFORMED], 0);
+	}
+	loop_destroy(l);
+}
+
+static void in_the_checksum_form(void **state)
+{
+	for (uint64_t seed = 1; seed <= 3; seed++)
+		messages_both_ways(seed, &(struct loop_form){0}, 300);
+}
+
+static void with_hmac_and_sequence_numbers(void **state)
+{
+	messages_both_ways(10, &(struct loop_form){.tag_len = 16, .has_sseq = true}, 300);
+}
+
+static void without_loss(void **state)
+{
+	messages_both_ways(20, &(struct loop_form){.tag_len = 10}, 0);
+}
+
+// Control loses interest in its ring: nothing is lost, the far end is slowed down.
+static void a_deaf_control_slows_the_far_end_down(void **state)
+{
+	struct loop *l = loop_create(
+		&(struct loop_opts){.seed = 30, .n_nodes = 2, .delay_us = 5000, .ring_slots = 64});
+	struct loop_pair p = loop_connect(l, 0, 1, &(struct loop_form){0});
+	uint32_t n = 0;
+
+	open_flow(l, &p, 0, 3, -1);
+	loop_run_us(l, 100000);
+	for (uint32_t no = 0; no < MESSAGES; no++)
+		send(l, &p, 0, 3, no, len_of(no));
+	loop_run_us(l, 100000);
+	give_class(l, &p, 1);
+	l->nodes[1].is_deaf = true;
+	loop_run_us(l, 5000000);
+	l->nodes[1].is_deaf = false;
+	for (int i = 0; i < 600 && n < MESSAGES; i++) {
+		loop_run_us(l, 100000);
+		n = take(l, &p, 1, n);
+	}
+	assert_int_equal(n, MESSAGES);
+	loop_destroy(l);
+}
+
+// §3.5.5: leaving S_OPEN ends all flows; bodies go home (loop_destroy asserts it).
+static void a_close_in_the_middle_returns_everything(void **state)
+{
+	struct loop *l =
+		loop_create(&(struct loop_opts){.seed = 40, .n_nodes = 2, .delay_us = 20000});
+	struct loop_pair p = loop_connect(l, 0, 1, &(struct loop_form){0});
+
+	open_flow(l, &p, 0, 3, -1);
+	open_flow(l, &p, 1, 4, -1);
+	send(l, &p, 0, 3, 1, 100000);
+	send(l, &p, 1, 4, 1, 100000);
+	loop_run_us(l, 70000);
+	give_class(l, &p, 1);
+	loop_run_us(l, 30000);
+	loop_command(l, 0,
+		     &(struct command){.op = CMD_SESSION_CLOSE,
+				       .session_idx = p.slot[0],
+				       .session_id = p.id[0]});
+	loop_run_us(l, 25000000);
+	assert_int_equal(loop_count(l, 0, REP_SESSION_CLOSED), 1);
+	assert_int_equal(loop_count(l, 1, REP_SESSION_CLOSED), 1);
+	assert_int_equal(loop_count(l, 0, REP_FLOW_FREED), 0); // the session's end says it all
+	loop_destroy(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(in_the_checksum_form),
+		cmocka_unit_test(with_hmac_and_sequence_numbers),
+		cmocka_unit_test(without_loss),
+		cmocka_unit_test(a_deaf_control_slows_the_far_end_down),
+		cmocka_unit_test(a_close_in_the_middle_returns_everything),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

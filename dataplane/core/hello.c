@@ -16,6 +16,8 @@
 #define IP_UDP_LEN        28 // octets before a UDP payload; they count on both sides
 // Longer answers than that: the RHello of a certificate with two keys to an old peer's short hello.
 #define LONG_ANSWERS_PER_S 50
+// So ours are padded: chunk and padding, a third of the longest RHello that a certificate makes.
+#define IHELLO_LEN_MIN 184
 
 struct endpoint {
 	bool is_used, answers_hello;
@@ -346,6 +348,12 @@ void hello_endpoint(struct engine *e, const struct command *cmd)
 	ep->is_used = true;
 }
 
+static void pad(struct wr *w, size_t len)
+{
+	while (w->len < len)
+		wr_u8(w, CHUNK_PADDING_FF);
+}
+
 void hello_send(struct engine *e, const struct command *cmd)
 {
 	struct wr *w =
@@ -353,10 +361,13 @@ void hello_send(struct engine *e, const struct command *cmd)
 
 	if (w != NULL)
 		wr_bytes(w, cmd->body->data, cmd->len);
-	if (w == NULL || w->err != 0)
+	if (w == NULL || w->err != 0) {
 		engine_drop(e, DROP_TX_QUEUE); // whoever waits for it asks again
-	else
-		startup_queue_commit(e->hello->queue);
+		return;
+	}
+	if (cmd->packet.chunk == CHUNK_IHELLO)
+		pad(w, IHELLO_LEN_MIN);
+	startup_queue_commit(e->hello->queue);
 }
 
 void hello_reply(struct engine *e, const struct command *cmd)

@@ -503,6 +503,51 @@ static void control_sends_whole_chunks_to_any_address_and_id(void **state)
 	world_destroy(&w);
 }
 
+// A Forwarded IHello: control says whom to answer, the cookie is for that address.
+static void control_may_have_a_hello_answered(void **state)
+{
+	struct world w;
+	struct command cmd = {.op = CMD_HELLO_REPLY, .len = sizeof(tag)};
+	struct rhello answer;
+	struct chunk c = {0};
+	uint32_t id;
+
+	world_create(&w, false); // nobody else is
+	cmd.packet.to = w.stranger;
+	cmd.packet.to.endpoint = 1;
+	cmd.body = loop_body(w.l, 0, tag, sizeof(tag));
+	loop_command(w.l, 0, &cmd);
+	loop_turn(w.l);
+	loop_turn(w.l);
+	assert_true(comes_back(&w, &id, &c));
+	assert_int_equal(rhello_read(&answer, c.payload), 0);
+	assert_true(span_equal(answer.tag_echo, span_of(tag, sizeof(tag))));
+	assert_true(span_equal(answer.cert, span_of(w.cert[1], w.cert_len[1])));
+	assert_int_equal(answer.cookie.len, COOKIE_LEN);
+	world_destroy(&w);
+}
+
+// Whoever answers us keeps to three times as well.
+static void our_own_hellos_are_padded(void **state)
+{
+	struct world w;
+	const uint8_t ihello[] = {CHUNK_IHELLO, 0, 2, 0, 't'};
+	struct command cmd = {.op = CMD_PACKET, .len = sizeof(ihello)};
+	struct loop_datagram d;
+
+	world_create(&w, true);
+	cmd.packet.to = w.stranger;
+	cmd.packet.chunk = CHUNK_IHELLO;
+	cmd.body = loop_body(w.l, 0, ihello, sizeof(ihello));
+	loop_command(w.l, 0, &cmd);
+	loop_turn(w.l);
+	loop_turn(w.l);
+	assert_true(loop_stray(w.l, &d));
+	// a member's certificate has 392 octets with keys of two groups; its RHello is 500 long
+	assert_true(3 * (d.len + 28) >= 500 + 28);
+	world_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -521,6 +566,8 @@ int main(void)
 		cmocka_unit_test(session_modes_under_the_default_key_are_dropped),
 		cmocka_unit_test(a_packet_in_fragments_counts_as_one),
 		cmocka_unit_test(control_sends_whole_chunks_to_any_address_and_id),
+		cmocka_unit_test(control_may_have_a_hello_answered),
+		cmocka_unit_test(our_own_hellos_are_padded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,11 +43,12 @@
 	X(L3_CHECKSUM, "l3_checksum", "IPv4 or UDP checksum wrong")                                \
 	X(L3_FRAGMENT, "l3_fragment", "IP fragment")                                               \
 	X(NO_NEXT_HOP, "no_next_hop", "next hop unresolved")                                       \
-	X(TX_PORT, "tx_port", "port or socket took no more")                              \
+	X(TX_PORT, "tx_port", "port or socket took no more")                                       \
 	X(STREAM_UNLINKED, "stream_unlinked", "stream message of a session that is not linked")    \
 	X(STREAM_TABLE, "stream_table", "stream or link beyond the table")                         \
 	X(STREAM_MAPS, "stream_maps", "map of a neighbour beyond the holders that are kept")       \
-	X(STREAM_PULLS, "stream_pulls", "pull beyond what is kept of a neighbour or in all")
+	X(STREAM_PULLS, "stream_pulls", "pull beyond what is kept of a neighbour or in all")       \
+	X(ECHO_RATE, "echo_rate", "ping beyond the rate we answer")
 
 enum drop_reason {
 #define X(id, name, help) DROP_##id,

@@ -1,0 +1,48 @@
+// Wakes a thread that sleeps in poll() when another has put something into a ring. It costs the
+// ringer nothing while the sleeper is awake, and one write per sleep otherwise.
+//
+// The sleeper:	bell_arm(b); if (rings are empty) poll(b->fd ...); bell_disarm(b); work.
+// The ringer:	fill a ring; ...; bell_ring(b).
+//
+// Both sides put a fence between their store and their look, so at least one of them sees the
+// other.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <unistd.h>
+
+struct bell {
+	_Atomic bool is_armed;
+	int fd; // an eventfd, non-blocking; the sleeper's
+};
+
+static inline void bell_arm(struct bell *b)
+{
+	atomic_store_explicit(&b->is_armed, true, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+static inline void bell_disarm(struct bell *b)
+{
+	uint64_t n;
+
+	atomic_store_explicit(&b->is_armed, false, memory_order_relaxed);
+	while (read(b->fd, &n, sizeof(n)) > 0)
+		;
+}
+
+// Any number of ringers; one of them writes.
+static inline void bell_ring(struct bell *b)
+{
+	const uint64_t one = 1;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!atomic_load_explicit(&b->is_armed, memory_order_relaxed) ||
+	    !atomic_exchange_explicit(&b->is_armed, false, memory_order_relaxed))
+		return;
+	// Non-blocking: full means that it rings already.
+	if (write(b->fd, &one, sizeof(one)) < 0)
+		return;
+}

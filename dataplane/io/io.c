@@ -1,0 +1,220 @@
+#include "dataplane/io/io.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "dataplane/io/io_parts.h"
+
+// -- what the workers share: buffers and rings --
+
+// Every place that may hold buffers at once, or a full ring would starve another.
+static unsigned pool_size(const struct io *io)
+{
+	unsigned caches = io->n_workers * POOL_CACHE * 3 / 2;
+	unsigned per_port = PORT_RX_DESCRIPTORS + PORT_TX_DESCRIPTORS + NEIGHBOURS_KEPT_MAX;
+
+	return io->opts.n_ports * per_port + caches + ENGINE_BURST_MAX + WORKER_OUT +
+	       WORKER_HANDED + WORKER_BURST;
+}
+
+static uint16_t pool_room(const struct io_opts *o)
+{
+	uint16_t room = RTE_MBUF_DEFAULT_DATAROOM;
+
+	for (uint8_t i = 0; i < o->n_ports; i++)
+		if (o->ports[i].mtu + L2_LEN > room)
+			room = (uint16_t)((o->ports[i].mtu + L2_LEN + 63) & ~63);
+	return RTE_PKTMBUF_HEADROOM + room;
+}
+
+static int make_pools(struct io *io, const struct io_opts *o, char *why, size_t why_size)
+{
+	for (uint8_t i = 0; i < io->n_workers; i++) {
+		char name[RTE_MEMPOOL_NAMESIZE];
+
+		snprintf(name, sizeof(name), "worker%u", i);
+		io->pools[i] = rte_pktmbuf_pool_create(name, pool_size(io), POOL_CACHE, 0,
+						       pool_room(o), SOCKET_ID_ANY);
+		if (io->pools[i] == NULL) {
+			snprintf(why, why_size,
+				 "%u MiB of packet memory are not enough for %u workers and %u "
+				 "ports: %s",
+				 o->eal.memory_mb, io->n_workers, o->n_ports,
+				 rte_strerror(rte_errno));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int make_rings(struct io *io, char *why, size_t why_size)
+{
+	for (uint8_t i = 0; i < io->n_workers; i++) {
+		char name[RTE_RING_NAMESIZE];
+
+		snprintf(name, sizeof(name), "handed%u", i);
+		io->handed[i] = rte_ring_create(name, WORKER_HANDED, SOCKET_ID_ANY, RING_F_SC_DEQ);
+		if (io->handed[i] == NULL) {
+			snprintf(why, why_size, "no packet memory for the workers' rings: %s",
+				 rte_strerror(rte_errno));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+// -- ports --
+
+static enum udp_sums udp_sums_of(const struct port *p, enum io_switch wanted)
+{
+	if (wanted == IO_OFF)
+		return UDP_SUMS_IGNORED;
+	return wanted == IO_AUTO && p->is_kernels ? UDP_SUMS_REMARKED : UDP_SUMS_REQUIRED;
+}
+
+static void make_host_link(struct io *io, const struct io_port_opts *o)
+{
+	const struct port *p = &io->ports[io->n_ports];
+
+	io->host.links[io->n_ports] = (struct host_link){
+		.mac = p->mac,
+		.address = be32_get(o->address.ip),
+		.mask = host_mask(o->prefix_len),
+		.gateway = o->gateway.family == 4 ? be32_get(o->gateway.ip) : 0,
+		.mtu = p->mtu,
+		.udp_sums = (uint8_t)udp_sums_of(p, o->udp_checksum),
+		.fills_udp_sums = p->fills_udp,
+	};
+	io->host.n_links = (uint8_t)(io->n_ports + 1);
+}
+
+static int open_ports(struct io *io, const struct io_opts *o, char *why, size_t why_size)
+{
+	for (uint8_t i = 0; i < o->n_ports; i++) {
+		struct port_opts p = {
+			.name = o->ports[i].name,
+			.device = o->ports[i].device,
+			.mtu = o->ports[i].mtu,
+			.n_rx = o->ports[i].queues,
+			.n_tx = io->n_workers,
+			.pools = io->pools,
+			.has_one_pool = io->n_workers == 1,
+		};
+
+		if (port_open(&io->ports[i], io->eal, &p, why, why_size) != 0)
+			return -1;
+		make_host_link(io, &o->ports[i]);
+		io->n_ports++;
+	}
+	return 0;
+}
+
+static void make_endpoints(struct io *io, const struct io_opts *o)
+{
+	for (uint8_t i = 0; i < o->n_endpoints; i++)
+		io->host.endpoints[i] = (struct host_endpoint){
+			.address = o->endpoints[i].family == 4 ? be32_get(o->endpoints[i].ip) : 0,
+			.port = o->endpoints[i].port};
+	io->host.n_endpoints = o->n_endpoints;
+}
+
+// -- creation --
+
+static int check_opts(const struct io_opts *o, char *why, size_t why_size)
+{
+	if (o->n_workers == 0 || o->n_workers > WORKERS_MAX || o->n_ports == 0 ||
+	    o->n_ports > IO_PORTS_MAX || o->n_endpoints > HOST_ENDPOINTS_MAX) {
+		snprintf(why, why_size, "%u workers (1 to %u), %u ports (1 to %u)", o->n_workers,
+			 WORKERS_MAX, o->n_ports, IO_PORTS_MAX);
+		return -1;
+	}
+	for (uint8_t i = 0; i < o->n_ports; i++) {
+		const struct io_port_opts *p = &o->ports[i];
+
+		if (p->address.family != 4 || p->prefix_len == 0 || p->prefix_len > 32) {
+			snprintf(why, why_size, "port %s (%s): it needs an IPv4 address", p->name,
+				 p->device);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static struct eal *start_eal(const struct io_opts *o, char *why, size_t why_size)
+{
+	struct device_text texts[IO_PORTS_MAX];
+	const char *pci[IO_PORTS_MAX];
+	struct eal_opts eal = o->eal;
+
+	eal.pci = pci;
+	eal.n_pci = 0;
+	for (uint8_t i = 0; i < o->n_ports; i++) {
+		if (device_text_read(&texts[i], o->ports[i].device) != 0 || !texts[i].is_pci)
+			continue;
+		pci[eal.n_pci++] = o->ports[i].device;
+	}
+	return eal_start(&eal, why, why_size);
+}
+
+struct io *io_create(const struct io_opts *o, char *why, size_t why_size)
+{
+	struct io *io;
+
+	if (check_opts(o, why, why_size) != 0)
+		return NULL;
+	io = calloc(1, sizeof(*io));
+	if (io == NULL) {
+		snprintf(why, why_size, "no memory");
+		return NULL;
+	}
+	io->opts = *o;
+	io->n_workers = o->n_workers;
+	for (uint8_t i = 0; i < o->n_workers; i++) {
+		io->cores[i] = o->cores != NULL ? o->cores[i] : IO_CORE_ANY;
+		io->reports[i] = o->reports[i];
+	}
+	io->bell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (io->bell.fd < 0) {
+		snprintf(why, why_size, "eventfd: %s", strerror(errno));
+		goto fail;
+	}
+	io->eal = start_eal(o, why, why_size);
+	if (io->eal == NULL)
+		goto fail;
+	make_endpoints(io, o);
+	if (make_pools(io, o, why, why_size) == 0 && make_rings(io, why, why_size) == 0 &&
+	    open_ports(io, o, why, why_size) == 0)
+		return io;
+fail:
+	io_destroy(io);
+	return NULL;
+}
+
+struct bell *io_bell(struct io *io)
+{
+	return &io->bell;
+}
+
+void io_destroy(struct io *io)
+{
+	if (io == NULL)
+		return;
+	for (uint8_t i = 0; i < io->n_ports; i++)
+		port_close(&io->ports[i]);
+	for (uint8_t i = 0; i < io->n_workers; i++) {
+		rte_ring_free(io->handed[i]);
+		rte_mempool_free(io->pools[i]);
+		free(io->threads[i].worker);
+	}
+	eal_stop(io->eal);
+	if (io->bell.fd >= 0)
+		close(io->bell.fd);
+	free(io);
+}

@@ -1,0 +1,100 @@
+// The DPDK world: ports, workers, and an engine for each. The front door for annulusd.
+//
+//	struct io *io = io_create(&opts, why, sizeof(why));   EAL, memory, ports
+//	io_start(io, why, sizeof(why));                        workers, each makes its engine
+//	... control sleeps on bell.h and talks to the engines through their rings ...
+//	io_stop(io);
+//	io_destroy(io);
+//
+// One per process, for ever (eal.h). All calls are from one thread, control's.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/core/engine.h"
+#include "dataplane/io/bell.h"
+#include "dataplane/io/eal.h"
+#include "dataplane/io/port.h"
+#include "dataplane/io/worker.h"
+#include "dataplane/wire/address.h"
+
+#define IO_PORTS_MAX HOST_LINKS_MAX
+#define IO_CORE_ANY  UINT16_MAX
+#define IO_WHY_MAX   512
+
+enum io_switch { // in the order of config's
+	IO_AUTO,
+	IO_ON,
+	IO_OFF,
+};
+
+struct io_port_opts {
+	const char *name;         // for people
+	const char *device;       // port.h
+	struct wire_addr address; // IPv4
+	uint8_t prefix_len;       // 1..32
+	struct wire_addr gateway; // family 0: none
+	uint16_t mtu;
+	uint16_t queues; // receive queues; worker i polls queue i. At most n_workers
+	// on: wrong UDP checksums are dropped. off: not looked at. auto: on, but on a kernel's
+	// interface (af_packet, TAP...) accepted and counted, since its peers may leave them open
+	enum io_switch udp_checksum;
+};
+
+struct io_opts {
+	struct eal_opts eal; // .pci is ours: it follows from the ports
+	const struct io_port_opts *ports;
+	uint8_t n_ports;
+	// Local UDP addresses by pkt.endpoint; all zero: every address of the ports; port 0: none.
+	const struct wire_addr *endpoints;
+	uint8_t n_endpoints;
+	uint8_t n_workers;
+	const uint16_t *cores; // per worker, or IO_CORE_ANY; NULL: the kernel places all
+	bool spins;            // workers never sleep
+	uint32_t sleep_min_us, sleep_max_us;
+	uint32_t seed; // random
+	// On the worker's own thread, so that memory is taken near its core: makes the engine (and
+	// the crypto that only this thread may use). NULL with errno: io_start fails.
+	struct engine *(*engine_create)(void *ctx, uint32_t worker);
+	void (*engine_destroy)(void *ctx, uint32_t worker, struct engine *); // same thread
+	void *ctx;
+	struct mailbox *const *reports; // per worker; the bell rings for them
+};
+
+struct io;
+
+// NULL and one line in `why`. Everything is copied or used up, but for what engine_create and
+// reports point to.
+struct io *io_create(const struct io_opts *, char *why, size_t why_size);
+void io_destroy(struct io *); // after io_stop; NULL is fine
+
+int io_start(struct io *, char *why, size_t why_size); // 0, or -1: no worker runs
+// Workers send what is due already, then end. Once only.
+void io_stop(struct io *);
+
+// Rings when a worker has put reports into its ring.
+struct bell *io_bell(struct io *);
+
+// -- looking in; counters may be a turn old --
+
+struct io_port_stats {
+	const struct port *port; // name, device, driver, MAC, MTU
+	bool link_is_up;
+	struct port_device_stats device;
+	struct link_counters links; // all workers together
+};
+struct io_worker_stats {
+	uint64_t cpu_us; // of its thread, kernel's time included
+	uint64_t turns, turns_idle, busy_us;
+};
+void io_stats(struct io *, struct worker_stats *sum); // all workers together
+uint8_t io_n_ports(const struct io *);
+void io_port_stats(struct io *, uint8_t port, struct io_port_stats *);
+uint8_t io_n_workers(const struct io *);
+void io_worker_stats(struct io *, uint8_t worker, struct io_worker_stats *);
+
+// Something an operator should change, said once each: open checksums or uncut bursts of local
+// peers. False: nothing new.
+bool io_advice(struct io *, char *text, size_t size);

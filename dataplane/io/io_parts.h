@@ -1,0 +1,43 @@
+// The DPDK world from inside: what io's files share. Not for others.
+#pragma once
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "dataplane/io/io.h"
+#include "dataplane/io/port_device.h"
+
+#define POOL_CACHE 512 // buffers per worker that never touch the pool's ring
+
+struct io_thread {
+	struct io *io;
+	uint32_t idx;
+	pthread_t id;
+	bool is_running;
+	// Handed over when `ready` is posted.
+	sem_t ready;
+	int err;          // of its start
+	const char *what; // failed
+	struct worker *worker;
+	const struct worker_stats *stats; // the engine's while it runs, then last
+	struct worker_stats last;
+	uint64_t last_cpu_us;
+};
+
+struct io {
+	struct eal *eal;
+	struct io_opts opts; // the callbacks and sleeping times; what it pointed to is gone
+	uint8_t n_workers, n_ports;
+	uint16_t cores[WORKERS_MAX];
+	struct mailbox *reports[WORKERS_MAX];
+	struct rte_mempool *pools[WORKERS_MAX];
+	struct rte_ring *handed[WORKERS_MAX];
+	struct port ports[IO_PORTS_MAX];
+	struct host host; // as every worker starts with it
+	struct bell bell;
+	bool has_advised_sums[IO_PORTS_MAX], has_advised_bursts[IO_PORTS_MAX];
+	struct io_thread threads[WORKERS_MAX];
+};
+
+// CPU time of a worker's thread, also after its end.
+uint64_t io_thread_cpu_us(const struct io_thread *);

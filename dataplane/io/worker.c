@@ -1,0 +1,184 @@
+#include "dataplane/io/worker_parts.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_ring.h>
+
+#define LAST_TURNS 64 // after worker_stop, while there is something to do
+
+// -- making --
+
+static int make_host(struct worker *w)
+{
+	struct host *h = &w->host;
+
+	*h = *w->opts.host;
+	for (uint8_t i = 0; i < h->n_links; i++)
+		h->links[i].neighbours = NULL;
+	for (uint8_t i = 0; i < h->n_links; i++) {
+		h->links[i].neighbours = neighbours_create(w->opts.seed + i);
+		if (h->links[i].neighbours == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void make_links(struct worker *w)
+{
+	for (uint8_t i = 0; i < w->opts.n_ports; i++) {
+		struct worker_link *l = &w->links[i];
+
+		l->port = &w->opts.ports[i];
+		l->has_rx = w->opts.worker < l->port->n_rx;
+		l->tx_credit = ENGINE_BURST_MAX;
+	}
+}
+
+static void start_clock(struct worker *w)
+{
+	tick_clock_init(&w->clock, rte_rdtsc(), mono_ns(), rte_get_tsc_hz());
+}
+
+int worker_init(struct worker *w, const struct worker_opts *opts)
+{
+	int err;
+
+	memset(w, 0, sizeof(*w));
+	w->opts = *opts;
+	w->engine = opts->engine;
+	w->stats = engine_stats(opts->engine);
+	w->idle = (struct idle){.spins = opts->spins,
+				.sleep_min_us = opts->sleep_min_us,
+				.sleep_max_us = opts->sleep_max_us};
+	make_links(w);
+	start_clock(w);
+	err = make_host(w);
+	if (err == 0)
+		err = path_table_init(&w->paths, &w->host, engine_n_paths(w->engine));
+	if (err == 0)
+		err = worker_lend_init(w);
+	if (err != 0)
+		worker_fini(w);
+	return err;
+}
+
+static void free_neighbours(struct neighbours *n)
+{
+	struct rte_mbuf *m;
+
+	if (n == NULL)
+		return;
+	while ((m = neighbours_lose_all(n)) != NULL)
+		rte_pktmbuf_free(m);
+	neighbours_destroy(n);
+}
+
+void worker_fini(struct worker *w)
+{
+	struct rte_mbuf *m;
+
+	worker_lend_fini(w);
+	path_table_fini(&w->paths);
+	for (uint8_t i = 0; i < w->host.n_links; i++)
+		free_neighbours(w->host.links[i].neighbours);
+	while (w->opts.n_workers > 1 &&
+	       rte_ring_sc_dequeue(w->opts.handed[w->opts.worker], (void **)&m) == 0)
+		rte_pktmbuf_free(m);
+}
+
+// -- a turn --
+
+static void account(struct worker *w, uint64_t now_us)
+{
+	w->stats->turns++;
+	if (w->was_busy)
+		w->stats->busy_us += now_us - w->now_us; // the last turn lasted until now
+	else
+		w->stats->turns_idle++;
+}
+
+// Control is woken once per turn, and only if the turn brought it news.
+static void ring_bell(struct worker *w)
+{
+	uint32_t tail;
+
+	if (w->opts.reports == NULL)
+		return;
+	tail = atomic_load_explicit(&w->opts.reports->tail, memory_order_relaxed);
+	if (tail == w->reported)
+		return;
+	w->reported = tail;
+	bell_ring(w->opts.bell);
+}
+
+bool worker_turn(struct worker *w, uint64_t now_us)
+{
+	uint32_t n;
+
+	account(w, now_us);
+	w->now_us = now_us;
+	w->now_ms = (uint32_t)(now_us / 1000);
+	n = worker_receive(w);
+	engine_timers(w->engine, now_us);
+	n += engine_commands(w->engine, now_us);
+	worker_neighbours(w);
+	n += worker_transmit(w);
+	ring_bell(w);
+	w->was_busy = n > 0;
+	return n > 0;
+}
+
+uint64_t worker_deadline_us(const struct worker *w)
+{
+	uint64_t at_us = engine_deadline_us(w->engine);
+
+	for (uint8_t i = 0; i < w->opts.n_ports; i++) {
+		uint32_t wait_ms = neighbours_wait_ms(w->host.links[i].neighbours, w->now_ms);
+		uint64_t wants_us = w->now_us + wait_ms * 1000ull;
+
+		if (wait_ms != UINT32_MAX && wants_us < at_us)
+			at_us = wants_us;
+	}
+	return at_us;
+}
+
+// -- the loop --
+
+static uint64_t read_clock(struct worker *w)
+{
+	uint64_t ticks = rte_rdtsc();
+
+	if (tick_clock_is_due(&w->clock, ticks)) {
+		tick_clock_anchor(&w->clock, ticks, mono_ns());
+		ticks = rte_rdtsc();
+	}
+	return tick_clock_us(&w->clock, ticks);
+}
+
+static void sleep_us(uint32_t us)
+{
+	struct timespec ts = {.tv_nsec = (long)us * 1000};
+
+	nanosleep(&ts, NULL); // a signal that ends it early does no harm
+}
+
+void worker_run(struct worker *w)
+{
+	while (!atomic_load_explicit(&w->stops, memory_order_relaxed)) {
+		uint64_t now_us = read_clock(w);
+		bool had_work = worker_turn(w, now_us);
+		uint32_t us = idle_after_turn(&w->idle, had_work, now_us, worker_deadline_us(w));
+
+		if (us > 0)
+			sleep_us(us);
+	}
+	for (unsigned i = 0; i < LAST_TURNS && worker_turn(w, read_clock(w)); i++)
+		;
+}
+
+void worker_stop(struct worker *w)
+{
+	atomic_store_explicit(&w->stops, true, memory_order_relaxed);
+}

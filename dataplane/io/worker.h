@@ -1,0 +1,112 @@
+// A poll-mode worker: one thread, one engine, one queue of each port. Its turn is the whole fast
+// path (design.md 3):
+//
+//	rx (at most 64 per queue, again while it comes full) -> frames -> engine_rx -> timers ->
+//	commands -> engine_tx into lent mbufs -> headers -> tx
+//
+// In a turn: no malloc, lock, log or syscall; one clock read. Two exceptions by design: a sleeping
+// control thread is woken by one write, and drivers of kernel devices make syscalls of their own.
+#pragma once
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/core/bucket.h"
+#include "dataplane/core/engine.h"
+#include "dataplane/io/bell.h"
+#include "dataplane/io/host.h"
+#include "dataplane/io/idle.h"
+#include "dataplane/io/path_table.h"
+#include "dataplane/io/port.h"
+#include "dataplane/io/tick_clock.h"
+
+#define WORKERS_MAX      16   // the low bits of a session id
+#define WORKER_BURST     64   // frames per receive call
+#define WORKER_BURSTS    4    // receive calls per queue and turn
+#define WORKER_OUT       256  // frames gathered per port before they are sent
+#define WORKER_HANDED    256  // frames that may wait for a worker from the others
+#define WORKER_ECHOES_S  1000 // pings answered per second
+#define WORKER_LENT_BUSY 64   // buffers lent to the engine while frames are waiting
+
+struct rte_mbuf;
+struct rte_mempool;
+struct rte_ring;
+
+// What a worker counts per port: only it writes, others read values that may be a turn old.
+struct link_counters {
+	uint64_t rx_frames, tx_frames, tx_refused;
+	uint64_t arp_received, arp_asked, arp_answered;
+	uint64_t echoes_answered;
+	uint64_t over_mtu;            // frames that a local peer's card was to cut
+	uint64_t checksum_unverified; // datagrams accepted with a wrong or unseen UDP checksum
+};
+
+// A port as one worker uses it.
+struct worker_link {
+	const struct port *port;
+	bool has_rx;        // it polls a receive queue there
+	uint16_t tx_credit; // frames the port took lately, where it does not tell its room
+	uint16_t n_out;
+	struct rte_mbuf *out[WORKER_OUT];
+};
+
+struct worker_opts {
+	uint32_t worker, n_workers;
+	struct engine *engine;   // borrowed, as everything here is
+	const struct host *host; // copied; its neighbour tables become the worker's own
+	const struct port *ports;
+	uint8_t n_ports;
+	struct rte_mempool *pool;       // of its receive queues and of what it sends
+	struct rte_ring *const *handed; // per worker: frames for it
+	struct mailbox *reports;        // looked at to see whether control has news; NULL: no bell
+	struct bell *bell;
+	bool spins;
+	uint32_t sleep_min_us, sleep_max_us;
+	uint32_t seed; // random
+};
+
+struct worker {
+	// Ours alone, every turn.
+	alignas(64) struct engine *engine;
+	struct worker_stats *stats; // the engine's; the world's part is ours to write
+	uint64_t now_us;
+	uint32_t now_ms;
+	uint32_t reported; // tail of the report ring when control was last woken
+	uint16_t n_lent;
+	bool was_busy, is_behind;
+	struct path_table paths;
+	struct tick_clock clock;
+	struct idle idle;
+	struct bucket echoes;
+	struct host host;
+	struct pkt rx[WORKER_BURST];
+	struct rte_mbuf *rx_mbufs[WORKER_BURST];
+	struct pkt lent[ENGINE_BURST_MAX]; // .handle: mbuf
+	struct worker_link links[HOST_LINKS_MAX];
+	// We write, control reads.
+	alignas(64) struct link_counters counters[HOST_LINKS_MAX];
+	// Control writes, we look every turn.
+	alignas(64) _Atomic bool stops;
+	// Set before the first turn, constant afterwards.
+	alignas(64) struct worker_opts opts;
+};
+static_assert(offsetof(struct worker, counters) % 64 == 0, "counters must not share a hot line");
+static_assert(offsetof(struct worker, stops) % 64 == 0, "control's line is its own");
+
+// -ENOMEM: no memory, or the pool is empty. On the worker's own thread.
+int worker_init(struct worker *, const struct worker_opts *);
+// Gives every buffer back.
+void worker_fini(struct worker *);
+
+// One turn. True: it had work. now_us as in engine_rx.
+bool worker_turn(struct worker *, uint64_t now_us);
+// When a turn is needed at the latest.
+uint64_t worker_deadline_us(const struct worker *);
+
+// Turns until worker_stop, then a few more for what is still to be sent.
+void worker_run(struct worker *);
+void worker_stop(struct worker *); // any thread

@@ -1,0 +1,179 @@
+// The way in: frames from the ports and from other workers, down to datagrams for the engine.
+#include <rte_ethdev.h>
+#include <rte_ring.h>
+
+#include "dataplane/io/worker_parts.h"
+#include "dataplane/wire/packet.h"
+
+#define PREFETCH 4 // frames ahead
+
+// What goes to the engine in one call.
+struct burst {
+	struct worker *w;
+	uint8_t link;
+	bool was_handed; // over by another worker: it is ours, whatever it says
+	uint16_t n;
+};
+
+static enum frame_sum sum_of(const struct port *p, const struct rte_mbuf *m)
+{
+	if (!p->checks_udp)
+		return FRAME_SUM_UNKNOWN;
+	switch (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) {
+	case RTE_MBUF_F_RX_L4_CKSUM_GOOD:
+	case RTE_MBUF_F_RX_L4_CKSUM_NONE: // open, but the octets never left this machine
+		return FRAME_SUM_GOOD;
+	case RTE_MBUF_F_RX_L4_CKSUM_BAD:
+		return FRAME_SUM_BAD;
+	default:
+		return FRAME_SUM_UNKNOWN;
+	}
+}
+
+// Startup packets, with session id 0, belong to whoever gets them: the port's hash chose. So do
+// packets for a worker that does not exist, which the engine names and drops.
+static bool is_for_us(const struct worker *w, const struct frame *f)
+{
+	uint32_t id, owner;
+
+	if (w->opts.n_workers == 1 || ssid_unscramble(f->payload, f->payload_len, &id) != 0)
+		return true;
+	owner = session_id_worker(id);
+	return id == 0 || owner == w->opts.worker || owner >= w->opts.n_workers;
+}
+
+static void take_datagram(struct burst *b, const struct frame *f, struct rte_mbuf *m)
+{
+	struct worker *w = b->w;
+	struct pkt *p = &w->rx[b->n];
+
+	if (!b->was_handed && !is_for_us(w, f)) {
+		worker_hand_over(w, engine_datagram_worker(f->payload, f->payload_len), b->link, m,
+				 DROP_WRONG_WORKER);
+		return;
+	}
+	w->counters[b->link].checksum_unverified += f->is_unverified;
+	w->stats->checksum_unverified += f->is_unverified;
+	*p = (struct pkt){.data = f->payload,
+			  .handle = m,
+			  .len = f->payload_len,
+			  .port = f->src_port,
+			  .family = 4,
+			  .endpoint = f->endpoint,
+			  .session_idx = SESSION_NONE,
+			  .path_idx = PATH_NONE};
+	be32_put(p->addr, f->ip.src);
+	w->rx_mbufs[b->n++] = m;
+}
+
+static void take_frame(struct burst *b, struct rte_mbuf *m)
+{
+	struct worker *w = b->w;
+	struct frame f;
+
+	if (m->nb_segs != 1) { // no link of ours has such frames
+		worker_drop(w, DROP_L3_MALFORMED);
+		rte_pktmbuf_free(m);
+		return;
+	}
+	frame_read(&f, &w->host, b->link, rte_pktmbuf_mtod(m, uint8_t *), m->data_len,
+		   sum_of(w->links[b->link].port, m));
+	switch (f.kind) {
+	case FRAME_DATAGRAM:
+		take_datagram(b, &f, m);
+		return;
+	case FRAME_ARP:
+		worker_on_arp(w, b->link, &f, m, b->was_handed);
+		return;
+	case FRAME_ICMP:
+		worker_on_icmp(w, b->link, &f, m);
+		return;
+	case FRAME_DROP:
+		break;
+	}
+	w->counters[b->link].over_mtu += f.is_over_mtu;
+	worker_drop(w, f.drop);
+	rte_pktmbuf_free(m);
+}
+
+static void give_to_engine(struct burst *b)
+{
+	struct worker *w = b->w;
+
+	if (b->n == 0)
+		return;
+	engine_rx(w->engine, w->rx, b->n, w->now_us);
+	rte_pktmbuf_free_bulk(w->rx_mbufs, b->n);
+	b->n = 0;
+}
+
+static uint16_t receive_burst(struct worker *w, uint8_t link)
+{
+	struct burst b = {.w = w, .link = link};
+	struct rte_mbuf *in[WORKER_BURST];
+	const struct port *p = w->links[link].port;
+	uint16_t n = rte_eth_rx_burst(p->id, (uint16_t)w->opts.worker, in, WORKER_BURST);
+
+	for (uint16_t i = 0; i < n && i < PREFETCH; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(in[i], void *));
+	for (uint16_t i = 0; i < n; i++) {
+		if (i + PREFETCH < n)
+			rte_prefetch0(rte_pktmbuf_mtod(in[i + PREFETCH], void *));
+		take_frame(&b, in[i]);
+	}
+	w->counters[link].rx_frames += n;
+	give_to_engine(&b);
+	return n;
+}
+
+// True: the port may have more.
+static bool receive_link(struct worker *w, uint8_t link, uint32_t *n_frames)
+{
+	for (unsigned i = 0; i < WORKER_BURSTS; i++) {
+		uint16_t n = receive_burst(w, link);
+
+		*n_frames += n;
+		if (n < WORKER_BURST)
+			return false;
+	}
+	return true;
+}
+
+static uint8_t link_of(const struct worker *w, const struct rte_mbuf *m)
+{
+	uint8_t i = 0;
+
+	while (i < w->opts.n_ports && w->links[i].port->id != m->port)
+		i++;
+	assert(i < w->opts.n_ports); // worker_hand_over wrote it
+	return i;
+}
+
+// Frames that other workers received and that are ours. One pass: what comes meanwhile waits.
+static uint32_t receive_handed(struct worker *w)
+{
+	struct rte_mbuf *in[WORKER_BURST];
+	struct burst b = {.w = w, .was_handed = true};
+	unsigned n = rte_ring_sc_dequeue_burst(w->opts.handed[w->opts.worker], (void **)in,
+					       WORKER_BURST, NULL);
+
+	for (unsigned i = 0; i < n; i++) {
+		b.link = link_of(w, in[i]);
+		take_frame(&b, in[i]);
+	}
+	give_to_engine(&b);
+	return n;
+}
+
+uint32_t worker_receive(struct worker *w)
+{
+	uint32_t n = 0;
+
+	w->is_behind = false;
+	for (uint8_t i = 0; i < w->opts.n_ports; i++)
+		if (w->links[i].has_rx)
+			w->is_behind |= receive_link(w, i, &n);
+	if (w->opts.n_workers > 1)
+		n += receive_handed(w);
+	return n;
+}

@@ -112,8 +112,8 @@ size_t startup_seal(struct loop *l, uint32_t id, struct span chunks, uint8_t out
 		    span_of(plain, chunks.len + 3), out);
 }
 
-int startup_open(struct loop *l, struct span datagram, uint32_t *id, uint8_t buf[LOOP_DATAGRAM_MAX],
-		 struct span *plain)
+int startup_unseal(struct loop *l, struct span datagram, uint32_t *id,
+		   uint8_t buf[LOOP_DATAGRAM_MAX], struct span *plain)
 {
 	struct seal_keys s;
 	struct open_keys o;

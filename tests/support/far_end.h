@@ -41,8 +41,8 @@ bool far_receive_chunk(struct far_end *, uint8_t type, uint8_t buf[LOOP_DATAGRAM
 
 // A startup datagram: mode 3 with timestamp, default key, to that session id.
 size_t startup_seal(struct loop *, uint32_t id, struct span chunks, uint8_t out[LOOP_DATAGRAM_MAX]);
-int startup_open(struct loop *, struct span datagram, uint32_t *id, uint8_t buf[LOOP_DATAGRAM_MAX],
-		 struct span *plain);
+int startup_unseal(struct loop *, struct span datagram, uint32_t *id,
+		   uint8_t buf[LOOP_DATAGRAM_MAX], struct span *plain);
 
 // Opens a datagram with a seed's receiving keys: 0, or -1 if it does not verify.
 int seed_open(struct crypto *, const struct session_seed *, struct span datagram,

@@ -105,7 +105,7 @@ static bool comes_back(struct world *w, uint32_t *id, struct chunk *c)
 	if (!loop_stray(w->l, &d))
 		return false;
 	assert_int_equal(d.dst.port, w->stranger.port);
-	assert_int_equal(startup_open(w->l, span_of(d.data, d.len), id, w->buf, &plain), 0);
+	assert_int_equal(startup_unseal(w->l, span_of(d.data, d.len), id, w->buf, &plain), 0);
 	r = rd_over_span(plain);
 	assert_int_equal(packet_header_read(&r, &h), 0);
 	assert_int_equal(h.flags, PACKET_TS | MODE_STARTUP);

@@ -39,7 +39,7 @@ static uint16_t send(struct loop *l, struct startup_queue *q, uint16_t lent, uin
 	for (uint16_t i = 0; i < e->tx.n; i++) {
 		ssid_scramble(room[i].data, room[i].len, e->tx.id[i]);
 		assert_int_equal(
-			startup_open(l, span_of(room[i].data, room[i].len), &id, buf, &plain), 0);
+			startup_unseal(l, span_of(room[i].data, room[i].len), &id, buf, &plain), 0);
 		numbers[i] = plain.data[6];
 		assert_int_equal(id, numbers[i]);
 	}

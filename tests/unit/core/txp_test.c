@@ -250,8 +250,8 @@ static void startup_packets_go_under_the_default_key_to_an_address(void **state)
 	assert_int_equal(b.room[0].path_idx, PATH_NONE);
 	assert_int_equal(b.room[0].port, 1234);
 	assert_memory_equal(b.room[0].addr, to.ip, 4);
-	assert_int_equal(startup_open(l, span_of(b.room[0].data, b.room[0].len), &id, buf, &plain),
-			 0);
+	assert_int_equal(
+		startup_unseal(l, span_of(b.room[0].data, b.room[0].len), &id, buf, &plain), 0);
 	assert_int_equal(id, 0xcafe1234);
 	assert_int_equal(plain.data[0], 0x0b); // older peers look for exactly this (16.3)
 	assert_memory_equal(plain.data + 3, "\x70\x00\x01x", 4);

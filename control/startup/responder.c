@@ -77,6 +77,17 @@ static void challenge(struct startup *st, struct seat *s, uint64_t now_us)
 	ctl_session_ping(&s->ctl, 0);
 }
 
+// The far end's own keying of a glare that it has lost since: sent before our IIKeying reached it,
+// and overtaken by its answer. It looks like the beginning of a new life, but would end the session
+// that both have just opened. Who really was restarted sends it again.
+static bool is_left_over_from_glare(struct startup *st, const struct seat *s,
+				    const struct request *q, uint64_t now_us)
+{
+	return s->ctl.is_initiator && now_us < s->ctl.opened_us + GLARE_PATIENCE_US &&
+	       certificate_near_prevails(near_end_at(st, q->endpoint)->certificate.whole,
+					 q->far.whole);
+}
+
 // An address holds one session (§7.2 3b). Free for the newcomer, or only occupied by its own stale
 // one?
 static bool address_is_free(struct startup *st, const struct request *q, uint64_t now_us)
@@ -87,6 +98,10 @@ static bool address_is_free(struct startup *st, const struct request *q, uint64_
 		if (s->ctl.state == CTL_OPEN &&
 		    memcmp(s->cert_hash, q->cert_hash, SHA256_LEN) != 0) {
 			challenge(st, s, now_us);
+			return false;
+		}
+		if (s->ctl.state == CTL_OPEN && is_left_over_from_glare(st, s, q, now_us)) {
+			st->counters.glare_won++;
 			return false;
 		}
 		if (s->ctl.state == CTL_OPENING && !s->ctl.is_initiator) {

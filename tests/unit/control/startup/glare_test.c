@@ -61,14 +61,16 @@ static unsigned n_outcomes(const struct host *h, const void *user)
 }
 
 // B begins so much later. Every phase of a handshake meets every other.
-static void glare_at(bool first_prevails, uint64_t keying_us, uint64_t later_ms)
+static void glare_at(bool first_prevails, uint64_t keying_us, uint64_t jitter_us, uint64_t later_us)
 {
 	struct host *a, *b;
 	struct net *n = glare_pair(first_prevails, keying_us, &a, &b);
 	bool is_too_late;
 
+	n->jitter_us = jitter_us;
+
 	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
-	net_run_us(n, later_ms * 1000);
+	net_run_us(n, later_us);
 	is_too_late = startup_find(b->startup, 0, a->identity.member.fingerprint) != NULL;
 	if (!is_too_late)
 		host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
@@ -78,7 +80,7 @@ static void glare_at(bool first_prevails, uint64_t keying_us, uint64_t later_ms)
 	assert_int_equal(n_outcomes(b, &users[1]), !is_too_late);
 	assert_int_equal(host_n_seen(a, SEEN_CLOSED), 0);
 	assert_int_equal(host_n_seen(b, SEEN_CLOSED), 0);
-	if (later_ms == 0) // they met: the lower certificate is the initiator
+	if (later_us == 0 && jitter_us == 0) // they met: the lower certificate is the initiator
 		assert_int_equal(the_only_session(a)->is_initiator, first_prevails);
 	net_destroy(n);
 }
@@ -90,7 +92,33 @@ static void two_openings_toward_each_other_become_one_session(void **state)
 	for (unsigned first_prevails = 0; first_prevails < 2; first_prevails++)
 		for (unsigned k = 0; k < ARRAY_LEN(keying_us); k++)
 			for (uint64_t later_ms = 0; later_ms <= 200; later_ms += 5)
-				glare_at(first_prevails, keying_us[k], later_ms);
+				glare_at(first_prevails, keying_us[k], 0, later_ms * 1000);
+}
+
+static void packets_may_overtake_each_other(void **state)
+{
+	// Where the one's IIKeying crosses the other's, an answer can come before the keying it
+	// replaces.
+	for (unsigned first_prevails = 0; first_prevails < 2; first_prevails++)
+		for (uint64_t later_us = 0; later_us <= 40000; later_us += 250)
+			glare_at(first_prevails, 500, 10000, later_us);
+}
+
+static void a_restart_soon_after_glare_waits_5_s(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(true, 0, &a, &b);
+	struct stranger s = {.identity = b->identity, .session_id = 9};
+
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	net_run_us(n, 4 * 1000000);
+	stranger_keys(&s, a, 0, &b->addrs[0]);
+	assert_int_equal(host_n_seen(a, SEEN_CLOSED), 0);
+	assert_int_equal(startup_counters(a->startup)->glare_won, 1);
+	net_run_us(n, 2 * 1000000);
+	stranger_keys(&s, a, 0, &b->addrs[0]); // it means it
+	assert_int_equal(host_seen(a, SEEN_CLOSED)->reason, CLOSED_OVERRIDE);
+	net_destroy(n);
 }
 
 static void glare_survives_loss(void **state)
@@ -271,6 +299,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_openings_toward_each_other_become_one_session),
+		cmocka_unit_test(packets_may_overtake_each_other),
+		cmocka_unit_test(a_restart_soon_after_glare_waits_5_s),
 		cmocka_unit_test(glare_survives_loss),
 		cmocka_unit_test(who_prevails_and_stays_unanswered_gives_in_after_5_s),
 		cmocka_unit_test(who_yields_to_a_bad_keying_goes_on),

@@ -134,6 +134,8 @@ static void net_send(void *ctx, uint8_t endpoint, const struct datagram *octets)
 
 	d.from = h->addrs[endpoint];
 	d.at_us = n->now_us + n->delay_us;
+	if (n->jitter_us > 0)
+		d.at_us += random_below(&n->random, n->jitter_us + 1);
 	permit(h, &d.to);
 	n->n_sent++;
 	if (random_below(&n->random, 1000) < n->loss_permille ||

@@ -64,7 +64,7 @@ struct net {
 	struct random random;
 	uint64_t now_us;
 	uint32_t loss_permille;
-	uint64_t delay_us;
+	uint64_t delay_us, jitter_us; // jitter: up to so much more, so packets overtake each other
 	// NULL: everything passes. False: this one is lost. May change it.
 	bool (*filter)(void *ctx, struct datagram *);
 	void *filter_ctx;

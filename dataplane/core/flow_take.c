@@ -217,8 +217,7 @@ void flow_rx_advance(struct engine *e, uint32_t idx)
 
 	if (f->flags & FLOW_RX_TELL_OPENED && !tell_opened(e, f)) {
 		wait_for_ring(e, idx);
-		if (f->class != FLOW_RELAY) // whose messages are not control's
-			return;
+		return;
 	}
 	deliver_in_order(e, idx);
 	if (f->flags & FLOW_RX_NETWORK_ORDER)
@@ -228,7 +227,7 @@ void flow_rx_advance(struct engine *e, uint32_t idx)
 	// A window that was as good as closed is announced when it opens (§3.6.3.5).
 	if (f->prev_rwnd >= 0 && f->prev_rwnd < 2 && flow_rx_window(f) > 2)
 		ack_mark(e, f->session_idx, f->slot, true);
-	if (is_complete(f) && (f->flags & FLOW_RX_TELL_OPENED || !finish(e, idx)))
+	if (is_complete(f) && !finish(e, idx))
 		wait_for_ring(e, idx);
 }
 

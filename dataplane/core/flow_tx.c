@@ -338,6 +338,8 @@ void flow_tx_changed(struct engine *e, uint32_t flow_idx)
 		s->tx_ready |= slot_bit(c->slot);
 		if (session_may_send(s)) // else the acks mark it
 			session_mark(e, f->session_idx, c->prio == PRIO_BULK ? DUE_BULK : DUE_DATA);
+		else
+			flow_tx_wait(e, flow_idx);
 	} else {
 		s->tx_ready &= ~slot_bit(c->slot);
 		flow_tx_wait(e, flow_idx);

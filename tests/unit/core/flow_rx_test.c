@@ -340,7 +340,7 @@ static uint32_t relayed(struct node *n, uint64_t seq, const char *assoc_meta, in
 
 	node_gets_data(n, &(struct test_data){.flow = 7,
 					      .seq = seq,
-					      .fsn_offset = 1,
+					      .fsn_offset = seq, // nothing is given up
 					      .metadata = assoc_meta,
 					      .assoc = assoc,
 					      .body = "fragment"});

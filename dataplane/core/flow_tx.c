@@ -86,7 +86,8 @@ uint32_t flow_tx_open_stream(struct engine *e, uint32_t session_idx, uint16_t sl
 	return idx;
 }
 
-// Control asked for a flow that cannot be: its slot is as free as it was.
+// Control asked for a flow that cannot be: its slot is as free as it was. If the report ring is
+// full at the same time, control does without the slot until the session ends.
 static void refuse(struct engine *e, const struct command *cmd)
 {
 	const struct report freed = {

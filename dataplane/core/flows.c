@@ -114,11 +114,11 @@ static void retry_rx(struct engine *e)
 		struct flow_rx *f = &flows->rx[idx];
 		uint32_t next = f->next_untold;
 
-		f->flags &= (uint8_t) ~(FLOW_RX_UNTOLD | FLOW_RX_STALLED);
+		f->flags &= (uint8_t)~FLOW_RX_UNTOLD;
 		if (f->state == RF_FREE)
 			idx_put(&flows->rx_pool, idx);
 		else
-			flow_rx_advance(e, idx);
+			flow_rx_resume(e, idx);
 		idx = next;
 	}
 }

@@ -75,7 +75,7 @@ int host_find_way(struct host *h, const struct host_far *far, uint32_t now_ms, s
 		return err;
 	e = &h->endpoints[far->endpoint];
 	l = &h->links[way->link];
-	is_known = neighbour_find(l->neighbours, way->hop, now_ms, &l2.dst);
+	is_known = neighbours_find(l->neighbours, way->hop, now_ms, &l2.dst);
 	l2.src = l->mac;
 	l2_write(way->header, &l2);
 	ipv4_udp_prepare(way->header + L2_LEN,

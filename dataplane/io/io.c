@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include <rte_errno.h>
 #include <rte_mbuf.h>
@@ -180,8 +179,7 @@ struct io *io_create(const struct io_opts *o, char *why, size_t why_size)
 		io->cores[i] = o->cores != NULL ? o->cores[i] : IO_CORE_ANY;
 		io->reports[i] = o->reports[i];
 	}
-	io->bell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (io->bell.fd < 0) {
+	if (bell_init(&io->bell) != 0) {
 		snprintf(why, why_size, "eventfd: %s", strerror(errno));
 		goto fail;
 	}
@@ -214,7 +212,6 @@ void io_destroy(struct io *io)
 		free(io->threads[i].worker);
 	}
 	eal_stop(io->eal);
-	if (io->bell.fd >= 0)
-		close(io->bell.fd);
+	bell_fini(&io->bell);
 	free(io);
 }

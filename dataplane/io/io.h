@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "dataplane/core/engine.h"
-#include "dataplane/io/bell.h"
+#include "dataplane/bell.h"
 #include "dataplane/io/eal.h"
 #include "dataplane/io/port.h"
 #include "dataplane/io/worker.h"

@@ -158,7 +158,7 @@ static void ask_for(struct neighbours *t, uint32_t ip, uint32_t now_ms)
 	make_due(t, n);
 }
 
-bool neighbour_find(struct neighbours *t, uint32_t ip, uint32_t now_ms, struct mac *mac)
+bool neighbours_find(struct neighbours *t, uint32_t ip, uint32_t now_ms, struct mac *mac)
 {
 	struct neighbour *n = lookup(t, ip);
 
@@ -171,7 +171,7 @@ bool neighbour_find(struct neighbours *t, uint32_t ip, uint32_t now_ms, struct m
 	return n->state != ASKING;
 }
 
-bool neighbour_keep(struct neighbours *t, uint32_t ip, void *frame)
+bool neighbours_keep(struct neighbours *t, uint32_t ip, void *frame)
 {
 	struct neighbour *n = lookup(t, ip);
 
@@ -195,8 +195,8 @@ static void confirm(struct neighbours *t, struct neighbour *n, const struct mac 
 		make_due(t, n);
 }
 
-void neighbour_learn(struct neighbours *t, uint32_t ip, const struct mac *mac, bool may_add,
-		     uint32_t now_ms)
+void neighbours_learn(struct neighbours *t, uint32_t ip, const struct mac *mac, bool may_add,
+		      uint32_t now_ms)
 {
 	struct neighbour *n = lookup(t, ip);
 

@@ -32,14 +32,14 @@ struct neighbours *neighbours_create(uint32_t seed);
 void neighbours_destroy(struct neighbours *);
 
 // False: not known (yet). Then somebody is being asked, unless there is no room for a question.
-bool neighbour_find(struct neighbours *, uint32_t ip, uint32_t now_ms, struct mac *);
-// Keeps a frame for an address that neighbour_find just did not know; it comes back by
+bool neighbours_find(struct neighbours *, uint32_t ip, uint32_t now_ms, struct mac *);
+// Keeps a frame for an address that neighbours_find just did not know; it comes back by
 // neighbours_next. False: no room, and the frame stays the caller's.
-bool neighbour_keep(struct neighbours *, uint32_t ip, void *frame);
+bool neighbours_keep(struct neighbours *, uint32_t ip, void *frame);
 // What an ARP packet said of its sender. may_add: it asked for us, so it will be talked to (RFC
 // 826); else only what is in the table counts.
-void neighbour_learn(struct neighbours *, uint32_t ip, const struct mac *, bool may_add,
-		     uint32_t now_ms);
+void neighbours_learn(struct neighbours *, uint32_t ip, const struct mac *, bool may_add,
+		      uint32_t now_ms);
 
 enum neighbour_do {
 	NEIGHBOUR_ASK,  // send a request for ip, to mac (broadcast, or where it was last)
@@ -61,6 +61,6 @@ uint32_t neighbours_wait_ms(const struct neighbours *, uint32_t now_ms);
 // Takes back a kept frame, whatever its address; NULL: none left. For the end.
 void *neighbours_lose_all(struct neighbours *);
 
-// Changes whenever what neighbour_find said once is true no longer.
+// Changes whenever what neighbours_find said once is true no longer.
 uint32_t neighbours_version(const struct neighbours *);
 uint32_t neighbours_count(const struct neighbours *); // addresses in the table

@@ -17,7 +17,7 @@
 
 #include "dataplane/core/bucket.h"
 #include "dataplane/core/engine.h"
-#include "dataplane/io/bell.h"
+#include "dataplane/bell.h"
 #include "dataplane/io/host.h"
 #include "dataplane/io/idle.h"
 #include "dataplane/io/path_table.h"

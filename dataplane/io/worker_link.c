@@ -76,7 +76,7 @@ void worker_on_arp(struct worker *w, uint8_t link, const struct frame *f, struct
 	// not on this network has no business telling where it is.
 	if (a->sender_ip != 0 && a->sender_ip != l->address &&
 	    ((a->sender_ip ^ l->address) & l->mask) == 0)
-		neighbour_learn(l->neighbours, a->sender_ip, &a->sender_mac, asks_us, w->now_ms);
+		neighbours_learn(l->neighbours, a->sender_ip, &a->sender_mac, asks_us, w->now_ms);
 	if (asks_us && !was_handed)
 		answer(w, link, a);
 	rte_pktmbuf_free(m);

@@ -165,7 +165,7 @@ static void send_slowly(struct worker *w, const struct pkt *p, const struct path
 		send_over(w, p, way.link, way.header);
 	} else if (err == -EINPROGRESS) {
 		wrap(&w->host.links[way.link], p, way.header);
-		if (!neighbour_keep(w->host.links[way.link].neighbours, way.hop, p->handle))
+		if (!neighbours_keep(w->host.links[way.link].neighbours, way.hop, p->handle))
 			lose(w, p, DROP_NO_NEXT_HOP);
 	} else {
 		lose(w, p, DROP_NO_NEXT_HOP);

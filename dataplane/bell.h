@@ -1,5 +1,5 @@
 // Wakes a thread that sleeps in poll() when another has put something into a ring. It costs the
-// ringer nothing while the sleeper is awake, and one write per sleep otherwise.
+// ringer no system call while the sleeper is awake, and one write per sleep otherwise.
 //
 // The sleeper:	bell_arm(b); if (rings are empty) poll(b->fd ...); bell_disarm(b); work.
 // The ringer:	fill a ring; ...; bell_ring(b).
@@ -8,15 +8,31 @@
 // other.
 #pragma once
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 struct bell {
 	_Atomic bool is_armed;
-	int fd; // an eventfd, non-blocking; the sleeper's
+	int fd; // an eventfd, non-blocking
 };
+
+static inline int bell_init(struct bell *b) // 0 or -errno
+{
+	atomic_init(&b->is_armed, false);
+	b->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return b->fd >= 0 ? 0 : -errno;
+}
+
+static inline void bell_fini(struct bell *b)
+{
+	if (b->fd >= 0)
+		close(b->fd);
+	b->fd = -1;
+}
 
 static inline void bell_arm(struct bell *b)
 {

@@ -73,6 +73,7 @@ static int create_startup(struct node *n, uint64_t now_us)
 				 .n_endpoints = n->opts.n_endpoints,
 				 .sessions_max = n->opts.sessions_max,
 				 .openings_max = n->opts.openings_max,
+				 .keyings_max = n->opts.keyings_max,
 				 .keyings_per_ip = n->opts.keyings_per_ip,
 				 .introductions_per_ip = n->opts.keyings_per_ip,
 				 .keepalive_us = MEMBER_ALIVE_US};

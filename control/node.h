@@ -29,6 +29,7 @@ struct node_opts {
 	bool introduce_unlisted;                        // GC for groups we are not a member of
 	uint32_t sessions_max;                          // per worker
 	uint32_t openings_max;                          // at a time; 0: startup's default
+	uint32_t keyings_max; // handshakes that wait for the keyer; 0: startup's default
 	uint32_t keepalive_nat_us, keepalive_public_us; // commanded to clients (NC-18)
 	uint32_t groups_max, introduced_groups_max, members_max, neighbours_max, streams_max;
 	uint32_t streams_total_max; // of all groups: stream indices of a worker

@@ -1,0 +1,295 @@
+// `backend: dpdk`: dataplane/io, told what the configuration says.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/cpus.h"
+#include "control/admin/json_out.h"
+#include "control/bin/daemon/backend.h"
+#include "control/bin/daemon/config_addr.h"
+#include "control/bin/daemon/rings.h"
+#include "crypto/crypto.h"
+#include "crypto/random.h"
+#include "dataplane/io/io.h"
+
+struct dpdk_backend {
+	struct backend base; // first: what callers hold
+	const struct config *config;
+	struct engine_opts engine;
+	const struct rings *rings;
+	struct random random;
+	struct crypto *crypto[OUTBOX_WORKERS_MAX]; // each its worker's
+	uint16_t cores[OUTBOX_WORKERS_MAX];
+	struct wire_addr endpoints[ENDPOINTS_N];
+	struct io *io;
+	bool is_running;
+};
+
+static struct dpdk_backend *dpdk_of(struct backend *b)
+{
+	return (struct dpdk_backend *)b;
+}
+
+// ---- engines, on their workers' threads ----
+
+static struct engine *make_engine(void *ctx, uint32_t worker)
+{
+	struct dpdk_backend *b = ctx;
+	struct engine_opts eo = b->engine;
+	struct engine *e;
+
+	b->crypto[worker] = crypto_create(CRYPTO_AUTO);
+	if (b->crypto[worker] == NULL)
+		return NULL;
+	rings_lend(b->rings, worker, &eo);
+	eo.crypto = b->crypto[worker];
+	eo.random = &b->random;
+	e = engine_create(&eo);
+	if (e == NULL)
+		crypto_destroy(b->crypto[worker]);
+	return e;
+}
+
+static void destroy_engine(void *ctx, uint32_t worker, struct engine *e)
+{
+	struct dpdk_backend *b = ctx;
+
+	engine_destroy(e);
+	crypto_destroy(b->crypto[worker]);
+}
+
+// ---- options ----
+
+// Both count auto, on, off.
+static_assert((int)IO_AUTO == (int)CONFIG_AUTO && (int)IO_ON == (int)CONFIG_ON &&
+		      (int)IO_OFF == (int)CONFIG_OFF,
+	      "switches are handed on as they are");
+static_assert((int)EAL_HUGE_AUTO == (int)CONFIG_AUTO && (int)EAL_HUGE_ON == (int)CONFIG_ON &&
+		      (int)EAL_HUGE_OFF == (int)CONFIG_OFF,
+	      "and so is this one");
+
+static void port_of(struct io_port_opts *out, const struct config_port *p)
+{
+	*out = (struct io_port_opts){
+		.name = p->name,
+		.device = p->device,
+		.address = wire_addr_of_config(&p->address, 0),
+		.prefix_len = p->address.prefix_len,
+		.mtu = (uint16_t)p->mtu,
+		.queues = (uint16_t)p->queues,
+		.udp_checksum = (enum io_switch)p->udp_checksum,
+	};
+	if (p->gateway.family != CONFIG_ADDR_NONE)
+		out->gateway = wire_addr_of_config(&p->gateway, 0);
+}
+
+static struct io_opts io_opts_of(struct dpdk_backend *b, const struct io_port_opts *ports)
+{
+	const struct config *cfg = b->config;
+	unsigned n_cores = 0;
+
+	cpus_parse(b->cores, OUTBOX_WORKERS_MAX, &n_cores, cfg->workers.cores,
+		   strlen(cfg->workers.cores));
+	return (struct io_opts){
+		.eal = {.program = "annulusd",
+			.memory_mb = (uint32_t)(cfg->eal.memory_bytes >> 20),
+			.huge = (enum eal_huge)cfg->eal.hugepages,
+			.args = cfg->eal.args,
+			.n_args = cfg->eal.n_args},
+		.ports = ports,
+		.n_ports = (uint8_t)cfg->n_ports,
+		.endpoints = b->endpoints,
+		.n_endpoints = ENDPOINTS_N,
+		.n_workers = (uint8_t)b->rings->n_workers,
+		.cores = n_cores > 0 ? b->cores : NULL,
+		.spins = cfg->workers.idle == CONFIG_IDLE_SPIN,
+		.sleep_min_us = (uint32_t)cfg->workers.sleep_min_us,
+		.sleep_max_us = (uint32_t)cfg->workers.sleep_max_us,
+		.seed = random_u32(&b->random),
+		.engine_create = make_engine,
+		.engine_destroy = destroy_engine,
+		.ctx = b,
+		.reports = b->rings->reports,
+	};
+}
+
+// ---- create, destroy ----
+
+static int check_addresses(const struct config *cfg, char why[WHY_MAX])
+{
+	if (cfg->server.address.family == CONFIG_ADDR_IPV4 &&
+	    cfg->member.address.family == CONFIG_ADDR_IPV4)
+		return 0;
+	snprintf(why, WHY_MAX, "endpoints: DPDK ports speak IPv4 only");
+	return -EINVAL;
+}
+
+static void dpdk_destroy(struct backend *);
+
+static int dpdk_create(const struct backend_opts *o, struct backend **out, char why[WHY_MAX])
+{
+	struct io_port_opts ports[IO_PORTS_MAX];
+	struct dpdk_backend *b;
+	struct io_opts io;
+	int err = check_addresses(o->config, why);
+
+	if (err != 0)
+		return err;
+	b = calloc(1, sizeof(*b));
+	if (b == NULL)
+		return -ENOMEM;
+	*b = (struct dpdk_backend){.base.kind = &backend_dpdk,
+				   .config = o->config,
+				   .engine = o->engine,
+				   .rings = o->rings,
+				   .random = random_system()};
+	b->endpoints[ENDPOINT_SERVER] =
+		wire_addr_of_config(&o->config->server.address, (uint16_t)o->config->server.port);
+	b->endpoints[ENDPOINT_MEMBER] =
+		wire_addr_of_config(&o->config->member.address, (uint16_t)o->config->member.port);
+	for (uint32_t i = 0; i < o->config->n_ports; i++)
+		port_of(&ports[i], &o->config->ports[i]);
+	io = io_opts_of(b, ports);
+	b->io = io_create(&io, why, WHY_MAX);
+	if (b->io == NULL) {
+		dpdk_destroy(&b->base);
+		return -EIO;
+	}
+	*out = &b->base;
+	return 0;
+}
+
+static int dpdk_start(struct backend *base, char why[WHY_MAX])
+{
+	struct dpdk_backend *b = dpdk_of(base);
+
+	b->is_running = io_start(b->io, why, WHY_MAX) == 0;
+	return b->is_running ? 0 : -EIO;
+}
+
+static void dpdk_stop(struct backend *base)
+{
+	struct dpdk_backend *b = dpdk_of(base);
+
+	if (b->is_running)
+		io_stop(b->io);
+	b->is_running = false;
+}
+
+static void dpdk_destroy(struct backend *base)
+{
+	struct dpdk_backend *b = dpdk_of(base);
+
+	if (base == NULL)
+		return;
+	dpdk_stop(base);
+	io_destroy(b->io);
+	free(b);
+}
+
+// ---- what control looks at ----
+
+static struct bell *dpdk_bell(struct backend *base)
+{
+	return io_bell(dpdk_of(base)->io);
+}
+
+// Workers poll their rings and never sleep longer than workers.sleep_max.
+static void dpdk_wake(struct backend *base, uint32_t worker)
+{
+}
+
+static struct wire_addr dpdk_local(const struct backend *base, enum daemon_endpoint endpoint)
+{
+	return ((const struct dpdk_backend *)base)->endpoints[endpoint];
+}
+
+static uint8_t dpdk_reach(const struct backend *base, enum daemon_endpoint endpoint,
+			  struct wire_addr out[REPORTED_ADDRS_MAX])
+{
+	const struct dpdk_backend *b = (const struct dpdk_backend *)base;
+	struct wire_addr local = b->endpoints[endpoint];
+	uint8_t n = 0;
+
+	if (wire_addr_is_usable(&local)) {
+		out[n++] = local;
+		return n;
+	}
+	for (uint32_t i = 0; i < b->config->n_ports && n < REPORTED_ADDRS_MAX; i++) {
+		out[n] = wire_addr_of_config(&b->config->ports[i].address, 0);
+		out[n++].port = local.port;
+	}
+	return n;
+}
+
+static void dpdk_stats(struct backend *base, struct worker_stats *sum)
+{
+	io_stats(dpdk_of(base)->io, sum);
+}
+
+static void dpdk_worker(struct backend *base, uint32_t worker, struct backend_worker *out)
+{
+	struct io_worker_stats s;
+
+	io_worker_stats(dpdk_of(base)->io, (uint8_t)worker, &s);
+	*out = (struct backend_worker){s.cpu_us, s.busy_us, s.turns, s.turns_idle};
+}
+
+static void show_port(const struct io_port_stats *s, struct json_out *j)
+{
+	char mac[18];
+
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", s->port->mac.octets[0],
+		 s->port->mac.octets[1], s->port->mac.octets[2], s->port->mac.octets[3],
+		 s->port->mac.octets[4], s->port->mac.octets[5]);
+	json_object_begin(j);
+	json_put_string(j, "port", s->port->name);
+	json_put_string(j, "device", s->port->device);
+	json_put_string(j, "driver", s->port->driver);
+	json_put_string(j, "mac", mac);
+	json_put_bool(j, "link", s->link_is_up);
+	json_put_u64(j, "rx_frames", s->links.rx_frames);
+	json_put_u64(j, "tx_frames", s->links.tx_frames);
+	json_put_u64(j, "rx_missed", s->device.rx_missed);
+	json_put_u64(j, "tx_refused", s->links.tx_refused);
+	json_put_u64(j, "arp_answered", s->links.arp_answered);
+	json_put_u64(j, "echoes_answered", s->links.echoes_answered);
+	json_put_u64(j, "over_mtu", s->links.over_mtu);
+	json_put_u64(j, "checksum_unverified", s->links.checksum_unverified);
+	json_object_end(j);
+}
+
+static void dpdk_show_ports(struct backend *base, struct json_out *j)
+{
+	struct io *io = dpdk_of(base)->io;
+
+	for (uint8_t i = 0; i < io_n_ports(io); i++) {
+		struct io_port_stats s;
+
+		io_port_stats(io, i, &s);
+		show_port(&s, j);
+	}
+}
+
+static bool dpdk_advice(struct backend *base, char *text, size_t size)
+{
+	return io_advice(dpdk_of(base)->io, text, size);
+}
+
+const struct backend_kind backend_dpdk = {
+	.name = "dpdk",
+	.create = dpdk_create,
+	.destroy = dpdk_destroy,
+	.start = dpdk_start,
+	.stop = dpdk_stop,
+	.bell = dpdk_bell,
+	.wake = dpdk_wake,
+	.local = dpdk_local,
+	.reach = dpdk_reach,
+	.stats = dpdk_stats,
+	.worker = dpdk_worker,
+	.show_ports = dpdk_show_ports,
+	.advice = dpdk_advice,
+};

@@ -1,0 +1,50 @@
+#include "control/bin/daemon/news.h"
+
+#include "control/bin/daemon/daemon.h"
+#include "control/bin/daemon/whoami.h"
+
+static const char *name_of(const struct daemon *d, const struct node_event *e)
+{
+	for (uint32_t i = 0; i < d->config->n_groups; i++)
+		if (e->group == d->groups[i])
+			return d->config->groups[i].name;
+	return "?";
+}
+
+// Members cause all of these, so what is written of them is limited.
+static void tell(struct daemon *d, const struct node_event *e, uint64_t now_us)
+{
+	struct log_limit *limit = &d->news_limit;
+	char peer[2 * FINGERPRINT_LEN + 1];
+
+	peer_id_format(e->peer, peer);
+	switch (e->kind) {
+	case NODE_NEIGHBOUR_CONNECT:
+		log_limited(d->log, limit, now_us, LOG_LEVEL_INFO, "group %s: neighbour %s",
+			    name_of(d, e), peer);
+		break;
+	case NODE_NEIGHBOUR_DISCONNECT:
+		log_limited(d->log, limit, now_us, LOG_LEVEL_INFO, "group %s: neighbour %s is gone",
+			    name_of(d, e), peer);
+		break;
+	case NODE_STREAM_PUBLISHED:
+		log_limited(d->log, limit, now_us, LOG_LEVEL_INFO, "group %s: stream %s begins",
+			    name_of(d, e), e->text);
+		break;
+	case NODE_STREAM_UNPUBLISHED:
+		log_limited(d->log, limit, now_us, LOG_LEVEL_INFO, "group %s: stream %s ends",
+			    name_of(d, e), e->text);
+		break;
+	default: // we neither connect nor publish nor play
+		break;
+	}
+}
+
+void news_take(struct daemon *d, uint64_t now_us)
+{
+	struct node_event e;
+
+	while (node_event(d->node, &e, now_us))
+		if (log_wants(d->log, LOG_LEVEL_INFO))
+			tell(d, &e, now_us);
+}

@@ -1,0 +1,148 @@
+#include "control/bin/daemon/settings.h"
+
+#include <string.h>
+
+#include "control/bin/daemon/config_addr.h"
+
+#define EXTENT_BYTES       (64u << 10)
+#define STREAM_SHARE       4 // a single stream may take this part of a worker's window memory
+#define HMAC_LEN           16
+#define LINKS_PER_SESSION  4
+#define BODIES_BYTES_BASE  (64u << 20)
+#define BODIES_PER_SESSION 8192u // bytes of messages on their way to control
+
+static uint32_t min_u32(uint64_t a, uint32_t b)
+{
+	return a < b ? (uint32_t)a : b;
+}
+
+// Kernel sockets are one worker's: there is nothing that would spread datagrams over more.
+uint32_t settings_n_workers(const struct config *cfg)
+{
+	return cfg->backend == CONFIG_BACKEND_UDP ? 1 : (uint32_t)cfg->workers.count;
+}
+
+// A rate for all is shared out to the workers that it arrives at.
+static uint32_t share(const struct config *cfg, uint64_t per_s)
+{
+	uint64_t each = per_s / settings_n_workers(cfg);
+
+	return each > 0 ? min_u32(each, UINT32_MAX) : 1;
+}
+
+struct engine_opts settings_engine(const struct config *cfg)
+{
+	const struct config_limits *l = &cfg->limits;
+	uint32_t extents = min_u32(l->window_memory_bytes / EXTENT_BYTES, UINT32_MAX);
+	struct engine_opts o;
+
+	engine_opts_appliance(&o, (uint32_t)l->sessions, extents);
+	o.n_workers = settings_n_workers(cfg);
+	o.body_bytes = BODIES_BYTES_BASE + l->sessions * BODIES_PER_SESSION;
+	o.links_max = (uint32_t)l->sessions * LINKS_PER_SESSION;
+	o.message_bytes_max = (uint32_t)l->message_bytes;
+	o.hellos_per_s = share(cfg, l->introductions_per_s);
+	o.keyings_per_s = share(cfg, l->handshakes_per_s);
+	return o;
+}
+
+// ---- endpoints ----
+
+static struct keying_policy policy_of(const struct config_security *s)
+{
+	struct keying_policy p = keying_policy_default;
+
+	p.hmac_len = HMAC_LEN;
+	p.hmac_flags = KEYING_SOR | (s->hmac == CONFIG_FEATURE_PREFER ? KEYING_REQ : 0);
+	p.sseq_flags = KEYING_SOR | (s->sequence_numbers == CONFIG_FEATURE_PREFER ? KEYING_REQ : 0);
+	return p;
+}
+
+static void find_reach(struct settings *s, enum daemon_endpoint e, const struct config_endpoint *ce,
+		       struct backend *b)
+{
+	for (uint32_t i = 0; i < ce->n_public_addresses && i < REPORTED_ADDRS_MAX; i++)
+		s->reach[e][s->n_reach[e]++] =
+			wire_addr_of_config(&ce->public_addresses[i], (uint16_t)ce->port);
+	if (s->n_reach[e] == 0)
+		s->n_reach[e] = b->kind->reach(b, e, s->reach[e]);
+}
+
+// Design 3: the server introduces and never calls; the member is found through it, answers whoever
+// calls, and calls nobody it does not know to be annulus.
+void settings_endpoints(struct settings *s, const struct config *cfg, const struct identity *id,
+			struct backend *b)
+{
+	*s = (struct settings){.policy = policy_of(&cfg->security)};
+	find_reach(s, ENDPOINT_SERVER, &cfg->server, b);
+	find_reach(s, ENDPOINT_MEMBER, &cfg->member, b);
+	s->endpoints[ENDPOINT_SERVER] = (struct startup_endpoint){
+		.identity = &id->server,
+		.policy = &s->policy,
+		.answers_hello = true,
+		.introduces = true,
+	};
+	s->endpoints[ENDPOINT_MEMBER] = (struct startup_endpoint){
+		.identity = &id->member,
+		.policy = &s->policy,
+		.answers_hello = true,
+		.answers_fihello = true,
+		.n_public = s->n_reach[ENDPOINT_MEMBER],
+	};
+	memcpy(s->endpoints[ENDPOINT_MEMBER].public_addrs, s->reach[ENDPOINT_MEMBER],
+	       sizeof(s->reach[ENDPOINT_MEMBER]));
+}
+
+// ---- the node ----
+
+static struct startup_rate keyings_of(const struct config_limits *l)
+{
+	return (struct startup_rate){
+		.per_s = (uint32_t)l->handshakes_per_address_per_s,
+		.burst = (uint32_t)l->handshake_burst_per_address,
+	};
+}
+
+struct node_opts settings_node(const struct settings *s, const struct config *cfg,
+			       const struct engine_opts *eo)
+{
+	const struct config_limits *l = &cfg->limits;
+	uint32_t extents = eo->extents_max / STREAM_SHARE;
+	struct node_opts o = {
+		.endpoints = s->endpoints,
+		.n_endpoints = ENDPOINTS_N,
+		.server_endpoint = ENDPOINT_SERVER,
+		.member_endpoint = ENDPOINT_MEMBER,
+		.is_super = true,
+		.introduce_unlisted = cfg->introduce_unlisted,
+		.sessions_max = eo->sessions_max,
+		.keepalive_nat_us = min_u32(cfg->keepalive.behind_nat_us, UINT32_MAX),
+		.keepalive_public_us = min_u32(cfg->keepalive.public_us, UINT32_MAX),
+		.groups_max = cfg->n_groups > 0 ? cfg->n_groups : 1,
+		.introduced_groups_max = (uint32_t)l->groups,
+		.members_max = (uint32_t)l->members_per_group,
+		.neighbours_max = (uint32_t)l->neighbours_per_group,
+		.streams_max = (uint32_t)l->streams_per_group,
+		.streams_total_max = eo->streams_max,
+		.extents_per_stream = extents > 0 ? extents : 1,
+		.keyings_per_ip = keyings_of(l),
+		.keyings_max = (uint32_t)l->handshakes_pending,
+		.apps = cfg->n_apps > 0 ? (const char *const *)cfg->apps : NULL,
+		.n_apps = cfg->n_apps,
+	};
+
+	if (s->n_reach[ENDPOINT_SERVER] > 0)
+		o.server_addr = s->reach[ENDPOINT_SERVER][0];
+	o.n_local_addrs = s->n_reach[ENDPOINT_MEMBER];
+	memcpy(o.local_addrs, s->reach[ENDPOINT_MEMBER], sizeof(s->reach[ENDPOINT_MEMBER]));
+	return o;
+}
+
+struct group_limits settings_group(const struct config_group *g)
+{
+	return (struct group_limits){
+		.members_max = (uint32_t)g->members,
+		.neighbours_max = (uint32_t)g->neighbours,
+		.streams_max = (uint32_t)g->streams,
+	};
+}

@@ -1,0 +1,28 @@
+// The operator's words as the rooms below understand them: one function per room.
+#pragma once
+
+#include "config/config.h"
+#include "control/bin/daemon/backend.h"
+#include "control/node.h"
+#include "crypto/identity.h"
+#include "crypto/keying.h"
+#include "dataplane/core/engine.h"
+
+// What a node is given that is not a number: kept beside it for as long as it lives.
+struct settings {
+	struct keying_policy policy;
+	struct startup_endpoint endpoints[ENDPOINTS_N];
+	struct wire_addr reach[ENDPOINTS_N][REPORTED_ADDRS_MAX]; // what others are told
+	uint8_t n_reach[ENDPOINTS_N];
+};
+
+uint32_t settings_n_workers(const struct config *);
+// Sizes of one worker's engine; what it borrows stays empty.
+struct engine_opts settings_engine(const struct config *);
+// id is borrowed. The backend says where we can be reached if the configuration does not.
+void settings_endpoints(struct settings *, const struct config *, const struct identity *,
+			struct backend *);
+// Without outbox, keyer and random.
+struct node_opts settings_node(const struct settings *, const struct config *,
+			       const struct engine_opts *);
+struct group_limits settings_group(const struct config_group *);

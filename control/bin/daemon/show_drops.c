@@ -1,0 +1,92 @@
+// annulusctl drops: everything that is refused or dropped, by its name; those that never happened,
+// too.
+#include <stddef.h>
+
+#include "control/bin/daemon/daemon.h"
+#include "control/bin/daemon/show.h"
+
+struct drop_row {
+	const char *name, *help;
+	size_t at; // of the counter in its struct
+};
+
+#define STARTUP(field, help_)                                                                      \
+	{                                                                                          \
+#field, help_, offsetof(struct startup_counters, field)                            \
+	}
+static const struct drop_row startup_rows[] = {
+	STARTUP(failed, "opening a session failed"),
+	STARTUP(unproven, "answered, but the far end never showed that it has the keys"),
+	STARTUP(keyings_rejected, "IIKeying that was not acceptable"),
+	STARTUP(keyings_dropped, "IIKeying beyond the rate of its address, or the keyer's queue"),
+	STARTUP(hellos_unknown, "hello for a peer that is not registered"),
+	STARTUP(hellos_rate_limited, "introduction beyond the rate of its address or target"),
+	STARTUP(unexpected, "startup answer that nobody waits for"),
+	STARTUP(no_room, "no slot, body or ring for another session"),
+};
+
+#define GROUPS(field, help_)                                                                       \
+	{                                                                                          \
+#field, help_, offsetof(struct groups_counters, field)                             \
+	}
+static const struct drop_row groups_rows[] = {
+	GROUPS(joins_refused, "join of a group that we do not introduce to"),
+	GROUPS(joins_limited, "join beyond a client's rate or limit"),
+	GROUPS(proofs_wrong, "neighbour whose proof of membership is wrong"),
+	GROUPS(connects_malformed, "peer connect that did not parse"),
+	GROUPS(connects_unknown_group, "peer connect to a group that we are no member of"),
+	GROUPS(neighbours_refused, "neighbour beyond the limit of its group"),
+	GROUPS(early_messages, "group message before the proof"),
+	GROUPS(reports_malformed, "member report that did not parse"),
+	GROUPS(reports_limited, "member report beyond its sender's rate"),
+	GROUPS(records_ignored, "member of a report that was not taken up"),
+	GROUPS(dials_failed, "call to a member failed"),
+	GROUPS(dials_limited, "call to a member not made: too many at a time"),
+	GROUPS(sessions_double, "second session with the same neighbour"),
+	GROUPS(streams_refused, "stream beyond the limits"),
+	GROUPS(streams_foreign, "stream of a peer that may not publish"),
+	GROUPS(unknown_messages, "group message of an unknown type"),
+	GROUPS(malformed, "group message that did not parse"),
+	GROUPS(flows_rejected, "group flow that we have no use for"),
+	GROUPS(events_lost, "event that nobody took in time"),
+};
+
+#define N_ROWS(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static void row(struct json_out *j, const char *where, const char *name, uint64_t count,
+		const char *help)
+{
+	json_object_begin(j);
+	json_put_string(j, "where", where);
+	json_put_string(j, "name", name);
+	json_put_u64(j, "count", count);
+	json_put_string(j, "help", help);
+	json_object_end(j);
+}
+
+static void rows_of(struct json_out *j, const char *where, const struct drop_row *rows, size_t n,
+		    const void *counters)
+{
+	for (size_t i = 0; i < n; i++)
+		row(j, where, rows[i].name,
+		    *(const uint64_t *)((const char *)counters + rows[i].at), rows[i].help);
+}
+
+int show_drops(void *ctx, const char *args, struct json_out *j)
+{
+#define X(id, name, help) {name, help, DROP_##id},
+	static const struct drop_row packets[] = {DROP_REASONS(X)};
+#undef X
+	const struct daemon *d = ctx;
+	struct worker_stats sum;
+
+	d->backend->kind->stats(d->backend, &sum);
+	json_array_begin(j);
+	for (unsigned i = DROP_NONE + 1; i < N_ROWS(packets); i++)
+		row(j, "packets", packets[i].name, sum.drops[packets[i].at], packets[i].help);
+	rows_of(j, "startup", startup_rows, N_ROWS(startup_rows),
+		startup_counters(node_startup(d->node)));
+	rows_of(j, "groups", groups_rows, N_ROWS(groups_rows), node_groups_counters(d->node));
+	json_array_end(j);
+	return 0;
+}

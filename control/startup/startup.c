@@ -49,6 +49,12 @@ static void cookie_secret_send(struct startup *st, uint64_t now_us)
 	st->cookie_at_us = now_us + COOKIE_PERIOD_US;
 }
 
+// A worker needs to know an endpoint only if strangers may ask it for something.
+static bool has_answers(const struct near_end *end)
+{
+	return end->opts.answers_hello || end->opts.answers_fihello || end->opts.introduces;
+}
+
 static bool endpoint_send(struct startup *st, uint8_t endpoint)
 {
 	const struct near_end *end = near_end_at(st, endpoint);
@@ -128,7 +134,7 @@ struct startup *startup_create(const struct startup_opts *opts, uint64_t now_us)
 	if (is_good)
 		cookie_secret_send(st, now_us);
 	for (uint8_t e = 0; is_good && e < st->n_ends; e++)
-		is_good = endpoint_send(st, e);
+		is_good = !has_answers(&st->ends[e]) || endpoint_send(st, e);
 	if (!is_good) {
 		startup_destroy(st);
 		return NULL;

@@ -126,8 +126,11 @@ static void on_ihello(struct fake_worker *w, const struct msg_addr *from, const 
 	struct certificate cert;
 	struct ihello hello;
 	struct epd epd;
-	int err = certificate_read(&cert, span_of(end->cert, end->cert_len));
+	int err;
 
+	if (!end->is_known)
+		return;
+	err = certificate_read(&cert, span_of(end->cert, end->cert_len));
 	assert(err == 0);
 	if (ihello_read(&hello, c->payload) != 0 || epd_read(&epd, hello.epd) != 0)
 		return;

@@ -24,6 +24,19 @@ static void a_worker_learns_secret_and_endpoints_at_the_start(void **state)
 	net_destroy(n);
 }
 
+static void an_endpoint_that_nobody_may_ask_is_not_the_workers_business(void **state)
+{
+	struct net *n = net_create(1);
+	struct host *h = net_host(n, &(struct host_opts){.addrs = {A_AT},
+							 .n_endpoints = 1,
+							 .ends = {{.may_initiate = true}},
+							 .kind = IDENTITY_PEER});
+
+	assert_int_equal(h->worker.n_secrets, 1);
+	assert_false(h->worker.endpoints[0].is_known);
+	net_destroy(n);
+}
+
 static void the_cookie_secret_changes_every_two_minutes(void **state)
 {
 	struct net *n = net_create(1);
@@ -204,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_worker_learns_secret_and_endpoints_at_the_start),
+		cmocka_unit_test(an_endpoint_that_nobody_may_ask_is_not_the_workers_business),
 		cmocka_unit_test(the_cookie_secret_changes_every_two_minutes),
 		cmocka_unit_test(a_cookie_outlives_a_change_of_the_secret),
 		cmocka_unit_test(reports_of_others_are_left_alone),

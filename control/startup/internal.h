@@ -25,6 +25,18 @@ struct near_end {
 	const struct keying_policy *policy;
 };
 
+// A keying whose address is occupied by a session that has been challenged.
+#define NEWCOMERS_MAX        32
+#define NEWCOMER_PAYLOAD_MAX 1280
+struct newcomer {
+	uint32_t occupant_id; // near id of the session that was asked
+	uint32_t worker;
+	struct msg_addr from;
+	uint64_t until_us;
+	uint16_t len; // 0: none
+	uint8_t payload[NEWCOMER_PAYLOAD_MAX];
+};
+
 struct startup {
 	struct outbox *outbox;
 	struct keyer *keyer;
@@ -45,6 +57,7 @@ struct startup {
 
 	// Sessions we answered whose far end has not shown its keys yet, oldest first.
 	uint32_t unproven_head, unproven_tail;
+	struct newcomer newcomers[NEWCOMERS_MAX];
 	uint64_t cookie_at_us;
 	struct startup_counters counters;
 };
@@ -110,7 +123,13 @@ void seat_reserve(struct startup *, struct seat *);
 void unproven_add(struct startup *, struct seat *);
 void unproven_expire(struct startup *, uint64_t now_us);
 uint64_t unproven_deadline_us(const struct startup *);
-void life_report(struct startup *, uint32_t worker, const struct report *);
+void life_report(struct startup *, uint32_t worker, const struct report *, uint64_t now_us);
+
+// -- newcomers.c --
+void newcomer_keep(struct startup *, const struct seat *occupant, uint32_t worker,
+		   const struct msg_addr *from, struct span payload, uint64_t until_us);
+// The session at that seat is gone: whoever waited for its address is answered.
+void newcomer_enter(struct startup *, const struct seat *gone, uint64_t now_us);
 
 // -- ctl_session.c --
 // The worker is done with a send flow.
@@ -139,7 +158,8 @@ void initiator_timers(struct startup *, uint64_t now_us);
 uint64_t initiator_deadline_us(const struct startup *);
 
 // -- responder.c --
-void responder_keying(struct startup *, uint32_t worker, const struct report *, uint64_t now_us);
+void responder_keying(struct startup *, uint32_t worker, const struct msg_addr *from,
+		      struct span payload, uint64_t now_us);
 void responder_job_done(struct startup *, struct seat *, struct key_job *, uint64_t now_us);
 
 // -- introducer.c --

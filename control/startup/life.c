@@ -168,15 +168,18 @@ static void on_moved(struct startup *st, struct seat *s, const struct msg_addr *
 		st->events.moved(st->events.ctx, &s->ctl);
 }
 
-static void on_closing(struct startup *st, struct seat *s, enum session_close_reason reason)
+static void on_closing(struct startup *st, struct seat *s, enum session_close_reason reason,
+		       uint64_t now_us)
 {
 	if (s->ctl.state != CTL_OPEN && s->ctl.state != CTL_CLOSING)
 		return;
 	s->ctl.state = CTL_CLOSING;
 	tell_closed(st, s, reason);
+	newcomer_enter(st, s, now_us);
 }
 
-static void on_closed(struct startup *st, struct seat *s, enum session_close_reason reason)
+static void on_closed(struct startup *st, struct seat *s, enum session_close_reason reason,
+		      uint64_t now_us)
 {
 	struct opening *o = s->opening;
 
@@ -190,10 +193,11 @@ static void on_closed(struct startup *st, struct seat *s, enum session_close_rea
 	}
 	s->ctl.state = CTL_CLOSING;
 	tell_closed(st, s, reason);
+	newcomer_enter(st, s, now_us);
 	directory_give(st->directory, s);
 }
 
-void life_report(struct startup *st, uint32_t worker, const struct report *r)
+void life_report(struct startup *st, uint32_t worker, const struct report *r, uint64_t now_us)
 {
 	struct seat *s = directory_find(st->directory, worker, r->session_idx, r->session_id);
 
@@ -207,10 +211,10 @@ void life_report(struct startup *st, uint32_t worker, const struct report *r)
 		on_moved(st, s, &r->addr);
 		break;
 	case REP_SESSION_CLOSING:
-		on_closing(st, s, (enum session_close_reason)r->closed.reason);
+		on_closing(st, s, (enum session_close_reason)r->closed.reason, now_us);
 		break;
 	case REP_SESSION_CLOSED:
-		on_closed(st, s, (enum session_close_reason)r->closed.reason);
+		on_closed(st, s, (enum session_close_reason)r->closed.reason, now_us);
 		break;
 	case REP_FLOW_FREED:
 		ctl_flow_freed(&s->ctl, r->flow);

@@ -22,16 +22,17 @@ struct request {
 	uint8_t keying_hash[SHA256_LEN];
 };
 
-static int request_read(struct request *q, uint32_t worker, const struct report *r)
+static int request_read(struct request *q, uint32_t worker, const struct msg_addr *from,
+			struct span payload)
 {
 	uint8_t both[SHA256_LEN + KEY_COMPONENT_FAR_MAX];
 
 	q->worker = worker;
-	q->endpoint = r->packet.from.endpoint;
-	q->from = wire_addr_of(&r->packet.from, ADDR_OBSERVED);
-	if (iikeying_read(&q->k, span_of(r->body->data, r->len)) != 0 ||
-	    q->k.initiator_session_id == 0 || q->k.skic.len > KEY_COMPONENT_FAR_MAX ||
-	    q->k.cert.len > CERTIFICATE_LEN_MAX || certificate_read(&q->far, q->k.cert) != 0)
+	q->endpoint = from->endpoint;
+	q->from = wire_addr_of(from, ADDR_OBSERVED);
+	if (iikeying_read(&q->k, payload) != 0 || q->k.initiator_session_id == 0 ||
+	    q->k.skic.len > KEY_COMPONENT_FAR_MAX || q->k.cert.len > CERTIFICATE_LEN_MAX ||
+	    certificate_read(&q->far, q->k.cert) != 0)
 		return -EBADMSG;
 	sha256(q->k.cert.data, q->k.cert.len, q->cert_hash);
 	memcpy(both, q->cert_hash, SHA256_LEN);
@@ -66,15 +67,30 @@ static bool was_answered(struct startup *st, const struct request *q)
 }
 
 // The session there may be dead, its address in new hands; or alive, and the newcomer an impostor.
-// It is asked at once: silent, the worker closes it, and the newcomer's next IIKeying finds the
-// place free. So nobody is locked out (§7.2, pitfall) and nobody thrown out.
-static void challenge(struct startup *st, struct seat *s, uint64_t now_us)
+// It is asked at once: silent, the worker closes it, and the newcomer, whose IIKeying is kept
+// meanwhile, takes the place. So nobody is locked out (§7.2, pitfall) and nobody thrown out.
+static void challenge_one(struct startup *st, struct seat *s, uint64_t now_us)
 {
 	if (now_us < s->challenge_end_us)
 		return;
 	s->challenge_end_us = now_us + CHALLENGE_US;
 	st->counters.challenges++;
 	ctl_session_ping(&s->ctl, 0);
+}
+
+// A host that was started anew comes to all our endpoints from one socket: what its former life
+// left at the others is asked in the same breath.
+static void challenge(struct startup *st, struct seat *occupant, uint64_t now_us)
+{
+	challenge_one(st, occupant, now_us);
+	for (uint8_t e = 0; e < st->n_ends; e++) {
+		struct seat *s = NULL;
+
+		while ((s = directory_by_addr(st->directory, e, &occupant->ctl.far, s)) != NULL)
+			if (s != occupant && s->ctl.state == CTL_OPEN &&
+			    memcmp(s->cert_hash, occupant->cert_hash, SHA256_LEN) == 0)
+				challenge_one(st, s, now_us);
+	}
 }
 
 // The far end's own keying of a glare that it has lost since: sent before our IIKeying reached it,
@@ -88,9 +104,9 @@ static bool is_left_over_from_glare(struct startup *st, const struct seat *s,
 					 q->far.whole);
 }
 
-// An address holds one session (§7.2 3b). Free for the newcomer, or only occupied by its own stale
-// one?
-static bool address_is_free(struct startup *st, const struct request *q, uint64_t now_us)
+// An address holds one session (§7.2 3b). Who is in the newcomer's way there; NULL: nobody, or only
+// its own stale session.
+static struct seat *address_occupant(struct startup *st, const struct request *q, uint64_t now_us)
 {
 	struct seat *s = NULL;
 
@@ -98,18 +114,18 @@ static bool address_is_free(struct startup *st, const struct request *q, uint64_
 		if (s->ctl.state == CTL_OPEN &&
 		    memcmp(s->cert_hash, q->cert_hash, SHA256_LEN) != 0) {
 			challenge(st, s, now_us);
-			return false;
+			return s;
 		}
 		if (s->ctl.state == CTL_OPEN && is_left_over_from_glare(st, s, q, now_us)) {
 			st->counters.glare_won++;
-			return false;
+			return s;
 		}
 		if (s->ctl.state == CTL_OPENING && !s->ctl.is_initiator) {
 			st->counters.keyings_dropped++; // the keyer works on another one from there
-			return false;
+			return s;
 		}
 	}
-	return true;
+	return NULL;
 }
 
 // What glare says to an opening and an IIKeying of the very peer it wants, from its destination.
@@ -206,19 +222,28 @@ static struct seat *keying_submit(struct startup *st, const struct request *q, u
 	return s;
 }
 
-void responder_keying(struct startup *st, uint32_t worker, const struct report *r, uint64_t now_us)
+void responder_keying(struct startup *st, uint32_t worker, const struct msg_addr *from,
+		      struct span payload, uint64_t now_us)
 {
 	enum glare glare = GLARE_BOTH;
 	struct request q;
 	struct opening *o;
-	struct seat *s;
+	struct seat *s, *occupant;
 
-	if (request_read(&q, worker, r) != 0 || !near_end_at(st, q.endpoint)->opts.answers_hello) {
+	if (request_read(&q, worker, from, payload) != 0 ||
+	    !near_end_at(st, q.endpoint)->opts.answers_hello) {
 		st->counters.keyings_rejected++;
 		return;
 	}
-	if (was_answered(st, &q) || !address_is_free(st, &q, now_us))
+	if (was_answered(st, &q))
 		return;
+	occupant = address_occupant(st, &q, now_us);
+	if (occupant != NULL) {
+		if (occupant->ctl.state == CTL_OPEN && now_us < occupant->challenge_end_us)
+			newcomer_keep(st, occupant, worker, from, payload,
+				      occupant->challenge_end_us);
+		return;
+	}
 	o = opening_by_destination(st, q.endpoint, &q.from, &q.far);
 	if (o != NULL)
 		glare = glare_judge(st, o, &q, now_us);

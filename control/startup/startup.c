@@ -169,7 +169,8 @@ bool startup_report(struct startup *st, uint32_t worker, const struct report *r,
 		introducer_hello(st, worker, r, now_us);
 		break;
 	case REP_KEYING:
-		responder_keying(st, worker, r, now_us);
+		responder_keying(st, worker, &r->packet.from, span_of(r->body->data, r->len),
+				 now_us);
 		break;
 	case REP_STARTUP:
 		initiator_report(st, worker, r, now_us);
@@ -182,7 +183,7 @@ bool startup_report(struct startup *st, uint32_t worker, const struct report *r,
 	case REP_SESSION_CLOSING:
 	case REP_SESSION_CLOSED:
 	case REP_FLOW_FREED:
-		life_report(st, worker, r);
+		life_report(st, worker, r, now_us);
 		break;
 	default:
 		return false;

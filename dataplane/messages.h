@@ -43,7 +43,7 @@ static inline uint32_t session_id_slot(uint32_t id)
 
 // An address as it travels here: IPv4 in the first 4 octets, port in host order.
 struct msg_addr {
-	uint8_t ip[16];
+	uint8_t ip[16]; // IPv4: the rest is zero
 	uint16_t port;
 	uint8_t family;   // 4 or 6
 	uint8_t endpoint; // local address and port

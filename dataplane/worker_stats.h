@@ -13,6 +13,9 @@ struct worker_stats {
 	uint64_t fragments_lost, fragments_resent; // RTMFP user data, all flows
 	uint64_t timeouts;                         // ERTO alarms with loss
 	uint64_t sessions_open;                    // gauge
+	// When the last time critical packet came and left, by the engine's clock; 0: never. What control
+	// tells the other workers by TC_ELSEWHERE.
+	uint64_t tc_rx_us, tc_tx_us;
 	uint64_t early_kept;                       // packets held until their session's keys came
 	uint64_t handoffs;
 	uint64_t turns, turns_idle, busy_us; // the world's: polls, polls without work, time at work

@@ -97,7 +97,7 @@ static struct opening *open_to(struct groups *gs, struct dial *d, const struct c
 			    existing, gs->now_us);
 }
 
-bool dial_start(struct group *g, struct member *who)
+void dial_start(struct group *g, struct member *who)
 {
 	struct groups *gs = g->groups;
 	struct dial *d = dial_take(gs);
@@ -105,21 +105,19 @@ bool dial_start(struct group *g, struct member *who)
 	struct candidates c;
 
 	if (d == NULL)
-		return false;
+		return;
 	*d = (struct dial){.group = g, .member = who};
 	choose_candidates(gs, d, &c);
 	if (c.n > 0)
 		d->opening = open_to(gs, d, &c, &existing);
 	if (d->opening == NULL) {
 		dial_give(d);
-		if (existing == NULL)
-			return false;
-		neighbour_call(g, existing);
-		return true;
+		if (existing != NULL)
+			neighbour_call(g, existing);
+		return;
 	}
 	who->dial = d;
 	gs->n.dials++;
-	return true;
 }
 
 void dial_cancel(struct dial *d)

@@ -4,8 +4,9 @@
 
 #include "control/group/internal.h"
 
-// False: not now (limits, no address).
-bool dial_start(struct group *, struct member *);
+// Or, on a session that is open, a call at once. What is not possible now (limits, no address) is
+// for the caller to try again.
+void dial_start(struct group *, struct member *);
 void dial_cancel(struct dial *);
 void dial_timers(struct groups *);
 uint64_t dial_deadline_us(const struct groups *);

@@ -150,7 +150,9 @@ static void try_member(struct group *g, struct member *who)
 	if (who->source == HEARD_GOSSIP && !token_take(&g->dials, &gs->dial_rate, gs->now_us)) {
 		gs->n.dials_limited++;
 		who->next_try_us = gs->now_us + CHOOSE_MIN_US;
-	} else if (!dial_start(g, who)) {
+	} else {
+		dial_start(g, who);
+		// Without success, or on a session that was open already and waits for their proof.
 		who->next_try_us = gs->now_us + RETRY_US;
 	}
 }

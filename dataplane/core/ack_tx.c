@@ -3,6 +3,16 @@
 
 #define LINGER_WINDOW_BLOCKS (RWND_INITIAL_BYTES / WINDOW_BLOCK)
 
+uint32_t flow_rx_window(const struct flow_rx *f)
+{
+	uint32_t held = reasm_bytes(&f->held);
+	uint32_t room = f->capacity_bytes > held ? f->capacity_bytes - held : 0;
+
+	// Not 0: a message longer than the buffer must come through (§3.6.3.5), and older far ends
+	// take 0 for the end of the flow (rtmfp.md 16.3).
+	return room > WINDOW_BLOCK ? (room + WINDOW_BLOCK - 1) / WINDOW_BLOCK : 1;
+}
+
 void ack_mark(struct engine *e, uint32_t session_idx, uint8_t rx_slot, bool is_now)
 {
 	struct session *s = session_at(e, session_idx);

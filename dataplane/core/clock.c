@@ -79,6 +79,7 @@ void clock_on_tc(struct engine *e, uint32_t session_idx)
 		e->tc_rx_session[0] = session_idx;
 	}
 	e->tc_rx_ms[0] = e->now_ms;
+	e->stats.tc_rx_us = e->now_us;
 }
 
 bool clock_tcr_due(const struct engine *e, uint32_t session_idx)
@@ -104,6 +105,7 @@ void clock_tc_sent(struct engine *e, uint32_t session_idx)
 	s->heard |= HEARD_TC_SENT;
 	s->tc_tx_ms = e->now_ms;
 	e->has_tc_tx = true;
+	e->stats.tc_tx_us = e->now_us;
 	e->tc_tx_ms = e->now_ms;
 }
 

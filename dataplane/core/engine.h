@@ -77,5 +77,6 @@ const struct path *engine_path(const struct engine *, uint32_t path_idx);
 uint32_t engine_n_paths(const struct engine *);
 // The engine's counters; the world adds its own (turns, drops below UDP).
 struct worker_stats *engine_stats(struct engine *);
-// Which worker's session a datagram is for (read from its octets); for software steering.
+// Which worker's session a datagram is for (read from its octets); for software steering. Meaningless
+// for session id 0: a startup packet belongs to whoever got it.
 uint32_t engine_datagram_worker(const uint8_t *data, uint16_t len);

@@ -189,13 +189,23 @@ void flow_rx_class(struct engine *, const struct command *);
 void flow_rx_reject(struct engine *, uint32_t flow_idx, uint64_t code);
 void flow_rx_free(struct engine *, uint32_t flow_idx);
 
-// -- flow_take.c --
-// Reports, delivers and finishes what can be. The flow may be free afterwards.
+// -- flow_deliver.c --
+// Somebody takes its messages now: it is open, has a class, and waits for no report ring.
+bool flow_rx_may_deliver(const struct flow_rx *);
+// Most messages are one fragment and come when it is their turn: they go by without being held.
+// False: this one does not. Its number has not been added to what was seen yet.
+bool flow_rx_pass_by(struct engine *, uint32_t flow_idx, const struct user_data *);
+// Network order: gives out the message around a fragment that has just been put away, if it is
+// whole.
+void flow_rx_give_around(struct engine *, uint32_t flow_idx, uint64_t sn);
+// Reports, delivers and finishes what can be after a new number. The flow may be free afterwards.
 void flow_rx_advance(struct engine *, uint32_t flow_idx);
-// Bytes the far end may still send, in blocks (§3.6.3.5): never 0.
-uint32_t flow_rx_window(const struct flow_rx *);
+// The same after a pause: all that became whole meanwhile is looked for.
+void flow_rx_resume(struct engine *, uint32_t flow_idx);
 
 // -- ack_tx.c --
+// What the far end may still send, in blocks (§3.6.3.5): never 0.
+uint32_t flow_rx_window(const struct flow_rx *);
 // SHOULD_ACK of this flow; is_now: ACK_NOW, else within 200 ms.
 void ack_mark(struct engine *, uint32_t session_idx, uint8_t rx_slot, bool is_now);
 // A complete flow is acknowledged now.

@@ -214,5 +214,5 @@ void flow_rx_class(struct engine *e, const struct command *cmd)
 	f->flags &= (uint8_t)~FLOW_RX_NETWORK_ORDER;
 	if (cmd->class.is_network_order || cmd->class.class == FLOW_RELAY)
 		f->flags |= FLOW_RX_NETWORK_ORDER;
-	flow_rx_advance(e, idx);
+	flow_rx_resume(e, idx);
 }

@@ -86,7 +86,8 @@ uint32_t flow_tx_open_stream(struct engine *e, uint32_t session_idx, uint16_t sl
 	return idx;
 }
 
-// Control asked for a flow that cannot be: its slot is as free as it was.
+// Control asked for a flow that cannot be: its slot is as free as it was. If the report ring is
+// full at the same time, control does without the slot until the session ends.
 static void refuse(struct engine *e, const struct command *cmd)
 {
 	const struct report freed = {
@@ -338,6 +339,8 @@ void flow_tx_changed(struct engine *e, uint32_t flow_idx)
 		s->tx_ready |= slot_bit(c->slot);
 		if (session_may_send(s)) // else the acks mark it
 			session_mark(e, f->session_idx, c->prio == PRIO_BULK ? DUE_BULK : DUE_DATA);
+		else
+			flow_tx_wait(e, flow_idx);
 	} else {
 		s->tx_ready &= ~slot_bit(c->slot);
 		flow_tx_wait(e, flow_idx);

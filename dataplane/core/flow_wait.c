@@ -89,7 +89,6 @@ void flows_on_probe(struct engine *e, uint32_t session_idx)
 
 		probe_if_due(e, flow_tx_cold_at(e->flows, idx));
 		expire_flow(e, idx);
-		flow_tx_changed(e, idx);
-		flow_tx_wait(e, idx);
+		flow_tx_changed(e, idx); // and waits on, if it must
 	}
 }

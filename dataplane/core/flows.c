@@ -98,6 +98,11 @@ void flows_command(struct engine *e, const struct command *cmd)
 
 // ---- time ----
 
+static bool has_untold(const struct flows *f)
+{
+	return f->rx_untold_head != IDX_NONE || f->tx_untold_head != IDX_NONE;
+}
+
 static void retry_rx(struct engine *e)
 {
 	struct flows *flows = e->flows;
@@ -109,11 +114,11 @@ static void retry_rx(struct engine *e)
 		struct flow_rx *f = &flows->rx[idx];
 		uint32_t next = f->next_untold;
 
-		f->flags &= (uint8_t) ~(FLOW_RX_UNTOLD | FLOW_RX_STALLED);
+		f->flags &= (uint8_t)~FLOW_RX_UNTOLD;
 		if (f->state == RF_FREE)
 			idx_put(&flows->rx_pool, idx);
 		else
-			flow_rx_advance(e, idx);
+			flow_rx_resume(e, idx);
 		idx = next;
 	}
 }
@@ -158,8 +163,10 @@ static void reject_forgotten(struct engine *e)
 
 void flows_timers(struct engine *e, uint64_t now_us)
 {
-	retry_rx(e);
-	retry_tx(e);
+	if (has_untold(e->flows) && mailbox_room(e->opts.reports) > 0) {
+		retry_rx(e);
+		retry_tx(e);
+	}
 	reject_forgotten(e);
 	rx_linger_expire(&e->flows->lingering, e->now_ms, TIMERS_PER_CALL);
 }
@@ -177,7 +184,7 @@ uint64_t flows_deadline_us(const struct engine *e)
 	const struct flows *f = e->flows;
 	uint64_t at = UINT64_MAX, next;
 
-	if (f->rx_untold_head != IDX_NONE || f->tx_untold_head != IDX_NONE)
+	if (has_untold(f))
 		at = e->now_us + RETRY_US;
 	if (f->held_head != IDX_NONE) {
 		next = until_us(e, f->rx[f->held_head].held_since_ms, FLOW_HELD_MAX_MS);

@@ -147,7 +147,7 @@ void sessions_tell_again(struct engine *e)
 // -- opening --
 
 // A slot's new user; the lists it may still stand on go on.
-static void slot_reset(struct engine *e, uint32_t idx)
+static void slot_reset(struct engine *e, uint32_t idx, uint32_t id)
 {
 	struct session *s = session_at(e, idx);
 	struct session_cold *c = session_cold_at(e, idx);
@@ -157,6 +157,7 @@ static void slot_reset(struct engine *e, uint32_t idx)
 		.next_bulk = s->next_bulk,
 	};
 
+	assert(session_id_slot(id) == idx && session_id_worker(id) == e->opts.worker);
 	timer_cancel(e->wheel, idx);
 	*s = fresh;
 	*c = (struct session_cold){
@@ -173,7 +174,7 @@ bool session_reserve(struct engine *e, const struct command *cmd)
 
 	if (s->id_rx != 0)
 		return false;
-	slot_reset(e, cmd->session_idx);
+	slot_reset(e, cmd->session_idx, cmd->session_id);
 	s->id_rx = cmd->session_id;
 	s->state = S_RESERVED;
 	return true;
@@ -218,7 +219,7 @@ bool session_add(struct engine *e, const struct command *cmd)
 
 	assert(cmd->len >= sizeof(*seed));
 	if (s->id_rx == 0)
-		slot_reset(e, cmd->session_idx);
+		slot_reset(e, cmd->session_idx, cmd->session_id);
 	else if (s->state != S_RESERVED || s->id_rx != cmd->session_id)
 		return false;
 	s->id_rx = cmd->session_id;

@@ -124,26 +124,28 @@ static void account(struct engine *e, const struct txp *t)
 	e->stats.acks_sent += t->has_ack;
 }
 
-static void queue(struct engine *e, struct txp *t, struct crypto_op op)
+// The next op of the burst, written in place: a copy of a struct just filled stalls on its stores.
+static struct crypto_op *queue(struct engine *e, struct txp *t, size_t sealed_len)
 {
 	struct tx_batch *b = &e->tx;
+	struct crypto_op *op = &b->ops[b->n];
 
-	op.dst = t->plain;
-	op.tag_len = t->form.tag_len;
-	op.sched = &e->default_seal;
-	op.hmac = NULL;
+	op->dst = t->plain;
+	op->tail = NULL;
+	op->len = (uint16_t)sealed_len;
+	op->tag_len = t->form.tag_len;
+	op->sched = &e->default_seal;
+	op->hmac = NULL;
+	t->pkt->len = (uint16_t)(SSID_LEN + sealed_len + t->form.tag_len);
 	if (t->session_idx != SESSION_NONE) {
-		op.sched = session_at(e, t->session_idx)->seal_sched;
-		op.hmac = op.tag_len > 0 ? &e->hmac[2 * t->session_idx] : NULL;
-	}
-	t->pkt->len = (uint16_t)(SSID_LEN + op.len + op.tag_len);
-	if (t->session_idx != SESSION_NONE)
+		op->sched = session_at(e, t->session_idx)->seal_sched;
+		op->hmac = op->tag_len > 0 ? &e->hmac[2 * t->session_idx] : NULL;
 		account(e, t);
+	}
 	e->stats.tx_packets++;
 	e->stats.tx_bytes += t->pkt->len;
-	b->ops[b->n] = op;
-	b->id[b->n] = t->id_tx;
-	b->n++;
+	b->id[b->n++] = t->id_tx;
+	return op;
 }
 
 void txp_end(struct engine *e, struct txp *t)
@@ -152,7 +154,7 @@ void txp_end(struct engine *e, struct txp *t)
 
 	write_header(e, t);
 	len = packet_form_finish(t->form, t->plain, t->front_len, len);
-	queue(e, t, (struct crypto_op){.len = (uint16_t)len});
+	queue(e, t, len);
 }
 
 // head_len octets are at plain; the checksum's region begins behind the front.
@@ -173,6 +175,7 @@ void txp_end_body(struct engine *e, struct txp *t, const uint8_t *body, uint16_t
 {
 	size_t written = t->front_len + t->header_len + t->w.len;
 	size_t head = round16(written), sealed = round16(written + len);
+	struct crypto_op *op;
 
 	assert(t->w.err == 0 && len <= wr_left(&t->w));
 	if (head > CRYPTO_HEAD_BLOCKS * CRYPTO_BLOCK_LEN || head >= sealed) {
@@ -186,10 +189,9 @@ void txp_end_body(struct engine *e, struct txp *t, const uint8_t *body, uint16_t
 			t->plain, t->front_len,
 			sum_parts(t, written, body, len, sum, sealed - written - len));
 	memcpy(t->plain + written, body, head - written);
-	queue(e, t,
-	      (struct crypto_op){.len = (uint16_t)sealed,
-				 .head_len = (uint16_t)head,
-				 .tail = body + (head - written)});
+	op = queue(e, t, sealed);
+	op->head_len = (uint16_t)head;
+	op->tail = body + (head - written);
 }
 
 void txp_abort(struct engine *e, struct txp *t)

@@ -185,6 +185,23 @@ static void three_packets_with_acks_make_a_loss(void **state)
 	node_destroy(n);
 }
 
+// The base was sent again and so is younger than what follows it: that may have been overtaken.
+static void a_young_base_hides_nothing(void **state)
+{
+	struct node *n = with_flow(8);
+	struct seen seen;
+
+	for (uint64_t to = 2; to <= 4; to++)
+		node_gets_ack(n, 5, 64, 0, (const uint64_t[][2]){{2, to}, {0, 0}});
+	assert_int_equal(node_say(n, &seen), 1);
+	assert_int_equal(seen.chunk[0].data.seq, 1);
+	node_gets_ack(n, 5, 64, 0, (const uint64_t[][2]){{2, 5}, {8, 8}, {0, 0}});
+	assert_int_equal(sent_at(flow_of(n, 5), 1)->naks, 0);
+	assert_int_equal(sent_at(flow_of(n, 5), 6)->naks, 1);
+	assert_int_equal(sent_at(flow_of(n, 5), 7)->naks, 1);
+	node_destroy(n);
+}
+
 static void acks_of_other_flows_count(void **state)
 {
 	struct node *n = with_flow(1);
@@ -365,6 +382,7 @@ int main(void)
 		cmocka_unit_test(an_ack_before_anything_was_sent_is_nothing),
 		cmocka_unit_test(windows_may_be_any_number),
 		cmocka_unit_test(three_packets_with_acks_make_a_loss),
+		cmocka_unit_test(a_young_base_hides_nothing),
 		cmocka_unit_test(acks_of_other_flows_count),
 		cmocka_unit_test(chunks_of_one_packet_count_once),
 		cmocka_unit_test(what_arrived_after_all_is_not_sent_again),

@@ -161,8 +161,10 @@ static void tcr_is_about_other_sessions_and_lasts_800_ms(void **state)
 	struct engine *e = engine_with_sessions(4);
 
 	e->now_ms = 5000;
+	e->now_us = 5000000;
 	assert_false(clock_tcr_due(e, 0));
 	clock_on_tc(e, 1);
+	assert_int_equal(e->stats.tc_rx_us, 5000000);
 	assert_true(clock_tcr_due(e, 0));
 	assert_false(clock_tcr_due(e, 1));
 	e->now_ms = 5400;
@@ -220,12 +222,14 @@ static void what_was_sent_and_heard_is_remembered_per_session(void **state)
 	struct engine *e = engine_with_sessions(2);
 
 	e->now_ms = 10000;
+	e->now_us = 10000000;
 	assert_false(session_tc_sent(e, 0));
 	clock_tc_sent(e, 0);
 	clock_on_tcr(e, 1);
 	assert_true(session_tc_sent(e, 0));
 	assert_false(session_tc_sent(e, 1));
 	assert_true(engine_tc_sent_any(e));
+	assert_int_equal(e->stats.tc_tx_us, 10000000); // for the other workers
 	assert_true(session_tcr_received(e, 1));
 	assert_false(session_tcr_received(e, 0));
 	e->now_ms += 801;

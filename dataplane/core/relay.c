@@ -180,6 +180,10 @@ static void on_pull(struct engine *e, struct stream *s, struct link *l, struct s
 		engine_drop(e, DROP_STREAM_MALFORMED);
 		return;
 	}
+	if (l->is_refused) { // it wants, but not our flow
+		engine_drop(e, DROP_STREAM_UNLINKED);
+		return;
+	}
 	if (!window_has(&s->window, e->relay->extents, no)) {
 		engine_drop(e, DROP_STREAM_UNKNOWN_PULL);
 		return;

@@ -6,12 +6,10 @@
 #include "crypto/random.h"
 #include "tests/support/test.h"
 
-#define WORLD_SESSIONS     160
-#define WORLD_CHUNKS_MAX   20000
-#define WORLD_MESSAGES_MAX 4000
-#define WORLD_RING         64 // numbers of a flow in flight at most
-#define WORLD_PACKET_ROOM  1180
-#define WORLD_STREAM       1
+#define WORLD_SESSIONS    160
+#define WORLD_RING        64 // numbers of a flow in flight at most
+#define WORLD_PACKET_ROOM 1180
+#define WORLD_STREAM      1
 
 // A fragment that left in a packet.
 struct world_chunk {
@@ -43,13 +41,14 @@ struct world {
 	bool has_no_flow;     // flow_tx_open_stream fails
 	bool is_control_full; // flow_tx_send_* fails
 	bool has_no_local;    // local_body_get fails
+	bool has_any_payload; // fragments are not of world_fragment's making
 	uint8_t *ref_place;   // of the chunk header written last
 	struct random_state random_state;
 	struct random random;
 };
 
 struct world_opts {
-	uint32_t extents_max, links_max, streams_max, ring_slots;
+	uint32_t extents_max, links_max, streams_max, ring_slots, workers;
 	size_t body_bytes;
 	uint16_t visit;
 };

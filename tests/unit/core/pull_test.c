@@ -1,0 +1,277 @@
+#include "tests/unit/core/relay_world.h"
+
+static struct world *world_of_links(uint32_t n, uint8_t flags)
+{
+	struct world *w = world_create(NULL);
+
+	world_stream(w, WORLD_STREAM, 0);
+	for (uint32_t i = 0; i < n; i++)
+		world_link(w, i, WORLD_STREAM, flags);
+	return w;
+}
+
+// Pulls of the number, at anybody or at one.
+static uint32_t n_pulls(const struct world *w, uint64_t no, uint32_t session_idx)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->n_messages; i++) {
+		const struct world_message *m = &w->messages[i];
+		uint64_t asked;
+
+		if (m->octets[0] == STREAM_PULL &&
+		    (session_idx == SESSION_NONE || m->session_idx == session_idx)) {
+			assert_int_equal(pull_read(&asked, span_of(m->octets, m->len)), 0);
+			n += asked == no;
+		}
+	}
+	return n;
+}
+
+static uint32_t n_pulls_of_all(const struct world *w)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->n_messages; i++)
+		n += w->messages[i].octets[0] == STREAM_PULL;
+	return n;
+}
+
+static void a_hole_is_asked_for_after_the_fetch_period(void **state)
+{
+	struct world *w = world_of_links(2, 0);
+
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	world_receive(w, 0, WORLD_STREAM, 3, 100);
+	world_run_ms(w, 100);
+	world_map(w, 1, 1, 4);
+	world_run_ms(w, 2400);
+	assert_int_equal(n_pulls_of_all(w), 0); // a push may still be under way
+	world_run_ms(w, 200);
+	assert_int_equal(n_pulls(w, 2, 1), 1);
+	assert_int_equal(n_pulls(w, 4, 1), 1);
+	assert_int_equal(n_pulls_of_all(w), 2);
+	world_receive(w, 1, WORLD_STREAM, 2, 100);
+	assert_int_equal(stream_at(&w->e, WORLD_STREAM)->n.fragments_pulled_from, 1);
+	assert_int_equal(stream_at(&w->e, WORLD_STREAM)->n.fragments_pushed_from, 2);
+	world_destroy(w);
+}
+
+static void what_nobody_shows_is_not_asked_for(void **state)
+{
+	struct world *w = world_of_links(2, 0);
+
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	world_receive(w, 0, WORLD_STREAM, 9, 100);
+	world_map(w, 1, 5, 9); // 2..4 are missing, too
+	world_run_ms(w, 3000);
+	for (uint64_t no = 1; no <= 9; no++)
+		assert_int_equal(n_pulls(w, no, SESSION_NONE), no >= 5 && no <= 8);
+	world_destroy(w);
+}
+
+static void holders_are_asked_in_turn(void **state)
+{
+	struct world *w = world_of_links(4, 0);
+
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	for (uint32_t i = 1; i < 4; i++)
+		world_map(w, i, 1, 10);
+	world_run_ms(w, 2600);
+	for (uint64_t no = 2; no <= 10; no++)
+		assert_int_equal(n_pulls(w, no, 1 + (uint32_t)(no - 2) % 3), 1);
+	assert_int_equal(n_pulls_of_all(w), 9);
+	world_destroy(w);
+}
+
+static void who_does_not_answer_is_followed_by_another(void **state)
+{
+	struct world *w = world_of_links(3, 0);
+
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	for (uint32_t i = 1; i < 3; i++)
+		world_map(w, i, 1, 2);
+	world_run_ms(w, 2600);
+	assert_int_equal(n_pulls(w, 2, 1), 1);
+	world_run_ms(w, 2300);
+	assert_int_equal(n_pulls(w, 2, 2), 0);
+	world_run_ms(w, 300);
+	assert_int_equal(n_pulls(w, 2, 2), 1);
+	world_unlink(w, 2, WORLD_STREAM); // gone: the other one, at once
+	world_run_ms(w, 100);
+	assert_int_equal(n_pulls(w, 2, 1), 2);
+	world_destroy(w);
+}
+
+// What a super-peer shows a newcomer lies behind him: no push will bring it.
+static void the_past_is_asked_of_a_super_peer_at_once(void **state)
+{
+	struct world *w = world_of_links(1, LINK_IS_SUPER);
+
+	world_receive(w, 0, WORLD_STREAM, 300, 100);
+	world_map(w, 0, 1, 299);
+	world_run_ms(w, 100);
+	assert_int_equal(n_pulls_of_all(w), 256); // a step's worth
+	world_run_ms(w, 100);
+	assert_int_equal(n_pulls_of_all(w), 299);
+	for (uint64_t no = 1; no < 300; no++)
+		assert_int_equal(n_pulls(w, no, 0), 1);
+	world_map(w, 0, 1, 310);
+	world_map(w, 0, 1, 320); // the third: it is being pushed by now
+	world_run_ms(w, 100);
+	assert_int_equal(n_pulls(w, 310, 0), 1);
+	assert_int_equal(n_pulls(w, 311, 0), 0);
+	world_run_ms(w, 2600);
+	assert_int_equal(n_pulls(w, 311, 0), 1);
+	world_destroy(w);
+}
+
+static void without_anything_the_two_newest_come_first(void **state)
+{
+	struct world *w = world_of_links(3, 0);
+
+	for (uint32_t i = 0; i < 3; i++)
+		world_map(w, i, 1, 1000);
+	world_run_ms(w, 2700);
+	assert_int_equal(n_pulls(w, 1000, SESSION_NONE), 1);
+	assert_int_equal(n_pulls(w, 999, SESSION_NONE), 1);
+	assert_int_equal(n_pulls_of_all(w), 2);
+	world_receive(w, 0, WORLD_STREAM, 1000, 100);
+	world_run_ms(w, 100);
+	assert_true(n_pulls_of_all(w) > 100); // the rest follows
+	world_destroy(w);
+}
+
+static void nobody_is_asked_for_ever(void **state)
+{
+	struct world *w = world_of_links(1, 0);
+	uint32_t before;
+
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	for (int i = 0; i < 100; i++) { // shows 2, never sends it
+		world_map(w, 0, 1, 2);
+		world_run_ms(w, 1000);
+	}
+	before = n_pulls(w, 2, 0);
+	assert_in_range(before, 2, 10);
+	world_map(w, 0, 1, 3); // something new: he is worth another try
+	world_run_ms(w, 5000);
+	assert_true(n_pulls(w, 3, 0) > 0);
+	world_destroy(w);
+}
+
+static void without_maps_there_are_no_pulls(void **state)
+{
+	struct world *w = world_of_links(1, 0);
+	uint32_t before;
+
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	world_map(w, 0, 1, 2);
+	world_run_ms(w, 10500);
+	before = n_pulls_of_all(w);
+	assert_in_range(before, 1, 4);
+	world_run_ms(w, 60000);
+	assert_int_equal(n_pulls_of_all(w), before);
+	world_destroy(w);
+}
+
+static void the_end_number_is_asked_for_once_at_most(void **state)
+{
+	struct world *w = world_of_links(2, 0);
+
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	world_map(w, 1, 1, 5);
+	stream_at(&w->e, WORLD_STREAM)->end = 3;
+	world_run_ms(w, 9000);
+	assert_true(n_pulls(w, 2, SESSION_NONE) > 1);
+	assert_int_equal(n_pulls(w, 3, SESSION_NONE), 1);
+	assert_int_equal(n_pulls(w, 4, SESSION_NONE), 0);
+	world_destroy(w);
+}
+
+static void the_source_pulls_nothing(void **state)
+{
+	struct world *w = world_create(NULL);
+
+	world_stream(w, WORLD_STREAM, STREAM_PUBLISHER);
+	world_link(w, 0, WORLD_STREAM, 0);
+	world_publish(w, WORLD_STREAM, 1, 100);
+	world_map(w, 0, 1, 50);
+	world_run_ms(w, 5000);
+	assert_int_equal(n_pulls_of_all(w), 0);
+	world_destroy(w);
+}
+
+static void a_full_queue_is_gone_on_with_later(void **state)
+{
+	struct world *w = world_of_links(1, LINK_IS_SUPER);
+
+	world_receive(w, 0, WORLD_STREAM, 50, 100);
+	world_map(w, 0, 1, 49);
+	w->is_control_full = true;
+	world_run_ms(w, 300);
+	w->is_control_full = false;
+	world_run_ms(w, 200);
+	for (uint64_t no = 1; no < 50; no++)
+		assert_int_equal(n_pulls(w, no, 0), 1);
+	world_destroy(w);
+}
+
+// Pulls under way are bounded; the lowest numbers, needed soonest, go before higher ones.
+static void what_is_under_way_is_bounded(void **state)
+{
+	struct world *w = world_of_links(1, LINK_IS_SUPER);
+	struct stream *s = stream_at(&w->e, WORLD_STREAM);
+
+	world_receive(w, 0, WORLD_STREAM, 5000, 100);
+	world_map(w, 0, 1, 4999);
+	world_run_ms(w, 2300);
+	assert_int_equal(s->n_asked, ASKED_MAX);
+	assert_int_equal(n_pulls(w, ASKED_MAX, 0), 1);
+	assert_int_equal(n_pulls(w, ASKED_MAX + 1, 0), 0);
+	world_receive(w, 0, WORLD_STREAM, 1, 100); // makes place for the one that shares its slot
+	world_run_ms(w, 200);
+	assert_int_equal(n_pulls(w, ASKED_MAX + 1, 0), 1);
+	assert_int_equal(s->n_asked, ASKED_MAX);
+	world_destroy(w);
+}
+
+// A member announces numbers that do not exist; what others truly have is fetched all the same.
+static void a_liar_spoils_only_what_is_asked_of_him(void **state)
+{
+	struct world *w = world_of_links(3, 0);
+
+	world_receive(w, 0, WORLD_STREAM, 100, 100);
+	world_map(w, 1, 100, 30000);
+	world_run_ms(w, 4000);
+	world_map(w, 1, 100, 30001);
+	world_map(w, 2, 100, 110);
+	for (int i = 0; i < 5; i++) {
+		world_run_ms(w, 1000);
+		world_map(w, 1, 100, 30002 + (uint64_t)i);
+	}
+	for (uint64_t no = 101; no <= 110; no++)
+		assert_true(n_pulls(w, no, 2) > 0);
+	world_destroy(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hole_is_asked_for_after_the_fetch_period),
+		cmocka_unit_test(what_nobody_shows_is_not_asked_for),
+		cmocka_unit_test(holders_are_asked_in_turn),
+		cmocka_unit_test(who_does_not_answer_is_followed_by_another),
+		cmocka_unit_test(the_past_is_asked_of_a_super_peer_at_once),
+		cmocka_unit_test(without_anything_the_two_newest_come_first),
+		cmocka_unit_test(nobody_is_asked_for_ever),
+		cmocka_unit_test(without_maps_there_are_no_pulls),
+		cmocka_unit_test(the_end_number_is_asked_for_once_at_most),
+		cmocka_unit_test(the_source_pulls_nothing),
+		cmocka_unit_test(a_full_queue_is_gone_on_with_later),
+		cmocka_unit_test(what_is_under_way_is_bounded),
+		cmocka_unit_test(a_liar_spoils_only_what_is_asked_of_him),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

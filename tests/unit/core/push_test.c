@@ -1,0 +1,326 @@
+#include "tests/unit/core/relay_world.h"
+
+#define MEMBER STREAM_HOME
+#define SUPER  (STREAM_HOME | STREAM_PUSH_ALL)
+
+static struct world *world_of_links(uint32_t n, uint8_t flags)
+{
+	struct world *w = world_create(NULL);
+
+	world_stream(w, WORLD_STREAM, flags);
+	for (uint32_t i = 0; i < n; i++)
+		world_link(w, i, WORLD_STREAM, 0);
+	return w;
+}
+
+static uint32_t n_masks(const struct world *w)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->n_messages; i++)
+		n += w->messages[i].octets[0] == STREAM_PUSH_MASK;
+	return n;
+}
+
+// Who was told a mask other than 0 last; SESSION_NONE: nobody.
+static uint32_t only_pusher(const struct world *w, uint32_t n_sessions, uint8_t *mask)
+{
+	uint32_t who = SESSION_NONE;
+
+	for (uint32_t i = 0; i < n_sessions; i++) {
+		if (world_mask_to(w, i) == 0)
+			continue;
+		assert_int_equal(who, SESSION_NONE);
+		who = i;
+		*mask = world_mask_to(w, i);
+	}
+	return who;
+}
+
+static void one_slot_every_two_seconds_descending(void **state)
+{
+	struct world *w = world_of_links(4, MEMBER);
+	uint8_t seen = 0;
+	uint32_t before = 0;
+
+	for (uint32_t i = 0; i < 4; i++)
+		world_map(w, i, 1, 1);
+	for (int step = 0; step < 8; step++) {
+		world_run_ms(w, 2000);
+		assert_int_equal(n_masks(w), before + 1);
+		before = n_masks(w);
+	}
+	for (uint32_t i = 0; i < w->n_messages; i++) {
+		static uint32_t last = SESSION_NONE;
+		const struct world_message *m = &w->messages[i];
+
+		if (m->octets[0] != STREAM_PUSH_MASK)
+			continue;
+		if (last != SESSION_NONE)
+			assert_int_equal(m->session_idx, (last + 3) % 4);
+		last = m->session_idx;
+	}
+	for (uint32_t i = 0; i < 4; i++) { // eight slots, two each, none twice
+		assert_int_equal(__builtin_popcount(world_mask_to(w, i)), 2);
+		assert_int_equal(seen & world_mask_to(w, i), 0);
+		seen |= world_mask_to(w, i);
+	}
+	world_destroy(w);
+}
+
+static void who_has_shown_nothing_is_not_tested(void **state)
+{
+	struct world *w = world_of_links(4, MEMBER);
+	uint8_t mask;
+
+	world_run_ms(w, 4000);
+	assert_int_equal(n_masks(w), 0);
+	world_map(w, 2, 1, 1);
+	world_run_ms(w, 2000);
+	assert_int_equal(only_pusher(w, 4, &mask), 2);
+	world_destroy(w);
+}
+
+// Puts session 0 in charge of a slot, and session 1 to the test on it; says which slot.
+static uint32_t challenge(struct world *w)
+{
+	struct stream *s = stream_at(&w->e, WORLD_STREAM);
+	uint32_t slot = 0;
+
+	world_map(w, 0, 1, 1);
+	world_run_ms(w, 2000);
+	while (!(world_mask_to(w, 0) >> slot & 1))
+		slot++;
+	world_receive(w, 0, WORLD_STREAM, 8 * 10 + slot, 100);
+	assert_int_equal(s->pusher[slot], link_idx(&w->e, link_find(&w->e, 0, WORLD_STREAM)));
+
+	world_map(w, 1, 1, 1);
+	for (int i = 0; i < 20 && !(world_mask_to(w, 1) >> slot & 1); i++)
+		world_run_ms(w, 1000);
+	assert_true(world_mask_to(w, 1) >> slot & 1);
+	return slot;
+}
+
+static void the_newer_fragment_wins_the_slot(void **state)
+{
+	struct world *w = world_of_links(2, MEMBER);
+	uint32_t slot = challenge(w);
+
+	world_receive(w, 1, WORLD_STREAM, 8 * 11 + slot, 100);
+	assert_false(world_mask_to(w, 0) >> slot & 1);
+	assert_true(world_mask_to(w, 1) >> slot & 1);
+	world_destroy(w);
+}
+
+static void the_one_in_charge_keeps_it_against_the_same(void **state)
+{
+	struct world *w = world_of_links(2, MEMBER);
+	uint32_t slot = challenge(w);
+
+	world_receive(w, 1, WORLD_STREAM, 8 * 10 + slot, 100); // a duplicate of what 0 pushed
+	assert_true(world_mask_to(w, 0) >> slot & 1);
+	assert_false(world_mask_to(w, 1) >> slot & 1);
+	world_receive(w, 1, WORLD_STREAM, 8 * 12 + slot, 100); // still under way: changes nothing
+	assert_true(world_mask_to(w, 0) >> slot & 1);
+	world_destroy(w);
+}
+
+static void a_pulled_fragment_proves_nothing(void **state)
+{
+	struct world *w = world_of_links(2, MEMBER);
+	uint32_t slot = challenge(w);
+	uint64_t no = 8 * 11 + slot;
+
+	world_map(w, 1, 1, no);
+	world_run_ms(w, 2700);
+	assert_non_null(world_message_to(w, 1, STREAM_PULL));
+	world_receive(w, 1, WORLD_STREAM, no, 100);
+	assert_int_equal(stream_at(&w->e, WORLD_STREAM)->n.fragments_pulled_from, 1);
+	assert_true(world_mask_to(w, 0) >> slot & 1);
+	world_destroy(w);
+}
+
+static void a_super_peer_is_asked_for_everything_at_once(void **state)
+{
+	struct world *w = world_of_links(0, MEMBER);
+
+	world_link(w, 0, WORLD_STREAM, LINK_IS_SUPER);
+	assert_int_equal(world_mask_to(w, 0), 0xff);
+	world_link(w, 1, WORLD_STREAM, LINK_IS_SUPER); // and the second put to the test
+	assert_int_equal(world_mask_to(w, 1), 0xff);
+	for (uint64_t no = 8; no < 16; no++)
+		world_receive(w, 0, WORLD_STREAM, no, 100);
+	for (uint64_t no = 8; no < 16;
+	     no++) // later by a hair: it loses all slots but those where it leads
+		world_receive(w, 1, WORLD_STREAM, no + 8 * (no == 12), 100);
+	assert_int_equal(world_mask_to(w, 0), 0xff & ~(1u << 4));
+	assert_int_equal(world_mask_to(w, 1), 1u << 4);
+	world_destroy(w);
+}
+
+static void others_are_tested_beside_a_super_peer(void **state)
+{
+	struct world *w = world_of_links(1, MEMBER);
+
+	world_link(w, 1, WORLD_STREAM, LINK_IS_SUPER);
+	for (uint64_t no = 1; no <= 16; no++)
+		world_receive(w, 1, WORLD_STREAM, no, 100);
+	world_map(w, 0, 1, 16);
+	world_run_ms(w, 2000);
+	assert_int_equal(__builtin_popcount(world_mask_to(w, 0)), 1);
+	assert_int_equal(world_mask_to(w, 1), 0xff);
+	world_destroy(w);
+}
+
+static void slots_of_one_who_left_go_to_a_super_peer(void **state)
+{
+	struct world *w = world_of_links(0, MEMBER);
+
+	world_link(w, 0, WORLD_STREAM, LINK_IS_SUPER);
+	for (uint64_t no = 8; no < 16; no++)
+		world_receive(w, 0, WORLD_STREAM, no, 100);
+	world_link(w, 1, WORLD_STREAM, LINK_IS_SUPER);
+	for (uint64_t no = 8; no < 16; no++)
+		world_receive(w, 1, WORLD_STREAM, no, 100);
+	assert_int_equal(world_mask_to(w, 1), 0);
+	world_unlink(w, 0, WORLD_STREAM);
+	assert_int_equal(world_mask_to(w, 1), 0xff);
+	world_destroy(w);
+}
+
+static void a_super_peer_asks_early(void **state)
+{
+	struct world *w = world_of_links(2, SUPER);
+
+	assert_int_equal(world_mask_to(w, 0), 0xff); // the first it has
+	assert_int_equal(world_mask_to(w, 1), 0);
+	world_run_ms(w, 500);
+	world_map(w, 1, 1, 5); // the first may still push
+	assert_int_equal(world_mask_to(w, 1), 0);
+	world_run_ms(w, 600);
+	world_map(w, 1, 1, 6);
+	assert_int_equal(world_mask_to(w, 0), 0);
+	assert_int_equal(world_mask_to(w, 1), 0xff);
+	for (uint64_t no = 8; no < 16; no++)
+		world_receive(w, 1, WORLD_STREAM, no, 100);
+	world_run_ms(w, 2000);
+	world_map(w, 0, 1, 6);
+	assert_int_equal(world_mask_to(w, 1), 0xff);
+	world_destroy(w);
+}
+
+struct unasked {
+	const char *what;
+	uint8_t stream_flags, link_flags;
+};
+
+static void some_are_never_asked(void **state)
+{
+	static const struct unasked rows[] = {
+		{"the source asks nobody", STREAM_PUBLISHER | MEMBER, LINK_IS_SUPER},
+		{"nobody asks against his will", MEMBER, LINK_IS_SUPER | LINK_NO_PUSH_IN},
+		{"another worker tests", 0, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world *w = world_create(NULL);
+
+		world_stream(w, WORLD_STREAM, rows[i].stream_flags);
+		world_link(w, 0, WORLD_STREAM, rows[i].link_flags);
+		world_map(w, 0, 1, 1);
+		world_run_ms(w, 5000);
+		assert_row(n_masks(w) == 0, rows[i].what);
+		world_destroy(w);
+	}
+}
+
+static void a_mask_that_found_no_room_is_told_later(void **state)
+{
+	struct world *w = world_of_links(0, MEMBER);
+
+	w->is_control_full = true;
+	world_link(w, 0, WORLD_STREAM, LINK_IS_SUPER);
+	assert_int_equal(n_masks(w), 0);
+	w->is_control_full = false;
+	world_run_ms(w, NUDGE_MS + 200);
+	assert_int_equal(world_mask_to(w, 0), 0xff);
+	world_destroy(w);
+}
+
+// -- whom we push to --
+
+static uint8_t granted(const struct world *w, uint32_t session_idx)
+{
+	return link_find(&w->e, session_idx, WORLD_STREAM)->slots_granted;
+}
+
+// push_limit is 4: librtmfp serves one more, and so do we.
+static void a_member_serves_the_first_five_per_slot(void **state)
+{
+	struct world *w = world_create(NULL);
+
+	world_stream(w, WORLD_STREAM, 0);
+	for (uint32_t i = 0; i < 8; i++)
+		world_link(w, 7 - i, WORLD_STREAM, 0); // 7 came first
+	for (uint32_t i = 0; i < 8; i++)
+		world_mask(w, i, i == 6 ? 0x0f : 0xff);
+	for (uint32_t i = 3; i < 8; i++)
+		assert_int_equal(granted(w, i), i == 6 ? 0x0f : 0xff);
+	assert_int_equal(granted(w, 2), 0xf0);
+	assert_int_equal(granted(w, 1), 0);
+	world_mask(w, 7, 0); // its place is free
+	assert_int_equal(granted(w, 2), 0xff);
+	assert_int_equal(granted(w, 1), 0xf0);
+	world_unlink(w, 5, WORLD_STREAM);
+	assert_int_equal(granted(w, 1), 0xff);
+	assert_int_equal(granted(w, 0), 0xf0);
+	world_publish(w, WORLD_STREAM, 1, 900); // slot 1
+	assert_int_equal(world_tx(w, 128), 5);
+	world_destroy(w);
+}
+
+static void super_peers_are_served_beyond_that(void **state)
+{
+	struct world *w = world_of_links(8, 0);
+
+	world_link(w, 8, WORLD_STREAM, LINK_IS_SUPER);
+	for (uint32_t i = 0; i < 9; i++)
+		world_mask(w, i, 0xff);
+	assert_int_equal(granted(w, 4), 0xff);
+	assert_int_equal(granted(w, 5), 0);
+	assert_int_equal(granted(w, 8), 0xff);
+	world_destroy(w);
+}
+
+static void a_super_peer_serves_all(void **state)
+{
+	struct world *w = world_of_links(100, STREAM_PUSH_ALL);
+
+	for (uint32_t i = 0; i < 100; i++)
+		world_mask(w, i, 0xff);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(granted(w, i), 0xff);
+	world_destroy(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_slot_every_two_seconds_descending),
+		cmocka_unit_test(who_has_shown_nothing_is_not_tested),
+		cmocka_unit_test(the_newer_fragment_wins_the_slot),
+		cmocka_unit_test(the_one_in_charge_keeps_it_against_the_same),
+		cmocka_unit_test(a_pulled_fragment_proves_nothing),
+		cmocka_unit_test(a_super_peer_is_asked_for_everything_at_once),
+		cmocka_unit_test(others_are_tested_beside_a_super_peer),
+		cmocka_unit_test(slots_of_one_who_left_go_to_a_super_peer),
+		cmocka_unit_test(a_super_peer_asks_early),
+		cmocka_unit_test(some_are_never_asked),
+		cmocka_unit_test(a_mask_that_found_no_room_is_told_later),
+		cmocka_unit_test(a_member_serves_the_first_five_per_slot),
+		cmocka_unit_test(super_peers_are_served_beyond_that),
+		cmocka_unit_test(a_super_peer_serves_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -20,6 +20,7 @@
 #include "dataplane/body.h"
 
 #define FLOWS_PER_SESSION  64
+#define ENDPOINTS_MAX      8
 #define SESSION_WORKER_BITS 4
 #define SESSION_SLOT_BITS  18
 #define SESSION_GEN_BITS   10

@@ -17,8 +17,6 @@ struct random;
 struct identity_endpoint; // crypto/identity.h
 struct keying_policy;     // crypto/keying.h
 
-#define ENDPOINTS_MAX 8
-
 enum open_failure {
 	OPEN_TIMEOUT, // 95 s (§3.5.1) or the caller's limit without an answer, or nothing left to
 		      // try

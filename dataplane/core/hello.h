@@ -5,8 +5,6 @@
 
 #include "dataplane/core/internal.h"
 
-#define ENDPOINTS_MAX 8
-
 struct hello;
 
 struct hello *hello_create(const struct engine_opts *);

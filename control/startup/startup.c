@@ -162,9 +162,11 @@ bool startup_report(struct startup *st, uint32_t worker, const struct report *r,
 {
 	bool is_packet = r->op == REP_HELLO || r->op == REP_KEYING || r->op == REP_STARTUP;
 
-	if (is_packet) // a worker knows no endpoint but those we told it
-		assert(r->packet.from.endpoint < st->n_ends);
-	switch (r->op) {
+	// The world may listen where no endpoint of ours is.
+	switch (is_packet && r->packet.from.endpoint >= st->n_ends ? REP_NONE : r->op) {
+	case REP_NONE:
+		st->counters.unexpected++;
+		break;
 	case REP_HELLO:
 		introducer_hello(st, worker, r, now_us);
 		break;

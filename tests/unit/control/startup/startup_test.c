@@ -178,10 +178,69 @@ static void a_worker_without_room_ends_a_session(void **state)
 	net_destroy(n);
 }
 
+static void a_packet_at_an_endpoint_that_is_none_is_counted(void **state)
+{
+	struct net *n = net_create(1);
+	struct host *h = net_peer(n, A_AT);
+	struct wire_addr from = addr(B_AT);
+	static const uint8_t ops[] = {REP_HELLO, REP_KEYING, REP_STARTUP};
+
+	for (uint8_t i = 0; i < ARRAY_LEN(ops); i++) {
+		stranger_gives(h, 1, ops[i], CHUNK_RHELLO, 0, &from, span_of("octets", 6));
+		assert_int_equal(startup_counters(h->startup)->unexpected, i + 1);
+	}
+	net_destroy(n);
+}
+
+// A second worker, whose ring the test reads itself.
+static void a_session_lives_at_the_worker_that_heard_of_it(void **state)
+{
+	struct net *n = net_create(1);
+	struct host *h = net_peer(n, A_AT);
+	struct startup *former = h->startup;
+	struct mailbox *rings[2] = {mailbox_create(16), mailbox_create(16)};
+	struct startup_endpoint endpoint = {.identity = &h->identity.member, .answers_hello = true};
+	struct startup_opts so = {.outbox = outbox_create(rings, 2, h->bodies),
+				  .keyer = &h->keyer->keyer,
+				  .random = &n->random,
+				  .endpoints = &endpoint,
+				  .n_endpoints = 1,
+				  .sessions_max = 4};
+	unsigned n_ops[2][CMD_OPS_N] = {0};
+	struct wire_addr from = addr(B_AT);
+	struct stranger s;
+	struct command c;
+
+	h->startup = startup_create(&so, n->now_us);
+	h->worker.worker = 1;
+	stranger_init(&s, n, 7);
+	stranger_keys(&s, h, 0, &from);
+	outbox_flush(so.outbox);
+	for (unsigned w = 0; w < 2; w++) {
+		while (mailbox_pop(rings[w], &c)) {
+			n_ops[w][c.op]++;
+			if (c.op == CMD_SESSION_ADD)
+				assert_int_equal(session_id_worker(c.session_id), w);
+			if (c.op == CMD_BODIES_PUT) // of the report
+				body_put(c.bodies.more[0]);
+			if (c.body != NULL)
+				body_put(c.body);
+		}
+		assert_int_equal(n_ops[w][CMD_COOKIE_SECRET], 1);
+		assert_int_equal(n_ops[w][CMD_ENDPOINT], 1);
+		assert_int_equal(n_ops[w][CMD_SESSION_ADD], w);
+		assert_int_equal(n_ops[w][CMD_PACKET], w);
+		mailbox_destroy(rings[w]);
+	}
+	startup_destroy(h->startup);
+	outbox_destroy(so.outbox);
+	h->startup = former;
+	h->worker.worker = 0;
+	net_destroy(n);
+}
+
 // Events may call back; here everything is closed or begun anew from within.
 struct restless {
-	struct startup **startup;
-	uint64_t now_us;
 	unsigned n_opened, n_closed;
 };
 
@@ -226,6 +285,8 @@ int main(void)
 			closed_is_said_once_when_the_session_ends_not_when_its_slot_is_free),
 		cmocka_unit_test(a_moved_session_is_found_at_its_new_address),
 		cmocka_unit_test(a_worker_without_room_ends_a_session),
+		cmocka_unit_test(a_packet_at_an_endpoint_that_is_none_is_counted),
+		cmocka_unit_test(a_session_lives_at_the_worker_that_heard_of_it),
 		cmocka_unit_test(a_session_closed_from_its_opened_event_is_closed),
 	};
 

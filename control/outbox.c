@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/sha.h"
+
 #define WAITING_FIRST 64u // commands: what a list has room for at first; a power of two
 
 // Commands that a full ring refused, oldest at head. Grows by doubling and stays so.
@@ -154,9 +156,16 @@ void outbox_body_home(struct outbox *o, uint32_t worker, struct body *body)
 void outbox_bodies_put(struct outbox *o, const struct report *r)
 {
 	(void)o;
-	for (unsigned i = 0; i < BODIES_PER_PUT; i++)
-		if (r->bodies.more[i] != NULL)
-			body_put(r->bodies.more[i]);
+	for (unsigned i = 0; i < BODIES_PER_PUT; i++) {
+		struct body *body = r->bodies.more[i];
+
+		if (body == NULL)
+			continue;
+		// The next user of this body shall not find a session's keys in it.
+		if (body->len == sizeof(struct session_seed))
+			octets_wipe(body->data, body->len);
+		body_put(body);
+	}
 }
 
 bool outbox_flush(struct outbox *o)

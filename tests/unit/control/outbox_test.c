@@ -131,6 +131,19 @@ static void our_bodies_come_back_to_their_pool(void **state)
 	assert_int_equal(body_pool_lent(w->bodies), 0);
 }
 
+static void keys_do_not_stay_in_a_body(void **state)
+{
+	struct world *w = *state;
+	struct report r = {.op = REP_BODIES_PUT};
+	struct body *seed = outbox_body(w->outbox, sizeof(struct session_seed));
+	static const uint8_t zeros[sizeof(struct session_seed)];
+
+	memset(seed->data, 0x5a, sizeof(zeros));
+	r.bodies.more[0] = seed;
+	outbox_bodies_put(w->outbox, &r);
+	assert_memory_equal(seed->data, zeros, sizeof(zeros)); // the pool's, but still there
+}
+
 static void what_still_waits_at_the_end_gives_its_bodies_back(void **state)
 {
 	struct world *w = *state;
@@ -151,6 +164,7 @@ int main(void)
 		T(crowded_is_said_per_worker),
 		T(bodies_go_home_by_five_or_with_a_flush),
 		T(our_bodies_come_back_to_their_pool),
+		T(keys_do_not_stay_in_a_body),
 		T(what_still_waits_at_the_end_gives_its_bodies_back),
 	};
 

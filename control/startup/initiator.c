@@ -10,7 +10,6 @@
 #include <assert.h>
 
 #include "control/startup/internal.h"
-#include "crypto/epd.h"
 #include "crypto/signature.h"
 
 static void hello_send(struct startup *st, struct opening *o, struct candidate *c, uint64_t now_us)
@@ -351,8 +350,7 @@ static bool has_had_its_hellos(const struct opening *o, const struct candidate *
 	return o->hellos_max > 0 && c->n_sent >= o->hellos_max && c->addr.origin != ADDR_RELAY;
 }
 
-// False: nobody is left to be asked.
-static bool hellos_due(struct startup *st, struct opening *o, uint64_t now_us)
+bool initiator_hellos_due(struct startup *st, struct opening *o, uint64_t now_us)
 {
 	bool some_left = o->n_candidates == 0; // somebody may bring some yet
 
@@ -375,7 +373,7 @@ static void opening_due(struct startup *st, struct opening *o, uint64_t now_us)
 	bool has_hope = now_us < o->end_us;
 
 	if (has_hope && o->state == OPENING_HELLO)
-		has_hope = hellos_due(st, o, now_us);
+		has_hope = initiator_hellos_due(st, o, now_us);
 	if (!has_hope)
 		opening_fail(o, OPEN_TIMEOUT, NULL);
 	else if (o->state == OPENING_SENT && o->yields_to == 0 && o->next_us <= now_us)
@@ -412,48 +410,4 @@ uint64_t initiator_deadline_us(const struct startup *st)
 			at_us = opening_deadline_us(o);
 	}
 	return at_us;
-}
-
-// -- asked by the other rooms --
-
-struct opening *startup_open(struct startup *st, const struct open_opts *opts,
-			     struct ctl_session **existing, uint64_t now_us)
-{
-	struct opening *o;
-	struct epd epd;
-
-	*existing = NULL;
-	if (opts->endpoint >= st->n_ends || !st->ends[opts->endpoint].opts.may_initiate ||
-	    opts->epd.len > OPEN_EPD_MAX || epd_read(&epd, opts->epd) != 0)
-		return NULL;
-	if (epd.fingerprint.data != NULL) {
-		*existing = startup_find(st, opts->endpoint, epd.fingerprint.data);
-		if (*existing != NULL && ((*existing)->is_alive || (*existing)->is_initiator))
-			return NULL;
-		*existing = NULL;
-	}
-	o = opening_take(st, opts->endpoint);
-	if (o == NULL)
-		return NULL;
-	memcpy(o->epd, opts->epd.data, opts->epd.len);
-	o->epd_len = (uint16_t)opts->epd.len;
-	o->user = opts->user;
-	o->hellos_max = opts->hellos_max;
-	o->end_us = now_us + (opts->limit_us != 0 ? opts->limit_us : OPEN_TIMEOUT_MS * 1000u);
-	startup_open_add(o, opts->candidates, opts->n_candidates, now_us);
-	return o;
-}
-
-void startup_open_add(struct opening *o, const struct wire_addr *candidates, uint8_t n,
-		      uint64_t now_us)
-{
-	for (unsigned i = 0; i < n; i++)
-		opening_candidate_add(o, &candidates[i], now_us);
-	if (o->state == OPENING_HELLO)
-		hellos_due(o->startup, o, now_us);
-}
-
-void startup_open_cancel(struct opening *o)
-{
-	opening_give(o);
 }

@@ -154,6 +154,8 @@ void opening_candidate_add(struct opening *, const struct wire_addr *, uint64_t 
 // -- initiator.c --
 void initiator_report(struct startup *, uint32_t worker, const struct report *, uint64_t now_us);
 void initiator_job_done(struct startup *, struct seat *, struct key_job *, uint64_t now_us);
+// IHellos to all candidates whose time has come. False: nobody is left to be asked.
+bool initiator_hellos_due(struct startup *, struct opening *, uint64_t now_us);
 void initiator_timers(struct startup *, uint64_t now_us);
 uint64_t initiator_deadline_us(const struct startup *);
 

@@ -136,3 +136,47 @@ void opening_candidate_add(struct opening *o, const struct wire_addr *a, uint64_
 			c->next_us = now_us;
 	}
 }
+
+// -- startup.h --
+
+struct opening *startup_open(struct startup *st, const struct open_opts *opts,
+			     struct ctl_session **existing, uint64_t now_us)
+{
+	struct opening *o;
+	struct epd epd;
+
+	*existing = NULL;
+	if (opts->endpoint >= st->n_ends || !st->ends[opts->endpoint].opts.may_initiate ||
+	    opts->epd.len > OPEN_EPD_MAX || epd_read(&epd, opts->epd) != 0)
+		return NULL;
+	if (epd.fingerprint.data != NULL) {
+		*existing = startup_find(st, opts->endpoint, epd.fingerprint.data);
+		if (*existing != NULL && ((*existing)->is_alive || (*existing)->is_initiator))
+			return NULL;
+		*existing = NULL;
+	}
+	o = opening_take(st, opts->endpoint);
+	if (o == NULL)
+		return NULL;
+	memcpy(o->epd, opts->epd.data, opts->epd.len);
+	o->epd_len = (uint16_t)opts->epd.len;
+	o->user = opts->user;
+	o->hellos_max = opts->hellos_max;
+	o->end_us = now_us + (opts->limit_us != 0 ? opts->limit_us : OPEN_TIMEOUT_MS * 1000u);
+	startup_open_add(o, opts->candidates, opts->n_candidates, now_us);
+	return o;
+}
+
+void startup_open_add(struct opening *o, const struct wire_addr *candidates, uint8_t n,
+		      uint64_t now_us)
+{
+	for (unsigned i = 0; i < n; i++)
+		opening_candidate_add(o, &candidates[i], now_us);
+	if (o->state == OPENING_HELLO)
+		initiator_hellos_due(o->startup, o, now_us);
+}
+
+void startup_open_cancel(struct opening *o)
+{
+	opening_give(o);
+}

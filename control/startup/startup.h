@@ -42,8 +42,8 @@ struct startup_events {
 struct startup_endpoint {
 	const struct identity_endpoint *identity; // borrowed
 	const struct keying_policy *policy;       // borrowed; NULL: keying_policy_default
-	bool answers_hello;   // be a responder (the worker answers hellos that select the
-			      // certificate)
+	bool answers_hello; // be a responder (the worker answers hellos that select the
+			    // certificate)
 	bool answers_fihello; // RHello to peers introduced to us
 	bool introduces;      // redirect + forward for registered sessions of this endpoint
 	bool may_initiate;

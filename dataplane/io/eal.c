@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -207,17 +209,66 @@ static unsigned first_cpu(const cpu_set_t *set)
 	return 0;
 }
 
+// What EAL finds fatal and what getopt thinks of the arguments goes to stderr around every log, and
+// two pages of usage to stdout. Kept in memory while EAL starts.
+struct output {
+	int out, err; // where they went before
+	int memory;
+};
+
+static struct output output_keep(void)
+{
+	struct output o = {.out = dup(STDOUT_FILENO),
+			   .err = dup(STDERR_FILENO),
+			   .memory = memfd_create("eal", MFD_CLOEXEC)};
+
+	fflush(stdout);
+	if (o.memory >= 0 && o.out >= 0)
+		dup2(o.memory, STDOUT_FILENO);
+	if (o.memory >= 0 && o.err >= 0)
+		dup2(o.memory, STDERR_FILENO);
+	return o;
+}
+
+static void restore(int was, int fd)
+{
+	if (was < 0)
+		return;
+	dup2(was, fd);
+	close(was);
+}
+
+// And the first line of what was kept.
+static void output_restore(struct output *o, char line[EAL_LINE_MAX])
+{
+	ssize_t len = 0;
+
+	fflush(stdout);
+	restore(o->out, STDOUT_FILENO);
+	restore(o->err, STDERR_FILENO);
+	if (o->memory >= 0) {
+		len = pread(o->memory, line, EAL_LINE_MAX - 1, 0);
+		close(o->memory);
+	}
+	line[len > 0 ? len : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+}
+
 static int init(struct eal *e, struct eal_args *args, char *why, size_t why_size)
 {
-	char line[EAL_LINE_MAX];
+	struct output output = output_keep();
+	int n = rte_eal_init(args->argc, args->argv), err = rte_errno;
+	char line[EAL_LINE_MAX], reason[EAL_LINE_MAX];
 
-	if (rte_eal_init(args->argc, args->argv) >= 0)
+	output_restore(&output, line);
+	if (n >= 0)
 		return 0;
-	if (rte_errno == EALREADY)
+	eal_reason(e, reason);
+	if (err == EALREADY)
 		snprintf(why, why_size, "DPDK was started in this process before");
 	else
-		snprintf(why, why_size, "DPDK does not start: %s (%s)", rte_strerror(rte_errno),
-			 eal_reason(e, line)[0] != '\0' ? line : "no reason given");
+		snprintf(why, why_size, "DPDK does not start: %s (%s)", rte_strerror(err),
+			 line[0] != '\0' ? line : reason);
 	return -1;
 }
 

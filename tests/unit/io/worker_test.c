@@ -1,0 +1,549 @@
+#include "dataplane/io/worker.h"
+
+#include "crypto/certificate.h"
+#include "crypto/checksum.h"
+#include "crypto/epd.h"
+#include "dataplane/wire/chunk.h"
+#include "dataplane/wire/packet.h"
+#include "tests/unit/io/worker_world.h"
+
+// -- RTMFP by hand --
+
+struct identity {
+	uint8_t cert[512];
+	size_t len;
+	uint8_t fingerprint[FINGERPRINT_LEN];
+};
+
+static struct identity add_endpoint(struct worker_world *w)
+{
+	struct endpoint_seed seed = {.answers_hello = 1};
+	struct command cmd = {.op = CMD_ENDPOINT, .len = sizeof(seed)};
+	uint8_t random[CERTIFICATE_RANDOM_LEN] = "no secret";
+	struct identity id;
+	struct certificate c;
+
+	id.len = (size_t)certificate_build_server(id.cert, sizeof(id.cert), random);
+	assert_int_equal(certificate_read(&c, span_of(id.cert, id.len)), 0);
+	memcpy(id.fingerprint, c.fingerprint, FINGERPRINT_LEN);
+	seed.cert_len = (uint16_t)id.len;
+	memcpy(seed.cert, id.cert, id.len);
+	cmd.body = loop_body(w->l, 0, &seed, sizeof(seed));
+	loop_command(w->l, 0, &cmd);
+	world_turn(w, 0);
+	return id;
+}
+
+static struct built hello_frame(struct worker_world *w, const uint8_t *fingerprint)
+{
+	static const uint8_t tag[16] = "sixteen octets.";
+	uint8_t epd[EPD_CANONICAL_LEN], chunks[256], datagram[LOOP_DATAGRAM_MAX];
+	struct ihello hello = {span_of(epd, sizeof(epd)), span_of(tag, sizeof(tag))};
+	struct wr wr = wr_over(chunks, sizeof(chunks));
+	size_t len;
+
+	epd_canonical(epd, fingerprint);
+	assert_int_equal(ihello_write(&wr, &hello), 0);
+	len = startup_seal(w->l, 0, span_of(chunks, wr.len), datagram);
+	return frame_udp(datagram, (uint16_t)len);
+}
+
+// The UDP payload of a frame from us to whom; asserts every header.
+static struct span datagram_of(const struct built *b, uint32_t to_ip, uint16_t to_port)
+{
+	struct ipv4_header h;
+	struct udp_header u;
+	struct l2_header l2;
+
+	assert_non_null(b->data);
+	assert_int_equal(l2_read(&l2, b->data, b->len), 0);
+	assert_true(mac_equal(&l2.dst, &peer_mac));
+	assert_true(mac_equal(&l2.src, &our_mac));
+	assert_int_equal(l2.type, L2_TYPE_IPV4);
+	assert_int_equal(ipv4_read(&h, b->data + L2_LEN, (uint16_t)(b->len - L2_LEN)), DROP_NONE);
+	assert_int_equal(h.len, b->len - L2_LEN);
+	assert_int_equal(h.src, OUR_IP);
+	assert_int_equal(h.dst, to_ip);
+	assert_int_equal(udp_read(&u, b->data + L2_LEN + IPV4_LEN, (uint16_t)(h.len - IPV4_LEN)),
+			 DROP_NONE);
+	assert_int_equal(u.src, OUR_PORT);
+	assert_int_equal(u.dst, to_port);
+	return span_of(b->data + HOST_HEADER_LEN, u.len - UDP_LEN);
+}
+
+static void assert_is_rhello(struct worker_world *w, struct built b)
+{
+	uint8_t buf[LOOP_DATAGRAM_MAX];
+	struct packet_header h;
+	struct span plain;
+	struct chunk c;
+	struct rd r;
+	uint32_t id;
+
+	assert_int_equal(
+		startup_unseal(w->l, datagram_of(&b, PEER_IP, PEER_PORT), &id, buf, &plain), 0);
+	r = rd_over_span(plain);
+	assert_int_equal(packet_header_read(&r, &h), 0);
+	assert_true(chunk_next(&r, &c));
+	assert_int_equal(c.type, CHUNK_RHELLO);
+	frame_free(&b);
+}
+
+// A ping chunk to a session; its far end is behind the gateway.
+static struct built ping_frame(struct far_end *f)
+{
+	uint8_t plain[] = {MODE_INITIATOR, CHUNK_PING, 0, 1, 'x'}, out[LOOP_DATAGRAM_MAX];
+	size_t len = far_seal(f, span_of(plain, sizeof(plain)), out);
+	struct built b = frame_udp(out, (uint16_t)len);
+
+	be32_put(b.data + L2_LEN + 12, be32_get(f->addr.ip));
+	be16_put(b.data + L2_LEN + IPV4_LEN, f->addr.port);
+	frame_resum_ipv4(&b);
+	frame_resum_udp(&b);
+	return b;
+}
+
+static void assert_is_ping_reply(struct far_end *f, struct built b)
+{
+	uint8_t buf[LOOP_DATAGRAM_MAX];
+	struct span d = datagram_of(&b, be32_get(f->addr.ip), f->addr.port);
+	struct packet_header h;
+	struct span plain;
+	struct chunk c;
+	struct rd r;
+
+	assert_int_equal(seed_open(f->loop->crypto, &f->seed, d, buf, &plain), 0);
+	r = rd_over_span(plain);
+	assert_int_equal(packet_header_read(&r, &h), 0);
+	assert_true(chunk_next(&r, &c));
+	assert_int_equal(c.type, CHUNK_PING_REPLY);
+	frame_free(&b);
+}
+
+// A datagram for a session of that worker; nobody has its keys.
+static struct built stray_frame(uint32_t session_id)
+{
+	uint8_t datagram[4 + 32] = {0};
+
+	ssid_scramble(datagram, sizeof(datagram), session_id);
+	return frame_udp(datagram, sizeof(datagram));
+}
+
+// -- hellos and sessions --
+
+static void a_hello_in_a_frame_is_answered_in_a_frame(void **state)
+{
+	struct worker_world w;
+	struct identity id;
+
+	world_create(&w, 1);
+	id = add_endpoint(&w);
+	world_introduce(&w);
+	world_in(&w, 0, hello_frame(&w, id.fingerprint));
+	assert_true(world_turn(&w, 0));
+	assert_is_rhello(&w, world_out(&w, 0));
+	assert_null(world_out(&w, 0).data);
+	assert_int_equal(world_stats(&w, 0)->hellos_answered, 1);
+	world_destroy(&w);
+}
+
+static void a_first_answer_waits_for_arp_instead_of_being_lost(void **state)
+{
+	struct worker_world w;
+	struct identity id;
+	struct built b;
+	struct arp a;
+
+	world_create(&w, 1);
+	id = add_endpoint(&w);
+	world_in(&w, 0, hello_frame(&w, id.fingerprint));
+	world_turn(&w, 0);
+	world_turn(&w, 0);
+	b = world_out(&w, 0);
+	assert_int_equal(arp_read(&a, b.data + L2_LEN, (uint16_t)(b.len - L2_LEN)), 0);
+	assert_int_equal(a.op, ARP_REQUEST);
+	assert_int_equal(a.target_ip, PEER_IP);
+	frame_free(&b);
+	assert_null(world_out(&w, 0).data);
+	world_in(&w, 0, frame_arp(ARP_REPLY, PEER_IP, OUR_IP));
+	world_turn(&w, 0);
+	assert_is_rhello(&w, world_out(&w, 0));
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_NO_NEXT_HOP], 0);
+	world_destroy(&w);
+}
+
+static void answers_to_a_silent_neighbour_are_few_and_counted(void **state)
+{
+	struct worker_world w;
+	struct identity id;
+
+	world_create(&w, 1);
+	id = add_endpoint(&w);
+	for (int i = 0; i < 10; i++) {
+		world_in(&w, 0, hello_frame(&w, id.fingerprint));
+		world_turn(&w, 0);
+	}
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_NO_NEXT_HOP], 10 - NEIGHBOUR_KEPT);
+	for (int i = 0; i < 100; i++) {
+		w.l->now_us += 100000;
+		world_turn(&w, 0);
+	}
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_NO_NEXT_HOP], 10);
+	assert_int_equal(world_out_discard(&w, 0), NEIGHBOUR_TRIES); // questions only
+	world_destroy(&w);
+}
+
+static void a_session_is_served_over_the_gateway(void **state)
+{
+	struct worker_world w;
+	struct far_end f;
+
+	world_create(&w, 1);
+	f = far_connect(w.l, 0, &(struct loop_form){0}, true);
+	world_introduce(&w);
+	for (int i = 0; i < 3; i++) {
+		world_in(&w, 0, ping_frame(&f));
+		world_turn(&w, 0);
+		assert_is_ping_reply(&f, world_out(&w, 0));
+		w.l->now_us += 1000;
+	}
+	assert_true(w.workers[0]->paths.rows[f.slot].is_made);
+	world_destroy(&w);
+}
+
+static void a_neighbour_that_moves_takes_its_sessions_along(void **state)
+{
+	const struct mac other = {{0x02, 9, 9, 9, 9, 9}};
+	struct worker_world w;
+	struct far_end f;
+	struct built b;
+
+	world_create(&w, 1);
+	f = far_connect(w.l, 0, &(struct loop_form){0}, true);
+	world_introduce(&w);
+	world_in(&w, 0, ping_frame(&f));
+	world_turn(&w, 0);
+	assert_is_ping_reply(&f, world_out(&w, 0));
+	w.l->now_us += 2000000;
+	b = frame_arp(ARP_REPLY, GATEWAY_IP, OUR_IP);
+	memcpy(b.data + L2_LEN + 8, &other, MAC_LEN);
+	world_in(&w, 0, b);
+	world_in(&w, 0, ping_frame(&f));
+	world_turn(&w, 0);
+	b = world_out(&w, 0);
+	assert_memory_equal(b.data, &other, MAC_LEN);
+	frame_free(&b);
+	world_destroy(&w);
+}
+
+// -- ARP and ping --
+
+static void whoever_asks_for_us_is_answered_and_known(void **state)
+{
+	struct worker_world w;
+	struct built b;
+	struct mac mac;
+	struct arp a;
+
+	world_create(&w, 1);
+	world_in(&w, 0, frame_arp(ARP_REQUEST, PEER_IP, OUR_IP));
+	world_turn(&w, 0);
+	b = world_out(&w, 0);
+	assert_int_equal(arp_read(&a, b.data + L2_LEN, (uint16_t)(b.len - L2_LEN)), 0);
+	assert_int_equal(a.op, ARP_REPLY);
+	assert_int_equal(a.sender_ip, OUR_IP);
+	assert_true(mac_equal(&a.sender_mac, &our_mac));
+	assert_int_equal(a.target_ip, PEER_IP);
+	assert_memory_equal(b.data, &peer_mac, MAC_LEN);
+	frame_free(&b);
+	assert_true(neighbours_find(w.workers[0]->host.links[0].neighbours, PEER_IP, 0, &mac));
+	assert_int_equal(w.workers[0]->counters[0].arp_answered, 1);
+	world_destroy(&w);
+}
+
+static void who_asks_for_others_is_nothing_to_us(void **state)
+{
+	struct worker_world w;
+
+	world_create(&w, 1);
+	world_in(&w, 0, frame_arp(ARP_REQUEST, PEER_IP, GATEWAY_IP));
+	world_in(&w, 0,
+		 frame_arp(ARP_REQUEST, FAR_IP, OUR_IP)); // not of this network: no neighbour
+	world_turn(&w, 0);
+	assert_int_equal(neighbours_count(w.workers[0]->host.links[0].neighbours), 0);
+	assert_int_equal(world_out_discard(&w, 0), 1);
+	world_destroy(&w);
+}
+
+static void pings_are_answered_up_to_a_rate(void **state)
+{
+	struct worker_world w;
+	uint32_t answered = 0;
+	struct built b;
+
+	world_create(&w, 1);
+	world_in(&w, 0, frame_ping(100));
+	world_turn(&w, 0);
+	b = world_out(&w, 0);
+	assert_int_equal(b.data[L2_LEN + IPV4_LEN], 0); // echo reply
+	assert_int_equal(b.len, L2_LEN + IPV4_LEN + 8 + 100);
+	frame_free(&b);
+	for (int i = 0; i < 40; i++) {
+		for (int j = 0; j < 64; j++)
+			world_in(&w, 0, frame_ping(8));
+		world_turn(&w, 0);
+		answered += world_out_discard(&w, 0);
+	}
+	assert_int_equal(answered, WORKER_ECHOES_S - 1);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_ECHO_RATE], 40 * 64 - answered);
+	world_destroy(&w);
+}
+
+// -- what is lost has a name --
+
+static void garbage_is_counted_by_name(void **state)
+{
+	struct worker_world w;
+	struct built b;
+
+	world_create(&w, 1);
+	world_in(&w, 0, frame_udp("short", 5));
+	world_in(&w, 0, stray_frame(session_id_make(0, 3, 7)));
+	world_in(&w, 0, stray_frame(0));
+	b = frame_udp("x", 1);
+	b.data[0] = 0x77;
+	world_in(&w, 0, b);
+	b = frame_udp("x", 1);
+	b.data[b.len - 1] ^= 1;
+	world_in(&w, 0, b);
+	world_turn(&w, 0);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_SHORT], 1);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_NO_SESSION], 1);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_AUTH], 1);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_L2_NOT_OURS], 1);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_L3_CHECKSUM], 1);
+	assert_int_equal(world_out_discard(&w, 0), 0);
+	assert_int_equal(world_stats(&w, 0)->rx_packets, 3);
+	world_destroy(&w);
+}
+
+static void what_the_port_refuses_is_counted_and_freed(void **state)
+{
+	struct worker_world w;
+
+	world_create(&w, 1);
+	for (int i = 0; i < 4 * 64; i++)
+		world_in(&w, 0, frame_ping(8));
+	world_turn(&w, 0);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_TX_PORT], 4 * 64 - (WORLD_RING - 1));
+	assert_int_equal(w.workers[0]->counters[0].tx_refused, 4 * 64 - (WORLD_RING - 1));
+	assert_int_equal(w.workers[0]->counters[0].tx_frames, WORLD_RING - 1);
+	world_destroy(&w);
+}
+
+static void an_empty_pool_is_survived(void **state)
+{
+	static void *taken[WORLD_BUFFERS + 1];
+	struct worker_world w;
+	struct identity id;
+	uint32_t n;
+
+	world_create(&w, 1);
+	id = add_endpoint(&w);
+	world_introduce(&w);
+	for (int i = 0; i < 40; i++) // more answers than a turn leaves buffers for
+		world_in(&w, 0, hello_frame(&w, id.fingerprint));
+	world_in(&w, 0, frame_arp(ARP_REQUEST, PEER_IP, OUR_IP));
+	n = world_buffers_take(taken);
+	for (int i = 0; i < 10; i++)
+		world_turn(&w, 0);
+	world_buffers_give(taken, n);
+	world_out_discard(&w, 0);
+	world_in(&w, 0, hello_frame(&w, id.fingerprint));
+	world_turn(&w, 0);
+	world_turn(&w, 0);
+	assert_is_rhello(&w, world_out(&w, 0));
+	assert_int_equal(w.workers[0]->n_lent, ENGINE_BURST_MAX);
+	world_destroy(&w);
+}
+
+static void open_checksums_are_accepted_where_they_are_expected(void **state)
+{
+	struct worker_world w;
+	struct identity id;
+	struct built b;
+
+	world_create(&w, 1);
+	w.workers[0]->host.links[0].udp_sums = UDP_SUMS_REMARKED;
+	id = add_endpoint(&w);
+	world_introduce(&w);
+	b = hello_frame(&w, id.fingerprint);
+	b.data[L2_LEN + IPV4_LEN + 6] ^= 0xff;
+	world_in(&w, 0, b);
+	world_turn(&w, 0);
+	assert_is_rhello(&w, world_out(&w, 0));
+	assert_int_equal(world_stats(&w, 0)->checksum_unverified, 1);
+	assert_int_equal(w.workers[0]->counters[0].checksum_unverified, 1);
+	world_destroy(&w);
+}
+
+// -- several workers --
+
+static void a_frame_for_another_workers_session_is_handed_over(void **state)
+{
+	struct worker_world w;
+
+	world_create(&w, 2);
+	world_in(&w, 0, stray_frame(session_id_make(1, 3, 7)));
+	world_turn(&w, 0);
+	assert_int_equal(world_stats(&w, 0)->handoffs, 1);
+	assert_int_equal(world_stats(&w, 0)->rx_packets, 0);
+	assert_true(world_turn(&w, 1));
+	assert_int_equal(world_stats(&w, 1)->rx_packets, 1);
+	assert_int_equal(world_stats(&w, 1)->drops[DROP_NO_SESSION], 1);
+	world_destroy(&w);
+}
+
+static void startup_stays_where_it_arrived(void **state)
+{
+	struct worker_world w;
+
+	world_create(&w, 2);
+	world_in(&w, 1, stray_frame(0));
+	world_turn(&w, 1);
+	assert_int_equal(world_stats(&w, 1)->drops[DROP_AUTH], 1);
+	assert_int_equal(world_stats(&w, 1)->handoffs, 0);
+	world_destroy(&w);
+}
+
+static void a_session_of_no_worker_is_not_handed_on(void **state)
+{
+	struct worker_world w;
+
+	world_create(&w, 2);
+	world_in(&w, 0, stray_frame(session_id_make(9, 3, 7)));
+	world_turn(&w, 0);
+	assert_int_equal(world_stats(&w, 0)->handoffs, 0);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_WRONG_WORKER], 1);
+	world_destroy(&w);
+}
+
+static void a_worker_that_does_not_keep_up_costs_only_its_own(void **state)
+{
+	struct worker_world w;
+
+	world_create(&w, 2);
+	for (int i = 0; i < 2 * WORKER_HANDED; i++) {
+		world_in(&w, 0, stray_frame(session_id_make(1, 3, 7)));
+		world_turn(&w, 0);
+	}
+	assert_int_equal(world_stats(&w, 0)->handoffs, WORKER_HANDED - 1);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_WRONG_WORKER], WORKER_HANDED + 1);
+	world_in(&w, 0, stray_frame(session_id_make(0, 3, 7)));
+	world_turn(&w, 0);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_NO_SESSION], 1);
+	world_destroy(&w); // frames that still wait are given back, too
+}
+
+static void every_worker_hears_arp_and_one_answers(void **state)
+{
+	struct worker_world w;
+	struct mac mac;
+
+	world_create(&w, 2);
+	world_in(&w, 1, frame_arp(ARP_REQUEST, PEER_IP, OUR_IP));
+	world_turn(&w, 1);
+	world_turn(&w, 0);
+	for (int i = 0; i < 2; i++)
+		assert_true(
+			neighbours_find(w.workers[i]->host.links[0].neighbours, PEER_IP, 0, &mac));
+	assert_int_equal(world_out_discard(&w, 1), 1);
+	assert_int_equal(world_out_discard(&w, 0), 0);
+	world_destroy(&w);
+}
+
+// -- time --
+
+static void control_is_woken_when_it_sleeps_and_there_is_news(void **state)
+{
+	static const uint8_t somebody_else[FINGERPRINT_LEN] = {1};
+	struct worker_world w;
+	uint64_t n;
+
+	world_create(&w, 1);
+	add_endpoint(&w);
+	world_turn(&w, 0); // whatever that reported
+	bell_arm(&w.bell);
+	world_turn(&w, 0);
+	assert_true(read(w.bell.fd, &n, sizeof(n)) < 0);
+	world_in(&w, 0, hello_frame(&w, somebody_else)); // control shall decide
+	world_turn(&w, 0);
+	assert_int_equal(read(w.bell.fd, &n, sizeof(n)), sizeof(n));
+	world_turn(&w, 0);
+	assert_true(read(w.bell.fd, &n, sizeof(n)) < 0);
+	world_destroy(&w);
+}
+
+static void turns_are_counted_by_what_they_did(void **state)
+{
+	struct worker_world w;
+	uint64_t busy_us, turns;
+
+	world_create(&w, 1);
+	assert_false(world_turn(&w, 0));
+	busy_us = world_stats(&w, 0)->busy_us;
+	turns = world_stats(&w, 0)->turns;
+	world_in(&w, 0, frame_ping(8));
+	w.l->now_us += 70;
+	assert_true(world_turn(&w, 0)); // until the next one starts
+	w.l->now_us += 30;
+	assert_false(world_turn(&w, 0));
+	w.l->now_us += 500;
+	assert_false(world_turn(&w, 0));
+	assert_int_equal(world_stats(&w, 0)->turns, turns + 3);
+	assert_int_equal(world_stats(&w, 0)->busy_us, busy_us + 30);
+	world_destroy(&w);
+}
+
+static void the_deadline_is_the_earliest_of_engine_and_neighbours(void **state)
+{
+	struct worker_world w;
+
+	world_create(&w, 1);
+	world_turn(&w, 0);
+	assert_int_equal(worker_deadline_us(w.workers[0]),
+			 engine_deadline_us(w.l->nodes[0].engine));
+	world_introduce(&w);
+	world_turn(&w, 0);
+	assert_true(worker_deadline_us(w.workers[0]) <=
+		    w.l->now_us + NEIGHBOURS_SWEEP_MS * 1000ull);
+	world_destroy(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hello_in_a_frame_is_answered_in_a_frame),
+		cmocka_unit_test(a_first_answer_waits_for_arp_instead_of_being_lost),
+		cmocka_unit_test(answers_to_a_silent_neighbour_are_few_and_counted),
+		cmocka_unit_test(a_session_is_served_over_the_gateway),
+		cmocka_unit_test(a_neighbour_that_moves_takes_its_sessions_along),
+		cmocka_unit_test(whoever_asks_for_us_is_answered_and_known),
+		cmocka_unit_test(who_asks_for_others_is_nothing_to_us),
+		cmocka_unit_test(pings_are_answered_up_to_a_rate),
+		cmocka_unit_test(garbage_is_counted_by_name),
+		cmocka_unit_test(what_the_port_refuses_is_counted_and_freed),
+		cmocka_unit_test(an_empty_pool_is_survived),
+		cmocka_unit_test(open_checksums_are_accepted_where_they_are_expected),
+		cmocka_unit_test(a_frame_for_another_workers_session_is_handed_over),
+		cmocka_unit_test(startup_stays_where_it_arrived),
+		cmocka_unit_test(a_session_of_no_worker_is_not_handed_on),
+		cmocka_unit_test(a_worker_that_does_not_keep_up_costs_only_its_own),
+		cmocka_unit_test(every_worker_hears_arp_and_one_answers),
+		cmocka_unit_test(control_is_woken_when_it_sleeps_and_there_is_news),
+		cmocka_unit_test(turns_are_counted_by_what_they_did),
+		cmocka_unit_test(the_deadline_is_the_earliest_of_engine_and_neighbours),
+	};
+
+	return cmocka_run_group_tests(tests, worker_group_setup, worker_group_teardown);
+}

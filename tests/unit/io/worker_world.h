@@ -1,0 +1,47 @@
+// Workers on a port made of rings, turned step by step: the test puts frames into receive rings and
+// finds what was sent in transmit rings. Time is the loop's, and stands still unless a test moves
+// it. Every buffer must be back at a world's end.
+#pragma once
+
+#include "dataplane/io/worker.h"
+#include "tests/support/far_end.h"
+#include "tests/support/test.h"
+#include "tests/unit/io/hosts.h"
+
+#define WORLD_WORKERS 2
+#define WORLD_RING    128 // frames a port's queue holds (less one)
+#define WORLD_BUFFERS 4095
+
+struct worker_world {
+	struct loop *l; // node 0: worker 0's engine
+	struct host host;
+	struct worker *workers[WORLD_WORKERS];
+	uint32_t n_workers;
+	struct bell bell;
+	// Worker 1's engine, if there is one.
+	struct engine *second;
+	struct mailbox *commands, *reports;
+};
+
+// cmocka group setup and teardown: DPDK and the port.
+int worker_group_setup(void **state);
+int worker_group_teardown(void **state);
+
+void world_create(struct worker_world *, uint32_t n_workers);
+void world_destroy(struct worker_world *); // asserts that no buffer is missing
+
+// A frame arrives at the receive queue of a worker. Frees it.
+void world_in(struct worker_world *, uint32_t worker, struct built frame);
+// One turn at the loop's time; passes on what the worker says.
+bool world_turn(struct worker_world *, uint32_t worker);
+// The next frame that a worker sent; data NULL: none. To be freed.
+struct built world_out(struct worker_world *, uint32_t worker);
+uint32_t world_out_discard(struct worker_world *, uint32_t worker); // how many
+// Peer and gateway are known from now on.
+void world_introduce(struct worker_world *);
+
+struct worker_stats *world_stats(struct worker_world *, uint32_t worker);
+// The pool's free buffers; and taking them away.
+uint32_t world_buffers(void);
+uint32_t world_buffers_take(void *taken[WORLD_BUFFERS]);
+void world_buffers_give(void *taken[WORLD_BUFFERS], uint32_t n);

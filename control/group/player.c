@@ -18,6 +18,7 @@ struct player {
 	struct repeat_filter repeats;
 	uint64_t window_us, fetch_us;
 	uint64_t next;              // number due now; 0: not started
+	struct start_hints hints;   // what the fragments so far say about where to begin
 	uint64_t end;               // complete below this number; 0: not known
 	uint64_t end_us;            // when that became known
 	uint64_t gone;              // numbers below never come
@@ -39,6 +40,7 @@ struct player *player_create(const struct player_opts *o, uint64_t now_us)
 	fragment_store_init(&p->store, o->fragments_max, o->bytes_max);
 	p->window_us = (uint64_t)o->window_ms * 1000;
 	p->fetch_us = (uint64_t)o->fetch_ms * 1000;
+	p->hints.fresh_ms = o->window_ms / 2;
 	p->last_us = now_us;
 	return p;
 }
@@ -102,10 +104,15 @@ bool player_fragment(struct player *p, struct span message, uint64_t now_us)
 		return count_refusal(p, err);
 	p->n.received++;
 	p->n.bytes += message.len;
-	if (f.number > p->n.newest)
+	if (f.number > p->n.newest) {
 		p->n.newest = f.number;
-	if (p->first_us == 0)
+		if (f.flags & STREAM_FRAGMENT_FIRST)
+			p->hints.newest_ms = f.timestamp;
+	}
+	if (p->first_us == 0) {
 		p->first_us = now_us;
+		p->hints.first_seen = f.number;
+	}
 	p->last_us = now_us;
 	p->is_lost = false;
 	p->looks_for_start = true;
@@ -195,7 +202,7 @@ static bool try_start(struct player *p, struct player_event *e, uint64_t now_us)
 		return false;
 	p->looks_for_start = false;
 	p->looked = (uint8_t)patience;
-	p->next = player_start_pick(&p->store, patience);
+	p->next = player_start_pick(&p->store, &p->hints, patience);
 	if (p->next == 0) {
 		fragment_store_drop_below(&p->store, p->gone);
 		return false;

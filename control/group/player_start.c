@@ -3,8 +3,8 @@
 #include "dataplane/wire/media.h"
 #include "dataplane/wire/rtmp_msg.h"
 
-// A stream whose lowest number here is below this has probably been joined at its beginning, and
-// fragment 1 is only late: two seconds at 1 Mbit/s.
+// Who saw a number up to this first has probably joined at the beginning, and fragment 1 is only
+// late: two seconds at 1 Mbit/s.
 enum { NEAR_BEGINNING = 256 };
 
 enum { HAS_METADATA = 1, HAS_VIDEO_CONFIG = 2, HAS_AUDIO_CONFIG = 4, HAS_ALL = 7 };
@@ -14,7 +14,9 @@ struct scan {
 	uint64_t lead;  // first of the headers that directly precede the message at hand; 0: none
 	unsigned heads; // HAS_* of those
 	uint64_t first, first_header; // oldest message, oldest header; 0: none
-	uint64_t key, perfect;        // oldest places of either quality
+	uint64_t key, perfect;        // places of either quality: the oldest or the newest
+	bool wants_oldest;
+	const struct start_hints *hints;
 	bool has_video;
 };
 
@@ -34,14 +36,16 @@ static unsigned head_of(enum media_kind kind)
 
 // A whole key frame. The headers before it are all of them if nothing is missing before the first;
 // else the missing one might be a header, too.
-static void note_key(struct scan *s, uint64_t number)
+static void note_key(struct scan *s, uint64_t number, uint32_t timestamp)
 {
-	bool is_perfect =
-		(s->heads & HAS_VIDEO_CONFIG) != 0 && (s->heads == HAS_ALL || s->lead > s->run);
+	bool is_fresh = s->wants_oldest ||
+			(int32_t)(s->hints->newest_ms - timestamp) <= (int32_t)s->hints->fresh_ms;
+	bool is_perfect = is_fresh && (s->heads & HAS_VIDEO_CONFIG) != 0 &&
+			  (s->heads == HAS_ALL || s->lead > s->run);
 
-	if (s->key == 0)
+	if (s->key == 0 || !s->wants_oldest)
 		s->key = s->lead != 0 ? s->lead : number;
-	if (is_perfect && s->perfect == 0)
+	if (is_perfect && (s->perfect == 0 || !s->wants_oldest))
 		s->perfect = s->lead;
 }
 
@@ -68,7 +72,7 @@ static uint64_t scan_message(struct scan *s, const struct fragment_store *store,
 		s->lead = number;
 	s->heads |= head;
 	if (kind == MEDIA_KEY_FRAME)
-		note_key(s, number);
+		note_key(s, number, h->timestamp);
 	if (head == 0) {
 		s->lead = 0;
 		s->heads = 0;
@@ -99,15 +103,17 @@ static void scan_all(struct scan *s, const struct fragment_store *store)
 	}
 }
 
-uint64_t player_start_pick(const struct fragment_store *store, enum start_patience patience)
+uint64_t player_start_pick(const struct fragment_store *store, const struct start_hints *hints,
+			   enum start_patience patience)
 {
-	struct scan s = {0};
+	bool was_there = hints->first_seen <= NEAR_BEGINNING;
+	struct scan s = {.wants_oldest = was_there, .hints = hints};
 
-	if (fragment_store_get(store, 1) != NULL)
+	if (was_there && fragment_store_get(store, 1) != NULL)
 		return 1;
 	scan_all(&s, store);
 	if (patience == START_EARLY)
-		return store->lowest > NEAR_BEGINNING ? s.perfect : 0;
+		return was_there ? 0 : s.perfect;
 	if (s.perfect != 0)
 		return s.perfect;
 	if (s.key != 0)

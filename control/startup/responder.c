@@ -8,8 +8,9 @@
 #include "control/startup/internal.h"
 #include "crypto/signature.h"
 
-#define CHALLENGE_US      (2 * SECOND_US) // one challenge at a time
-#define SAME_IDENTITY_MAX 16              // sessions of one far peer at one endpoint
+#define CHALLENGE_US      (2 * SECOND_US)  // one challenge at a time
+#define NEWCOMER_US       (10 * SECOND_US) // a round trip never measured: 3 times the initial ERTO
+#define SAME_IDENTITY_MAX 16               // sessions of one far peer at one endpoint
 
 // An IIKeying that was read; spans into its body.
 struct request {
@@ -240,8 +241,7 @@ void responder_keying(struct startup *st, uint32_t worker, const struct msg_addr
 	occupant = address_occupant(st, &q, now_us);
 	if (occupant != NULL) {
 		if (occupant->ctl.state == CTL_OPEN && now_us < occupant->challenge_end_us)
-			newcomer_keep(st, occupant, worker, from, payload,
-				      occupant->challenge_end_us);
+			newcomer_keep(st, occupant, worker, from, payload, now_us + NEWCOMER_US);
 		return;
 	}
 	o = opening_by_destination(st, q.endpoint, &q.from, &q.far);

@@ -48,6 +48,7 @@ cast_player() {
 	local pid name=$1 index=$2
 
 	shift 2
+	: >"$work/$name.log" # of a former life: its last line must not be taken for this one's
 	ip netns pids "$lab_id-$name" >/dev/null 2>&1 || lab_host "$name" "10.99.0.$((10 + index))"
 	lab_start pid "$name" "$work/$name.log" "$bin/annulus-peer" play --server "$sp_addr" --group "$spec" \
 		--name film --progress lines "$@" "$work/$name.flv"

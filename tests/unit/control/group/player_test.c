@@ -160,9 +160,10 @@ static void a_late_joiner_begins_with_headers_and_a_key_frame(void **state)
 
 	write_seconds(t, 12);
 	at = t->s->n / 2;
-	feed(t, at, t->s->n, 5 * S);
+	feed(t, at, at + 130, 5 * S);
 	assert_int_equal(player_next(t->p, &e, 5 * S), PLAYER_START);
 	assert_true(e.number > at && e.number < at + 130);
+	feed(t, at + 131, t->s->n, 5 * S);
 	assert_int_equal(player_next(t->p, &e, 5 * S), PLAYER_MESSAGE);
 	assert_int_equal(e.message.type, RTMP_DATA_AMF0);
 	assert_int_equal(player_next(t->p, &e, 5 * S), PLAYER_MESSAGE);

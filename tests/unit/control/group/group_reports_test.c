@@ -1,0 +1,274 @@
+// Gossip with a far end that is driven by hand.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/control/group/raw_peer.h"
+
+static int begin(void **state)
+{
+	*state = raw_peer_create(&(struct world_role){.is_super = false});
+	return 0;
+}
+
+static int begin_super(void **state)
+{
+	*state = raw_peer_create(&(struct world_role){.is_super = true});
+	return 0;
+}
+
+static int end(void **state)
+{
+	raw_peer_destroy(*state);
+	return 0;
+}
+
+// The next report among what came; NULL: none.
+static struct got *next_report(struct raw_peer *t)
+{
+	struct got *g;
+
+	while ((g = world_got(t->raw)) != NULL) {
+		if (memcmp(g->meta, RAW_MAIN, 3) == 0 && g->octets[0] == GROUP_REPORT)
+			return g;
+		free(g);
+	}
+	return NULL;
+}
+
+static struct group_report_self self_of(const struct got *g, struct group_report_iter *it)
+{
+	struct group_report_self self;
+
+	assert_int_equal(group_report_read(&self, it, span_of(g->octets, g->len)), 0);
+	return self;
+}
+
+struct record {
+	uint8_t id;
+	uint64_t age_s;
+};
+
+static void send_report(struct raw_peer *t, const struct group_report_self *flags,
+			const struct record *records, size_t n)
+{
+	uint8_t octets[4096];
+	struct wr w = wr_over(octets, sizeof(octets));
+	struct group_report_self self = flags != NULL ? *flags : (struct group_report_self){0};
+
+	wire_addr_parse(&self.receiver_addr, "203.0.113.9:4444");
+	self.receiver_addr.origin = ADDR_OBSERVED;
+	assert_int_equal(group_report_write_self(&w, &self), 0);
+	for (size_t i = 0; i < n; i++) {
+		struct group_report_record r = {.peer_id = {records[i].id},
+						.age_s = records[i].age_s};
+
+		wire_addr_parse(&r.addrs.addrs[0], "198.51.100.7:1936");
+		r.addrs.n = 1;
+		assert_int_equal(group_report_write_record(&w, &r), 0);
+	}
+	raw_send(t->e, t->main, octets, w.len);
+	world_run(t->w, 100 * MS);
+}
+
+static uint32_t n_known(const struct raw_peer *t)
+{
+	struct group_info i;
+
+	group_info_get(t->node->group, &i);
+	return i.n_members_known;
+}
+
+static void the_first_report_answers_begin_and_names_the_receiver(void **state)
+{
+	struct raw_peer *t = *state;
+	struct group_report_iter it;
+	struct group_report_record r;
+	struct group_report_self self;
+	struct got *g;
+
+	raw_greet(t);
+	g = next_report(t);
+	self = self_of(g, &it);
+	assert_true(wire_addr_equal(&self.receiver_addr, &t->raw->addr));
+	assert_int_equal(self.receiver_addr.origin, ADDR_OBSERVED);
+	assert_false(self.is_spx || self.is_super_peer); // nobody spoke of it
+	assert_false(group_report_next(&it, &r));        // we know nobody else
+	free(g);
+	assert_null(next_report(t));
+}
+
+static void a_super_peer_says_so_first(void **state)
+{
+	struct raw_peer *t = *state;
+	struct group_report_iter it;
+	struct group_report_self self;
+	struct got *g;
+
+	raw_greet(t);
+	g = next_report(t);
+	self = self_of(g, &it);
+	assert_true(self.is_spx && self.is_super_peer);
+	free(g);
+}
+
+static void who_speaks_our_extension_hears_it_too(void **state)
+{
+	struct raw_peer *t = *state;
+	struct group_report_self flags = {.is_spx = true}, self;
+	struct group_report_iter it;
+	struct got *g;
+
+	raw_befriend(t);
+	send_report(t, &flags, NULL, 0); // the reply to its first one
+	send_report(t, &flags, NULL, 0);
+	g = next_report(t);
+	self = self_of(g, &it);
+	assert_true(self.is_spx && !self.is_super_peer);
+	// It has learned where it is seen.
+	assert_int_equal(self.own.n, 1);
+	assert_int_equal(self.own.addrs[0].port, 4444);
+	free(g);
+}
+
+static void what_is_no_reply_is_answered_once(void **state)
+{
+	struct raw_peer *t = *state;
+	struct got *g;
+
+	raw_befriend(t); // its report is out, ours is expected
+	send_report(t, NULL, NULL, 0);
+	assert_null(next_report(t));
+	send_report(t, NULL, NULL, 0);
+	g = next_report(t);
+	assert_non_null(g);
+	free(g);
+	assert_null(next_report(t));
+}
+
+static void every_ten_seconds_somebody_gets_one(void **state)
+{
+	struct raw_peer *t = *state;
+	struct got *g;
+	uint32_t n = 0;
+
+	raw_befriend(t);
+	for (int i = 0; i < 60; i++) {
+		world_run(t->w, 1 * S);
+		g = next_report(t);
+		if (g != NULL) {
+			n++;
+			send_report(t, NULL, NULL, 0); // our reply
+		}
+		free(g);
+	}
+	assert_in_range(n, 5, 6);
+}
+
+static void records_are_taken_unless_they_are_old_or_foolish(void **state)
+{
+	struct raw_peer *t = *state;
+	struct record records[] = {{1, 0}, {2, 299}, {3, 300}, {4, 5000}, {1, 7}};
+
+	raw_befriend(t);
+	assert_int_equal(n_known(t), 1);
+	send_report(t, NULL, records, 5);
+	assert_int_equal(n_known(t), 3);
+	assert_int_equal(groups_counters(t->node->groups)->records_ignored, 2);
+}
+
+static void a_record_of_the_receiver_or_the_sender_is_ignored(void **state)
+{
+	struct raw_peer *t = *state;
+	uint8_t octets[512];
+	struct wr w = wr_over(octets, sizeof(octets));
+	struct group_report_self self = {.receiver_addr = t->node->addr};
+	struct group_report_record r = {.age_s = 0};
+
+	raw_befriend(t);
+	group_report_write_self(&w, &self);
+	memcpy(r.peer_id, t->node->id, 32);
+	group_report_write_record(&w, &r);
+	memcpy(r.peer_id, t->raw->id, 32);
+	group_report_write_record(&w, &r);
+	raw_send(t->e, t->main, octets, w.len);
+	world_run(t->w, 100 * MS);
+	assert_int_equal(n_known(t), 1);
+	assert_int_equal(groups_counters(t->node->groups)->records_ignored, 2);
+}
+
+static void known_members_are_passed_on_with_their_age(void **state)
+{
+	struct raw_peer *t = *state;
+	struct record records[] = {{1, 100}, {2, 0}};
+	struct group_report_iter it;
+	struct group_report_record r;
+	struct got *g;
+	uint32_t n = 0;
+
+	raw_befriend(t);
+	send_report(t, NULL, records, 2);
+	world_run(t->w, 5 * S);
+	raw_drain(t);
+	send_report(t, NULL, NULL, 0);
+	g = next_report(t);
+	assert_non_null(g);
+	self_of(g, &it);
+	while (group_report_next(&it, &r)) {
+		if (r.peer_id[0] == 1)
+			assert_in_range(r.age_s, 104, 106);
+		assert_int_equal(r.addrs.n, 1);
+		assert_int_equal(r.addrs.addrs[0].port, 1936);
+		n++;
+	}
+	assert_true(n >= 1); // who could not be reached meanwhile is left out
+	free(g);
+}
+
+static void a_flood_of_reports_is_limited(void **state)
+{
+	struct raw_peer *t = *state;
+
+	raw_befriend(t);
+	for (int i = 0; i < 100; i++)
+		send_report(t, NULL, NULL, 0);
+	assert_in_range(groups_counters(t->node->groups)->reports_in, 20, 45);
+	assert_int_equal(groups_counters(t->node->groups)->reports_in +
+				 groups_counters(t->node->groups)->reports_limited,
+			 100);
+}
+
+static void broken_reports_are_counted(void **state)
+{
+	struct raw_peer *t = *state;
+
+	raw_befriend(t);
+	raw_send(t->e, t->main, "\x0a\x08\x0d\x02", 4);
+	world_run(t->w, 100 * MS);
+	assert_int_equal(groups_counters(t->node->groups)->reports_malformed, 1);
+	assert_int_equal(world_open_neighbours(t->node), 1);
+}
+
+#define T(f)     cmocka_unit_test_setup_teardown(f, begin, end)
+#define SUPER(f) cmocka_unit_test_setup_teardown(f, begin_super, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(the_first_report_answers_begin_and_names_the_receiver),
+		SUPER(a_super_peer_says_so_first),
+		T(who_speaks_our_extension_hears_it_too),
+		T(what_is_no_reply_is_answered_once),
+		T(every_ten_seconds_somebody_gets_one),
+		T(records_are_taken_unless_they_are_old_or_foolish),
+		T(a_record_of_the_receiver_or_the_sender_is_ignored),
+		T(known_members_are_passed_on_with_their_age),
+		T(a_flood_of_reports_is_limited),
+		T(broken_reports_are_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

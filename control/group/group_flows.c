@@ -1,7 +1,8 @@
 // Flow events find their parts of the room.
 #include "control/group/gc_client.h"
+#include "control/group/main_flow.h"
 #include "control/group/neighbour.h"
-#include "control/group/streams.h"
+#include "control/group/stream_flows.h"
 
 static enum flow_kind kind_of(const struct report *r)
 {

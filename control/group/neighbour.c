@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "control/group/gc_client.h"
-#include "control/group/group_reports.h"
+#include "control/group/main_flow.h"
 #include "control/group/member_proof.h"
 #include "control/group/streams.h"
 #include "control/group/topology.h"
@@ -13,7 +13,6 @@
 
 enum {
 	CALL_LIFE_US = 20000000,
-	NAMELESS_LIFE_US = 20000000,
 	IDLE_SESSION_US = 30000000,
 	KEEPALIVE_US = 5000000, // groups.md 11
 };
@@ -97,8 +96,7 @@ static void neighbour_free(struct neighbour *nb)
 	free(nb);
 }
 
-// A relation that has greeted. NULL: no room of some kind.
-static struct neighbour *neighbour_make(struct group *g, struct ctl_session *cs)
+struct neighbour *neighbour_make(struct group *g, struct ctl_session *cs)
 {
 	struct groups *gs = g->groups;
 	struct group_session *s = group_session_get(&gs->sessions, cs);
@@ -210,58 +208,10 @@ void session_release(struct groups *gs, struct ctl_session *cs)
 		outbox_push(gs->o.outbox, cs->worker, &ungroup);
 }
 
-// ---- their main flow ----
-
-void main_flow_opened(struct groups *gs, struct ctl_session *cs, const struct report *r)
-{
-	struct group_session *s = NULL;
-	struct main_rx *rx = NULL;
-
-	if (cs->endpoint == gs->o.member_endpoint)
-		s = group_session_get(&gs->sessions, cs);
-	if (s != NULL && s->n_main_rx < MAIN_RX_MAX)
-		rx = calloc(1, sizeof(*rx));
-	if (rx == NULL) {
-		gs->n.flows_rejected++;
-		ctl_flow_reject(cs, r->flow, r->opened.flow_id, REJECT_CODE);
-		group_session_put(cs);
-		return;
-	}
-	*rx = (struct main_rx){.ctx = CTX_MAIN_RX,
-			       .cs = cs,
-			       .next = s->main_rx,
-			       .flow_id = r->opened.flow_id,
-			       .opened_us = gs->now_us,
-			       .rx_slot = r->flow};
-	s->main_rx = rx;
-	s->n_main_rx++;
-	ctl_flow_accept(cs, rx->rx_slot, rx->flow_id, FLOW_CONTROL, NO_STREAM, OWNER_GROUP, rx);
-}
-
-// Off the session's list of nameless ones.
-static void nameless_remove(struct main_rx *rx)
-{
-	struct group_session *s = rx->cs->groups;
-	struct main_rx **at = &s->main_rx;
-
-	while (*at != rx)
-		at = &(*at)->next;
-	*at = rx->next;
-	s->n_main_rx--;
-}
-
-static void nameless_reject(struct groups *gs, struct main_rx *rx)
-{
-	struct ctl_session *cs = rx->cs;
-
-	nameless_remove(rx);
-	group_session_reject(cs, rx->rx_slot, rx->flow_id, REJECT_CODE);
-	free(rx);
-	session_release(gs, cs);
-}
+// ---- both proofs are good ----
 
 // The relation is mutual from here on.
-static void neighbour_open(struct neighbour *nb)
+void neighbour_open(struct neighbour *nb)
 {
 	struct group *g = nb->group;
 	struct groups *gs = g->groups;
@@ -303,7 +253,7 @@ static struct neighbour *neighbour_double(const struct group *g, const struct ct
 
 // groups.md 5: the session whose PeerConnect completed first stays. If both are only called, both
 // ends see the same two sessions: the one that the lower peer ID opened stays.
-static bool yields_to_double(struct group *g, struct ctl_session *cs)
+bool neighbour_yields(struct group *g, struct ctl_session *cs)
 {
 	struct neighbour *other = neighbour_double(g, cs);
 	bool is_lower;
@@ -316,113 +266,6 @@ static bool yields_to_double(struct group *g, struct ctl_session *cs)
 		return true;
 	neighbour_end(other, END_DOUBLE);
 	return false;
-}
-
-// The group that a PeerConnect proves membership of; NULL: it does not. In one place, since this is
-// the gate.
-static struct group *connect_check(struct groups *gs, const struct ctl_session *cs,
-				   struct span message)
-{
-	struct group_connect c;
-	struct group *g;
-
-	if (group_msg_type(message) != GROUP_CONNECT) {
-		gs->n.early_messages++;
-		return NULL;
-	}
-	if (group_connect_read(&c, message) != 0) {
-		gs->n.connects_malformed++;
-		return NULL;
-	}
-	g = group_find(gs, c.group_id);
-	if (g == NULL) {
-		gs->n.connects_unknown_group++;
-		return NULL;
-	}
-	if (memcmp(c.receiver_id, gs->o.member_id, PEER_ID_LEN) != 0 ||
-	    !member_proof_is_right(&g->spec, cs->near_nonce, c.proof)) {
-		gs->n.proofs_wrong++;
-		return NULL;
-	}
-	return g;
-}
-
-// First message of a main flow.
-static void connect_take(struct groups *gs, struct main_rx *rx, struct span message)
-{
-	struct ctl_session *cs = rx->cs;
-	struct group *g = connect_check(gs, cs, message);
-	struct neighbour *nb;
-
-	if (g == NULL || memcmp(cs->fingerprint, gs->o.member_id, PEER_ID_LEN) == 0 ||
-	    yields_to_double(g, cs)) {
-		nameless_reject(gs, rx);
-		return;
-	}
-	nb = neighbour_find(g, cs);
-	if (nb == NULL) // we answer with our own proof now that theirs is good
-		nb = neighbour_make(g, cs);
-	if (nb == NULL || nb->main_rx != NULL) {
-		gs->n.neighbours_refused++;
-		nameless_reject(gs, rx);
-		return;
-	}
-	nameless_remove(rx);
-	rx->neighbour = nb;
-	nb->main_rx = rx;
-	neighbour_open(nb);
-}
-
-// groups.md 4.2: yes, if the asker is not among our best, there are any, and we have more than
-// those.
-static void ask_close_take(struct neighbour *nb)
-{
-	if (topology_can_spare(nb))
-		neighbour_end(nb, END_DROPPED);
-}
-
-static void begin_take(struct neighbour *nb, bool is_nearest)
-{
-	nb->is_nearest = is_nearest;
-	if (!nb->has_report_out)
-		report_send(nb, false);
-}
-
-void main_message(struct groups *gs, struct main_rx *rx, struct span message)
-{
-	struct neighbour *nb = rx->neighbour;
-
-	if (nb == NULL) {
-		connect_take(gs, rx, message);
-		return;
-	}
-	switch (group_msg_type(message)) {
-	case GROUP_CONNECT: // said already
-	case GROUP_HELLO:
-		break;
-	case GROUP_BEGIN_EXACT:
-	case GROUP_BEGIN_NEAREST:
-		begin_take(nb, group_msg_type(message) == GROUP_BEGIN_NEAREST);
-		break;
-	case GROUP_REPORT:
-		report_take(nb, message);
-		break;
-	case GROUP_ASK_CLOSE:
-		ask_close_take(nb);
-		break;
-	default:
-		gs->n.unknown_messages++;
-	}
-}
-
-void main_flow_finished(struct groups *gs, struct main_rx *rx)
-{
-	rx->cs->rx[rx->rx_slot].owner = OWNER_NONE;
-	rx->cs->rx[rx->rx_slot].ctx = NULL;
-	if (rx->neighbour != NULL)
-		neighbour_end(rx->neighbour, END_FAR);
-	else
-		nameless_reject(gs, rx);
 }
 
 bool neighbour_holds(struct neighbour *nb, const struct report *r)
@@ -452,15 +295,7 @@ static void calls_sweep(struct group *g)
 
 static void session_sweep(struct groups *gs, struct ctl_session *cs)
 {
-	struct main_rx *rx = cs->groups != NULL ? cs->groups->main_rx : NULL;
-
-	while (rx != NULL) {
-		struct main_rx *next = rx->next; // if there is one, the session stays
-
-		if (rx->opened_us + NAMELESS_LIFE_US <= gs->now_us)
-			nameless_reject(gs, rx);
-		rx = next;
-	}
+	main_flows_sweep(gs, cs);
 	if (cs->endpoint == gs->o.member_endpoint &&
 	    cs->opened_us + IDLE_SESSION_US <= gs->now_us && cs->nc == NULL)
 		session_release(gs, cs);
@@ -483,11 +318,6 @@ void neighbours_session_closed(struct ctl_session *cs)
 
 	while (s != NULL && s->neighbours != NULL)
 		neighbour_end(s->neighbours, END_SESSION_GONE);
-	while (s != NULL && s->main_rx != NULL) {
-		struct main_rx *rx = s->main_rx;
-
-		nameless_remove(rx);
-		free(rx);
-	}
+	main_flows_forget(cs);
 	group_session_put(cs);
 }

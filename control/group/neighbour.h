@@ -1,6 +1,4 @@
-// Relations to other members (groups.md 4): the main flows, the proofs both ways, and the end.
-// Before a neighbour's proof is accepted, nothing but its main flow gets a class (the gate of
-// design 6).
+// Relations to other members (groups.md 4): our main flow, the proofs both ways, and the end.
 #pragma once
 
 #include "control/group/internal.h"
@@ -16,14 +14,15 @@ enum neighbour_end {
 
 // Sends our proof on this open session, unless that was done already.
 void neighbour_call(struct group *, struct ctl_session *);
+// A relation that has sent it. NULL: no room of some kind.
+struct neighbour *neighbour_make(struct group *, struct ctl_session *);
+// Their proof is good, too: the relation is mutual from here on.
+void neighbour_open(struct neighbour *);
 void neighbour_end(struct neighbour *, enum neighbour_end);
 struct neighbour *neighbour_find(const struct group *, const struct ctl_session *);
-
-// A flow GR-1C, GR-11 or another one of the session's far end.
-void main_flow_opened(struct groups *, struct ctl_session *, const struct report *);
-void main_message(struct groups *, struct main_rx *, struct span message);
-void main_flow_finished(struct groups *, struct main_rx *);
-// The stream flow waits until its neighbour's proof is accepted. False: no room, or whose is it?
+// groups.md 5, two sessions to the same peer: must this one go? If not, the other one has gone.
+bool neighbour_yields(struct group *, struct ctl_session *);
+// The stream flow waits until its neighbour's proof is accepted. False: no room.
 bool neighbour_holds(struct neighbour *, const struct report *);
 
 // The session serves no group (any more): closed, unless it is a NetConnection, too.

@@ -71,13 +71,4 @@ void streams_neighbour_open(struct neighbour *);
 void streams_neighbour_gone(struct neighbour *);
 void streams_neighbour_is_super(struct neighbour *);
 
-// GR-11 and GR-12 of the session's far end.
-void stream_flow_opened(struct groups *, struct ctl_session *, const struct report *,
-			enum flow_kind);
-void stream_rx_message(struct groups *, struct stream_rx *, struct span message);
-void stream_link_message(struct groups *, struct stream_link *, struct span message);
-void stream_rx_finished(struct stream_rx *);
-void stream_link_finished(struct stream_link *, uint16_t rx_slot, uint64_t flow_id);
-void stream_link_exception(struct stream_link *, uint16_t tx_slot);
-
 void streams_timers(struct group *); // silence and idleness; at most once a second

@@ -1,0 +1,127 @@
+// Two far ends against a node: an unproven one at its introducer and at its member, and a proven
+// one in its group. Each record of the input is one deed: who, which flow, what. Whatever they say,
+// nothing of the unproven reaches the group, and everything stays bounded.
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control/group/streams.h"
+#include "tests/unit/control/group/raw_peer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { FLOWS_MAX = 24, ENDS = 3 };
+
+struct side {
+	struct end *e;
+	int slots[FLOWS_MAX];
+	uint32_t n_slots;
+};
+
+struct game {
+	struct raw_peer peer; // proven
+	struct world_node *stranger;
+	struct side sides[ENDS];
+};
+
+static struct game begin(void)
+{
+	static const struct world_role both = {
+		.is_super = true, .is_server = true, .introduces_unlisted = true};
+	struct raw_peer *t = raw_peer_create(&both);
+	struct game g = {.peer = *t};
+
+	free(t);
+	raw_befriend(&g.peer);
+	g.stranger = world_add(g.peer.w, &(struct world_role){.is_raw = true});
+	g.sides[0].e = g.peer.e;
+	g.sides[1].e = world_session(g.stranger, WORLD_MEMBER, g.peer.node, WORLD_MEMBER);
+	g.sides[2].e = world_session(g.stranger, WORLD_MEMBER, g.peer.node, WORLD_SERVER);
+	return g;
+}
+
+static void open_flow(struct game *g, struct side *s, uint8_t what)
+{
+	static const char *const metas[] = {RAW_MAIN, RAW_CONTROL, RAW_DATA,
+					    "GC",     "GR\x18",    "GR\x1d"};
+	const char *meta = metas[what % 6];
+	struct end *far = s->e->far;
+	uint64_t assoc = 0;
+
+	if (s->n_slots == FLOWS_MAX || far == NULL)
+		return;
+	// Return flows of whatever they opened: by the choice of the input, any of it.
+	for (int i = 0, k = what >> 4; i < FLOWS_PER_SESSION; i++)
+		if (far->tx[i].is_open && k-- == 0)
+			assoc = far->tx[i].flow_id;
+	s->slots[s->n_slots++] = raw_open(s->e, meta, strlen(meta), (what & 8) != 0, assoc);
+	(void)g;
+}
+
+static void deed(struct game *g, struct rd *r)
+{
+	uint8_t op = rd_u8(r);
+	struct side *s = &g->sides[(op & 3) % ENDS];
+	struct span octets;
+
+	switch (op >> 2 & 7) {
+	case 0:
+		open_flow(g, s, rd_u8(r));
+		break;
+	case 1:
+		if (s->n_slots > 0)
+			ctl_flow_close(&s->e->ctl, (uint16_t)s->slots[rd_u8(r) % s->n_slots]);
+		break;
+	case 2:
+		world_run(g->peer.w, (uint64_t)rd_u8(r) * 100 * MS);
+		break;
+	case 3:
+		octets = rd_bytes(r, rd_u8(r) % (rd_left(r) + 1));
+		if (g->sides[0].e == s->e) // the proven one's main flow
+			ctl_flow_send(&s->e->ctl, (uint16_t)g->peer.main, octets.data,
+				      (uint32_t)octets.len, 0);
+		break;
+	default:
+		octets = rd_bytes(r, rd_u8(r) % (rd_left(r) + 1));
+		if (s->n_slots > 0)
+			ctl_flow_send(&s->e->ctl, (uint16_t)s->slots[rd_u8(r) % s->n_slots],
+				      octets.data, (uint32_t)octets.len, 0);
+	}
+}
+
+static void check(const struct game *g)
+{
+	const struct group *group = g->peer.node->group;
+
+	assert(group->n_open <= 1); // the stranger never proves anything
+	assert(group->n_streams <= group->limits.streams_max);
+	assert(group->members.ring.n <= group->members.max);
+	for (const struct gstream *s = group->streams; s != NULL; s = s->next)
+		for (const struct stream_link *l = s->links; l != NULL; l = l->next_of_stream)
+			assert(memcmp(l->neighbour->cs->fingerprint, g->peer.raw->id, 32) == 0);
+}
+
+static void drain(struct world_node *n)
+{
+	struct got *got;
+
+	while ((got = world_got(n)) != NULL)
+		free(got);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct game g = begin();
+	struct rd r = rd_over(data, size);
+
+	for (int i = 0; i < 200 && rd_left(&r) > 0; i++) {
+		deed(&g, &r);
+		world_run(g.peer.w, 30 * MS);
+		drain(g.stranger);
+		drain(g.peer.raw);
+	}
+	world_run(g.peer.w, 60 * S);
+	check(&g);
+	world_destroy(g.peer.w);
+	return 0;
+}

@@ -1,7 +1,10 @@
 // Acknowledgements that go out: when, and what they say (RFC 7016 §§3.6.3.4, 3.6.3.5).
 #include "dataplane/core/flow_pools.h"
+#include "dataplane/core/timer.h"
 
 #define LINGER_WINDOW_BLOCKS (RWND_INITIAL_BYTES / WINDOW_BLOCK)
+// An alarm may come a tick of its wheel late, an ack may not.
+#define DELAYED_ACK_ALARM_MS (DELAYED_ACK_MS - TIMER_TICK_MS)
 
 uint32_t flow_rx_window(const struct flow_rx *f)
 {
@@ -21,7 +24,7 @@ void ack_mark(struct engine *e, uint32_t session_idx, uint8_t rx_slot, bool is_n
 	if (is_now) {
 		session_mark(e, session_idx, DUE_ACK);
 	} else if (s->delack_at_ms == 0 && !(s->due & DUE_ACK)) {
-		s->delack_at_ms = e->now_ms + DELAYED_ACK_MS;
+		s->delack_at_ms = e->now_ms + DELAYED_ACK_ALARM_MS;
 		if (s->delack_at_ms == 0) // says "none"
 			s->delack_at_ms = 1;
 		session_alarm(e, session_idx, s->delack_at_ms);

@@ -1,4 +1,5 @@
 // Flows over whole engines: sealed packets, real alarms, control on both sides.
+#include "dataplane/core/timer.h"
 #include "tests/support/loop.h"
 #include "tests/support/test.h"
 
@@ -186,6 +187,32 @@ static void a_close_in_the_middle_returns_everything(void **state)
 	loop_destroy(l);
 }
 
+// §3.6.3.4: wherever in a tick of the alarms' wheel the data comes.
+static void a_delayed_ack_leaves_within_200_ms(void **state)
+{
+	struct loop *l = loop_create(&(struct loop_opts){.seed = 6, .n_nodes = 2});
+	struct loop_pair p = loop_connect(l, 0, 1, &(struct loop_form){0});
+	const struct worker_stats *receiver = engine_stats(l->nodes[1].engine);
+	uint64_t n_acks;
+
+	open_flow(l, &p, 0, 3, -1);
+	send(l, &p, 0, 3, 0, 40);
+	for (uint32_t no = 1; no <= TIMER_TICK_MS; no++) {
+		loop_run_us(l, 300000);
+		give_class(l, &p, 1);
+		loop_run_us(l, 1000); // into the tick
+		n_acks = receiver->acks_sent;
+		send(l, &p, 0, 3, no, 40);
+		loop_run_us(l, 190000);
+		assert_int_equal(receiver->acks_sent, n_acks);
+		loop_run_us(l, 10000);
+		assert_int_equal(receiver->acks_sent, n_acks + 1);
+		loop_run_us(l, 100000);
+	}
+	loop_forget(l, 1);
+	loop_destroy(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +221,7 @@ int main(void)
 		cmocka_unit_test(without_loss),
 		cmocka_unit_test(a_deaf_control_slows_the_far_end_down),
 		cmocka_unit_test(a_close_in_the_middle_returns_everything),
+		cmocka_unit_test(a_delayed_ack_leaves_within_200_ms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@ static void opts_common(struct engine_opts *o, uint32_t sessions_max)
 		.sessions_max = sessions_max,
 		.flows_tx_max = sessions_max * 16,
 		.flows_rx_max = sessions_max * 16,
+		.flows_per_session = FLOWS_PER_SESSION,
 		.messages_max = sessions_max * 32,
 		.rx_cells_max = sessions_max * 32,
 		.streams_max = 256,
@@ -58,7 +59,8 @@ void engine_opts_appliance(struct engine_opts *o, uint32_t sessions_max, uint32_
 static bool opts_are_good(const struct engine_opts *o)
 {
 	return o->worker < 1u << SESSION_WORKER_BITS && o->sessions_max > 0 &&
-	       o->sessions_max <= 1u << SESSION_SLOT_BITS && o->payload_max >= 512 &&
+	       o->sessions_max <= 1u << SESSION_SLOT_BITS && o->flows_per_session > 0 &&
+	       o->flows_per_session <= FLOWS_PER_SESSION && o->payload_max >= 512 &&
 	       o->payload_max <= EARLY_LEN_MAX && o->visit > 0 && o->crypto != NULL &&
 	       o->random != NULL && o->commands != NULL && o->reports != NULL;
 }

@@ -36,11 +36,12 @@ struct engine_opts {
 	struct mailbox **handoff_to,
 		**handoff_from; // per other worker by index (own entry NULL); or NULL
 	uint32_t n_workers;
-	uint32_t sessions_max; // slots 0..sessions_max-1
-	uint32_t flows_tx_max, flows_rx_max;
-	uint32_t messages_max; // queued for sending, all flows
-	uint32_t rx_cells_max; // fragments held for reassembly or order, all flows
-	size_t body_bytes;     // arena of the bodies lent to control
+	uint32_t sessions_max;               // slots 0..sessions_max-1
+	uint32_t flows_tx_max, flows_rx_max; // all sessions together
+	uint32_t flows_per_session; // that a far end may have open, at most FLOWS_PER_SESSION
+	uint32_t messages_max;      // queued for sending, all flows
+	uint32_t rx_cells_max;      // fragments held for reassembly or order, all flows
+	size_t body_bytes;          // arena of the bodies lent to control
 	uint32_t streams_max, links_max;
 	uint32_t extents_max;       // 64 KiB each, all stream windows
 	uint32_t early_max;         // packets kept for reserved sessions
@@ -77,6 +78,6 @@ const struct path *engine_path(const struct engine *, uint32_t path_idx);
 uint32_t engine_n_paths(const struct engine *);
 // The engine's counters; the world adds its own (turns, drops below UDP).
 struct worker_stats *engine_stats(struct engine *);
-// Which worker's session a datagram is for (read from its octets); for software steering. Meaningless
-// for session id 0: a startup packet belongs to whoever got it.
+// Which worker's session a datagram is for (read from its octets); for software steering.
+// Meaningless for session id 0: a startup packet belongs to whoever got it.
 uint32_t engine_datagram_worker(const uint8_t *data, uint16_t len);

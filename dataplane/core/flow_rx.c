@@ -115,7 +115,7 @@ uint32_t flow_rx_open(struct engine *e, uint32_t session_idx, const struct user_
 	uint32_t assoc_idx = FLOW_IDX_NONE, idx = IDX_NONE;
 	struct flow_rx *f;
 
-	if (~t->rx_used != 0)
+	if ((uint32_t)__builtin_popcountll(t->rx_used) < e->opts.flows_per_session)
 		idx = idx_get(&flows->rx_pool);
 	if (idx == IDX_NONE) {
 		engine_drop(e, DROP_NO_FLOW);

@@ -68,7 +68,7 @@ static void all_mistakes_are_told_in_one_run(void **state)
 	       "3:12: unknown key `prot` in endpoints.server; did you mean `port`?\n"
 	       "4:18: endpoints.member.port: 0 is out of range: 1 to 65535\n"
 	       "4:21: duplicate key `port`; it stands in line 4 already\n"
-	       "5:20: limits.sessions: 1 is out of range: 16 to 1048576\n"
+	       "5:20: limits.sessions: 1 is out of range: 16 to 262144\n"
 	       "5:32: limits.message: expected a size such as 64MiB (B, KiB, MiB, GiB, kB, MB, "
 	       "GB), "
 	       "found `12`\n"

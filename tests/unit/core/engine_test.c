@@ -68,6 +68,16 @@ static void too_many_sessions(struct engine_opts *o)
 	o->sessions_max = (1u << SESSION_SLOT_BITS) + 1;
 }
 
+static void no_flows(struct engine_opts *o)
+{
+	o->flows_per_session = 0;
+}
+
+static void more_flows_than_slots(struct engine_opts *o)
+{
+	o->flows_per_session = FLOWS_PER_SESSION + 1;
+}
+
 static void tiny_packets(struct engine_opts *o)
 {
 	o->payload_max = 100;
@@ -91,6 +101,8 @@ static void options_beyond_the_limits_are_refused(void **state)
 		worker_17,
 		no_sessions,
 		too_many_sessions,
+		no_flows,
+		more_flows_than_slots,
 		tiny_packets,
 		huge_packets,
 		messages_beyond_the_largest_body,

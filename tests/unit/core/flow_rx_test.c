@@ -178,6 +178,23 @@ static void a_session_has_64_flows_at_a_time(void **state)
 	node_destroy(n);
 }
 
+static void a_session_has_as_many_flows_as_the_operator_says(void **state)
+{
+	struct node *n = node_create(128);
+
+	n->e.opts.flows_per_session = 8;
+	for (uint64_t id = 0; id < 10; id++)
+		node_gets_data(n, &(struct test_data){.flow = id,
+						      .seq = 1,
+						      .fsn_offset = 1,
+						      .metadata = TC,
+						      .assoc = -1,
+						      .body = "x"});
+	assert_int_equal(flow_table_at(n->e.flows, NODE_SESSION)->rx_used, 0xff);
+	assert_int_equal(n->e.stats.drops[DROP_NO_FLOW], 2);
+	node_destroy(n);
+}
+
 // ---- classes ----
 
 static void held_flows_are_acknowledged_and_wait(void **state)
@@ -680,6 +697,7 @@ int main(void)
 		cmocka_unit_test(unknown_options_reject_below_8192),
 		cmocka_unit_test(number_0_opens_and_ends_nothing),
 		cmocka_unit_test(a_session_has_64_flows_at_a_time),
+		cmocka_unit_test(a_session_has_as_many_flows_as_the_operator_says),
 		cmocka_unit_test(held_flows_are_acknowledged_and_wait),
 		cmocka_unit_test(what_is_held_stays_within_the_window),
 		cmocka_unit_test(flows_that_nobody_wants_are_rejected),

@@ -102,6 +102,7 @@ struct node *node_create(uint32_t reports)
 	assert_non_null(n);
 	n->packet_max = NODE_PACKET_MAX;
 	n->e.opts = (struct engine_opts){
+		.flows_per_session = FLOWS_PER_SESSION,
 		.sessions_max = 2,
 		.flows_tx_max = 80,
 		.flows_rx_max = 80,

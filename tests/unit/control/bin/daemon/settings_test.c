@@ -1,0 +1,177 @@
+#include "control/bin/daemon/settings.h"
+
+#include "control/bin/daemon/groupspec_hook.h"
+#include "tests/support/test.h"
+#include "tests/unit/control/bin/daemon/fake_backend.h"
+
+static const struct config *load(const char *text)
+{
+	const struct config *cfg;
+
+	assert_int_equal(
+		config_load_text("a.yaml", text, strlen(text), &groupspec_hooks, stderr, &cfg), 0);
+	return cfg;
+}
+
+static void limits_become_sizes_of_an_engine(void **state)
+{
+	const struct config *cfg =
+		load("backend: udp\n"
+		     "limits: {sessions: 100, window_memory: 8MiB, message: 32KiB,\n"
+		     "  flows_per_session: 12, handshakes_per_s: 300,\n"
+		     "  introductions_per_s: 700}\n");
+	struct engine_opts o = settings_engine(cfg);
+
+	assert_int_equal(o.n_workers, 1);
+	assert_int_equal(o.sessions_max, 100);
+	assert_int_equal(o.extents_max, 128);
+	assert_int_equal(o.message_bytes_max, 32 << 10);
+	assert_int_equal(o.flows_per_session, 12);
+	assert_int_equal(o.keyings_per_s, 300);
+	assert_int_equal(o.hellos_per_s, 700);
+	config_destroy(cfg);
+}
+
+static void rates_for_all_are_shared_out_to_workers(void **state)
+{
+	const struct config *cfg =
+		load("workers: {count: 4}\nlimits: {handshakes_per_s: 400}\n"
+		     "ports: [{name: p, device: \"net_tap0,iface=a\", address: 10.0.0.1/24}]\n");
+	struct engine_opts o = settings_engine(cfg);
+
+	assert_int_equal(o.n_workers, 4);
+	assert_int_equal(o.keyings_per_s, 100);
+	config_destroy(cfg);
+}
+
+static void kernel_sockets_are_one_worker_whatever_is_asked_for(void **state)
+{
+	const struct config *cfg = load("backend: udp\nworkers: {count: 4}\n");
+
+	assert_int_equal(settings_n_workers(cfg), 1);
+	config_destroy(cfg);
+}
+
+static void the_two_endpoints_have_the_roles_of_the_design(void **state)
+{
+	const struct config *cfg = load("backend: udp\n");
+	struct fake_backend b = {.base.kind = &fake_kind};
+	static struct identity id;
+	struct settings s;
+
+	settings_endpoints(&s, cfg, &id, &b.base);
+	assert_ptr_equal(s.endpoints[ENDPOINT_SERVER].identity, &id.server);
+	assert_true(s.endpoints[ENDPOINT_SERVER].answers_hello);
+	assert_true(s.endpoints[ENDPOINT_SERVER].introduces);
+	assert_false(s.endpoints[ENDPOINT_SERVER].answers_fihello);
+	assert_false(s.endpoints[ENDPOINT_SERVER].may_initiate);
+	assert_ptr_equal(s.endpoints[ENDPOINT_MEMBER].identity, &id.member);
+	assert_true(s.endpoints[ENDPOINT_MEMBER].answers_hello);
+	assert_true(s.endpoints[ENDPOINT_MEMBER].answers_fihello);
+	assert_false(s.endpoints[ENDPOINT_MEMBER].introduces);
+	assert_false(s.endpoints[ENDPOINT_MEMBER].may_initiate);
+	config_destroy(cfg);
+}
+
+static void configured_public_addresses_go_before_found_ones(void **state)
+{
+	const struct config *cfg =
+		load("backend: udp\n"
+		     "endpoints: {member: {public: [203.0.113.7, \"203.0.113.8:4000\"]}}\n");
+	struct fake_backend b = {.base.kind = &fake_kind};
+	static struct identity id;
+	char text[WIRE_ADDR_TEXT_MAX];
+	struct engine_opts eo = settings_engine(cfg);
+	struct node_opts no;
+	struct settings s;
+
+	settings_endpoints(&s, cfg, &id, &b.base);
+	assert_int_equal(s.endpoints[ENDPOINT_MEMBER].n_public, 2);
+	assert_string_equal(wire_addr_format(&s.endpoints[ENDPOINT_MEMBER].public_addrs[0], text),
+			    "203.0.113.7:1936");
+	assert_string_equal(wire_addr_format(&s.endpoints[ENDPOINT_MEMBER].public_addrs[1], text),
+			    "203.0.113.8:4000");
+	no = settings_node(&s, cfg, &eo);
+	assert_int_equal(no.n_local_addrs, 2);
+	assert_string_equal(wire_addr_format(&no.server_addr, text), "192.0.2.1:1935");
+	config_destroy(cfg);
+}
+
+static void a_node_gets_the_operators_policy(void **state)
+{
+	const struct config *cfg =
+		load("backend: udp\nintroduce_unlisted: false\napps: [live]\n"
+		     "keepalive: {behind_nat: 30s}\n"
+		     "limits: {handshakes_per_address_per_s: 5, handshake_burst_per_address: 9,\n"
+		     "  handshakes_pending: 77, members_per_group: 10, groups: 20}\n");
+	struct engine_opts eo = settings_engine(cfg);
+	struct settings s = {.n_reach = {0}};
+	struct node_opts o = settings_node(&s, cfg, &eo);
+
+	assert_true(o.is_super);
+	assert_false(o.introduce_unlisted);
+	assert_int_equal(o.n_apps, 1);
+	assert_string_equal(o.apps[0], "live");
+	assert_int_equal(o.keepalive_nat_us, 30000000);
+	assert_int_equal(o.keyings_per_ip.per_s, 5);
+	assert_int_equal(o.keyings_per_ip.burst, 9);
+	assert_int_equal(o.keyings_max, 77);
+	assert_int_equal(o.members_max, 10);
+	assert_int_equal(o.introduced_groups_max, 20);
+	assert_int_equal(o.server_addr.family, 0);
+	config_destroy(cfg);
+}
+
+static void an_empty_list_of_apps_is_any(void **state)
+{
+	const struct config *cfg = load("backend: udp\n");
+	struct engine_opts eo = settings_engine(cfg);
+	struct settings s = {.n_reach = {0}};
+
+	assert_null(settings_node(&s, cfg, &eo).apps);
+	config_destroy(cfg);
+}
+
+static void features_are_asked_for_only_if_preferred(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		uint8_t hmac, sseq;
+	} rows[] = {
+		{"by default we send them on request only", "backend: udp\n", KEYING_SOR,
+		 KEYING_SOR},
+		{"HMAC", "backend: udp\nsecurity: {hmac: prefer}\n", KEYING_SOR | KEYING_REQ,
+		 KEYING_SOR},
+		{"numbers", "backend: udp\nsecurity: {sequence_numbers: prefer}\n", KEYING_SOR,
+		 KEYING_SOR | KEYING_REQ},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct config *cfg = load(rows[i].text);
+		struct fake_backend b = {.base.kind = &fake_kind};
+		static struct identity id;
+		struct settings s;
+
+		settings_endpoints(&s, cfg, &id, &b.base);
+		assert_row(s.policy.hmac_flags == rows[i].hmac, rows[i].name);
+		assert_row(s.policy.sseq_flags == rows[i].sseq, rows[i].name);
+		assert_row(s.policy.hmac_len == 16, rows[i].name);
+		config_destroy(cfg);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limits_become_sizes_of_an_engine),
+		cmocka_unit_test(rates_for_all_are_shared_out_to_workers),
+		cmocka_unit_test(kernel_sockets_are_one_worker_whatever_is_asked_for),
+		cmocka_unit_test(the_two_endpoints_have_the_roles_of_the_design),
+		cmocka_unit_test(configured_public_addresses_go_before_found_ones),
+		cmocka_unit_test(a_node_gets_the_operators_policy),
+		cmocka_unit_test(an_empty_list_of_apps_is_any),
+		cmocka_unit_test(features_are_asked_for_only_if_preferred),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+// Every annulusctl command over a node that has a group and nobody in it.
+#include "control/bin/daemon/show.h"
+
+#include "control/admin/table.h"
+#include "control/bin/daemon/daemon.h"
+#include "control/bin/daemon/groupspec_hook.h"
+#include "crypto/random.h"
+#include "tests/support/test.h"
+#include "tests/unit/control/bin/daemon/fake_backend.h"
+
+static const char text[] = "backend: udp\n"
+			   "limits: {sessions: 16, members_per_group: 8, neighbours_per_group: 8}\n"
+			   "groups:\n"
+			   "- name: news\n"
+			   "  spec: \"G:027f020101010c060e7363656e6500\"\n"
+			   "  members: 8\n";
+
+struct world {
+	struct fake_backend backend;
+	struct daemon d;
+};
+
+static int build(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	char why[WHY_MAX] = "";
+
+	assert_non_null(w);
+	assert_int_equal(config_load_text("a.yaml", text, strlen(text), &groupspec_hooks, stderr,
+					  &w->d.config),
+			 0);
+	w->backend.base.kind = &fake_kind;
+	w->d.backend = &w->backend.base;
+	w->d.random = random_system();
+	assert_int_equal(identity_generate(&w->d.identity, IDENTITY_APPLIANCE, &w->d.random), 0);
+	w->d.engine = settings_engine(w->d.config);
+	assert_int_equal(rings_init(&w->d.rings, 1), 0);
+	if (daemon_node(&w->d, why) != 0 || daemon_groups(&w->d, why) != 0)
+		fail_msg("%s", why);
+	*state = w;
+	return 0;
+}
+
+static int destroy(void **state)
+{
+	struct world *w = *state;
+	const struct config *cfg = w->d.config;
+
+	w->d.backend = NULL; // nothing to stop
+	daemon_close(&w->d);
+	config_destroy(cfg);
+	free(w);
+	return 0;
+}
+
+// What annulusctl would print; *json: what it got.
+static char *ask(struct world *w, admin_fn fn, char **json)
+{
+	struct json_out j;
+	char *reply, *out;
+	size_t len, out_len;
+	FILE *f;
+
+	json_init(&j, ADMIN_REPLY_MAX);
+	assert_int_equal(fn(&w->d, "", &j), 0);
+	assert_int_equal(json_finish(&j), 0);
+	*json = strdup(j.text);
+	f = open_memstream(&reply, &len);
+	assert_non_null(f);
+	fprintf(f, "{\"ok\":true,\"result\":%s}", j.text);
+	fclose(f);
+	json_destroy(&j);
+	f = open_memstream(&out, &out_len);
+	assert_non_null(f);
+	assert_int_equal(table_print_reply(f, stderr, reply, len), 0); // it is JSON, then
+	fclose(f);
+	free(reply);
+	return out;
+}
+
+static void shows(struct world *w, admin_fn fn, const char *const *wanted)
+{
+	char *json, *out = ask(w, fn, &json);
+
+	for (; *wanted != NULL; wanted++)
+		if (strstr(json, *wanted) == NULL)
+			fail_msg("no %s in %s", *wanted, json);
+	free(out);
+	free(json);
+}
+
+static void status_tells_who_we_are_and_how(void **state)
+{
+	struct world *w = *state;
+	char id[2 * FINGERPRINT_LEN + 1];
+
+	w->backend.sum.rx_packets = 4711;
+	for (unsigned i = 0; i < FINGERPRINT_LEN; i++)
+		snprintf(id + 2 * i, 3, "%02x", w->d.identity.member.fingerprint[i]);
+	shows(w, show_status,
+	      (const char *const[]){"\"version\":\"", "\"member_peer_id\":\"", id,
+				    "\"rx_packets\":4711",
+				    "\"memory_bytes\":", "\"address\":\"192.0.2.1:1935\"",
+				    "\"address\":\"192.0.2.1:1936\"", "\"neighbours\":0",
+				    "\"opened_in\":0", NULL});
+}
+
+static void nobody_is_an_empty_list(void **state)
+{
+	struct world *w = *state;
+	char *json, *out = ask(w, show_peers, &json);
+
+	assert_string_equal(json, "[]");
+	free(out);
+	free(json);
+	out = ask(w, show_streams, &json);
+	assert_string_equal(json, "[]");
+	free(out);
+	free(json);
+}
+
+static void a_configured_group_has_the_operators_name(void **state)
+{
+	shows(*state, show_groups,
+	      (const char *const[]){"\"name\":\"news\"", "\"is_member\":true", "\"clients\":0",
+				    NULL});
+}
+
+static void every_reason_to_drop_is_listed_also_at_zero(void **state)
+{
+	static const char *const names[] = {
+#define X(id, name, help) "\"name\":\"" name "\"",
+		DROP_REASONS(X)
+#undef X
+	};
+	struct world *w = *state;
+	char *json, *out;
+
+	w->backend.sum.drops[DROP_AUTH] = 12;
+	out = ask(w, show_drops, &json);
+	for (unsigned i = DROP_NONE + 1; i < ARRAY_LEN(names); i++)
+		assert_row(strstr(json, names[i]) != NULL, names[i]);
+	assert_null(strstr(json, names[DROP_NONE]));
+	assert_non_null(strstr(json, "\"name\":\"auth\",\"count\":12,\"help\":"));
+	assert_non_null(strstr(json, "\"name\":\"keyings_dropped\",\"count\":0"));
+	assert_non_null(strstr(json, "\"name\":\"proofs_wrong\",\"count\":0"));
+	free(out);
+	free(json);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, build, destroy)
+		T(status_tells_who_we_are_and_how),
+		T(nobody_is_an_empty_list),
+		T(a_configured_group_has_the_operators_name),
+		T(every_reason_to_drop_is_listed_also_at_zero),
+#undef T
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -28,8 +28,9 @@ static struct id_node **bucket(const struct id_table *t, const uint8_t id[ID_LEN
 	uint64_t h = t->seed, w[4];
 
 	memcpy(w, id, sizeof(w));
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 4; i++) { // every bit of the id reaches the low bits
 		h = (h ^ w[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		h = (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
 		h ^= h >> 32;
 	}
 	return &t->buckets[h & t->mask];

@@ -1,0 +1,155 @@
+// What workers report in figures, by hand.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/group/streams.h"
+#include "tests/unit/control/group/party.h"
+
+static struct body *body_of(const void *rows, size_t len)
+{
+	struct body *b;
+
+	party_check(posix_memalign((void **)&b, 64, sizeof(*b) + len) == 0);
+	memcpy(b->data, rows, len);
+	return b;
+}
+
+static void report(struct party *t, struct world_node *n, uint32_t table, const void *rows,
+		   size_t len, uint32_t count)
+{
+	struct report r = {.op = REP_STATS, .stats = {.table = table, .n = count}};
+
+	r.body = body_of(rows, len);
+	groups_stats(n->groups, 0, &r, world_now_us(t->w));
+	free(r.body);
+}
+
+static struct end *to(struct party *t, int i)
+{
+	return world_end_to(t->nodes[1], t->nodes[i], WORLD_MEMBER);
+}
+
+static void round_trips_and_silence_reach_the_neighbour(void **state)
+{
+	struct party *t = *state;
+	struct end *e = to(t, 2);
+	struct session_stats rows[2] = {
+		{.session_idx = e->ctl.idx,
+		 .session_id = e->ctl.id,
+		 .srtt_us = 4200,
+		 .silent_ms = 12999},
+		{.session_idx = e->ctl.idx,
+		 .session_id = e->ctl.id ^ 1,
+		 .srtt_us = 1}, // of a former one
+	};
+	struct neighbour *nb = e->ctl.groups->neighbours;
+
+	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 2);
+	assert_int_equal(nb->rtt_us, 4200);
+	assert_false(nb->is_suspect);
+	rows[0].silent_ms = 13000;
+	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 1);
+	assert_true(nb->is_suspect);
+	assert_int_equal(world_open_neighbours(t->nodes[1]), t->n - 1); // it stays a neighbour
+	rows[0].silent_ms = 10;
+	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 1);
+	assert_false(nb->is_suspect);
+}
+
+static void a_streams_figures_are_its_workers_together(void **state)
+{
+	struct party *t = *state;
+	struct stream_stats rows[2] = {{.stream = 0,
+					.newest = 900,
+					.fragments_received = 800,
+					.bytes_pushed_from = 7000,
+					.bytes_pulled_from = 500,
+					.late = 3,
+					.missing = 2},
+				       {.stream = 77, .newest = 1}}; // nobody's
+	struct group_stream_info i;
+
+	party_publish(t, t->nodes[1], "live");
+	world_run(t->w, 1 * S);
+	report(t, t->nodes[0], STATS_STREAMS, rows, sizeof(rows), 2);
+	i = party_stream(t->nodes[0]);
+	assert_int_equal(i.newest, 900);
+	assert_int_equal(i.received, 800);
+	assert_int_equal(i.bytes, 7500);
+	assert_int_equal(i.late, 3);
+	assert_int_equal(i.missing, 2);
+}
+
+static void tables_nobody_knows_are_ignored(void **state)
+{
+	struct party *t = *state;
+
+	report(t, t->nodes[1], 99, "x", 1, 1000);
+	report(t, t->nodes[1], STATS_WORKER, "x", 1, 1);
+}
+
+static void a_source_is_done_when_everybody_has_acknowledged(void **state)
+{
+	struct party *t = *state;
+	struct group_publication *p = party_publish(t, t->nodes[1], "live");
+	struct link_stats links[4] = {{0}};
+	struct session_stats sessions[4] = {{0}};
+
+	world_run(t->w, 1 * S);
+	group_publication_end(p, world_now_us(t->w));
+	for (int i = 0, k = 0; i < 5; i++)
+		if (i != 1) {
+			links[k] = (struct link_stats){.session_idx = to(t, i)->ctl.idx,
+						       .session_id = to(t, i)->ctl.id};
+			sessions[k++] = (struct session_stats){.session_idx = to(t, i)->ctl.idx,
+							       .session_id = to(t, i)->ctl.id};
+		}
+	links[2].lag_fragments = 1;
+	world_run(t->w, 600 * MS);
+	report(t, t->nodes[1], STATS_LINKS, links, sizeof(links), 4);
+	report(t, t->nodes[1], STATS_SESSIONS, sessions, sizeof(sessions), 4);
+	world_run(t->w, 300 * MS);
+	assert_int_equal(t->nodes[1]->n_events[GROUP_PUBLISH_DONE], 0); // one lacks something
+	links[2].lag_fragments = 0;
+	sessions[3].in_flight_bytes = 1;
+	report(t, t->nodes[1], STATS_LINKS, links, sizeof(links), 4);
+	report(t, t->nodes[1], STATS_SESSIONS, sessions, sizeof(sessions), 4);
+	world_run(t->w, 300 * MS);
+	assert_int_equal(t->nodes[1]->n_events[GROUP_PUBLISH_DONE], 0); // one has not acknowledged
+	sessions[3].in_flight_bytes = 0;
+	report(t, t->nodes[1], STATS_SESSIONS, sessions, sizeof(sessions), 4);
+	world_run(t->w, 300 * MS);
+	assert_int_equal(t->nodes[1]->n_events[GROUP_PUBLISH_DONE], 1);
+}
+
+static void or_when_window_and_margin_have_passed(void **state)
+{
+	struct party *t = *state;
+	struct group_publication *p = party_publish(t, t->nodes[1], "live");
+
+	world_run(t->w, 1 * S);
+	group_publication_end(p, world_now_us(t->w));
+	world_run(t->w, 9900 * MS);
+	assert_int_equal(t->nodes[1]->n_events[GROUP_PUBLISH_DONE], 0);
+	world_run(t->w, 400 * MS);
+	assert_int_equal(t->nodes[1]->n_events[GROUP_PUBLISH_DONE], 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, party_begin, party_end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(round_trips_and_silence_reach_the_neighbour),
+		T(a_streams_figures_are_its_workers_together),
+		T(tables_nobody_knows_are_ignored),
+		T(a_source_is_done_when_everybody_has_acknowledged),
+		T(or_when_window_and_margin_have_passed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -201,6 +201,9 @@ static int start(struct opening *o)
 		return fail_driver(o, "it has no address", err);
 	}
 	memcpy(&p->mac, &mac, sizeof(p->mac));
+	// A TAP's address is that of the kernel's end of the cable. Ours is the other end.
+	if (strcmp(o->info.driver_name, "net_tap") == 0)
+		p->mac.octets[MAC_LEN - 1] ^= 1;
 	p->tells_tx_room = rte_eth_tx_descriptor_status(p->id, 0, 0) >= 0;
 	return 0;
 }

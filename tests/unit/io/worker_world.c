@@ -1,6 +1,6 @@
 #include "tests/unit/io/worker_world.h"
 
-#include <poll.h>
+#include <sched.h>
 
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
@@ -9,12 +9,16 @@
 
 #include "dataplane/io/eal.h"
 
+#define VHOST_SOCKET "/tmp/annulus_vhost.%d"
+
 // What lives as long as the program. DPDK starts once, so there can be only one.
 static struct {
 	struct eal *eal;
 	struct rte_mempool *pool;
 	struct rte_ring *rx[WORLD_WORKERS], *tx[WORLD_WORKERS], *handed[WORLD_WORKERS];
 	struct port port;
+	struct port vhost; // the other end, on virtio
+	bool is_virtio;
 } common;
 
 // -- the program's --
@@ -30,15 +34,9 @@ static struct rte_ring *ring(const char *name, unsigned i, unsigned n)
 	return r;
 }
 
-int worker_group_setup(void **state)
+static void start_dpdk(void)
 {
 	const struct eal_opts eal = {.program = "test", .memory_mb = 128, .huge = EAL_HUGE_OFF};
-	struct port_opts port = {.name = "test",
-				 .device = "net_ring_test",
-				 .mtu = 1500,
-				 .n_rx = WORLD_WORKERS,
-				 .n_tx = WORLD_WORKERS};
-	struct rte_mempool *pools[WORLD_WORKERS];
 	char why[512] = "";
 
 	common.eal = eal_start(&eal, why, sizeof(why));
@@ -47,25 +45,77 @@ int worker_group_setup(void **state)
 	common.pool = rte_pktmbuf_pool_create("test", WORLD_BUFFERS, 64, 0,
 					      RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	assert_non_null(common.pool);
+	for (unsigned i = 0; i < WORLD_WORKERS; i++)
+		common.handed[i] = ring("handed", i, WORKER_HANDED);
+}
+
+static void open_port(struct port *p, const char *device, uint16_t queues)
+{
+	struct rte_mempool *pools[WORLD_WORKERS] = {common.pool, common.pool};
+	const struct port_opts o = {.name = "test",
+				    .device = device,
+				    .mtu = 1500,
+				    .n_rx = queues,
+				    .n_tx = queues,
+				    .pools = pools};
+	char why[512] = "";
+
+	if (port_open(p, common.eal, &o, why, sizeof(why)) != 0)
+		fail_msg("%s", why);
+}
+
+int worker_group_on_rings(void **state)
+{
+	start_dpdk();
 	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
 		common.rx[i] = ring("rx", i, 1024);
 		common.tx[i] = ring("tx", i, WORLD_RING);
-		common.handed[i] = ring("handed", i, WORKER_HANDED);
-		pools[i] = common.pool;
 	}
-	port.pools = pools;
 	assert_true(rte_eth_from_rings("test", common.rx, WORLD_WORKERS, common.tx, WORLD_WORKERS,
 				       0) >= 0);
-	if (port_open(&common.port, common.eal, &port, why, sizeof(why)) != 0)
-		fail_msg("%s", why);
+	open_port(&common.port, "net_ring_test", WORLD_WORKERS);
+	return 0;
+}
+
+// The vhost side makes the socket and comes first; they find each other by a thread of its own.
+int worker_group_on_virtio(void **state)
+{
+	char path[64], device[256];
+
+	start_dpdk();
+	common.is_virtio = true;
+	snprintf(path, sizeof(path), VHOST_SOCKET, getpid());
+	unlink(path);
+	snprintf(device, sizeof(device), "net_vhost0,iface=%s,queues=1", path);
+	open_port(&common.vhost, device, 1);
+	snprintf(device, sizeof(device),
+		 "net_virtio_user0,path=%s,queues=1,queue_size=256,mac=02:00:00:00:00:01", path);
+	open_port(&common.port, device, 1);
+	while (!port_link_is_up(&common.vhost))
+		sched_yield();
 	return 0;
 }
 
 int worker_group_teardown(void **state)
 {
 	port_close(&common.port);
+	if (common.is_virtio)
+		port_close(&common.vhost);
+	assert_int_equal(world_buffers(), WORLD_BUFFERS);
 	eal_stop(common.eal);
 	return 0;
+}
+
+static bool port_put(uint32_t worker, struct rte_mbuf *m)
+{
+	return common.is_virtio ? rte_eth_tx_burst(common.vhost.id, 0, &m, 1) == 1
+				: rte_ring_enqueue(common.rx[worker], m) == 0;
+}
+
+static bool port_get(uint32_t worker, struct rte_mbuf **m)
+{
+	return common.is_virtio ? rte_eth_rx_burst(common.vhost.id, 0, m, 1) == 1
+				: rte_ring_dequeue(common.tx[worker], (void **)m) == 0;
 }
 
 // -- a test's --
@@ -113,6 +163,8 @@ void world_create(struct worker_world *w, uint32_t n_workers)
 	memset(w, 0, sizeof(*w));
 	w->l = loop_create(&(struct loop_opts){.seed = 5, .n_nodes = 1});
 	w->host = host_simple();
+	w->host.links[0].mac = common.is_virtio ? common.port.mac : our_mac;
+	w->host.links[0].fills_udp_sums = common.port.fills_udp;
 	assert_int_equal(bell_init(&w->bell), 0);
 	w->n_workers = n_workers;
 	if (n_workers > 1)
@@ -128,7 +180,8 @@ void world_destroy(struct worker_world *w)
 		free(w->workers[i]);
 		world_out_discard(w, i);
 	}
-	assert_int_equal(world_buffers(), WORLD_BUFFERS);
+	if (!common.is_virtio) // whose rings are filled with buffers
+		assert_int_equal(world_buffers(), WORLD_BUFFERS);
 	engine_destroy(w->second);
 	mailbox_destroy(w->commands);
 	mailbox_destroy(w->reports);
@@ -143,7 +196,7 @@ void world_in(struct worker_world *w, uint32_t worker, struct built frame)
 
 	assert_non_null(m);
 	memcpy(rte_pktmbuf_append(m, frame.len), frame.data, frame.len);
-	assert_int_equal(rte_ring_enqueue(common.rx[worker], m), 0);
+	assert_true(port_put(worker, m));
 	frame_free(&frame);
 }
 
@@ -157,7 +210,7 @@ struct built world_out(struct worker_world *w, uint32_t worker)
 	struct built b = {0};
 	struct rte_mbuf *m;
 
-	if (rte_ring_dequeue(common.tx[worker], (void **)&m) != 0)
+	if (!port_get(worker, &m))
 		return b;
 	assert_int_equal(m->nb_segs, 1);
 	assert_int_equal(m->pkt_len, m->data_len);

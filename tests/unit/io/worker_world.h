@@ -1,6 +1,7 @@
-// Workers on a port made of rings, turned step by step: the test puts frames into receive rings and
-// finds what was sent in transmit rings. Time is the loop's, and stands still unless a test moves
-// it. Every buffer must be back at a world's end.
+// Workers on a port, turned step by step: the test puts frames in at one end and finds what was
+// sent at the other. The port is made of rings, two queues, or a virtio-user device whose other
+// end, a vhost device, is in this process too. Time is the loop's, and stands still unless a test
+// moves it. Every buffer must be back: on rings at a world's end, else at the program's.
 #pragma once
 
 #include "dataplane/io/worker.h"
@@ -24,7 +25,8 @@ struct worker_world {
 };
 
 // cmocka group setup and teardown: DPDK and the port.
-int worker_group_setup(void **state);
+int worker_group_on_rings(void **state);
+int worker_group_on_virtio(void **state);
 int worker_group_teardown(void **state);
 
 void world_create(struct worker_world *, uint32_t n_workers);

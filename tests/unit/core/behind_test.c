@@ -382,6 +382,58 @@ static void numbers_beyond_32_bits_are_found_again(void **state)
 	world_destroy(w);
 }
 
+// What it did not want when it came is not owed to it later.
+static void catching_up_begins_where_it_was_blocked(void **state)
+{
+	struct world *w = world_of_subscribers(1);
+
+	world_mask(w, 0, 0x01);
+	for (uint64_t no = 1; no <= 7; no++)
+		world_publish(w, WORLD_STREAM, no, 900);
+	drain(w);
+	world_mask(w, 0, 0xff);
+	w->sessions[0].cwnd_bytes = 0;
+	world_publish(w, WORLD_STREAM, 8, 900);
+	world_tx(w, 128);
+	w->sessions[0].cwnd_bytes = 1 << 20;
+	drain(w);
+	assert_int_equal(w->n_chunks, 1);
+	assert_int_equal(w->chunks[0].no, 8);
+	world_destroy(w);
+}
+
+static void a_forward_number_waits_for_room_too(void **state)
+{
+	struct world *w = world_of_subscribers(1);
+
+	world_publish(w, WORLD_STREAM, 1, 900);
+	world_tx(w, 128);
+	world_run_ms(w, 8500);
+	w->sessions[0].n_burst = 6;
+	world_lose(w, 0, 1);
+	assert_int_equal(world_tx(w, 128), 0);
+	assert_int_equal(w->n_abandoned, 1);
+	assert_int_equal(w->n_fsn_updates, 0);
+	world_ack(w, 0);
+	assert_int_equal(world_tx(w, 128), 1);
+	assert_int_equal(w->n_fsn_updates, 1);
+	world_destroy(w);
+}
+
+// Acknowledged after all, before its repair had its turn.
+static void a_repair_that_is_not_needed_sends_nothing(void **state)
+{
+	struct world *w = world_of_subscribers(1);
+
+	world_publish(w, WORLD_STREAM, 1, 900);
+	world_tx(w, 128);
+	relay_flow_lost(&w->e, link_find(&w->e, 0, WORLD_STREAM)->flow_idx);
+	assert_int_equal(world_tx(w, 128), 0);
+	assert_int_equal(w->n_packets, 1);
+	assert_int_equal(w->e.stats.drops[DROP_NO_FLOW], 0);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +456,9 @@ int main(void)
 		cmocka_unit_test(who_waits_is_not_forgotten),
 		cmocka_unit_test(a_flow_that_could_not_be_opened_is_tried_again),
 		cmocka_unit_test(numbers_beyond_32_bits_are_found_again),
+		cmocka_unit_test(catching_up_begins_where_it_was_blocked),
+		cmocka_unit_test(a_forward_number_waits_for_room_too),
+		cmocka_unit_test(a_repair_that_is_not_needed_sends_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

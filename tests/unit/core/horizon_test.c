@@ -52,7 +52,8 @@ static void every_pace_passes_within_the_bounds(void **state)
 		while (newest < 2000) {
 			uint64_t passed;
 
-			now_ms += (uint32_t)random_below(&rng, 2 + spans[s] / 8);
+			now_ms += (uint32_t)random_below(&rng,
+							 2 + spans[s] / (newest < 1000 ? 8 : 200));
 			noted_ms[++newest] = now_ms;
 			horizon_note(&h, newest, now_ms);
 			passed = horizon_passed(&h, now_ms);

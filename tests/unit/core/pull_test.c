@@ -84,6 +84,23 @@ static void holders_are_asked_in_turn(void **state)
 	world_destroy(w);
 }
 
+static void pulls_of_one_who_left_go_to_another_at_once(void **state)
+{
+	struct world *w = world_of_links(3, 0);
+
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	for (uint32_t i = 1; i < 3; i++)
+		world_map(w, i, 1, 3);
+	world_run_ms(w, 2600);
+	assert_int_equal(n_pulls(w, 2, 1), 1);
+	assert_int_equal(n_pulls(w, 3, 2), 1);
+	world_unlink(w, 1, WORLD_STREAM);
+	world_run_ms(w, 100);
+	assert_int_equal(n_pulls(w, 2, 2), 1);
+	assert_int_equal(n_pulls(w, 3, 2), 1); // which was not his
+	world_destroy(w);
+}
+
 static void who_does_not_answer_is_followed_by_another(void **state)
 {
 	struct world *w = world_of_links(3, 0);
@@ -261,6 +278,7 @@ int main(void)
 		cmocka_unit_test(a_hole_is_asked_for_after_the_fetch_period),
 		cmocka_unit_test(what_nobody_shows_is_not_asked_for),
 		cmocka_unit_test(holders_are_asked_in_turn),
+		cmocka_unit_test(pulls_of_one_who_left_go_to_another_at_once),
 		cmocka_unit_test(who_does_not_answer_is_followed_by_another),
 		cmocka_unit_test(the_past_is_asked_of_a_super_peer_at_once),
 		cmocka_unit_test(without_anything_the_two_newest_come_first),

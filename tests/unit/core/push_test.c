@@ -303,6 +303,19 @@ static void a_super_peer_serves_all(void **state)
 	world_destroy(w);
 }
 
+static void the_place_of_one_who_rejects_us_is_free(void **state)
+{
+	struct world *w = world_of_links(6, 0);
+
+	for (uint32_t i = 0; i < 6; i++)
+		world_mask(w, i, 0xff);
+	assert_int_equal(granted(w, 5), 0);
+	relay_flow_gone(&w->e, link_find(&w->e, 2, WORLD_STREAM)->flow_idx);
+	assert_int_equal(granted(w, 2), 0);
+	assert_int_equal(granted(w, 5), 0xff);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +333,7 @@ int main(void)
 		cmocka_unit_test(a_member_serves_the_first_five_per_slot),
 		cmocka_unit_test(super_peers_are_served_beyond_that),
 		cmocka_unit_test(a_super_peer_serves_all),
+		cmocka_unit_test(the_place_of_one_who_rejects_us_is_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,7 @@ static void what_is_older_than_the_window_is_late(void **state)
 static void memory_short_costs_the_oldest(void **state)
 {
 	struct world *w = world_create(&(struct world_opts){.extents_max = 2});
+	uint64_t before;
 
 	world_stream(w, 0, 0);
 	world_stream(w, WORLD_STREAM, 0);
@@ -78,7 +79,9 @@ static void memory_short_costs_the_oldest(void **state)
 	assert_true(w->e.stats.drops[DROP_STREAM_MEMORY] > 0);
 	assert_false(window_has(&stream_at(&w->e, WORLD_STREAM)->window, w->e.relay->extents, 1));
 	assert_true(window_has(&stream_at(&w->e, WORLD_STREAM)->window, w->e.relay->extents, 200));
+	before = w->e.stats.drops[DROP_STREAM_MEMORY];
 	world_publish(w, 0, 1, 900); // the other stream has nothing to give up
+	assert_int_equal(w->e.stats.drops[DROP_STREAM_MEMORY], before + 1);
 	assert_int_equal(stream_at(&w->e, 0)->window.n_held, 0);
 	world_destroy(w);
 }
@@ -274,6 +277,50 @@ static void an_end_is_remembered(void **state)
 	world_destroy(w);
 }
 
+static void a_stream_needs_its_seed(void **state)
+{
+	struct world *w = world_create(NULL);
+	struct command c = {.op = CMD_STREAM_ADD, .len = sizeof(struct stream_seed)};
+
+	relay_command(&w->e, &c);
+	c.body = body_get(w->e.bodies, sizeof(struct stream_seed));
+	c.len = 3;
+	relay_command(&w->e, &c);
+	body_put(c.body);
+	assert_int_equal(w->e.stats.drops[DROP_STALE_COMMAND], 2);
+	assert_null(stream_find(&w->e, 0));
+	world_destroy(w);
+}
+
+static void the_longest_fragment_still_fits(void **state)
+{
+	struct world *w = world_create(NULL);
+	size_t head = 1 + 1 + 1 + 4; // marker, number, type, time
+
+	world_stream(w, WORLD_STREAM, STREAM_PUSH_ALL);
+	world_link(w, 0, WORLD_STREAM, 0);
+	world_mask(w, 0, 0xff);
+	world_publish(w, WORLD_STREAM, 1, w->e.relay->body_max - head);
+	world_publish(w, WORLD_STREAM, 2, w->e.relay->body_max - head + 1);
+	assert_int_equal(w->e.stats.drops[DROP_MESSAGE_SIZE], 1);
+	assert_int_equal(world_tx(w, 128), 1);
+	assert_true(w->e.relay->body_max >= STREAM_FRAGMENT_MAX + STREAM_FRAGMENT_HEAD_MAX);
+	world_destroy(w);
+}
+
+static void the_busiest_stream_sets_the_clock(void **state)
+{
+	struct world *w = world_create(NULL);
+	struct stream_seed seed = {
+		.window_ms = 1000, .update_ms = 20, .fetch_ms = 250, .extents_max = 2};
+
+	world_stream_seed(w, 0, &seed);
+	world_stream(w, 1, 0);
+	relay_timers(&w->e, w->e.now_us);
+	assert_int_equal(relay_deadline_us(&w->e), w->e.now_us + 20000);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +336,9 @@ int main(void)
 		cmocka_unit_test(who_rejects_our_flow_is_left_alone),
 		cmocka_unit_test(the_deadline_says_when_there_is_work),
 		cmocka_unit_test(an_end_is_remembered),
+		cmocka_unit_test(a_stream_needs_its_seed),
+		cmocka_unit_test(the_longest_fragment_still_fits),
+		cmocka_unit_test(the_busiest_stream_sets_the_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

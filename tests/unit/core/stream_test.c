@@ -169,6 +169,8 @@ static void removing_a_stream_gives_everything_back(void **state)
 	assert_non_null(world_stream(w, WORLD_STREAM, 0)); // a new one in its place begins anew
 	assert_int_equal(stream_at(&w->e, WORLD_STREAM)->window.head_no, 0);
 	assert_int_equal(stream_at(&w->e, WORLD_STREAM)->n_asked, 0);
+	assert_int_equal(stream_at(&w->e, WORLD_STREAM)->n.fragments_published, 0);
+	assert_int_equal(stream_at(&w->e, WORLD_STREAM)->n_holders, 0);
 	world_destroy(w); // asserts the rest
 }
 

@@ -210,7 +210,7 @@ struct command {
 			uint16_t stream;
 			uint16_t control_flow; // our GR-11 to this neighbour (already open)
 			uint16_t data_flow;    // slot reserved for our GR-12; opened with the first fragment
-			uint8_t flags;        // LINK_*
+			uint8_t flags;         // LINK_*
 			uint8_t rsv;
 			uint64_t data_flow_id;
 			uint64_t assoc_id; // far end's GR-11 flow id: association of our GR-12

@@ -16,7 +16,7 @@
 #define NEVER     UINT64_MAX
 #define SECOND_US UINT64_C(1000000)
 
-#define CONNS_MAX      8
+#define CONNS_MAX      16
 #define DIALS_MAX      64
 #define OWN_ADDRS_MAX  4  // that neighbours see us at
 #define HELD_FLOWS_MAX 16 // stream flows that came before the proof

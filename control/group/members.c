@@ -144,6 +144,7 @@ static void refresh(struct member *who, const struct member_news *news)
 		who->self_us = news->now_us;
 	if ((is_trusted || who->self_us == 0) && news->heard_us > who->heard_us)
 		who->heard_us = news->heard_us;
+	who->is_introduced |= news->source == HEARD_SERVER;
 	if (news->source > who->source)
 		who->source = (uint8_t)news->source;
 	if (is_trusted)

@@ -34,7 +34,8 @@ struct member {
 	uint8_t n_addrs;
 	uint8_t source; // the best so far
 	bool is_super;
-	bool is_client; // joined at our introducer, and still there
+	bool is_introduced; // an introducer has named it once
+	bool is_client;     // joined at our introducer, and still there
 
 	// For topology.
 	struct neighbour *neighbour; // NULL: none

@@ -213,13 +213,13 @@ void streams_timers(struct group *g)
 		uint64_t silence_us = now_us - s->progress_us;
 
 		next = s->next;
+		links_retry(s);
 		if (s->publication != NULL) // a source may pause
 			continue;
 		if (silence_us >= STREAM_IDLE_MS * UINT64_C(1000)) {
 			stream_drop(s);
 			continue;
 		}
-		links_retry(s);
 		if (!s->is_silent && silence_us >= 2 * (uint64_t)s->window_ms * 1000) {
 			if (!s->has_ended)
 				unpublished(s);

@@ -13,6 +13,7 @@ enum {
 	RANDOM_US = 10000000,
 	RETRY_US = 1500000,
 	TRIES_MAX = 11,
+	INTRODUCED_MIN = 2,
 	DOUBTFUL_TRIES = 2, // so many failures, and the next one on the ring is wanted, too
 	YIELD_US = 1000000, // of two who heard of each other the one with the lower ID calls
 };
@@ -114,11 +115,27 @@ static uint32_t target(const struct group *g)
 	return wanted_target(ring_set_estimate(&g->members.ring, g->address));
 }
 
+// groups.md 10.5: some neighbours must be such as an introducer named, or who knows the ring's hash
+// could surround us with friends of his.
+static bool must_be_kept(const struct neighbour *nb)
+{
+	const struct group *g = nb->group;
+	uint32_t n = 0;
+
+	if (nb->member == NULL || !nb->member->is_introduced)
+		return false;
+	for (uint32_t i = 0; i < g->n_neighbours && n <= INTRODUCED_MIN; i++)
+		n += g->neighbours[i]->member != NULL && g->neighbours[i]->member->is_introduced;
+	return n <= INTRODUCED_MIN;
+}
+
 bool topology_can_spare(const struct neighbour *nb)
 {
 	struct group *g = nb->group;
 	struct wanted w;
 
+	if (must_be_kept(nb))
+		return false;
 	choose(g, &w);
 	if (w.n == 0 || g->n_open <= w.n || (g->groups->o.is_super && g->n_open <= target(g)))
 		return false;
@@ -192,7 +209,7 @@ static void ask_surplus(struct group *g, const struct wanted *w)
 		struct neighbour *nb = g->neighbours[i];
 
 		if (nb->state == NEIGHBOUR_OPEN && nb->member != NULL && !nb->is_super &&
-		    !wanted_has(w, &nb->member->at))
+		    !wanted_has(w, &nb->member->at) && !must_be_kept(nb))
 			ask_close(nb);
 	}
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control/bin/clock.h"
@@ -68,6 +69,16 @@ static void say_result(const struct viewer *v, const struct flv_out_totals *t, c
 		v->end == VIEWER_ENDED ? "ended by its source" : viewer_state(v));
 }
 
+// Nothing came: the empty file that we made goes. What is no plain file (/dev/null) was not made by
+// us.
+static void leave_nothing(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		unlink(path);
+}
+
 int peer_play(const struct peer_args *a)
 {
 	struct peer p;
@@ -96,8 +107,8 @@ int peer_play(const struct peer_args *a)
 	totals = flv_out_totals(v.out);
 	viewer_stop(&v);
 	say_result(&v, &totals, a->name);
-	if (!totals.has_started && strcmp(a->file, "-") != 0)
-		unlink(a->file); // nothing came: leave nothing behind
+	if (!totals.has_started)
+		leave_nothing(a->file);
 	peer_stop(&p);
 	return viewer_exit_code(&v);
 }

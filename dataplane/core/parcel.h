@@ -103,5 +103,7 @@ static inline enum parcel_state parcel_add(struct parcel *p, uint64_t sn, const 
 	p->txp.has_data = p->txp.is_tc = true;
 	p->bytes += (uint32_t)start;
 	p->last = rec;
+	if (!rec->is_spread)
+		((struct record *)rec)->is_spread = 1;
 	return PARCEL_OK;
 }

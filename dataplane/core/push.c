@@ -78,11 +78,15 @@ static bool may_push(const struct stream *s, const struct link *l)
 	return !(s->flags & STREAM_PUBLISHER) && !(l->flags & LINK_NO_PUSH_IN);
 }
 
-// Nobody pushes the slot: nobody was asked, or who was asked a second ago never did.
+// Nobody pushes the slot: nobody was asked, or who was asked has been silent for a second while the
+// stream went on by two rounds of the slots.
 static bool is_orphan(const struct engine *e, const struct stream *s, uint32_t slot)
 {
-	return s->pusher[slot] == LINK_NONE ||
-	       (s->pusher_last[slot] == 0 && e->now_ms - s->asked_ms[slot] >= PUSH_PATIENCE_MS);
+	if (s->pusher[slot] == LINK_NONE)
+		return true;
+	return (s->pusher_last[slot] == 0 ||
+		s->pusher_last[slot] + 2 * PUSH_SLOTS < s->window.head_no) &&
+	       e->now_ms - s->asked_ms[slot] >= PUSH_PATIENCE_MS;
 }
 
 // It shall push every slot that nobody pushes.
@@ -113,8 +117,10 @@ static void test_slot(struct engine *e, struct stream *s, struct link *l, uint32
 }
 
 // A super-peer has to have everything soon, for the sake of all others: it asks the first neighbour
-// it has in a stream for all of it, and then, as long as nothing comes, whoever shows a map. (OURS;
-// ordinary members take a slot every 2 s, and super-peers whole.)
+// it has in a stream for all of it, and then, where nothing comes, whoever shows a map. It does not
+// test others while a slot comes: the first is most likely the source, and whoever else is a little
+// faster today has the slot from us tomorrow. (OURS; ordinary members test a slot every 2 s, and
+// take super-peers whole.)
 static bool is_eager(const struct stream *s)
 {
 	return (s->flags & (STREAM_PUSH_ALL | STREAM_HOME)) == (STREAM_PUSH_ALL | STREAM_HOME);
@@ -169,8 +175,10 @@ void push_on_fragment(struct engine *e, struct stream *s, struct link *l, uint64
 {
 	uint32_t slot = no % PUSH_SLOTS, idx = link_idx(e, l);
 
-	if (s->pusher[slot] == idx && no > s->pusher_last[slot])
+	if (s->pusher[slot] == idx && no > s->pusher_last[slot]) {
 		s->pusher_last[slot] = no;
+		s->asked_ms[slot] = e->now_ms;
+	}
 	if (s->tester[slot] != idx)
 		return;
 	s->tester[slot] = LINK_NONE;
@@ -181,6 +189,7 @@ void push_on_fragment(struct engine *e, struct stream *s, struct link *l, uint64
 	clear_slot(e, s, s->pusher[slot], slot);
 	s->pusher[slot] = idx;
 	s->pusher_last[slot] = no;
+	s->asked_ms[slot] = e->now_ms;
 }
 
 // The next neighbour descending who has shown something and does not push this slot.
@@ -207,7 +216,7 @@ void push_tick(struct engine *e, struct stream *s)
 	struct link *l;
 
 	if (!(s->flags & STREAM_HOME) || s->flags & STREAM_PUBLISHER || s->end != 0 ||
-	    !ms_reached(s->test_due_ms, e->now_ms))
+	    is_eager(s) || !ms_reached(s->test_due_ms, e->now_ms))
 		return;
 	s->test_due_ms = e->now_ms + PUSH_TEST_MS;
 	l = test_candidate(e, s, s->test_slot);

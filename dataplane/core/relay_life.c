@@ -24,6 +24,7 @@ static void stream_tick(struct engine *e, struct stream *s)
 	maps_tick(e, s);
 	pull_tick(e, s);
 	push_tick(e, s);
+	spread_tick(e, s);
 	behind_nudge(e, s);
 }
 

@@ -112,6 +112,7 @@ struct stream {
 	uint32_t nudge_ms;
 	struct window window;
 	uint64_t key_from, key_to; // numbers of the newest key message
+	uint64_t spread_no;        // spread.c: everything below was sent to somebody, or offered
 
 	// maps.c
 	uint32_t map_due_ms;
@@ -136,8 +137,8 @@ struct stream {
 	// push.c
 	uint32_t pusher[PUSH_SLOTS], tester[PUSH_SLOTS]; // links
 	uint64_t pusher_last[PUSH_SLOTS];                // newest number it pushed
-	uint32_t asked_ms[PUSH_SLOTS];                   // when the pusher was asked
-	uint64_t test_order;                             // ring order of whom we tested last
+	uint32_t asked_ms[PUSH_SLOTS]; // when the pusher was asked, or last pushed
+	uint64_t test_order;           // ring order of whom we tested last
 	uint32_t test_due_ms;
 	uint8_t test_slot;
 	uint32_t super[SUPERS_MAX], n_supers;
@@ -242,6 +243,9 @@ void maps_tick(struct engine *, struct stream *);
 void maps_send_to(struct engine *, struct stream *, struct link *); // now, if it has news
 void maps_stream_gone(struct engine *, struct stream *);
 void maps_link_gone(struct engine *, struct stream *, const struct link *);
+
+// -- spread.c --
+void spread_tick(struct engine *, struct stream *);
 
 // -- holders.c --
 void holder_on_map(struct engine *, struct stream *, struct link *, const struct fragments_map *);

@@ -29,12 +29,13 @@
 struct record {
 	uint64_t no;
 	uint32_t arrival_ms;
-	uint32_t from;    // link that brought it, LINK_NONE: published here, or by another worker
-	uint32_t ordinal; // records appended before it; differences are lags
-	uint16_t len;     // octets of body
-	uint16_t sum;     // csum_partial of the body, computed once
-	uint8_t is_key;   // key frame or codec header: worth sending until window + margin
-	uint8_t rsv[7];
+	uint32_t from;     // link that brought it, LINK_NONE: published here, or by another worker
+	uint32_t ordinal;  // records appended before it; differences are lags
+	uint16_t len;      // octets of body
+	uint16_t sum;      // csum_partial of the body, computed once
+	uint8_t is_key;    // key frame or codec header: worth sending until window + margin
+	uint8_t is_spread; // somebody was sent it
+	uint8_t rsv[6];
 	uint8_t body[];
 };
 static_assert(sizeof(struct record) == 32, "half a line before the body");

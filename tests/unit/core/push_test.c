@@ -209,6 +209,42 @@ static void a_super_peer_asks_early(void **state)
 	world_destroy(w);
 }
 
+// Whoever is a little faster today has the slot from us tomorrow, and then nobody has it from the
+// source.
+static void a_super_peer_stays_with_who_delivers(void **state)
+{
+	struct world *w = world_of_links(4, SUPER);
+	uint64_t no = 1;
+
+	for (int step = 0; step < 100; step++, no += 8) {
+		for (uint64_t i = 0; i < 8; i++)
+			world_receive(w, 0, WORLD_STREAM, no + i, 100);
+		for (uint32_t i = 1; i < 4; i++)
+			world_map(w, i, no, no + 7);
+		world_run_ms(w, 100);
+	}
+	assert_int_equal(world_mask_to(w, 0), 0xff);
+	assert_int_equal(n_masks(w), 1);
+	world_destroy(w);
+}
+
+static void and_leaves_who_falls_silent_on_a_slot(void **state)
+{
+	struct world *w = world_of_links(2, SUPER);
+	uint64_t no = 1;
+
+	for (int step = 0; step < 30; step++, no += 8) {
+		for (uint64_t i = 0; i < 8; i++)
+			if ((no + i) % 8 != 3 || step < 10)
+				world_receive(w, 0, WORLD_STREAM, no + i, 100);
+		world_map(w, 1, no, no + 7);
+		world_run_ms(w, 100);
+	}
+	assert_int_equal(world_mask_to(w, 0), 0xff & ~(1 << 3));
+	assert_int_equal(world_mask_to(w, 1), 1 << 3);
+	world_destroy(w);
+}
+
 struct unasked {
 	const char *what;
 	uint8_t stream_flags, link_flags;
@@ -328,6 +364,8 @@ int main(void)
 		cmocka_unit_test(others_are_tested_beside_a_super_peer),
 		cmocka_unit_test(slots_of_one_who_left_go_to_a_super_peer),
 		cmocka_unit_test(a_super_peer_asks_early),
+		cmocka_unit_test(a_super_peer_stays_with_who_delivers),
+		cmocka_unit_test(and_leaves_who_falls_silent_on_a_slot),
 		cmocka_unit_test(some_are_never_asked),
 		cmocka_unit_test(a_mask_that_found_no_room_is_told_later),
 		cmocka_unit_test(a_member_serves_the_first_five_per_slot),

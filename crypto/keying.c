@@ -118,7 +118,8 @@ static const struct dh_key *near_key_of(const struct keying_near *near, uint64_t
 
 static bool near_can(const struct keying_near *near, uint64_t group)
 {
-	if (group < near->policy->group_min)
+	if (group < near->policy->group_min || group > DH_GROUP_16 ||
+	    (near->policy->groups_refused >> group & 1))
 		return false;
 	return near->certificate->has_static ? near_key_of(near, group) != NULL
 					     : certificate_has_ephemeral(near->certificate, group);

@@ -40,6 +40,7 @@ struct keying_policy {
 	uint8_t hmac_len;               // 4..32 octets that *we* send; 0 iff neither SND nor SOR
 	bool needs_hmac, needs_sseq;    // refuse a far end that offers neither SND nor SOR
 	uint8_t group_min; // weakest acceptable group; 2 is what every old peer speaks, and weak
+	uint32_t groups_refused; // beyond that: 1 << group each
 };
 
 // HMAC on request (16 octets; it costs five times the cipher), sequence numbers both ways.

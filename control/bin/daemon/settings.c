@@ -51,8 +51,20 @@ struct engine_opts settings_engine(const struct config *cfg)
 
 static struct keying_policy policy_of(const struct config_security *s)
 {
+	static const struct {
+		enum config_dh allowed;
+		enum dh_group group;
+	} groups[] = {
+		{CONFIG_DH_2, DH_GROUP_2},
+		{CONFIG_DH_5, DH_GROUP_5},
+		{CONFIG_DH_14, DH_GROUP_14},
+		{CONFIG_DH_16, DH_GROUP_16},
+	};
 	struct keying_policy p = keying_policy_default;
 
+	for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if ((s->dh_groups & groups[i].allowed) == 0)
+			p.groups_refused |= 1u << groups[i].group;
 	p.hmac_len = HMAC_LEN;
 	p.hmac_flags = KEYING_SOR | (s->hmac == CONFIG_FEATURE_PREFER ? KEYING_REQ : 0);
 	p.sseq_flags = KEYING_SOR | (s->sequence_numbers == CONFIG_FEATURE_PREFER ? KEYING_REQ : 0);

@@ -324,6 +324,21 @@ static void weak_groups_can_be_refused(void **state)
 	assert_int_equal(shake(&h, member, &strong, &f->ends[1][MEMBER], &strong, &f->rng), 0);
 }
 
+static void single_groups_can_be_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct end *server = &f->ends[0][SERVER], *member = &f->ends[1][MEMBER];
+	struct keying_policy p = keying_policy_default;
+	struct handshake h;
+
+	p.groups_refused = 1u << DH_GROUP_14;
+	assert_int_equal(shake(&h, server, &p, member, &member->policy, &f->rng), 0);
+	assert_int_equal(h.initiator.pair.group, DH_GROUP_2); // the next best that both have
+	assert_int_equal(shake(&h, server, &server->policy, member, &p, &f->rng), -ENOTSUP);
+	p.groups_refused |= 1u << DH_GROUP_2;
+	assert_int_equal(shake(&h, server, &p, member, &member->policy, &f->rng), -ENOTSUP);
+}
+
 // ---- ready pairs ----
 
 static void a_ready_pair_is_used_where_one_is_needed(void **state)
@@ -483,6 +498,7 @@ int main(void)
 		cmocka_unit_test(the_directions_have_lengths_of_their_own),
 		cmocka_unit_test(who_needs_a_feature_refuses_those_without),
 		cmocka_unit_test(weak_groups_can_be_refused),
+		cmocka_unit_test(single_groups_can_be_refused),
 		cmocka_unit_test(a_ready_pair_is_used_where_one_is_needed),
 		cmocka_unit_test(only_well_formed_components_are_read),
 		cmocka_unit_test(unfit_components_are_refused),

@@ -160,6 +160,18 @@ static void features_are_asked_for_only_if_preferred(void **state)
 	}
 }
 
+static void groups_that_are_not_listed_are_refused(void **state)
+{
+	const struct config *cfg = load("backend: udp\nsecurity: {dh_groups: [2, 14]}\n");
+	struct fake_backend b = {.base.kind = &fake_kind};
+	static struct identity id;
+	struct settings s;
+
+	settings_endpoints(&s, cfg, &id, &b.base);
+	assert_int_equal(s.policy.groups_refused, 1u << 5 | 1u << 16);
+	config_destroy(cfg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +183,7 @@ int main(void)
 		cmocka_unit_test(a_node_gets_the_operators_policy),
 		cmocka_unit_test(an_empty_list_of_apps_is_any),
 		cmocka_unit_test(features_are_asked_for_only_if_preferred),
+		cmocka_unit_test(groups_that_are_not_listed_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,7 +176,7 @@ void stream_rx_message(struct groups *gs, struct stream_rx *rx, struct span mess
 	}
 	l->rx = rx_slot;
 	l->rx_flow_id = flow_id;
-	ctl_flow_accept(nb->cs, rx_slot, flow_id, FLOW_STREAM_CONTROL, s->index, OWNER_GROUP, l);
+	nb->cs->rx[rx_slot].ctx = l; // and its messages are held until the link is up
 	link_up(l);
 }
 

@@ -80,7 +80,8 @@ static void link_push(const struct stream_link *l)
 	outbox_push(nb->group->groups->o.outbox, nb->cs->worker, &c);
 }
 
-// Both announced it: from here on the worker deals with this neighbour.
+// Both announced it: from here on the worker deals with this neighbour. Their flow was held since the
+// announcement; what follows on it (their PushMask, their first map) must find the link.
 void link_up(struct stream_link *l)
 {
 	struct ctl_session *cs = l->neighbour->cs;
@@ -93,6 +94,8 @@ void link_up(struct stream_link *l)
 	l->is_linked = true;
 	l->stream->n_linked++;
 	link_push(l);
+	ctl_flow_accept(cs, (uint16_t)l->rx, l->rx_flow_id, FLOW_STREAM_CONTROL, l->stream->index,
+			OWNER_GROUP, l);
 	ctl_session_keepalive(cs, BUSY_KEEPALIVE_US, 0);
 }
 

@@ -302,6 +302,9 @@ static void flow_class(struct end *e, const struct command *c)
 
 	if (!e->rx[c->flow].is_open || e->rx[c->flow].flow_id != c->class.flow_id)
 		return;
+	// What is held on the flow is looked at the moment it has a stream: it must find the link.
+	if (c->class.class == FLOW_STREAM_CONTROL && c->class.stream != NO_STREAM)
+		assert(e->links[c->class.stream].is_linked);
 	e->rx[c->flow].class = c->class.class;
 	e->rx[c->flow].stream = c->class.stream;
 	if (c->class.class != FLOW_REJECT)

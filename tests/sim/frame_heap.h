@@ -1,0 +1,26 @@
+// Datagrams in the air, earliest first; of the same time, in the order they were put in.
+#pragma once
+
+#include "tests/sim/net.h"
+
+struct frame {
+	uint64_t at_us, order;
+	struct net_addr src, dst;
+	uint32_t from, to; // hosts; to: once is_down
+	bool is_down;      // on its receiver's line
+	uint16_t len;
+	uint8_t data[];
+};
+
+struct frame_heap {
+	struct frame **frames;
+	uint32_t n, cap;
+	uint64_t order;
+};
+
+struct frame *frame_create(const uint8_t *data, uint16_t len); // freed by free
+struct frame *frame_copy(const struct frame *);
+void frame_heap_push(struct frame_heap *, struct frame *);          // takes it over
+struct frame *frame_heap_pop(struct frame_heap *, uint64_t now_us); // NULL: none is due
+uint64_t frame_heap_next_us(const struct frame_heap *);             // UINT64_MAX: empty
+void frame_heap_clear(struct frame_heap *);

@@ -1,0 +1,145 @@
+#include "tests/sim/promises.h"
+
+#include <string.h>
+
+#include "crypto/identity.h"
+#include "tests/sim/witness.h"
+
+#define promise(w, condition, ...)                                                                 \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			sim_fail((w)->opts.run, __VA_ARGS__);                                      \
+	} while (0)
+
+static struct startup *startup_of(const struct world *w, uint32_t i)
+{
+	return node_startup(w->members[i].sim->node);
+}
+
+// The far end's own session of that id, whoever it is; NULL: it has none that is open.
+static struct ctl_session *mirror(struct world *w, const struct ctl_session *s)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct identity *id = w->members[i].sim->opts.identity;
+		struct ctl_session *far;
+		uint32_t at = 0;
+
+		if (memcmp(id->member.fingerprint, s->fingerprint, 32) != 0 &&
+		    memcmp(id->server.fingerprint, s->fingerprint, 32) != 0)
+			continue;
+		while ((far = startup_next(startup_of(w, i), &at)) != NULL)
+			if (far->id == s->far_id && far->far_id == s->id)
+				return far;
+	}
+	return NULL;
+}
+
+void promise_same_keys(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		struct ctl_session *s, *far;
+		uint32_t at = 0;
+
+		while ((s = startup_next(startup_of(w, i), &at)) != NULL) {
+			far = mirror(w, s);
+			if (far == NULL)
+				continue;
+			promise(w,
+				memcmp(s->near_nonce, far->far_nonce, 32) == 0 &&
+					memcmp(s->far_nonce, far->near_nonce, 32) == 0,
+				"member %u's session %08x has other keys at its far end", i, s->id);
+		}
+	}
+}
+
+void promise_cookies(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct ctl_session *s;
+		uint32_t at = 0;
+
+		while ((s = startup_next(startup_of(w, i), &at)) != NULL)
+			promise(w,
+				s->is_initiator || witness_earned(w->witness, w->members[i].host,
+								  s->fingerprint),
+				"member %u's session %08x was opened without a cookie", i, s->id);
+	}
+}
+
+static uint32_t n_sessions_to(struct world *w, uint32_t a, uint32_t b)
+{
+	const struct ctl_session *s;
+	uint32_t at = 0, n = 0;
+
+	while ((s = startup_next(startup_of(w, a), &at)) != NULL)
+		n += memcmp(s->fingerprint, sim_node_peer_id(w->members[b].sim), 32) == 0;
+	return n;
+}
+
+void promise_one_session(struct world *w, uint32_t a, uint32_t b)
+{
+	const struct ctl_session *s = world_session(w, a, b), *far = world_session(w, b, a);
+
+	promise(w, n_sessions_to(w, a, b) == 1, "member %u has %u sessions to member %u", a,
+		n_sessions_to(w, a, b), b);
+	promise(w, n_sessions_to(w, b, a) == 1, "member %u has %u sessions to member %u", b,
+		n_sessions_to(w, b, a), a);
+	promise(w, s->far_id == far->id && far->far_id == s->id,
+		"members %u and %u have different sessions to each other", a, b);
+	promise(w, s->is_alive && far->is_alive, "the session of members %u and %u is not alive", a,
+		b);
+	promise_same_keys(w);
+}
+
+void promise_all_connected(struct world *w)
+{
+	for (uint32_t i = 1; i < w->n; i++)
+		promise(w, w->members[i].connected_us != 0, "member %u is not connected", i);
+}
+
+void promise_full_mesh(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		promise(w, w->members[i].n_neighbours == w->n - 1,
+			"member %u has %u neighbours of %u", i, w->members[i].n_neighbours,
+			w->n - 1);
+}
+
+void promise_no_losses(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		promise(w, w->members[i].n_disconnects == 0, "member %u lost its introducer", i);
+		promise(w, w->members[i].n_neighbour_losses == 0, "member %u lost %u neighbours", i,
+			w->members[i].n_neighbour_losses);
+	}
+}
+
+void promise_no_duplicates(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		promise(w, w->members[i].play.n_duplicates == 0,
+			"member %u played %llu messages again", i,
+			(unsigned long long)w->members[i].play.n_duplicates);
+}
+
+void promise_all_delivered(struct world *w, uint64_t n_messages)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct world_member *m = &w->members[i];
+
+		if (m->stream == NULL || m->publish.n_messages > 0)
+			continue;
+		promise(w, m->play.has_ended && m->play.n_messages == n_messages,
+			"member %u played %llu messages of %llu, %llu holes%s", i,
+			(unsigned long long)m->play.n_messages, (unsigned long long)n_messages,
+			(unsigned long long)m->play.n_gaps,
+			m->play.has_ended ? "" : ", and waits for more");
+	}
+}
+
+void promise_always(struct world *w)
+{
+	promise_same_keys(w);
+	promise_cookies(w);
+	promise_no_duplicates(w);
+}

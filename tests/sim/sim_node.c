@@ -1,0 +1,257 @@
+#include "tests/sim/sim_node.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/startup/keyer.h"
+#include "crypto/identity.h"
+
+#define RING       1024
+#define BODY_BYTES (8u << 20) // address space; pages come with use
+#define LENT       32         // buffers per engine_tx
+#define ROOM       2048
+#define PUMPS_MAX  16 // node <-> engine rounds per turn
+
+// ---- addresses ----
+
+struct wire_addr sim_wire_addr(struct net_addr a)
+{
+	return (struct wire_addr){.ip = {(uint8_t)(a.ip >> 24), (uint8_t)(a.ip >> 16),
+					 (uint8_t)(a.ip >> 8), (uint8_t)a.ip},
+				  .port = a.port,
+				  .family = 4};
+}
+
+static struct net_addr net_addr_of(const uint8_t ip[4], uint16_t port)
+{
+	return (struct net_addr){
+		(uint32_t)ip[0] << 24 | (uint32_t)ip[1] << 16 | (uint32_t)ip[2] << 8 | ip[3], port};
+}
+
+struct wire_addr sim_node_addr(const struct sim_node *s, uint16_t port)
+{
+	struct wire_addr a =
+		sim_wire_addr((struct net_addr){net_ip(s->opts.net, s->opts.host), port});
+
+	a.origin = ADDR_LOCAL;
+	return a;
+}
+
+uint8_t sim_member_endpoint(const struct sim_node *s)
+{
+	return s->is_super ? 1 : 0;
+}
+
+const uint8_t *sim_node_peer_id(const struct sim_node *s)
+{
+	return s->opts.identity->member.fingerprint;
+}
+
+static uint16_t port_of(const struct sim_node *s, uint8_t endpoint)
+{
+	return s->is_super && endpoint == 0 ? SIM_SERVER_PORT : SIM_MEMBER_PORT;
+}
+
+// ---- create, destroy ----
+
+static void set_endpoints(struct sim_node *s)
+{
+	const struct identity *id = s->opts.identity;
+	struct startup_endpoint *member = &s->endpoints[sim_member_endpoint(s)];
+
+	*member = (struct startup_endpoint){.identity = &id->member,
+					    .policy = s->opts.policy,
+					    .answers_hello = true,
+					    .answers_fihello = true,
+					    .may_initiate = !s->is_super};
+	if (!s->is_super)
+		return;
+	member->public_addrs[0] = sim_node_addr(s, SIM_MEMBER_PORT);
+	member->n_public = 1;
+	s->endpoints[0] = (struct startup_endpoint){.identity = &id->server,
+						    .policy = s->opts.policy,
+						    .answers_hello = true,
+						    .introduces = true};
+}
+
+static void create_engine(struct sim_node *s)
+{
+	uint32_t n = s->opts.sessions_max;
+	struct engine_opts o;
+
+	engine_opts_member(&o);
+	o.crypto = s->opts.crypto;
+	o.random = (struct random *)s->opts.random;
+	o.commands = s->commands;
+	o.reports = s->reports;
+	o.sessions_max = n;
+	o.flows_tx_max = o.flows_rx_max = 16 * n;
+	o.messages_max = o.rx_cells_max = 32 * n > 1024 ? 32 * n : 1024;
+	o.streams_max = 16;
+	o.links_max = 4 * n;
+	o.extents_max = 256;
+	s->engine = engine_create(&o);
+	assert(s->engine != NULL);
+}
+
+static void create_node(struct sim_node *s, uint64_t now_us)
+{
+	struct node_opts o = {.outbox = s->outbox,
+			      .keyer = s->keyer,
+			      .random = s->opts.random,
+			      .endpoints = s->endpoints,
+			      .n_endpoints = s->is_super ? 2 : 1,
+			      .server_endpoint = s->is_super ? 0 : NODE_NO_ENDPOINT,
+			      .member_endpoint = sim_member_endpoint(s),
+			      .is_super = s->is_super,
+			      .introduce_unlisted = s->is_super,
+			      .sessions_max = s->opts.sessions_max,
+			      .keepalive_nat_us = 15000000,
+			      .keepalive_public_us = 20000000,
+			      .groups_max = 4,
+			      .introduced_groups_max = 16,
+			      .members_max = s->opts.members_max,
+			      .neighbours_max = s->opts.sessions_max,
+			      .streams_max = 8,
+			      .streams_total_max = 16,
+			      .extents_per_stream = 64,
+			      .n_local_addrs = 1};
+
+	o.local_addrs[0] = sim_node_addr(s, SIM_MEMBER_PORT);
+	if (s->is_super)
+		o.server_addr = sim_node_addr(s, SIM_SERVER_PORT);
+	s->node = node_create(&o, now_us);
+	assert(s->node != NULL);
+}
+
+struct sim_node *sim_node_create(const struct sim_node_opts *o, uint64_t now_us)
+{
+	struct sim_node *s = calloc(1, sizeof(*s));
+
+	assert(s != NULL);
+	s->opts = *o;
+	s->is_super = o->identity->kind == IDENTITY_APPLIANCE;
+	s->commands = mailbox_create(RING);
+	s->reports = mailbox_create(RING);
+	s->bodies = body_pool_create(BODY_BYTES);
+	assert(s->commands != NULL && s->reports != NULL && s->bodies != NULL);
+	s->outbox = outbox_create(&s->commands, 1, s->bodies);
+	s->keyer = keyer_inline_create(s->opts.random);
+	assert(s->outbox != NULL && s->keyer != NULL);
+	set_endpoints(s);
+	create_engine(s);
+	create_node(s, now_us);
+	return s;
+}
+
+void sim_node_destroy(struct sim_node *s)
+{
+	node_destroy(s->node);
+	engine_destroy(s->engine);
+	s->keyer->destroy(s->keyer);
+	outbox_destroy(s->outbox);
+	body_pool_destroy(s->bodies);
+	mailbox_destroy(s->commands);
+	mailbox_destroy(s->reports);
+	free(s);
+}
+
+// ---- in and out ----
+
+void sim_node_rx(struct sim_node *s, struct net_addr src, uint16_t dst_port, uint8_t *data,
+		 uint16_t len, uint64_t now_us)
+{
+	struct wire_addr from = sim_wire_addr(src);
+	struct pkt p = {.data = data,
+			.len = len,
+			.room = len,
+			.port = src.port,
+			.family = 4,
+			.endpoint = dst_port == SIM_SERVER_PORT ? 0 : sim_member_endpoint(s),
+			.session_idx = SESSION_NONE,
+			.path_idx = PATH_NONE};
+
+	memcpy(p.addr, from.ip, sizeof(p.addr));
+	engine_rx(s->engine, &p, 1, now_us);
+}
+
+static void send_one(struct sim_node *s, const struct pkt *p, uint64_t now_us)
+{
+	const uint8_t *ip = p->addr;
+	uint16_t port = p->port;
+	uint8_t endpoint = p->endpoint;
+
+	if (p->path_idx != PATH_NONE) {
+		const struct path *path = engine_path(s->engine, p->path_idx);
+
+		ip = path->addr;
+		port = path->port;
+		endpoint = path->endpoint;
+	}
+	net_send(s->opts.net, s->opts.host, port_of(s, endpoint), net_addr_of(ip, port), p->data,
+		 p->len, now_us);
+}
+
+static void transmit(struct sim_node *s, uint64_t now_us)
+{
+	static _Thread_local uint8_t buffers[LENT][ROOM];
+	struct pkt room[LENT];
+	uint16_t n;
+
+	do {
+		for (unsigned i = 0; i < LENT; i++)
+			room[i] = (struct pkt){.data = buffers[i],
+					       .room = ROOM,
+					       .session_idx = SESSION_NONE,
+					       .path_idx = PATH_NONE};
+		n = engine_tx(s->engine, room, LENT, now_us);
+		for (uint16_t i = 0; i < n; i++)
+			send_one(s, &room[i], now_us);
+	} while (n == LENT);
+}
+
+// ---- a turn ----
+
+static void turn_engine(struct sim_node *s, uint64_t now_us)
+{
+	engine_timers(s->engine, now_us);
+	while (engine_commands(s->engine, now_us) == ENGINE_TURN_COMMANDS)
+		;
+	transmit(s, now_us);
+}
+
+static void turn_node(struct sim_node *s, uint64_t now_us)
+{
+	struct node_event e;
+	struct report r;
+
+	while (mailbox_pop(s->reports, &r))
+		node_report(s->node, 0, &r, now_us);
+	node_timers(s->node, now_us);
+	while (node_event(s->node, &e, now_us))
+		s->opts.on_event(s->opts.ctx, s, &e, now_us);
+	outbox_flush(s->outbox);
+}
+
+void sim_node_turn(struct sim_node *s, uint64_t now_us)
+{
+	s->turns++;
+	for (unsigned i = 0; i < PUMPS_MAX; i++) {
+		turn_engine(s, now_us);
+		turn_node(s, now_us);
+		if (mailbox_n(s->commands) == 0)
+			return;
+	}
+}
+
+uint64_t sim_node_deadline_us(const struct sim_node *s)
+{
+	uint64_t a, b;
+
+	if (mailbox_n(s->commands) > 0 || outbox_waiting(s->outbox, 0) > 0)
+		return 0;
+	a = engine_deadline_us(s->engine);
+	b = node_deadline_us(s->node);
+	return a < b ? a : b;
+}

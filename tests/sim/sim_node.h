@@ -1,0 +1,60 @@
+// A member of a simulated world: one node and one engine, joined by the rings of messages.h in one
+// thread, as control/bin/member.h joins them over kernel sockets.
+#pragma once
+
+#include "control/node.h"
+#include "crypto/random.h"
+#include "dataplane/core/engine.h"
+#include "tests/sim/net.h"
+
+struct crypto;
+struct identity;
+struct keying_policy;
+
+#define SIM_SERVER_PORT 1935 // endpoint 0 of a super-peer
+#define SIM_MEMBER_PORT 1936 // endpoint 1 of a super-peer, 0 of a member
+
+struct sim_node;
+// What its control told; the event is valid until the call returns.
+typedef void sim_event(void *ctx, struct sim_node *, const struct node_event *, uint64_t now_us);
+
+struct sim_node_opts {
+	struct net *net;
+	uint32_t host;
+	struct crypto *crypto;              // borrowed
+	const struct random *random;        // borrowed
+	const struct identity *identity;    // borrowed; an appliance's makes a super-peer
+	const struct keying_policy *policy; // borrowed; NULL: the default
+	uint32_t sessions_max, members_max;
+	sim_event *on_event;
+	void *ctx;
+};
+
+struct sim_node {
+	struct sim_node_opts opts;
+	bool is_super;
+	struct startup_endpoint endpoints[2];
+	struct mailbox *commands, *reports;
+	struct body_pool *bodies;
+	struct outbox *outbox;
+	struct keyer *keyer;
+	struct engine *engine;
+	struct node *node;
+	uint64_t turns;
+};
+
+struct sim_node *sim_node_create(const struct sim_node_opts *, uint64_t now_us);
+void sim_node_destroy(struct sim_node *); // says goodbye to nobody
+
+// A datagram; a turn must follow.
+void sim_node_rx(struct sim_node *, struct net_addr src, uint16_t dst_port, uint8_t *data,
+		 uint16_t len, uint64_t now_us);
+void sim_node_turn(struct sim_node *, uint64_t now_us);
+// When it wants the next turn; not later than now: at once.
+uint64_t sim_node_deadline_us(const struct sim_node *);
+
+uint8_t sim_member_endpoint(const struct sim_node *);
+const uint8_t *sim_node_peer_id(const struct sim_node *);
+// Its address as it sees itself.
+struct wire_addr sim_node_addr(const struct sim_node *, uint16_t port);
+struct wire_addr sim_wire_addr(struct net_addr);

@@ -1,0 +1,367 @@
+#include "tests/sim/world.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "crypto/epd.h"
+#include "dataplane/wire/cursor.h"
+#include "tests/sim/witness.h"
+
+#define SPIN_US        100 // a node that wants a turn right after one gets it so much later
+#define MESSAGE_TYPE   8
+#define MESSAGE_HEAD   (2 + 8 + 8) // as of AAC, so that nobody waits for a key frame; number, time
+#define WRITE_RETRY_US 5000        // when control has no body free
+#define STREAM_NAME    "s"
+#define URI            "rtmfp://super/sim"
+
+// ---- streams ----
+
+static void write_message(struct world_member *m, uint64_t now_us)
+{
+	uint8_t data[65536] = {0xaf, 0x01};
+	int err;
+
+	assert(m->publish.message_bytes >= MESSAGE_HEAD && m->publish.message_bytes < sizeof(data));
+	be64_put(data + 2, m->n_written);
+	be64_put(data + 10, now_us);
+	err = node_stream_write(m->stream, MESSAGE_TYPE, (uint32_t)(now_us / 1000), data,
+				m->publish.message_bytes, true, now_us);
+	if (err == -EAGAIN) {
+		m->write_us = now_us + WRITE_RETRY_US;
+		return;
+	}
+	assert(err == 0);
+	m->n_written++;
+	m->write_us += m->publish.every_us;
+	if (m->n_written == m->publish.n_messages)
+		node_stream_end(m->stream, now_us);
+}
+
+static void write_due(struct world_member *m, uint64_t now_us)
+{
+	while (m->n_written < m->publish.n_messages && m->write_us <= now_us)
+		write_message(m, now_us);
+}
+
+static void take_message(struct world_member *m, const struct node_event *e, uint64_t now_us)
+{
+	struct world_play *p = &m->play;
+	uint64_t number, late_us;
+
+	assert(e->type == MESSAGE_TYPE && e->len >= MESSAGE_HEAD);
+	number = be64_get(e->data + 2);
+	late_us = now_us - be64_get(e->data + 10);
+	if (p->n_messages == 0)
+		p->first = p->next = number;
+	p->n_duplicates += number < p->next;
+	p->n_gaps += number > p->next;
+	p->next = number + 1;
+	p->n_messages++;
+	p->late_us += late_us;
+	if (late_us > p->late_max)
+		p->late_max = late_us;
+}
+
+static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, uint64_t now_us)
+{
+	struct world_member *m = ctx;
+
+	switch (e->kind) {
+	case NODE_CONNECTED:
+		m->connected_us = m->connected_us != 0 ? m->connected_us : now_us;
+		break;
+	case NODE_CONNECT_FAILED:
+		m->n_failures++;
+		break;
+	case NODE_DISCONNECTED:
+		m->n_disconnects++;
+		break;
+	case NODE_NEIGHBOUR_CONNECT:
+		m->n_neighbours++;
+		break;
+	case NODE_NEIGHBOUR_DISCONNECT:
+		m->n_neighbours--;
+		m->n_neighbour_losses++;
+		break;
+	case NODE_PLAY_MESSAGE:
+		take_message(m, e, now_us);
+		break;
+	case NODE_PLAY_END:
+		m->play.has_ended = true;
+		break;
+	case NODE_PLAY_LOST:
+		m->play.was_lost = true;
+		break;
+	case NODE_PLAY_RESET:
+		m->play.n_resets++;
+		break;
+	case NODE_PUBLISH_DONE:
+		m->is_done = true;
+		break;
+	default:
+		break;
+	}
+}
+
+// ---- create, destroy ----
+
+static void deliver(void *ctx, uint32_t host, struct net_addr src, struct net_addr dst,
+		    uint8_t *data, uint16_t len)
+{
+	struct world *w = ctx;
+	struct world_member *m = &w->members[host]; // made in the same order
+
+	witness_delivered(w->witness, host, src, data, len);
+	sim_node_rx(m->sim, src, dst.port, data, len, w->now_us);
+	m->due_us = w->now_us;
+}
+
+static bool tap(void *ctx, uint32_t host, struct net_addr src, struct net_addr dst,
+		const uint8_t *data, uint16_t len)
+{
+	struct world *w = ctx;
+
+	witness_sent(w->witness, host, dst, data, len);
+	return true;
+}
+
+static void make_spec(struct world *w)
+{
+	struct groupspec_build b = {.name = "sim", .multicast = true, .salt_len = 0};
+	char text[GROUPSPEC_TEXT_MAX + 1];
+	const char *why;
+	uint32_t at;
+	int err = groupspec_write(&b, true, text, sizeof(text));
+
+	assert(err == 0);
+	err = groupspec_parse(&w->spec, text, &why, &at);
+	assert(err == 0);
+}
+
+static void member_create(struct world *w, uint32_t i, const struct identity *identity)
+{
+	const struct world_opts *o = &w->opts;
+	struct world_member *m = &w->members[i];
+	bool is_super = identity->kind == IDENTITY_APPLIANCE;
+	uint32_t nat = !is_super && o->nat.kind != NAT_NONE ? net_nat(w->net, &o->nat) : NET_PUBLIC;
+	struct sim_node_opts so = {.net = w->net,
+				   .crypto = w->crypto,
+				   .random = &w->random,
+				   .identity = identity,
+				   .policy = o->policy,
+				   .sessions_max = is_super ? 2 * w->n + 16 : w->n + 16,
+				   .members_max = 4096,
+				   .on_event = on_event,
+				   .ctx = m};
+
+	*m = (struct world_member){.world = w, .write_us = UINT64_MAX};
+	m->host = so.host = is_super ? net_host(w->net, nat, &o->super_up, &o->super_down)
+				     : net_host(w->net, nat, &o->up, &o->down);
+	assert(m->host == i);
+	m->sim = sim_node_create(&so, w->now_us);
+}
+
+// Identities in another order with each seed: which certificate prevails must not be the same ever.
+static void members_create(struct world *w)
+{
+	const struct sim_pool *pool = w->opts.run->pool;
+	uint32_t i = 0, order[SIM_IDENTITIES];
+
+	assert(w->opts.n_members <= SIM_IDENTITIES);
+	for (uint32_t k = 0; k < w->opts.n_members; k++)
+		order[k] = k;
+	for (uint32_t k = w->opts.n_members; k > 1; k--) {
+		uint32_t other = (uint32_t)random_below(&w->random, k), t = order[k - 1];
+
+		order[k - 1] = order[other];
+		order[other] = t;
+	}
+	if (w->opts.has_super)
+		member_create(w, i++, &pool->super);
+	for (uint32_t k = 0; k < w->opts.n_members; k++)
+		member_create(w, i++, &pool->peers[order[k]]);
+}
+
+struct world *world_create(const struct world_opts *o)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert(w != NULL);
+	w->opts = *o;
+	w->now_us = WORLD_START_US;
+	w->random = random_seeded(&w->random_state, o->run->seed);
+	w->crypto = crypto_create(CRYPTO_AUTO);
+	assert(w->crypto != NULL);
+	w->witness = witness_create(w->crypto);
+	w->net = net_create(random_u64(&w->random), deliver, w);
+	net_set_tap(w->net, tap, w);
+	make_spec(w);
+	w->n = o->n_members + o->has_super;
+	w->members = calloc(w->n, sizeof(*w->members));
+	assert(w->members != NULL);
+	members_create(w);
+	world_run_us(w, 0);
+	return w;
+}
+
+void world_destroy(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		sim_node_destroy(w->members[i].sim);
+	free(w->members);
+	net_destroy(w->net);
+	witness_destroy(w->witness);
+	crypto_destroy(w->crypto);
+	free(w);
+}
+
+// ---- time ----
+
+static uint64_t next_us(const struct world *w)
+{
+	uint64_t next = net_deadline_us(w->net);
+
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->members[i].due_us < next)
+			next = w->members[i].due_us;
+	return next > w->now_us ? next : w->now_us;
+}
+
+static void note_opening(struct world_member *m, uint64_t now_us)
+{
+	if (m->conn != NULL && m->opened_us == 0 && node_conn_session(m->conn) != NULL)
+		m->opened_us = now_us;
+}
+
+static void turn(struct world *w, struct world_member *m)
+{
+	write_due(m, w->now_us);
+	sim_node_turn(m->sim, w->now_us);
+	note_opening(m, w->now_us);
+	m->due_us = sim_node_deadline_us(m->sim);
+	if (m->due_us <= w->now_us) {
+		m->due_us = w->now_us + SPIN_US;
+		w->n_spins++;
+	}
+	if (m->n_written < m->publish.n_messages && m->write_us < m->due_us)
+		m->due_us = m->write_us;
+}
+
+static void happen(struct world *w)
+{
+	while (net_step(w->net, w->now_us))
+		;
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->members[i].due_us <= w->now_us)
+			turn(w, &w->members[i]);
+}
+
+void world_run_us(struct world *w, uint64_t us)
+{
+	uint64_t end_us = w->now_us + us, next;
+
+	while ((next = next_us(w)) <= end_us) {
+		w->now_us = next;
+		happen(w);
+	}
+	w->now_us = end_us;
+}
+
+bool world_run_until(struct world *w, bool (*is_so)(struct world *), uint64_t us)
+{
+	uint64_t end_us = w->now_us + us, next;
+
+	while (!is_so(w)) {
+		next = next_us(w);
+		if (next > end_us) {
+			w->now_us = end_us;
+			return false;
+		}
+		w->now_us = next;
+		happen(w);
+	}
+	return true;
+}
+
+// ---- what members do ----
+
+// Whatever was asked of a node happens in its next turn.
+static struct world_member *awake(struct world *w, uint32_t i)
+{
+	assert(i < w->n);
+	w->members[i].due_us = w->now_us;
+	return &w->members[i];
+}
+
+void world_connect(struct world *w, uint32_t i)
+{
+	struct world_member *m = awake(w, i);
+	struct wire_addr server = sim_node_addr(w->members[0].sim, SIM_SERVER_PORT);
+
+	assert(w->opts.has_super && i > 0);
+	m->conn = node_connect(m->sim->node, URI, &server, 1, w->now_us);
+	assert(m->conn != NULL);
+}
+
+void world_join(struct world *w, uint32_t i)
+{
+	struct world_member *m = awake(w, i);
+	int err;
+
+	m->group = node_join(m->sim->node, &w->spec, NULL, &err, w->now_us);
+	assert(m->group != NULL);
+}
+
+void world_join_all(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		if (!w->opts.has_super || i > 0)
+			world_connect(w, i);
+		world_join(w, i);
+	}
+}
+
+void world_publish(struct world *w, uint32_t i, const struct world_publish *p)
+{
+	struct world_member *m = awake(w, i);
+	int err = node_publish(m->group, STREAM_NAME, &(struct group_stream_params){0}, &m->stream,
+			       w->now_us);
+
+	assert(err == 0);
+	m->publish = *p;
+	m->write_us = w->now_us;
+}
+
+void world_play(struct world *w, uint32_t i)
+{
+	struct world_member *m = awake(w, i);
+	int err = node_play(m->group, STREAM_NAME, &m->stream, w->now_us);
+
+	assert(err == 0);
+}
+
+void world_open(struct world *w, uint32_t a, uint32_t b)
+{
+	struct sim_node *near = awake(w, a)->sim, *far = w->members[b].sim;
+	struct wire_addr at = sim_node_addr(far, SIM_MEMBER_PORT);
+	struct ctl_session *existing;
+	uint8_t epd[EPD_CANONICAL_LEN];
+	struct open_opts o = {.endpoint = sim_member_endpoint(near),
+			      .epd = {epd, sizeof(epd)},
+			      .candidates = &at,
+			      .n_candidates = 1,
+			      .user = w};
+
+	epd_canonical(epd, sim_node_peer_id(far));
+	startup_open(node_startup(near->node), &o, &existing, w->now_us);
+}
+
+struct ctl_session *world_session(struct world *w, uint32_t a, uint32_t b)
+{
+	struct sim_node *near = w->members[a].sim;
+
+	return startup_find(node_startup(near->node), sim_member_endpoint(near),
+			    sim_node_peer_id(w->members[b].sim));
+}

@@ -1,0 +1,92 @@
+// Members on a seeded network in virtual time: real nodes, real engines, real keys. What goes wrong
+// here goes wrong again with the same seed.
+//
+//	struct world *w = world_create(&(struct world_opts){.run = run, .n_members = 3,
+//							    .has_super = true});
+//	world_join_all(w);
+//	world_run_us(w, 20000000);
+//	promise_full_mesh(w);
+//	world_destroy(w);
+//
+// Member 0 is the super-peer, if there is one. Nothing here returns an error: what cannot go on is
+// a broken test and asserts; what a member promised and did not keep ends the run (promises.h).
+#pragma once
+
+#include "control/group/groupspec.h"
+#include "tests/sim/net.h"
+#include "tests/sim/seeds.h"
+#include "tests/sim/sim_node.h"
+
+#define WORLD_START_US 10000000 // no clock starts at 0
+
+// A stream's messages are numbered, so a player's claims can be checked.
+struct world_publish {
+	uint32_t message_bytes, every_us;
+	uint64_t n_messages; // then it ends
+};
+
+struct world_play {
+	uint64_t n_messages, n_duplicates, n_gaps;
+	uint64_t first, next;       // numbers
+	uint64_t late_us, late_max; // from writing to playing: sum, greatest
+	bool has_ended, was_lost;
+	uint32_t n_resets;
+};
+
+struct world_member {
+	struct world *world;
+	uint32_t host;
+	struct sim_node *sim;
+	struct node_conn *conn;
+	struct node_group *group;
+	struct node_stream *stream;
+	struct world_publish publish;
+	uint64_t n_written, write_us; // next
+	struct world_play play;
+	uint64_t due_us;
+	uint64_t opened_us,
+		connected_us; // first session to the super-peer, first NetConnection; 0: not yet
+	uint32_t n_neighbours, n_failures, n_disconnects, n_neighbour_losses;
+	bool is_done; // publisher: everything settled
+};
+
+struct world_opts {
+	const struct sim_run *run; // names the seed; borrowed
+	bool has_super;
+	uint32_t n_members;       // besides the super-peer
+	struct net_link up, down; // of members
+	struct net_link super_up, super_down;
+	const struct keying_policy *policy; // borrowed; NULL: the default
+	struct net_nat_opts nat;            // kind not NAT_NONE: every member behind one of its own
+};
+
+struct world {
+	struct world_opts opts;
+	uint64_t now_us;
+	struct random_state random_state;
+	struct random random; // of the nodes; the network has its own
+	struct crypto *crypto;
+	struct net *net;
+	struct witness *witness;
+	struct groupspec spec;
+	struct world_member *members;
+	uint32_t n;       // of members, the super-peer included
+	uint64_t n_spins; // turns asked for at once, right after one
+};
+
+struct world *world_create(const struct world_opts *);
+void world_destroy(struct world *);
+void world_run_us(struct world *, uint64_t us);
+// Until it is so, `us` at most; whether it is.
+bool world_run_until(struct world *, bool (*is_so)(struct world *), uint64_t us);
+
+// To the super-peer's server.
+void world_connect(struct world *, uint32_t member);
+void world_join(struct world *, uint32_t member); // the one group there is
+void world_join_all(struct world *);              // connected, too
+void world_publish(struct world *, uint32_t member, const struct world_publish *);
+void world_play(struct world *, uint32_t member);
+// Member a opens a session to member b at its address, without anybody's introduction.
+void world_open(struct world *, uint32_t a, uint32_t b);
+// Member a's open session to member b's member endpoint; NULL: there is none.
+struct ctl_session *world_session(struct world *, uint32_t a, uint32_t b);

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "control/group/topology.h"
+#include "control/group/ring_set.h"
 #include "tests/unit/control/group/raw_peer.h"
 
 static int begin_as(void **state, bool is_super)
@@ -203,6 +203,101 @@ static void of_two_who_heard_of_each_other_one_calls(void **state)
 	assert_in_range(n_first, 1, 5);
 }
 
+// A crowd of raw neighbours, and who of them is still one.
+#define CROWD 40
+
+static uint32_t crowd(struct raw_peer *t, struct raw_peer *peers)
+{
+	for (int i = 0; i < CROWD; i++) {
+		peers[i] = *t;
+		peers[i].raw = world_add(t->w, &(struct world_role){.is_raw = true});
+		peers[i].e = world_session(peers[i].raw, WORLD_MEMBER, t->node, WORLD_MEMBER);
+		raw_befriend(&peers[i]);
+	}
+	return world_open_neighbours(t->node);
+}
+
+static void all_ask_to_leave(struct raw_peer *t, struct raw_peer *peers)
+{
+	for (int i = 0; i < CROWD; i++) {
+		raw_send(peers[i].e, peers[i].main, "\x0c", 1);
+		world_run(t->w, 50 * MS);
+	}
+}
+
+static bool is_neighbour(const struct raw_peer *t, const struct raw_peer *peer)
+{
+	return world_are_neighbours(t->node, peer->raw);
+}
+
+static void neighbours_may_leave_who_are_not_wanted(void **state)
+{
+	struct raw_peer *t = *state, peers[CROWD];
+	struct ring_node places[CROWD];
+	struct ring_set ring = {0};
+	struct group_info info;
+	uint8_t address[32];
+
+	assert_int_equal(crowd(t, peers), CROWD + 1);
+	all_ask_to_leave(t, peers);
+	assert_in_range(world_open_neighbours(t->node), 12, 30);
+	for (int i = 0; i < CROWD; i++) {
+		group_address_of(peers[i].raw->id, address);
+		places[i].at = u256_of(address);
+		ring_set_insert(&ring, &places[i]);
+	}
+	group_info_get(t->node->group, &info);
+	for (uint32_t k = 1; k <= 2;
+	     k++) { // with the first raw neighbour, two of these are of the three
+		struct ring_node *up = ring_set_up(&ring, u256_of(info.address), k);
+		struct ring_node *down = ring_set_down(&ring, u256_of(info.address), k);
+
+		assert_true(is_neighbour(t, &peers[up - places]));
+		assert_true(is_neighbour(t, &peers[down - places]));
+	}
+	ring_set_clear(&ring);
+}
+
+// groups.md 10.5
+static void two_whom_an_introducer_named_stay(void **state)
+{
+	struct raw_peer *t = *state, peers[CROWD];
+	struct world_node *server =
+		world_add(t->w, &(struct world_role){.is_raw = true, .is_server = true});
+	struct end *conn;
+	uint8_t octets[64];
+	struct got *join;
+	int reply, n_gone = 0, gone[CROWD];
+
+	crowd(t, peers);
+	all_ask_to_leave(t, peers);
+	for (int i = 0; i < CROWD; i++)
+		if (!is_neighbour(t, &peers[i]))
+			gone[n_gone++] = i;
+	assert_true(n_gone >= 2);
+	// The same crowd again, but two of those are named this time.
+	end(state);
+	begin(state);
+	t = *state;
+	server = world_add(t->w, &(struct world_role){.is_raw = true, .is_server = true});
+	crowd(t, peers);
+	conn = world_connect(t->node, server);
+	world_run(t->w, 50 * MS);
+	join = world_got(server);
+	reply = raw_open(conn->far, "GC", 2, true, join->flow_id);
+	for (int i = 0; i < 2; i++) {
+		struct wr w = wr_over(octets, sizeof(octets));
+
+		group_member_write(&w, peers[gone[i]].raw->id);
+		raw_send(conn->far, reply, octets, w.len);
+	}
+	free(join);
+	world_run(t->w, 50 * MS);
+	all_ask_to_leave(t, peers);
+	for (int i = 0; i < 2; i++)
+		assert_true(is_neighbour(t, &peers[gone[i]]));
+}
+
 #define T(f)     cmocka_unit_test_setup_teardown(f, begin, end)
 #define SUPER(f) cmocka_unit_test_setup_teardown(f, begin_super, end)
 
@@ -217,6 +312,8 @@ int main(void)
 		T(who_does_not_answer_is_tried_less_and_less_and_given_up),
 		T(rumours_of_the_dead_wake_nobody),
 		T(of_two_who_heard_of_each_other_one_calls),
+		T(neighbours_may_leave_who_are_not_wanted),
+		T(two_whom_an_introducer_named_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

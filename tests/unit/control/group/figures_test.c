@@ -11,7 +11,7 @@
 
 static struct body *body_of(const void *rows, size_t len)
 {
-	struct body *b;
+	struct body *b = NULL;
 
 	party_check(posix_memalign((void **)&b, 64, sizeof(*b) + len) == 0);
 	memcpy(b->data, rows, len);

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "control/group/ring_set.h"
-#include "tests/unit/control/group/raw_peer.h"
+#include "tests/unit/control/group/rumours.h"
 
 static int begin_as(void **state, bool is_super)
 {
@@ -32,82 +32,12 @@ static int end(void **state)
 	return 0;
 }
 
-struct rumour {
-	const uint8_t *id; // NULL: somebody who does not exist
-	const struct wire_addr *addr;
-	uint64_t age_s;
-};
-
-static void gossip(struct raw_peer *t, const struct rumour *rumours, size_t n)
-{
-	uint8_t octets[8192];
-	struct wr w = wr_over(octets, sizeof(octets));
-	struct group_report_self self = {.receiver_addr = t->node->addr};
-
-	assert_int_equal(group_report_write_self(&w, &self), 0);
-	for (size_t i = 0; i < n; i++) {
-		struct group_report_record r = {.peer_id = {(uint8_t)(i + 1), 0xaa},
-						.age_s = rumours[i].age_s};
-
-		if (rumours[i].id != NULL)
-			memcpy(r.peer_id, rumours[i].id, PEER_ID_LEN);
-		if (rumours[i].addr != NULL) {
-			r.addrs.addrs[0] = *rumours[i].addr;
-			r.addrs.addrs[0].origin = ADDR_OBSERVED;
-			r.addrs.n = 1;
-		}
-		assert_int_equal(group_report_write_record(&w, &r), 0);
-	}
-	raw_send(t->e, t->main, octets, w.len);
-	world_run(t->w, 50 * MS);
-}
-
-static struct world_node *member(struct raw_peer *t)
-{
-	struct world_node *n = world_add(t->w, &(struct world_role){.is_super = false});
-
-	world_join(n, RAW_SPEC);
-	return n;
-}
-
-static void a_member_of_whom_there_is_gossip_is_called_at_its_address(void **state)
-{
-	struct raw_peer *t = *state;
-	struct world_node *peer = member(t);
-
-	gossip(t, &(struct rumour){peer->id, &peer->addr, 5}, 1);
-	world_run(t->w, 2 * S);
-	assert_true(world_are_neighbours(t->node, peer));
-	assert_int_equal(t->node->n_hellos_direct, 1);
-	assert_int_equal(t->node->n_hellos_introduced, 0);
-}
-
-static void who_is_not_there_is_asked_for_at_its_introducer_then(void **state)
-{
-	struct raw_peer *t = *state;
-	struct world_node *server =
-		world_add(t->w, &(struct world_role){.is_raw = true, .is_server = true});
-	struct world_node *peer = member(t);
-	struct wire_addr wrong = peer->addr;
-
-	wrong.port++;
-	world_connect(t->node, server);
-	world_connect(peer, server);
-	gossip(t, &(struct rumour){peer->id, &wrong, 5}, 1);
-	world_run(t->w, 2 * S);
-	assert_false(world_are_neighbours(t->node, peer));
-	assert_int_equal(t->node->n_hellos_introduced, 0);
-	world_run(t->w, 3 * S);
-	assert_true(world_are_neighbours(t->node, peer));
-	assert_int_equal(t->node->n_hellos_introduced, 1);
-}
-
 static void a_super_peer_calls_nobody(void **state)
 {
 	struct raw_peer *t = *state;
-	struct world_node *peer = member(t);
+	struct world_node *peer = raw_member(t);
 
-	gossip(t, &(struct rumour){peer->id, &peer->addr, 5}, 1);
+	raw_gossip(t, &(struct rumour){peer->id, &peer->addr, 5}, 1);
 	world_run(t->w, 30 * S);
 	assert_int_equal(groups_counters(t->node->groups)->dials, 0);
 	assert_false(world_are_neighbours(t->node, peer));
@@ -125,25 +55,11 @@ static void gossip_does_not_make_us_call_the_world(void **state)
 		addrs[i].ip[3] = (uint8_t)i;
 		rumours[i] = (struct rumour){NULL, &addrs[i], 5};
 	}
-	gossip(t, rumours, 40);
+	raw_gossip(t, rumours, 40);
 	world_run(t->w, 1 * S);
 	assert_in_range(groups_counters(t->node->groups)->dials, 1, 25);
 	world_run(t->w, 30 * S);
 	assert_in_range(t->node->n_hellos_direct, 1, 60); // of 40 addresses, two rounds at most
-}
-
-static void one_victim_is_tried_once_in_30_s_under_any_name(void **state)
-{
-	struct raw_peer *t = *state;
-	struct rumour rumours[20];
-	struct wire_addr victim;
-
-	wire_addr_parse(&victim, "198.51.100.66:53");
-	for (int i = 0; i < 20; i++)
-		rumours[i] = (struct rumour){NULL, &victim, 5};
-	gossip(t, rumours, 20);
-	world_run(t->w, 29 * S);
-	assert_int_equal(t->node->n_hellos_direct, 1);
 }
 
 static void who_does_not_answer_is_tried_less_and_less_and_given_up(void **state)
@@ -154,7 +70,7 @@ static void who_does_not_answer_is_tried_less_and_less_and_given_up(void **state
 	uint64_t before;
 
 	wire_addr_parse(&nowhere, "198.51.100.1:1936");
-	gossip(t, &(struct rumour){NULL, &nowhere, 0}, 1);
+	raw_gossip(t, &(struct rumour){NULL, &nowhere, 0}, 1);
 	world_run(t->w, 12 * S);
 	before = groups_counters(t->node->groups)->dials;
 	assert_in_range(before, 1, 2);
@@ -167,19 +83,20 @@ static void who_does_not_answer_is_tried_less_and_less_and_given_up(void **state
 static void rumours_of_the_dead_wake_nobody(void **state)
 {
 	struct raw_peer *t = *state;
-	struct world_node *peer = member(t);
+	struct world_node *peer = raw_member(t);
 	uint64_t before;
 
-	gossip(t, &(struct rumour){peer->id, &peer->addr, 5}, 1);
+	raw_gossip(t, &(struct rumour){peer->id, &peer->addr, 5}, 1);
 	world_run(t->w, 2 * S);
 	assert_true(world_are_neighbours(t->node, peer));
 	world_die(peer);
 	world_run(t->w, 6 * S);
 	before = groups_counters(t->node->groups)->dials;
-	gossip(t, &(struct rumour){peer->id, &peer->addr, 30}, 1);
+	raw_gossip(t, &(struct rumour){peer->id, &peer->addr, 30}, 1);
 	world_run(t->w, 20 * S);
 	assert_int_equal(groups_counters(t->node->groups)->dials, before);
-	gossip(t, &(struct rumour){peer->id, &peer->addr, 3}, 1); // fresh word is another matter
+	raw_gossip(t, &(struct rumour){peer->id, &peer->addr, 3},
+		   1); // fresh word is another matter
 	world_run(t->w, 20 * S);
 	assert_true(groups_counters(t->node->groups)->dials > before);
 }
@@ -190,10 +107,10 @@ static void of_two_who_heard_of_each_other_one_calls(void **state)
 	uint32_t n_first = 0;
 
 	for (int i = 0; i < 6; i++) {
-		struct world_node *peer = member(t);
+		struct world_node *peer = raw_member(t);
 		bool is_ours = memcmp(t->node->id, peer->id, PEER_ID_LEN) < 0;
 
-		gossip(t, &(struct rumour){peer->id, &peer->addr, 5}, 1);
+		raw_gossip(t, &(struct rumour){peer->id, &peer->addr, 5}, 1);
 		world_run(t->w, 500 * MS);
 		assert_int_equal(world_are_neighbours(t->node, peer), is_ours);
 		n_first += is_ours;
@@ -304,11 +221,8 @@ static void two_whom_an_introducer_named_stay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_member_of_whom_there_is_gossip_is_called_at_its_address),
-		T(who_is_not_there_is_asked_for_at_its_introducer_then),
 		SUPER(a_super_peer_calls_nobody),
 		T(gossip_does_not_make_us_call_the_world),
-		T(one_victim_is_tried_once_in_30_s_under_any_name),
 		T(who_does_not_answer_is_tried_less_and_less_and_given_up),
 		T(rumours_of_the_dead_wake_nobody),
 		T(of_two_who_heard_of_each_other_one_calls),

@@ -1,0 +1,121 @@
+// Whom the introducer tells of whom, by hand.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/control/group/introducer.h"
+
+static int begin(void **state)
+{
+	return introducer_begin(state, true);
+}
+
+static void a_newcomer_is_told_our_member_first_then_its_ring(void **state)
+{
+	struct introducer *t = *state;
+	uint8_t ids[32][32];
+
+	client_join(t, 0);
+	assert_int_equal(client_told(t, 0, ids, 32), 1);
+	assert_memory_equal(ids[0], t->server->id, 32);
+	for (int i = 1; i < CLIENTS; i++) {
+		uint32_t n, others = (uint32_t)i < 6 ? (uint32_t)i : 6;
+
+		client_join(t, i);
+		n = client_told(t, i, ids, 32);
+		assert_in_range(n, 1 + others, 1 + others + 2);
+		assert_memory_equal(ids[0], t->server->id, 32);
+		for (uint32_t a = 0; a < n; a++) {
+			assert_memory_not_equal(ids[a], t->clients[i]->id, 32);
+			for (uint32_t b = 0; b < a; b++)
+				assert_memory_not_equal(ids[a], ids[b], 32);
+		}
+	}
+	assert_int_equal(n_clients(t, t->spec.id), CLIENTS);
+}
+
+static void its_neighbours_are_told_two_seconds_later(void **state)
+{
+	struct introducer *t = *state;
+	uint8_t ids[32][32];
+
+	for (int i = 0; i < 3; i++)
+		client_join(t, i);
+	world_run(t->w, 10 * S);
+	for (int i = 0; i < 3; i++)
+		client_told(t, i, ids, 32);
+	client_join(t, 3);
+	world_run(t->w, 1900 * MS);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(client_told(t, i, ids, 32), 0);
+	world_run(t->w, 200 * MS);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(client_told(t, i, ids, 32), 1);
+		assert_memory_equal(ids[0], t->clients[3]->id, 32);
+	}
+}
+
+static void who_left_meanwhile_is_not_told_of(void **state)
+{
+	struct introducer *t = *state;
+	uint8_t ids[32][32];
+
+	client_join(t, 0);
+	world_run(t->w, 5 * S);
+	client_told(t, 0, ids, 32);
+	client_join(t, 1);
+	ctl_flow_close(&t->ends[1]->ctl, (uint16_t)t->flows[1]);
+	world_run(t->w, 5 * S);
+	assert_int_equal(client_told(t, 0, ids, 32), 0);
+	assert_int_equal(n_clients(t, t->spec.id), 1);
+}
+
+static void joining_again_replaces_the_former_flow(void **state)
+{
+	struct introducer *t = *state;
+	uint8_t ids[32][32];
+	int former;
+
+	client_join(t, 0);
+	former = t->flows[0];
+	client_join(t, 0);
+	assert_int_equal(n_clients(t, t->spec.id), 1);
+	assert_int_equal(client_told(t, 0, ids, 32), 2); // answered both times
+	ctl_flow_close(&t->ends[0]->ctl, (uint16_t)former);
+	world_run(t->w, 100 * MS);
+	assert_int_equal(n_clients(t, t->spec.id), 1);
+	ctl_flow_close(&t->ends[0]->ctl, (uint16_t)t->flows[0]);
+	world_run(t->w, 100 * MS);
+	assert_int_equal(n_clients(t, t->spec.id), 0);
+}
+
+static void groups_vanish_with_their_last_member(void **state)
+{
+	struct introducer *t = *state;
+	struct group_info info[4];
+	uint8_t id[32] = {7};
+
+	client_join_id(t, 0, id);
+	assert_int_equal(groups_info(t->server->groups, info, 4), 2);
+	ctl_flow_close(&t->ends[0]->ctl, (uint16_t)t->flows[0]);
+	world_run(t->w, 100 * MS);
+	assert_int_equal(groups_info(t->server->groups, info, 4), 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, introducer_end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_newcomer_is_told_our_member_first_then_its_ring),
+		T(its_neighbours_are_told_two_seconds_later),
+		T(who_left_meanwhile_is_not_told_of),
+		T(joining_again_replaces_the_former_flow),
+		T(groups_vanish_with_their_last_member),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

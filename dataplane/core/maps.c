@@ -53,7 +53,7 @@ static void map_build(struct engine *e, struct stream *s, uint64_t last)
 	w = wr_over(local_body_data(s->map), 1 + VLU_LEN_MAX + map.bits.len);
 	fragments_map_write(&w, &map);
 	s->map_len = (uint32_t)w.len;
-	s->map_last = last;
+	s->map_ordinal = s->window.ordinal_next;
 	s->is_map_stale = false;
 }
 
@@ -70,11 +70,18 @@ static bool map_ready(struct engine *e, struct stream *s)
 	return s->map != NULL;
 }
 
+// News is also what fills a hole below numbers that were shown: at a stream's end nothing newer
+// comes, and whoever is told of nothing asks for nothing.
+static bool is_news(const struct stream *s, const struct link *l)
+{
+	return !l->was_shown || l->map_ordinal != s->map_ordinal;
+}
+
 void maps_send_to(struct engine *e, struct stream *s, struct link *l)
 {
 	uint32_t flow;
 
-	if (!map_ready(e, s) || s->map_last <= l->map_last)
+	if (!map_ready(e, s) || !is_news(s, l))
 		return;
 	flow = flow_tx_of_slot(e, l->session_idx, l->control_flow);
 	if (flow == FLOW_IDX_NONE)
@@ -83,7 +90,8 @@ void maps_send_to(struct engine *e, struct stream *s, struct link *l)
 	if (flow_tx_send_local(e, flow, s->map, s->map_len, e->now_us + s->window_ms * 1000ull) !=
 	    0)
 		return; // its queue is full: next period
-	l->map_last = s->map_last;
+	l->was_shown = true;
+	l->map_ordinal = s->map_ordinal;
 	s->n.control_bytes_sent += s->map_len;
 }
 
@@ -110,15 +118,15 @@ void maps_tick(struct engine *e, struct stream *s)
 	n = n_due(s);
 	for (uint32_t looked = 0; n > 0 && looked < s->n_links; looked++) {
 		struct link *l;
-		uint64_t before;
+		bool was_news;
 
 		if (s->map_at == LINK_NONE)
 			s->map_at = s->link_first;
 		l = link_at(e, s->map_at);
 		s->map_at = l->next;
-		before = l->map_last;
+		was_news = map_ready(e, s) && is_news(s, l);
 		maps_send_to(e, s, l);
-		n -= l->map_last != before; // who needed none does not use up a turn
+		n -= was_news && !is_news(s, l); // who needed none does not use up a turn
 	}
 }
 

@@ -63,7 +63,8 @@ struct link {
 	uint8_t slots_granted; // what of that we serve
 	bool is_refused;       // it rejected our GR-12
 	struct pull_set pulls;
-	uint64_t map_last; // `last` of the newest map we sent
+	bool was_shown;       // a map of ours
+	uint32_t map_ordinal; // of the newest one
 	// What we get from it.
 	uint8_t slots_in;      // our PushMask
 	uint8_t slots_in_told; // as it knows it
@@ -120,7 +121,7 @@ struct stream {
 	uint64_t map_first; // nobody wants anything below
 	struct local_body *map;
 	uint32_t map_len;
-	uint64_t map_last; // of `map`
+	uint32_t map_ordinal; // records appended before `map` was made
 	bool is_map_stale;
 
 	// holders.c, pull.c

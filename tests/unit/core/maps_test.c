@@ -70,6 +70,30 @@ static void without_news_there_is_no_map(void **state)
 	world_destroy(w);
 }
 
+static void a_hole_that_fills_is_news_at_the_end_too(void **state)
+{
+	struct world *w = world_of_links(3, 0);
+	struct fragments_map map;
+
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	world_receive(w, 0, WORLD_STREAM, 3, 100);
+	world_run_ms(w, 5000);
+	map = map_to(w, 1);
+	assert_false(fragments_map_has(&map, 2));
+	w->n_messages = 0;
+	world_receive(w, 0, WORLD_STREAM, 2, 100);
+	world_run_ms(w, 5000);
+	for (uint32_t i = 1; i < 3; i++) {
+		map = map_to(w, i);
+		assert_int_equal(map.last, 3);
+		assert_true(fragments_map_has(&map, 2));
+	}
+	w->n_messages = 0;
+	world_run_ms(w, 5000);
+	assert_int_equal(w->n_messages, 0);
+	world_destroy(w);
+}
+
 // groups.md 6.1: one neighbour per update period, around.
 static void in_a_small_group_they_take_turns(void **state)
 {
@@ -244,6 +268,7 @@ int main(void)
 		cmocka_unit_test(a_map_shows_what_is_held_and_nothing_else),
 		cmocka_unit_test(a_newcomer_sees_it_at_once_and_after_its_mask),
 		cmocka_unit_test(without_news_there_is_no_map),
+		cmocka_unit_test(a_hole_that_fills_is_news_at_the_end_too),
 		cmocka_unit_test(in_a_small_group_they_take_turns),
 		cmocka_unit_test(in_a_large_group_nobody_waits_longer_than_half_a_fetch_period),
 		cmocka_unit_test(send_to_all_means_all),

@@ -63,7 +63,7 @@ struct config_port {
 
 // What a stream published in this group is fetched and kept with (our own part in it).
 struct config_multicast {
-	uint64_t window_us;              // reassembly window
+	uint64_t window_us;              // kept at most so long, whatever is announced
 	uint64_t relay_margin_us;        // kept beyond the window for others
 	uint64_t fetch_period_us;        // from hearing of a fragment to asking for it
 	uint64_t availability_period_us; // between two announcements of what we have

@@ -202,14 +202,14 @@ RATE("groups[].bandwidth", config_group, bandwidth_bits, 100 * 1000, CONFIG_UNLI
 	ON_NOW, "Sent to this group."),
 SECTION("groups[].multicast",
 	"How streams are kept and fetched. availability_period < fetch_period < window."),
-DURATION("groups[].multicast.window", config_group, multicast.window_us, 100 * MS, 120 * S, "8s",
-	ON_NEXT, "How long a stream's data is worth having."),
+DURATION("groups[].multicast.window", config_group, multicast.window_us, 100 * MS, 120 * S, "120s",
+	ON_NEXT, "Longest time that a stream's data is kept; its publisher may say less."),
 DURATION("groups[].multicast.relay_margin", config_group, multicast.relay_margin_us, 0, 60 * S, "2s",
 	ON_NEXT, "How much longer it is kept for others."),
 DURATION("groups[].multicast.fetch_period", config_group, multicast.fetch_period_us, 10 * MS, 30 * S,
 	"250ms", ON_NEXT,
-	"From hearing that a neighbour has something to asking for it. Members wait 2.5 s; the "
-	"super-peer is where they repair from."),
+	"From hearing that a neighbour has something to asking for it, unless the publisher says less. "
+	"Members wait 2.5 s; the super-peer is where they repair from."),
 DURATION("groups[].multicast.availability_period", config_group, multicast.availability_period_us,
 	5 * MS, 10 * S, "100ms", ON_NEXT, "Between two announcements of what we have."),
 COUNT("groups[].multicast.push_neighbours", config_group, multicast.push_neighbours, 0, 1 << 20, "0",

@@ -174,6 +174,7 @@ static int limits_take(struct group *g, const struct group_limits *asked)
 	g->limits.members_max = limit_of(asked->members_max, o->members_max);
 	g->limits.neighbours_max = limit_of(asked->neighbours_max, o->neighbours_max);
 	g->limits.streams_max = limit_of(asked->streams_max, o->streams_max);
+	g->limits.relay = asked->relay;
 	g->limits.n_publishers = asked->n_publishers;
 	if (asked->n_publishers == 0)
 		return 0;

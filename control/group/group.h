@@ -90,12 +90,23 @@ uint64_t groups_deadline_us(const struct groups *); // UINT64_MAX: never
 
 // -- for programs, through the node --
 
+// How we carry other members' streams: our own part of netgroup-semantics 8.3. 0: as the publisher
+// announces, or the default.
+struct group_relay {
+	uint32_t window_max_ms;       // kept no longer than this, whatever is announced
+	uint32_t margin_ms;           // kept beyond the window, for others
+	uint32_t fetch_max_ms;        // from hearing of a fragment to asking for it
+	uint32_t update_ms;           // between two maps
+	uint32_t push_neighbours_max; // served unasked; a super-peer without it: all
+};
+
 struct group_limits { // 0: the defaults of groups_opts, which also are the upper limits
 	uint32_t members_max, neighbours_max, streams_max;
 	// With a publish password in the groupspec a super-peer takes streams from these peers
 	// alone (groups.md 10.5: the password cannot be verified on the wire). Copied.
 	const uint8_t (*publishers)[PEER_ID_LEN];
 	uint32_t n_publishers;
+	struct group_relay relay;
 };
 
 // NULL: -errno in *err: -EEXIST joined already, -ENOBUFS too many, -EOPNOTSUPP version above 2 or

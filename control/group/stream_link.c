@@ -142,7 +142,7 @@ static void send_end(struct stream_link *l)
 // What left every window is of no use to a newcomer.
 bool link_is_worthwhile(const struct gstream *s)
 {
-	uint64_t kept_us = ((uint64_t)s->window_ms + STREAM_RELAY_MARGIN_MS) * 1000;
+	uint64_t kept_us = ((uint64_t)s->window_ms + stream_relay_margin_ms(s->group)) * 1000;
 
 	return !s->is_silent &&
 	       (!s->has_ended || s->group->groups->now_us < s->progress_us + kept_us);

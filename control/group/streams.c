@@ -44,24 +44,60 @@ static uint32_t clamped(uint64_t ms, uint32_t low, uint32_t high)
 	return ms < low ? low : ms > high ? high : (uint32_t)ms;
 }
 
+// What we say of others' streams goes before what their publishers announce (MC-25, MC-34).
+static uint32_t fetch_max_ms(const struct group *g)
+{
+	if (g->limits.relay.fetch_max_ms != 0)
+		return g->limits.relay.fetch_max_ms;
+	return g->groups->o.is_super ? SUPER_FETCH_MS : UINT32_MAX;
+}
+
+static uint32_t window_ms(const struct gstream *s)
+{
+	uint32_t max = s->group->limits.relay.window_max_ms;
+
+	return max != 0 && max < s->window_ms ? max : s->window_ms;
+}
+
+uint32_t stream_relay_margin_ms(const struct group *g)
+{
+	uint32_t ms = g->limits.relay.margin_ms;
+
+	return ms != 0 ? ms : STREAM_RELAY_MARGIN_MS;
+}
+
+static uint8_t seed_flags(const struct gstream *s)
+{
+	const struct group *g = s->group;
+	bool pushes_to_all = g->groups->o.is_super && g->limits.relay.push_neighbours_max == 0;
+
+	return (uint8_t)((s->is_published_here ? STREAM_PUBLISHER : 0) |
+			 (s->info.is_sent_to_all ? STREAM_SEND_TO_ALL : 0) |
+			 (pushes_to_all ? STREAM_PUSH_ALL : 0) | (play_wants(s) ? STREAM_TAP : 0));
+}
+
 // MC-31: update < fetch < window.
 static void seed_fill(const struct gstream *s, uint32_t margin_ms, struct stream_seed *seed)
 {
-	const struct groups_opts *o = &s->group->groups->o;
-	uint64_t fetch_ms = o->is_super && s->info.fetch_ms > SUPER_FETCH_MS ? SUPER_FETCH_MS
-									     : s->info.fetch_ms;
+	const struct group_relay *relay = &s->group->limits.relay;
+	uint64_t update_ms = s->info.update_ms, fetch_ms = s->info.fetch_ms;
 
 	memset(seed, 0, sizeof(*seed));
-	seed->window_ms = s->window_ms;
 	seed->margin_ms = margin_ms;
-	seed->update_ms = clamped(s->info.update_ms, UPDATE_MIN_MS, s->window_ms / 2);
-	seed->fetch_ms = clamped(fetch_ms, seed->update_ms, s->window_ms);
-	seed->extents_max = o->extents_per_stream;
+	seed->window_ms = s->window_ms;
 	seed->push_limit = PUSH_LIMIT;
-	seed->flags =
-		(uint8_t)((s->is_published_here ? STREAM_PUBLISHER : 0) |
-			  (s->info.is_sent_to_all ? STREAM_SEND_TO_ALL : 0) |
-			  (o->is_super ? STREAM_PUSH_ALL : 0) | (play_wants(s) ? STREAM_TAP : 0));
+	seed->extents_max = s->group->groups->o.extents_per_stream;
+	seed->flags = seed_flags(s);
+	if (!s->is_published_here) {
+		seed->window_ms = window_ms(s);
+		fetch_ms = clamped(fetch_ms, 0, fetch_max_ms(s->group));
+		update_ms = relay->update_ms != 0 ? relay->update_ms : update_ms;
+		if (relay->push_neighbours_max != 0) // it means one more than it says
+			seed->push_limit =
+				(uint16_t)clamped(relay->push_neighbours_max, 1, UINT16_MAX) - 1;
+	}
+	seed->update_ms = clamped(update_ms, UPDATE_MIN_MS, seed->window_ms / 2);
+	seed->fetch_ms = clamped(fetch_ms, seed->update_ms, seed->window_ms);
 }
 
 static void command_all(const struct gstream *s, struct command *c, uint32_t n_workers)

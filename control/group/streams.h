@@ -59,7 +59,8 @@ struct stream_rx {
 // or parameters make no sense), -ENOBUFS.
 int stream_make(struct group *, const struct stream_info *, uint32_t margin_ms, uint32_t home,
 		bool is_published_here, struct gstream **);
-void stream_drop(struct gstream *); // and everybody's part in it
+void stream_drop(struct gstream *);                    // and everybody's part in it
+uint32_t stream_relay_margin_ms(const struct group *); // for streams of others
 struct gstream *stream_find(const struct group *, const char *name,
 			    const uint8_t key[STREAM_KEY_LEN]);
 // Complete below this number; passed on.

@@ -151,11 +151,24 @@ struct node_opts settings_node(const struct settings *s, const struct config *cf
 	return o;
 }
 
+// 0 would mean the default; a millisecond is as good as nothing.
+static uint32_t ms_of(uint64_t us)
+{
+	return us < 1000 ? 1 : min_u32(us / 1000, UINT32_MAX);
+}
+
 struct group_limits settings_group(const struct config_group *g)
 {
+	const struct config_multicast *m = &g->multicast;
+
 	return (struct group_limits){
 		.members_max = (uint32_t)g->members,
 		.neighbours_max = (uint32_t)g->neighbours,
 		.streams_max = (uint32_t)g->streams,
+		.relay = {.window_max_ms = ms_of(m->window_us),
+			  .margin_ms = ms_of(m->relay_margin_us),
+			  .fetch_max_ms = ms_of(m->fetch_period_us),
+			  .update_ms = ms_of(m->availability_period_us),
+			  .push_neighbours_max = min_u32(m->push_neighbours, UINT32_MAX)},
 	};
 }

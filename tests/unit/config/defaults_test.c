@@ -99,7 +99,7 @@ static void the_example_group_loads_when_it_is_uncommented(void **state)
 	assert_string_equal(l.errors, "");
 	assert_int_equal(l.cfg->n_groups, 1);
 	assert_string_equal(l.cfg->groups[0].name, "news");
-	assert_int_equal(l.cfg->groups[0].multicast.window_us, 8000000);
+	assert_int_equal(l.cfg->groups[0].multicast.window_us, 120000000);
 	free(text);
 	unload(&l);
 }

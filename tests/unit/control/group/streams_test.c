@@ -51,6 +51,43 @@ static void the_parameters_are_the_publishers(void **state)
 			 STREAM_SEND_TO_ALL | STREAM_HOME | STREAM_PUSH_ALL);
 }
 
+static void how_we_carry_streams_of_others_is_our_own_affair(void **state)
+{
+	struct party *t = *state;
+	struct world_node *super = world_add(t->w, &party_super),
+			  *source = world_add(t->w, &party_member);
+	struct group_stream_params params = {.window_ms = 9000, .fetch_ms = 900, .update_ms = 50};
+	struct group_limits limits = {.publishers = (const uint8_t(*)[PEER_ID_LEN])source->id,
+				      .n_publishers = 1,
+				      .relay = {.window_max_ms = 5000,
+						.margin_ms = 1000,
+						.fetch_max_ms = 400,
+						.update_ms = 200,
+						.push_neighbours_max = 3}};
+	const struct stream_seed *seed = &super->streams[0].seed;
+	struct group_publication *p;
+	struct groupspec spec;
+	const char *why;
+	uint32_t at;
+	int err;
+
+	assert_int_equal(groupspec_parse(&spec, PARTY_LOCKED, &why, &at), 0);
+	super->group = group_join(super->groups, &spec, &limits, NULL, &err, world_now_us(t->w));
+	world_join(source, PARTY_UNLOCKED);
+	world_connect(source, super);
+	world_run(t->w, 5 * S);
+	assert_int_equal(
+		group_publish(source->group, "live", &params, NULL, &p, world_now_us(t->w)), 0);
+	world_run(t->w, 2 * S);
+	assert_int_equal(party_n_streams(super), 1);
+	assert_int_equal(seed->window_ms, 5000);
+	assert_int_equal(seed->margin_ms, 1000);
+	assert_int_equal(seed->fetch_ms, 400);
+	assert_int_equal(seed->update_ms, 200);
+	assert_int_equal(seed->push_limit, 2);
+	assert_int_equal(seed->flags & STREAM_PUSH_ALL, 0);
+}
+
 static void members_ask_the_super_peer_for_everything_and_nobody_else(void **state)
 {
 	struct party *t = *state;
@@ -144,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_stream_is_announced_to_all_and_linked_everywhere),
 		T(the_parameters_are_the_publishers),
+		T(how_we_carry_streams_of_others_is_our_own_affair),
 		T(members_ask_the_super_peer_for_everything_and_nobody_else),
 		T(who_joins_later_is_told_of_the_stream_and_of_its_end),
 		T(with_a_publish_password_a_super_peer_takes_streams_of_known_publishers_alone),

@@ -172,6 +172,24 @@ static void groups_that_are_not_listed_are_refused(void **state)
 	config_destroy(cfg);
 }
 
+static void a_groups_multicast_section_is_our_part_in_it(void **state)
+{
+	const struct config *cfg = load(
+		"backend: udp\ngroups:\n- name: a\n  spec: \"G:027f020101010c060e7363656e6500\"\n"
+		"  neighbours: 9\n"
+		"  multicast: {window: 5s, relay_margin: 0s, fetch_period: 400ms,\n"
+		"    availability_period: 20ms, push_neighbours: 3}\n");
+	struct group_limits l = settings_group(&cfg->groups[0]);
+
+	assert_int_equal(l.neighbours_max, 9);
+	assert_int_equal(l.relay.window_max_ms, 5000);
+	assert_int_equal(l.relay.margin_ms, 1);
+	assert_int_equal(l.relay.fetch_max_ms, 400);
+	assert_int_equal(l.relay.update_ms, 20);
+	assert_int_equal(l.relay.push_neighbours_max, 3);
+	config_destroy(cfg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +202,7 @@ int main(void)
 		cmocka_unit_test(an_empty_list_of_apps_is_any),
 		cmocka_unit_test(features_are_asked_for_only_if_preferred),
 		cmocka_unit_test(groups_that_are_not_listed_are_refused),
+		cmocka_unit_test(a_groups_multicast_section_is_our_part_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

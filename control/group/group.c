@@ -343,6 +343,7 @@ static void sweep(struct groups *gs)
 void groups_timers(struct groups *gs, uint64_t now_us)
 {
 	gs->now_us = now_us;
+	gs->n.events_lost = gs->events.n_lost;
 	if (gs->gc != NULL)
 		gc_server_timers(gs->gc, now_us);
 	dial_timers(gs);

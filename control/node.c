@@ -75,6 +75,7 @@ static int create_startup(struct node *n, uint64_t now_us)
 				 .openings_max = n->opts.openings_max,
 				 .keyings_max = n->opts.keyings_max,
 				 .keyings_per_ip = n->opts.keyings_per_ip,
+				 .sessions_per_ip = n->opts.sessions_per_ip,
 				 .introductions_per_ip = n->opts.keyings_per_ip,
 				 .keepalive_us = MEMBER_ALIVE_US};
 

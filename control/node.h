@@ -26,15 +26,16 @@ struct node_opts {
 	uint8_t n_endpoints;
 	uint8_t server_endpoint, member_endpoint; // NODE_NO_ENDPOINT: that role is off
 	bool is_super; // announces 6D in reports, accepts every neighbour, pushes without limit
-	bool introduce_unlisted;                        // GC for groups we are not a member of
-	uint32_t sessions_max;                          // per worker
-	uint32_t openings_max;                          // at a time; 0: startup's default
-	uint32_t keyings_max; // handshakes that wait for the keyer; 0: startup's default
+	bool introduce_unlisted; // GC for groups we are not a member of
+	uint32_t sessions_max;   // per worker
+	uint32_t openings_max;   // at a time; 0: startup's default
+	uint32_t keyings_max;    // handshakes that wait for the keyer; 0: startup's default
 	uint32_t keepalive_nat_us, keepalive_public_us; // commanded to clients (NC-18)
 	uint32_t groups_max, introduced_groups_max, members_max, neighbours_max, streams_max;
 	uint32_t streams_total_max; // of all groups: stream indices of a worker
 	uint32_t extents_per_stream;
 	struct startup_rate keyings_per_ip; // zero: startup's default
+	uint32_t sessions_per_ip;           // 0: any number
 	struct wire_addr
 		server_addr; // where our own introducer is reached, if we are one; family 0: none
 	struct wire_addr

@@ -20,6 +20,7 @@ struct directory {
 	uint64_t seed;
 	uint32_t hash_mask;
 	uint32_t *by_addr, *by_print; // place + 1 of the newest seat in a chain; 0: empty
+	uint32_t *of_host;            // seats listed, by hash of their hosts
 	struct seat *seats;           // worker * sessions_max + slot
 	struct worker_slots workers[];
 };
@@ -54,7 +55,8 @@ struct directory *directory_create(uint32_t n_workers, uint32_t sessions_max,
 	d->seats = pages_take(seats_bytes(d));
 	d->by_addr = pages_take(hash_bytes(d));
 	d->by_print = pages_take(hash_bytes(d));
-	if (d->seats == NULL || d->by_addr == NULL || d->by_print == NULL) {
+	d->of_host = pages_take(hash_bytes(d));
+	if (d->seats == NULL || d->by_addr == NULL || d->by_print == NULL || d->of_host == NULL) {
 		directory_destroy(d);
 		return NULL;
 	}
@@ -68,6 +70,7 @@ void directory_destroy(struct directory *d)
 	pages_give(d->seats, seats_bytes(d));
 	pages_give(d->by_addr, hash_bytes(d));
 	pages_give(d->by_print, hash_bytes(d));
+	pages_give(d->of_host, hash_bytes(d));
 	free(d);
 }
 
@@ -155,6 +158,18 @@ static uint32_t *print_chain(struct directory *d, uint8_t endpoint, const uint8_
 	return &d->by_print[h & d->hash_mask];
 }
 
+static uint32_t *host_count(struct directory *d, const struct wire_addr *a)
+{
+	struct wire_addr host = token_source_of(a);
+
+	return &d->of_host[wire_addr_hash(&host, d->seed) & d->hash_mask];
+}
+
+uint32_t directory_n_of_host(struct directory *d, const struct wire_addr *a)
+{
+	return *host_count(d, a);
+}
+
 void directory_list(struct directory *d, struct seat *s)
 {
 	uint32_t *addr = addr_chain(d, s->ctl.endpoint, &s->ctl.far);
@@ -165,6 +180,7 @@ void directory_list(struct directory *d, struct seat *s)
 	*addr = s->at + 1;
 	s->next_by_print = *print;
 	*print = s->at + 1;
+	++*host_count(d, &s->ctl.far);
 	s->is_listed = true;
 }
 
@@ -179,6 +195,7 @@ void directory_unlist(struct directory *d, struct seat *s)
 	for (link = print_chain(d, s->ctl.endpoint, s->ctl.fingerprint); *link != s->at + 1;)
 		link = &d->seats[*link - 1].next_by_print;
 	*link = s->next_by_print;
+	--*host_count(d, &s->ctl.far);
 	s->is_listed = false;
 }
 

@@ -65,6 +65,10 @@ struct seat *directory_by_addr(struct directory *, uint8_t endpoint, const struc
 struct seat *directory_by_print(struct directory *, uint8_t endpoint, const uint8_t fingerprint[32],
 				const struct seat *after);
 
+// How many are listed from that host (IPv6: /64), at all endpoints. Never too low; too high when
+// hosts share a place in a table as large as the directory.
+uint32_t directory_n_of_host(struct directory *, const struct wire_addr *);
+
 // By its place, used or not, if it ever was.
 struct seat *directory_at(struct directory *, uint32_t at);
 // The slots in use, in order; *at starts at 0. NULL: end.

@@ -45,6 +45,7 @@ struct startup {
 	struct near_end ends[ENDPOINTS_MAX];
 	uint8_t n_ends;
 	uint32_t keepalive_us;
+	uint32_t sessions_per_ip; // UINT32_MAX: any number
 
 	struct directory *directory;
 	struct opening *openings; // openings_max of them

@@ -208,6 +208,10 @@ static struct seat *keying_submit(struct startup *st, const struct request *q, u
 		st->counters.keyings_dropped++;
 		return NULL;
 	}
+	if (directory_n_of_host(st->directory, &q->from) >= st->sessions_per_ip) {
+		st->counters.hosts_full++;
+		return NULL;
+	}
 	s = seat_for(st, q);
 	if (s == NULL) {
 		st->counters.no_room++;

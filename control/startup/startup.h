@@ -42,8 +42,8 @@ struct startup_events {
 struct startup_endpoint {
 	const struct identity_endpoint *identity; // borrowed
 	const struct keying_policy *policy;       // borrowed; NULL: keying_policy_default
-	bool answers_hello; // be a responder (the worker answers hellos that select the
-			    // certificate)
+	bool answers_hello;   // be a responder (the worker answers hellos that select the
+			      // certificate)
 	bool answers_fihello; // RHello to peers introduced to us
 	bool introduces;      // redirect + forward for registered sessions of this endpoint
 	bool may_initiate;
@@ -72,7 +72,8 @@ struct startup_opts {
 	struct startup_rate keyings_per_ip, introductions_per_ip;
 	// How often one registered session is asked to answer somebody. Default 100 / s, 200.
 	struct startup_rate introductions_per_target;
-	uint32_t keepalive_us; // given to new sessions, 0: none
+	uint32_t sessions_per_ip; // that one host may have opened, counted as above; 0: any number
+	uint32_t keepalive_us;    // given to new sessions, 0: none
 };
 
 // Sends COOKIE_SECRET and ENDPOINT to every worker. NULL: no memory, or the outbox has no bodies.
@@ -126,6 +127,7 @@ struct startup_counters {
 	uint64_t hellos_redirected, hellos_unknown, hellos_rate_limited, fihellos_in;
 	uint64_t unexpected; // RHello, Redirect, RIKeying or Cookie Change that nobody waits for,
 			     // or malformed
+	uint64_t hosts_full; // IIKeyings of a host that has sessions_per_ip
 	uint64_t no_room;    // no slot, body or ring for a session
 };
 const struct startup_counters *startup_counters(const struct startup *);

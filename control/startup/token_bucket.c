@@ -58,7 +58,7 @@ void token_table_destroy(struct token_table *t)
 }
 
 // A site gets a /64 and its hosts choose the rest at will (RFC 4291, 8981).
-static struct wire_addr who_of(const struct wire_addr *a)
+struct wire_addr token_source_of(const struct wire_addr *a)
 {
 	struct wire_addr who = {.family = a->family};
 
@@ -68,7 +68,7 @@ static struct wire_addr who_of(const struct wire_addr *a)
 
 bool token_table_take(struct token_table *t, const struct wire_addr *from, uint64_t now_us)
 {
-	struct wire_addr who = who_of(from);
+	struct wire_addr who = token_source_of(from);
 	struct row *set = &t->rows[(wire_addr_hash(&who, t->seed) & t->set_mask) * WAYS];
 	struct row *fullest = &set[0];
 

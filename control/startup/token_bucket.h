@@ -23,7 +23,10 @@ struct token_bucket {
 // Takes one token, if there is one.
 bool token_take(struct token_bucket *, const struct token_rate *, uint64_t now_us);
 
-// A bucket per IPv4 address or IPv6 /64, for at least so many at a time. When a set of the table is
+// Whom an address counts for: its IPv4 address or IPv6 /64, with port and origin 0.
+struct wire_addr token_source_of(const struct wire_addr *);
+
+// A bucket per source, for at least so many at a time. When a set of the table is
 // full of limited addresses, the least limited one is forgotten: a crowd of spoofed sources costs
 // memory for nobody and lets nobody through who was over his limit by much.
 struct token_table;

@@ -54,6 +54,40 @@ static void a_worker_has_so_many_slots_each_with_its_id(void **state)
 	end(w);
 }
 
+static void seats_are_counted_by_host_while_they_are_listed(void **state)
+{
+	struct world *w = begin(2, 8);
+	struct wire_addr here = {.ip = {192, 0, 2, 1}, .family = 4},
+			 there = {.ip = {192, 0, 2, 2}, .family = 4};
+	struct seat *a = directory_take(w->d, 0), *b = directory_take(w->d, 1);
+
+	assert_int_equal(directory_n_of_host(w->d, &here), 0);
+	place(w, a, 0, 5000, 1); // another port, endpoint and worker: the same host
+	place(w, b, 1, 6000, 2);
+	assert_int_equal(directory_n_of_host(w->d, &here), 2);
+	assert_int_equal(directory_n_of_host(w->d, &there), 0);
+	directory_unlist(w->d, a);
+	assert_int_equal(directory_n_of_host(w->d, &here), 1);
+	directory_give(w->d, b);
+	assert_int_equal(directory_n_of_host(w->d, &here), 0);
+	end(w);
+}
+
+static void a_network_of_64_bits_is_one_host(void **state)
+{
+	struct world *w = begin(1, 8);
+	struct wire_addr a = {.ip = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 9}, .family = 6}, b = a;
+	struct seat *s = directory_take(w->d, 0);
+
+	s->ctl.far = a;
+	directory_list(w->d, s);
+	b.ip[15] = 7;
+	assert_int_equal(directory_n_of_host(w->d, &b), 1);
+	b.ip[7] = 2;
+	assert_int_equal(directory_n_of_host(w->d, &b), 0);
+	end(w);
+}
+
 static void an_id_does_not_outlive_its_session(void **state)
 {
 	struct world *w = begin(1, 1);
@@ -156,6 +190,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_worker_has_so_many_slots_each_with_its_id),
+		cmocka_unit_test(seats_are_counted_by_host_while_they_are_listed),
+		cmocka_unit_test(a_network_of_64_bits_is_one_host),
 		cmocka_unit_test(an_id_does_not_outlive_its_session),
 		cmocka_unit_test(strange_names_find_nothing),
 		cmocka_unit_test(sessions_are_found_per_endpoint_newest_first),

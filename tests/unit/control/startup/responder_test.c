@@ -401,10 +401,12 @@ static void a_flood_of_keyings_is_bounded(void **state)
 	static const struct {
 		const char *name;
 		bool is_one_host;
-		unsigned n_taken;
+		uint32_t sessions_per_ip;
+		unsigned n_taken, n_full;
 	} rows[] = {
-		{"from one host: its burst", true, 5},
-		{"from everywhere: what may wait for the keyer", false, 8},
+		{"from one host: its burst", true, 0, 5, 0},
+		{"from one host: its sessions", true, 3, 3, 2},
+		{"from everywhere: what may wait for the keyer", false, 3, 8, 0},
 	};
 
 	for (unsigned r = 0; r < ARRAY_LEN(rows); r++) {
@@ -428,6 +430,7 @@ static void a_flood_of_keyings_is_bounded(void **state)
 			.sessions_max = 32,
 			.keyings_max = 8,
 			.keyings_per_ip = {1, 5},
+			.sessions_per_ip = rows[r].sessions_per_ip,
 		};
 		const struct startup_counters *c;
 		struct stranger s;
@@ -451,7 +454,9 @@ static void a_flood_of_keyings_is_bounded(void **state)
 		while (directory_next(b->startup->directory, &at) != NULL)
 			n_seats++;
 		assert_row(n_seats == rows[r].n_taken, rows[r].name);
-		assert_row(c->keyings_dropped == 100 - rows[r].n_taken, rows[r].name);
+		assert_row(c->hosts_full == rows[r].n_full, rows[r].name);
+		assert_row(c->keyings_dropped == 100 - rows[r].n_taken - rows[r].n_full,
+			   rows[r].name);
 		net_destroy(n);
 	}
 }

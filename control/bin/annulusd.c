@@ -47,6 +47,9 @@ static void say_hello(const struct daemon *d)
 		   ANNULUS_VERSION, d->backend->kind->name, d->rings.n_workers,
 		   d->rings.n_workers == 1 ? "" : "s", d->config->n_groups,
 		   d->config->n_groups == 1 ? "" : "s");
+	if (d->rings.n_workers < d->config->workers.count)
+		log_notice(d->log, "workers.count is %" PRIu64 "; kernel sockets have one worker",
+			   d->config->workers.count);
 	if (d->is_identity_new)
 		log_notice(d->log, "new identity in %s", d->config->identity_file);
 	say_endpoint(d, ENDPOINT_SERVER, "server", d->identity.server.fingerprint);

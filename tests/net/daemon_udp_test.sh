@@ -253,5 +253,6 @@ for name in one two; do
 	"$bin/annulus-peer" compare "$work/source.flv" "$work/$name.flv" || fail "player $name"
 done
 
+grep -q "info: group lab: stream film begins" "$work/annulusd.log" || fail "no word of the film in the log"
 stop || fail "annulusd ended with $?"
 echo "passed"

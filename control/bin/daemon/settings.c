@@ -140,6 +140,7 @@ struct node_opts settings_node(const struct settings *s, const struct config *cf
 		.extents_per_stream = extents > 0 ? extents : 1,
 		.keyings_per_ip = keyings_of(l),
 		.keyings_max = (uint32_t)l->handshakes_pending,
+		.sessions_per_ip = (uint32_t)l->sessions_per_address,
 		.apps = cfg->n_apps > 0 ? (const char *const *)cfg->apps : NULL,
 		.n_apps = cfg->n_apps,
 	};

@@ -22,6 +22,7 @@ static const struct drop_row startup_rows[] = {
 	STARTUP(hellos_unknown, "hello for a peer that is not registered"),
 	STARTUP(hellos_rate_limited, "introduction beyond the rate of its address or target"),
 	STARTUP(unexpected, "startup answer that nobody waits for"),
+	STARTUP(hosts_full, "IIKeying of an address that has limits.sessions_per_address"),
 	STARTUP(no_room, "no slot, body or ring for another session"),
 };
 

@@ -103,7 +103,8 @@ static void a_node_gets_the_operators_policy(void **state)
 		load("backend: udp\nintroduce_unlisted: false\napps: [live]\n"
 		     "keepalive: {behind_nat: 30s}\n"
 		     "limits: {handshakes_per_address_per_s: 5, handshake_burst_per_address: 9,\n"
-		     "  handshakes_pending: 77, members_per_group: 10, groups: 20}\n");
+		     "  handshakes_pending: 77, sessions_per_address: 12, members_per_group: 10, "
+		     "groups: 20}\n");
 	struct engine_opts eo = settings_engine(cfg);
 	struct settings s = {.n_reach = {0}};
 	struct node_opts o = settings_node(&s, cfg, &eo);
@@ -116,6 +117,7 @@ static void a_node_gets_the_operators_policy(void **state)
 	assert_int_equal(o.keyings_per_ip.per_s, 5);
 	assert_int_equal(o.keyings_per_ip.burst, 9);
 	assert_int_equal(o.keyings_max, 77);
+	assert_int_equal(o.sessions_per_ip, 12);
 	assert_int_equal(o.members_max, 10);
 	assert_int_equal(o.introduced_groups_max, 20);
 	assert_int_equal(o.server_addr.family, 0);

@@ -5,6 +5,10 @@
 #include "crypto/identity.h"
 #include "tests/sim/witness.h"
 
+#define PROOF_US 31000000 // startup's 30 s, and the turn it takes
+
+#define FULL_MESH_MAX 14 // members of a group in which everybody is everybody's neighbour
+
 #define promise(w, condition, ...)                                                                 \
 	do {                                                                                       \
 		if (!(condition))                                                                  \
@@ -66,13 +70,25 @@ void promise_cookies(struct world *w)
 	}
 }
 
+// What was answered and not proved may be an impostor's, or what an opening that was given up left
+// behind: startup keeps it apart, for PROOF_US at most.
+static bool is_claim(const struct ctl_session *s)
+{
+	return !s->is_initiator && !s->is_alive;
+}
+
 static uint32_t n_sessions_to(struct world *w, uint32_t a, uint32_t b)
 {
 	const struct ctl_session *s;
 	uint32_t at = 0, n = 0;
 
-	while ((s = startup_next(startup_of(w, a), &at)) != NULL)
-		n += memcmp(s->fingerprint, sim_node_peer_id(w->members[b].sim), 32) == 0;
+	while ((s = startup_next(startup_of(w, a), &at)) != NULL) {
+		if (memcmp(s->fingerprint, sim_node_peer_id(w->members[b].sim), 32) != 0)
+			continue;
+		promise(w, !is_claim(s) || w->now_us < s->opened_us + PROOF_US,
+			"member %u keeps a session to member %u that nobody proved", a, b);
+		n += !is_claim(s);
+	}
 	return n;
 }
 
@@ -109,8 +125,9 @@ void promise_no_losses(struct world *w)
 {
 	for (uint32_t i = 0; i < w->n; i++) {
 		promise(w, w->members[i].n_disconnects == 0, "member %u lost its introducer", i);
-		promise(w, w->members[i].n_neighbour_losses == 0, "member %u lost %u neighbours", i,
-			w->members[i].n_neighbour_losses);
+		// In larger groups neighbours are let go when better ones come.
+		promise(w, w->n > FULL_MESH_MAX || w->members[i].n_neighbour_losses == 0,
+			"member %u lost %u neighbours", i, w->members[i].n_neighbour_losses);
 	}
 }
 

@@ -8,7 +8,8 @@
 void promise_same_keys(struct world *);
 // A responder's session comes from an IIKeying that echoed a cookie which it had sent there.
 void promise_cookies(struct world *);
-// Each end has one session to the other, the same one.
+// Each end has one session to the other, the same one; besides, for half a minute, what it answered
+// and nobody proved.
 void promise_one_session(struct world *, uint32_t a, uint32_t b);
 void promise_all_connected(struct world *);
 // Every member is every other's neighbour, and the super-peer's.

@@ -129,7 +129,7 @@ static bool tap(void *ctx, uint32_t host, struct net_addr src, struct net_addr d
 
 static void make_spec(struct world *w)
 {
-	struct groupspec_build b = {.name = "sim", .multicast = true, .salt_len = 0};
+	struct groupspec_build b = {.name = "sim", .multicast = true, .server_channel = true};
 	char text[GROUPSPEC_TEXT_MAX + 1];
 	const char *why;
 	uint32_t at;
@@ -235,11 +235,23 @@ static void note_opening(struct world_member *m, uint64_t now_us)
 		m->opened_us = now_us;
 }
 
+static void talk(struct world *w, struct world_member *m)
+{
+	struct ctl_session *s;
+	uint32_t at = 0;
+
+	while ((s = startup_next(node_startup(m->sim->node), &at)) != NULL)
+		if (s->is_initiator && s->opened_us == w->now_us)
+			ctl_session_keepalive(s, w->opts.keepalive_us, 0);
+}
+
 static void turn(struct world *w, struct world_member *m)
 {
 	write_due(m, w->now_us);
 	sim_node_turn(m->sim, w->now_us);
 	note_opening(m, w->now_us);
+	if (w->opts.keepalive_us > 0)
+		talk(w, m);
 	m->due_us = sim_node_deadline_us(m->sim);
 	if (m->due_us <= w->now_us) {
 		m->due_us = w->now_us + SPIN_US;

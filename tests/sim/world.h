@@ -57,7 +57,10 @@ struct world_opts {
 	struct net_link up, down; // of members
 	struct net_link super_up, super_down;
 	const struct keying_policy *policy; // borrowed; NULL: the default
-	struct net_nat_opts nat;            // kind not NAT_NONE: every member behind one of its own
+	// Sessions that carry no group or connection: an initiator talks at least so often, since
+	// who answers knows by that alone that it is no impostor. 0: it need not.
+	uint32_t keepalive_us;
+	struct net_nat_opts nat; // kind not NAT_NONE: every member behind one of its own
 };
 
 struct world {

@@ -1,0 +1,75 @@
+// Two members that open to each other (RFC 7016 3.5.1.3): one session comes of it, whatever crosses
+// whatever on the way.
+#include "tests/sim/promises.h"
+#include "tests/support/test.h"
+
+#define PATIENCE_US 60000000
+#define SETTLE_US   8000000 // longer than what is left of the glare may last
+
+struct row {
+	const char *name;
+	uint32_t n_seeds;
+	struct net_link line;
+	uint32_t later_us; // the second begins up to so much after the first
+};
+
+static const struct row rows[] = {
+	{"same instant", 50, {.delay_us = 10000}, 0},
+	{"within a handshake", 400, {.delay_us = 10000, .jitter_us = 10000}, 80000},
+	{"packets overtake", 300, {.delay_us = 1000, .jitter_us = 50000}, 120000},
+	{"twice and late",
+	 300,
+	 {.delay_us = 10000,
+	  .reorder_permille = 250,
+	  .reorder_us = 50000,
+	  .duplicate_permille = 250},
+	 100000},
+};
+
+static bool have_met(struct world *w)
+{
+	const struct ctl_session *a = world_session(w, 0, 1), *b = world_session(w, 1, 0);
+
+	return a != NULL && b != NULL && a->is_alive && b->is_alive;
+}
+
+static void open_both(const struct sim_run *r)
+{
+	const struct row *row = &rows[r->row];
+	struct world *w = world_create(&(struct world_opts){
+		.run = r, .n_members = 2, .keepalive_us = 300000, .up = row->line});
+
+	world_open(w, 0, 1);
+	if (row->later_us > 0)
+		world_run_us(w, random_below(&w->random, row->later_us));
+	world_open(w, 1, 0);
+	world_run_until(w, have_met, PATIENCE_US);
+	world_run_us(w, SETTLE_US);
+	promise_one_session(w, 0, 1);
+	promise_always(w);
+	world_destroy(w);
+}
+
+static void two_openings_become_one_session(void **state)
+{
+	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sim_scenario s = {.test = "glare",
+					 .scenario = rows[i].name,
+					 .row = i,
+					 .n_seeds = rows[i].n_seeds,
+					 .pool = *state,
+					 .run = open_both};
+		uint32_t n;
+		void *none = sim_each_seed(&s, &n);
+
+		print_message("%-24s %4u seeds\n", rows[i].name, n);
+		sim_figures_free(&s, none, n);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(two_openings_become_one_session)};
+
+	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
+}

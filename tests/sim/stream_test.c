@@ -1,0 +1,155 @@
+// A stream through the super-peer: whoever plays it gets every message once and in order, whatever
+// the lines do.
+#include "tests/sim/promises.h"
+#include "tests/support/test.h"
+
+#define SETTLE_US 15000000
+
+struct row {
+	const char *name;
+	uint32_t n_seeds, n_members; // the first publishes
+	struct net_link line;        // both ways
+	struct world_publish stream;
+	uint64_t rest_us; // after the last message
+	bool may_move;    // the first player's address changes every 5 s
+	// Messages too late for the window are left out. Lines that reorder look like lines that
+	// lose to congestion control, which then sends less than the stream needs.
+	bool may_have_holes;
+};
+
+static const struct row rows[] = {
+	{"clean", 10, 3, {.delay_us = 15000}, {1000, 10000, 1000}, 20000000, false},
+	{"25 % late by 50 ms, 5 % twice",
+	 20,
+	 3,
+	 {.delay_us = 15000,
+	  .reorder_permille = 250,
+	  .reorder_us = 50000,
+	  .duplicate_permille = 50},
+	 {1250, 10000, 1500},
+	 20000000,
+	 false,
+	 true},
+	{"dark 2 s of every 5",
+	 10,
+	 3,
+	 {.delay_us = 15000, .dark_every_us = 5000000, .dark_us = 2000000},
+	 {1000, 50000, 600},
+	 30000000,
+	 false},
+	{"a new address every 5 s",
+	 10,
+	 3,
+	 {.delay_us = 15000},
+	 {1000, 20000, 1500},
+	 20000000,
+	 true},
+	{"20 members, 2 % loss",
+	 4,
+	 21,
+	 {.delay_us = 15000, .jitter_us = 5000, .loss_permille = 20},
+	 {1000, 20000, 500},
+	 20000000,
+	 false},
+};
+
+struct figures {
+	uint64_t n_messages, late_us, late_max;
+	uint64_t fragments_resent, tx_packets;
+};
+
+static void take_figures(struct world *w, struct figures *f)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct world_member *m = &w->members[i];
+		const struct worker_stats *s = engine_stats(m->sim->engine);
+
+		f->n_messages += m->play.n_messages;
+		f->late_us += m->play.late_us;
+		f->late_max = m->play.late_max > f->late_max ? m->play.late_max : f->late_max;
+		f->fragments_resent += s->fragments_resent;
+		f->tx_packets += s->tx_packets;
+	}
+}
+
+static void run_stream(struct world *w, const struct row *row)
+{
+	uint64_t left_us = row->stream.every_us * row->stream.n_messages + row->rest_us;
+
+	while (row->may_move && left_us > 5000000) {
+		world_run_us(w, 5000000);
+		left_us -= 5000000;
+		net_move(w->net, w->members[2].host);
+	}
+	world_run_us(w, left_us);
+}
+
+static void stream(const struct sim_run *r)
+{
+	const struct row *row = &rows[r->row];
+	struct world *w = world_create(&(struct world_opts){.run = r,
+							    .has_super = true,
+							    .n_members = row->n_members,
+							    .up = row->line,
+							    .down = row->line});
+
+	world_join_all(w);
+	world_run_us(w, SETTLE_US);
+	promise_all_connected(w);
+	for (uint32_t i = 2; i < w->n; i++)
+		world_play(w, i);
+	world_publish(w, 1, &row->stream);
+	run_stream(w, row);
+	take_figures(w, r->figures);
+	promise_always(w);
+	promise_no_losses(w);
+	if (!row->may_have_holes)
+		promise_all_delivered(w, row->stream.n_messages);
+	world_destroy(w);
+}
+
+static void print_row(const struct row *row, const struct figures *f, uint32_t n)
+{
+	uint64_t all = n * row->stream.n_messages * (row->n_members - 1);
+	struct figures sum = {0};
+
+	for (uint32_t i = 0; i < n; i++) {
+		sum.n_messages += f[i].n_messages;
+		sum.late_us += f[i].late_us;
+		sum.late_max = f[i].late_max > sum.late_max ? f[i].late_max : sum.late_max;
+		sum.fragments_resent += f[i].fragments_resent;
+		sum.tx_packets += f[i].tx_packets;
+	}
+	print_message("%-30s %2u seeds: %5.1f %% of %7llu messages, mean %.0f ms late, at most "
+		      "%.0f ms; %.2f "
+		      "packets and %.4f resent per message\n",
+		      row->name, n, 100.0 * (double)sum.n_messages / (double)all,
+		      (unsigned long long)all, (double)sum.late_us / (double)sum.n_messages / 1e3,
+		      (double)sum.late_max / 1e3, (double)sum.tx_packets / (double)sum.n_messages,
+		      (double)sum.fragments_resent / (double)sum.n_messages);
+}
+
+static void everybody_gets_every_message_once(void **state)
+{
+	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sim_scenario s = {.test = "stream",
+					 .scenario = rows[i].name,
+					 .row = i,
+					 .n_seeds = rows[i].n_seeds,
+					 .pool = *state,
+					 .run = stream,
+					 .figures_len = sizeof(struct figures)};
+		uint32_t n;
+		struct figures *f = sim_each_seed(&s, &n);
+
+		print_row(&rows[i], f, n);
+		sim_figures_free(&s, f, n);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(everybody_gets_every_message_once)};
+
+	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
+}

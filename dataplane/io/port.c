@@ -25,6 +25,7 @@ struct opening {
 	struct rte_eth_dev_info info;
 	char *why;
 	size_t why_size;
+	uint16_t n_rx; // receive queues
 };
 
 // "port NAME (DEVICE): ...". Returns -1.
@@ -72,6 +73,7 @@ static int attach(struct opening *o)
 	if (device_text_read(&d, o->opts->device) != 0 || strlen(d.name) >= PORT_NAME_MAX ||
 	    (o->opts->n_tx > 1 && device_text_add_queues(&d, o->opts->n_tx) != 0))
 		return fail(o, "the device's text is empty or too long");
+	o->n_rx = device_text_has_pairs(&d) ? o->opts->n_tx : o->opts->n_rx;
 	snprintf(p->device, sizeof(p->device), "%.63s", d.name);
 	if (device_text_arg(&d, "iface", iface))
 		snprintf(p->iface, sizeof(p->iface), "%.63s", iface);
@@ -105,12 +107,12 @@ static int check_queues(struct opening *o)
 {
 	const struct port_opts *opts = o->opts;
 
-	if (opts->n_rx <= o->info.max_rx_queues && opts->n_tx <= o->info.max_tx_queues)
+	if (o->n_rx <= o->info.max_rx_queues && opts->n_tx <= o->info.max_tx_queues)
 		return 0;
 	return fail(o,
 		    "%u receive and %u transmit queues (one per worker) are asked for, it has %u "
 		    "and %u",
-		    opts->n_rx, opts->n_tx, o->info.max_rx_queues, o->info.max_tx_queues);
+		    o->n_rx, opts->n_tx, o->info.max_rx_queues, o->info.max_tx_queues);
 }
 
 static void choose(struct opening *o, struct rte_eth_conf *conf)
@@ -125,7 +127,7 @@ static void choose(struct opening *o, struct rte_eth_conf *conf)
 	p->fills_udp = (conf->txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
 	if (o->opts->has_one_pool)
 		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE & info->tx_offload_capa;
-	if (o->opts->n_rx > 1 && (info->flow_type_rss_offloads & RSS_TYPES) != 0) {
+	if (o->n_rx > 1 && (info->flow_type_rss_offloads & RSS_TYPES) != 0) {
 		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf->rx_adv_conf.rss_conf.rss_hf = RSS_TYPES & info->flow_type_rss_offloads;
 	}
@@ -141,7 +143,7 @@ static int setup_queues(struct opening *o, const struct rte_eth_conf *conf)
 
 	rx.offloads = conf->rxmode.offloads;
 	tx.offloads = conf->txmode.offloads;
-	for (uint16_t i = 0; err == 0 && i < o->opts->n_rx; i++)
+	for (uint16_t i = 0; err == 0 && i < o->n_rx; i++)
 		err = rte_eth_rx_queue_setup(o->p->id, i, n_rx_desc, (unsigned)socket, &rx,
 					     o->opts->pools[i]);
 	for (uint16_t i = 0; err == 0 && i < o->opts->n_tx; i++)
@@ -177,7 +179,7 @@ static int configure(struct opening *o)
 		return fail(o, "an MTU of %u is too much for it, %u is the most", o->opts->mtu,
 			    o->info.max_mtu);
 	choose(o, &conf);
-	err = rte_eth_dev_configure(o->p->id, o->opts->n_rx, o->opts->n_tx, &conf);
+	err = rte_eth_dev_configure(o->p->id, o->n_rx, o->opts->n_tx, &conf);
 	if (err != 0)
 		return fail_driver(o, "it cannot be configured", err);
 	if (set_mtu(o) != 0)
@@ -220,7 +222,7 @@ int port_open(struct port *p, struct eal *eal, const struct port_opts *opts, cha
 		goto detach;
 	if (configure(&o) != 0 || start(&o) != 0)
 		goto close;
-	p->n_rx = opts->n_rx;
+	p->n_rx = o.n_rx;
 	p->n_tx = opts->n_tx;
 	p->mtu = opts->mtu;
 	snprintf(p->driver, sizeof(p->driver), "%s", o.info.driver_name);

@@ -21,9 +21,9 @@ struct port_opts {
 	// arguments. A device that exists already is used as it is.
 	const char *device;
 	uint16_t mtu;
-	uint16_t n_rx;                    // receive queues
+	uint16_t n_rx;                    // receive queues, unless they come in pairs: n_tx then
 	uint16_t n_tx;                    // transmit queues: one per worker
-	struct rte_mempool *const *pools; // per receive queue
+	struct rte_mempool *const *pools; // per queue
 	bool has_one_pool;                // every buffer that is ever sent comes from pools[0]
 };
 

@@ -98,6 +98,14 @@ int device_text_add_queues(struct device_text *d, uint16_t n)
 	return 0;
 }
 
+bool device_text_has_pairs(const struct device_text *d)
+{
+	for (size_t i = 0; i < sizeof(queue_args) / sizeof(queue_args[0]); i++)
+		if (is_driver(d, queue_args[i].driver))
+			return true;
+	return is_driver(d, "net_tap");
+}
+
 // -- what it needs --
 
 static int check_iface(const struct device_text *d, char *why, size_t why_size)

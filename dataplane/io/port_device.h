@@ -22,6 +22,10 @@ bool device_text_arg(const struct device_text *, const char *key, char *value);
 // -EINVAL: too long.
 int device_text_add_queues(struct device_text *, uint16_t n);
 
+// Its queues come in pairs: whoever is at the other end spreads frames over as many as there are
+// for sending, so each has to be polled.
+bool device_text_has_pairs(const struct device_text *);
+
 // Looks whether what the device needs is there. 0, or -1 with half a sentence in `why` ("network
 // interface va does not exist").
 int device_check(const struct device_text *, char *why, size_t why_size);

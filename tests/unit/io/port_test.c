@@ -1,5 +1,7 @@
 #include "dataplane/io/port.h"
 
+#include <unistd.h>
+
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
@@ -93,6 +95,37 @@ static void frames_go_round_a_ring(void **state)
 	assert_int_equal(rte_mempool_avail_count(g->pool), BUFFERS);
 }
 
+// Two workers, one of which the operator meant to send only.
+static void queues_in_pairs_are_all_received_from(void **state)
+{
+	static const struct {
+		const char *device;
+		uint16_t n_rx;
+	} rows[] = {
+		{"net_vhost0,iface=/tmp/annulus-port-test.sock", 2},
+		{"net_null0", 1}, // gives whatever is asked for
+	};
+	struct group *g = *state;
+	struct rte_mempool *pools[2] = {g->pool, g->pool};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct port_opts o = {.name = "p0",
+					    .device = rows[i].device,
+					    .mtu = 1500,
+					    .n_rx = 1,
+					    .n_tx = 2,
+					    .pools = pools};
+		char why[512];
+		struct port p;
+
+		unlink("/tmp/annulus-port-test.sock");
+		assert_row(port_open(&p, g->eal, &o, why, sizeof(why)) == 0, rows[i].device);
+		assert_row(p.n_rx == rows[i].n_rx && p.n_tx == 2, rows[i].device);
+		port_close(&p);
+	}
+	unlink("/tmp/annulus-port-test.sock");
+}
+
 static const struct {
 	const char *name, *device;
 	uint16_t queues, mtu;
@@ -134,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_is_made_opened_and_given_back),
 		cmocka_unit_test(frames_go_round_a_ring),
+		cmocka_unit_test(queues_in_pairs_are_all_received_from),
 		cmocka_unit_test(what_cannot_be_opened_says_why_and_leaves_nothing),
 	};
 

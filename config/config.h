@@ -80,6 +80,9 @@ struct config_group {
 	uint64_t neighbours;
 	uint64_t streams;
 	uint64_t bandwidth_bits; // sent to this group, all streams and neighbours together
+	// Peer IDs whose streams are taken if the groupspec has a publish password.
+	const char **publishers;
+	uint32_t n_publishers;
 	struct config_multicast multicast;
 };
 

@@ -9,6 +9,7 @@
 #include "control/bin/daemon/show.h"
 #include "control/bin/daemon/whoami.h"
 #include "control/group/groupspec.h"
+#include "control/peer_id.h"
 #include "dataplane/body.h"
 
 #define KEYER_STOCK    256 // ready key pairs of a group: what a burst of joins takes at once
@@ -93,18 +94,36 @@ int daemon_node(struct daemon *d, char why[WHY_MAX])
 
 // ---- groups ----
 
+// The schema has seen to it that they are peer IDs.
+static int read_publishers(const struct config_group *cg, uint8_t (**out)[PEER_ID_LEN])
+{
+	*out = calloc(cg->n_publishers + 1, sizeof(**out));
+	if (*out == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < cg->n_publishers; i++)
+		peer_id_parse((*out)[i], cg->publishers[i]);
+	return 0;
+}
+
 static int join(struct daemon *d, const struct config_group *cg, struct node_group **out,
 		char why[WHY_MAX])
 {
 	struct group_limits limits = settings_group(cg);
 	struct groupspec *spec = malloc(sizeof(*spec));
+	uint8_t(*publishers)[PEER_ID_LEN];
 	const char *reason;
 	uint32_t at;
-	int err = -ENOMEM;
+	int err = read_publishers(cg, &publishers);
 
-	if (spec != NULL && groupspec_parse(spec, cg->spec, &reason, &at) == 0)
+	limits.publishers = publishers;
+	limits.n_publishers = cg->n_publishers;
+	if (err == 0)
+		err = -ENOMEM;
+	if (spec != NULL && publishers != NULL &&
+	    groupspec_parse(spec, cg->spec, &reason, &at) == 0)
 		*out = node_join(d->node, spec, &limits, &err, clock_us());
 	free(spec);
+	free(publishers);
 	if (err < 0)
 		snprintf(why, WHY_MAX, "cannot join group %s: %s", cg->name, strerror(-err));
 	return err;

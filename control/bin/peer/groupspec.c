@@ -5,6 +5,7 @@
 
 #include "control/bin/peer/peer.h"
 #include "control/group/groupspec.h"
+#include "control/peer_id.h"
 #include "crypto/random.h"
 
 #define SALT_LEN 16
@@ -23,28 +24,6 @@ static int explain(const char *text)
 		return PEER_OK;
 	peer_error("groupspec is not valid at character %u: %s", at + 1, why);
 	return PEER_USAGE;
-}
-
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
-}
-
-static int read_peer_id(const char *text, uint8_t id[32])
-{
-	if (strlen(text) != 64)
-		return -EINVAL;
-	for (int i = 0; i < 32; i++) {
-		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return -EINVAL;
-		id[i] = (uint8_t)(high << 4 | low);
-	}
-	return 0;
 }
 
 static int print_one(const struct groupspec_build *b, bool with_authorizations, const char *label)
@@ -83,7 +62,7 @@ int peer_groupspec(const struct peer_args *a)
 	if (a->explain != NULL)
 		return explain(a->explain);
 	for (uint32_t i = 0; i < a->n_bootstrap; i++)
-		if (read_peer_id(a->bootstrap[i], bootstrap[i]) < 0) {
+		if (peer_id_parse(bootstrap[i], a->bootstrap[i]) < 0) {
 			peer_error("--bootstrap: '%s' is not a peer ID (64 hex digits)",
 				   a->bootstrap[i]);
 			return PEER_USAGE;

@@ -181,6 +181,26 @@ static void a_groups_limits_lie_inside_those_of_all(void **state)
 }
 
 // MC-31: what is announced late cannot be fetched in time.
+static void publishers_are_peer_ids(void **state)
+{
+#define ID32 "0123456789abcdefABCDEF0123456789"
+	struct loaded l;
+
+	expect("backend: udp\ngroups:\n  - {name: a, spec: good, publishers: [" ID32 ID32 ", " ID32
+	       "]}\n",
+	       "3:39: " ID32 " is no peer ID (64 hex digits)\n");
+	expect("backend: udp\ngroups:\n  - {name: a, spec: good, publishers: [" ID32 "x" ID32
+	       "]}\n",
+	       "3:39: " ID32 "x" ID32 " is no peer ID (64 hex digits)\n");
+	l = load("backend: udp\ngroups:\n  - {name: a, spec: good, publishers: [" ID32 ID32 "]}\n",
+		 NULL);
+	assert_int_equal(l.err, 0);
+	assert_int_equal(l.cfg->groups[0].n_publishers, 1);
+	assert_string_equal(l.cfg->groups[0].publishers[0], ID32 ID32);
+	unload(&l);
+#undef ID32
+}
+
 static void periods_are_in_order(void **state)
 {
 	expect("backend: udp\ngroups:\n"
@@ -205,6 +225,7 @@ int main(void)
 		cmocka_unit_test(what_a_group_file_holds_is_judged),
 		cmocka_unit_test(a_group_file_that_cannot_be_read_is_named),
 		cmocka_unit_test(a_groups_limits_lie_inside_those_of_all),
+		cmocka_unit_test(publishers_are_peer_ids),
 		cmocka_unit_test(periods_are_in_order),
 	};
 

@@ -284,6 +284,22 @@ static void on_rikeying(struct startup *st, uint8_t endpoint, uint32_t session_i
 	o->state = OPENING_CHECK;
 }
 
+// Who answers closes what it had open to our certificate and address (§7.2 3b), without a word: so
+// do we, or the old session would look alive here until its keepalive.
+static void override_older(struct startup *st, struct seat *fresh)
+{
+	struct seat *s = NULL;
+
+	while ((s = directory_by_addr(st->directory, fresh->ctl.endpoint, &fresh->ctl.far, s)) !=
+	       NULL) {
+		if (s == fresh || s->ctl.state != CTL_OPEN ||
+		    memcmp(s->cert_hash, fresh->cert_hash, SHA256_LEN) != 0)
+			continue;
+		st->counters.overrides++;
+		seat_end(st, s, CLOSE_SILENT, CLOSED_OVERRIDE);
+	}
+}
+
 static void check_done(struct startup *st, struct opening *o, struct key_job *job, uint64_t now_us)
 {
 	struct seat *seat = o->seat;
@@ -303,6 +319,7 @@ static void check_done(struct startup *st, struct opening *o, struct key_job *jo
 		return;
 	}
 	opening_give(o);
+	override_older(st, seat);
 	st->counters.opened_out++;
 	seat->was_opened = true;
 	if (st->events.opened != NULL)

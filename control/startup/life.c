@@ -139,6 +139,20 @@ void seat_end(struct startup *st, struct seat *s, enum session_close_how how,
 	tell_closed(st, s, reason);
 }
 
+// Has an opening to the peer that has just proved itself on another session become needless? Before
+// its IIKeying is sent, yes (§3.5.1.1.2). After, if the far end's certificate prevails: it drops
+// our keying as what glare left over, but not for ever, and would then override the session that
+// both use. If ours prevails, the far end may have answered and overridden it already.
+static bool is_needless(struct startup *st, const struct opening *o, const struct seat *s)
+{
+	if (o->endpoint != s->ctl.endpoint || !opening_wants_print(o, s->ctl.fingerprint))
+		return false;
+	if (o->state == OPENING_SENT)
+		return !certificate_near_prevails(near_end_at(st, o->endpoint)->certificate.whole,
+						  span_of(o->far_cert, o->far_cert_len));
+	return o->state == OPENING_HELLO;
+}
+
 static void on_alive(struct startup *st, struct seat *s)
 {
 	if (s->ctl.state != CTL_OPEN)
@@ -146,13 +160,11 @@ static void on_alive(struct startup *st, struct seat *s)
 	s->ctl.is_alive = true;
 	s->answer_len = 0; // it has our RIKeying: nobody will ask for it again
 	unproven_remove(st, s);
-	// Openings to the same peer would end as duplicates at its RHello (§3.5.1.1.2); this is
-	// sooner.
 	for (uint32_t i = 0; i < st->openings_max; i++) {
 		struct opening *o = &st->openings[i];
 
-		if (s->ctl.state == CTL_OPEN && o->state == OPENING_HELLO &&
-		    o->endpoint == s->ctl.endpoint && opening_wants_print(o, s->ctl.fingerprint))
+		if (s->ctl.state == CTL_OPEN && o->state != OPENING_FREE && o->seat != s &&
+		    is_needless(st, o, s))
 			opening_fail(o, OPEN_DUPLICATE, &s->ctl);
 	}
 }

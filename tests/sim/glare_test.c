@@ -24,6 +24,7 @@ static const struct row rows[] = {
 	  .reorder_us = 50000,
 	  .duplicate_permille = 250},
 	 100000},
+	{"10 % loss", 300, {.delay_us = 10000, .jitter_us = 10000, .loss_permille = 100}, 2000000},
 };
 
 static bool have_met(struct world *w)
@@ -67,9 +68,39 @@ static void two_openings_become_one_session(void **state)
 	}
 }
 
+// Seeds that once broke a promise.
+static const struct mended {
+	uint32_t row;
+	uint64_t seed;
+	const char *what;
+} mended[] = {
+	// Its IIKeying was in the air when the answer to the other's proved itself; 5 s later it
+	// was
+	// taken for a new life, and the session of both was overridden at one end alone.
+	{4, 151, "an opening goes on beside a session"},
+};
+
+static void what_was_mended_stays_so(void **state)
+{
+	for (uint32_t i = 0; i < ARRAY_LEN(mended); i++) {
+		struct sim_scenario s = {.test = "glare",
+					 .scenario = mended[i].what,
+					 .row = mended[i].row,
+					 .first_seed = mended[i].seed,
+					 .n_seeds = 1,
+					 .pool = *state,
+					 .run = open_both};
+		uint32_t n;
+		void *none = sim_each_seed(&s, &n);
+
+		sim_figures_free(&s, none, n);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(two_openings_become_one_session)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(two_openings_become_one_session),
+					   cmocka_unit_test(what_was_mended_stays_so)};
 
 	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
 }

@@ -90,7 +90,8 @@ void *sim_each_seed(const struct sim_scenario *s, uint32_t *n)
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(figures != MAP_FAILED);
 	for (uint32_t i = 0; i < *n; i++) {
-		r.seed = one != NULL ? strtoull(one, NULL, 0) : i + 1;
+		r.seed = one != NULL ? strtoull(one, NULL, 0)
+				     : i + (s->first_seed > 0 ? s->first_seed : 1);
 		r.figures = figures + i * s->figures_len;
 		if (one != NULL)
 			s->run(&r);

@@ -29,7 +29,9 @@ struct sim_run {
 
 struct sim_scenario {
 	const char *test, *scenario;
-	uint32_t row, n_seeds; // seeds 1 to n_seeds, SIM_SEEDS times as many if that is set
+	uint32_t row;
+	uint64_t first_seed; // 0: 1
+	uint32_t n_seeds;    // SIM_SEEDS times as many if that is set
 	const struct sim_pool *pool;
 	void (*run)(const struct sim_run *);
 	size_t figures_len; // of one run

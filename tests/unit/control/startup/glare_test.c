@@ -295,6 +295,66 @@ static void only_the_very_certificate_takes_an_openings_place(void **state)
 	net_destroy(n);
 }
 
+// What comes from this host is lost: its RHellos, or what it says on sessions.
+struct silence {
+	struct wire_addr from;
+	bool of_rhello, on_sessions;
+};
+
+static bool keep_silence(void *ctx, struct datagram *d)
+{
+	const struct silence *s = ctx;
+
+	if (!wire_addr_equal(&d->from, &s->from))
+		return true;
+	return d->is_startup ? !s->of_rhello || d->octets[0] != CHUNK_RHELLO : !s->on_sessions;
+}
+
+static void a_session_that_is_proved_late_ends_our_keying(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(false, 0, &a, &b);
+	struct silence silence = {b->addrs[0], true, true};
+
+	n->filter = keep_silence;
+	n->filter_ctx = &silence;
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 500000); // B's session is open; to A it is but a claim, for 2 s
+	silence.of_rhello = false;
+	net_run_us(n, 3500000); // so A's third IHello leads on to its IIKeying, which B drops
+	assert_int_equal(a->worker.n_packets[CHUNK_IIKEYING], 1);
+	assert_int_equal(startup_counters(b->startup)->glare_won, 1);
+	silence.on_sessions = false;
+	ctl_session_ping(the_only_session(b), 0);
+	net_run_us(n, 200000);
+	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_DUPLICATE);
+	net_run_us(n, 10 * 1000000); // beyond the 5 s in which B drops it
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	assert_int_equal(host_n_seen(a, SEEN_CLOSED) + host_n_seen(b, SEEN_CLOSED), 0);
+	net_destroy(n);
+}
+
+static void an_answer_overrides_what_its_sender_has_overridden(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(true, 0, &a, &b);
+	struct silence silence = {b->addrs[0], false, true};
+
+	n->filter = keep_silence;
+	n->filter_ctx = &silence;
+	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 3 * 1000000);
+	assert_false(the_only_session(a)->is_alive);
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	silence.on_sessions = false;
+	net_run_us(n, 1000000);
+	assert_int_equal(host_seen(b, SEEN_CLOSED)->reason, CLOSED_OVERRIDE);
+	assert_int_equal(host_seen(a, SEEN_CLOSED)->reason, CLOSED_OVERRIDE);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	net_destroy(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +369,8 @@ int main(void)
 		cmocka_unit_test(a_peer_may_call_from_another_of_its_addresses),
 		cmocka_unit_test(a_keying_while_its_answer_is_checked_comes_too_late),
 		cmocka_unit_test(only_the_very_certificate_takes_an_openings_place),
+		cmocka_unit_test(a_session_that_is_proved_late_ends_our_keying),
+		cmocka_unit_test(an_answer_overrides_what_its_sender_has_overridden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

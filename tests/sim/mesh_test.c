@@ -53,9 +53,47 @@ static void small_groups_are_full_meshes(void **state)
 	}
 }
 
+// Row: how often it has run before.
+static void leave_digest(const struct sim_run *r)
+{
+	struct net_link line = {.delay_us = 15000, .tail_us = 10000, .loss_permille = 50};
+	struct world *w = world_create(&(struct world_opts){
+		.run = r, .has_super = true, .n_members = 5, .up = line, .down = line});
+	uint64_t *d = r->figures;
+
+	world_join_all(w);
+	world_run_us(w, MESH_US);
+	*d = w->digest;
+	world_destroy(w);
+}
+
+static void the_same_seed_is_the_same_run(void **state)
+{
+	uint64_t *d[2];
+	uint32_t n;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct sim_scenario s = {.test = "mesh",
+					 .scenario = "replay",
+					 .row = i,
+					 .n_seeds = 5,
+					 .pool = *state,
+					 .run = leave_digest,
+					 .figures_len = sizeof(uint64_t)};
+
+		d[i] = sim_each_seed(&s, &n);
+	}
+	assert_memory_equal(d[0], d[1], n * sizeof(uint64_t));
+	for (uint32_t i = 1; i < n; i++)
+		assert_true(d[0][i] != d[0][0]);
+	for (uint32_t i = 0; i < 2; i++)
+		sim_figures_free(&(struct sim_scenario){.figures_len = sizeof(uint64_t)}, d[i], n);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(small_groups_are_full_meshes)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(small_groups_are_full_meshes),
+					   cmocka_unit_test(the_same_seed_is_the_same_run)};
 
 	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
 }

@@ -118,12 +118,23 @@ static void deliver(void *ctx, uint32_t host, struct net_addr src, struct net_ad
 	m->due_us = w->now_us;
 }
 
+// FNV-1a.
+static uint64_t digest(uint64_t d, const void *data, size_t len)
+{
+	const uint8_t *octets = data;
+
+	for (size_t i = 0; i < len; i++)
+		d = (d ^ octets[i]) * 0x100000001b3;
+	return d;
+}
+
 static bool tap(void *ctx, uint32_t host, struct net_addr src, struct net_addr dst,
 		const uint8_t *data, uint16_t len)
 {
 	struct world *w = ctx;
 
 	witness_sent(w->witness, host, dst, data, len);
+	w->digest = digest(digest(w->digest, &w->now_us, sizeof(w->now_us)), data, len);
 	return true;
 }
 

@@ -75,6 +75,7 @@ struct world {
 	struct world_member *members;
 	uint32_t n;       // of members, the super-peer included
 	uint64_t n_spins; // turns asked for at once, right after one
+	uint64_t digest;  // of everything that was sent, and when
 };
 
 struct world *world_create(const struct world_opts *);

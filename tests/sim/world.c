@@ -151,12 +151,21 @@ static void make_spec(struct world *w)
 	assert(err == 0);
 }
 
+static uint32_t translator(struct world *w, uint32_t k)
+{
+	const struct world_opts *o = &w->opts;
+
+	if (o->n_nats == 0 || o->nats[k % o->n_nats].kind == NAT_NONE)
+		return NET_PUBLIC;
+	return net_nat(w->net, &o->nats[k % o->n_nats]);
+}
+
 static void member_create(struct world *w, uint32_t i, const struct identity *identity)
 {
 	const struct world_opts *o = &w->opts;
 	struct world_member *m = &w->members[i];
 	bool is_super = identity->kind == IDENTITY_APPLIANCE;
-	uint32_t nat = !is_super && o->nat.kind != NAT_NONE ? net_nat(w->net, &o->nat) : NET_PUBLIC;
+	uint32_t nat = is_super ? NET_PUBLIC : translator(w, i - o->has_super);
 	struct sim_node_opts so = {.net = w->net,
 				   .crypto = w->crypto,
 				   .random = &w->random,

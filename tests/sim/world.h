@@ -60,7 +60,10 @@ struct world_opts {
 	// Sessions that carry no group or connection: an initiator talks at least so often, since
 	// who answers knows by that alone that it is no impostor. 0: it need not.
 	uint32_t keepalive_us;
-	struct net_nat_opts nat; // kind not NAT_NONE: every member behind one of its own
+	// Member k is behind a translator of its own, nats[k % n_nats]; of kind NAT_NONE: behind
+	// none.
+	const struct net_nat_opts *nats;
+	uint32_t n_nats;
 };
 
 struct world {

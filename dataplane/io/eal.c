@@ -189,6 +189,7 @@ int eal_args_build(struct eal_args *a, const struct eal_opts *o, bool uses_huge,
 	a->argc = 0;
 	add(&b, "%s", o->program != NULL ? o->program : "annulusd");
 	add(&b, "--lcores=0@%u", cpu); // only the caller; workers register themselves
+	add(&b, "--file-prefix=annulus%d", getpid());
 	add_memory(&b, o, uses_huge);
 	add_pci(&b, o);
 	if (!o->has_telemetry)
@@ -308,5 +309,8 @@ void eal_stop(struct eal *e)
 	if (e == NULL)
 		return;
 	rte_eal_cleanup();
+	// EAL makes it even when told to keep no files there. Our prefix, so nobody else's; not
+	// empty if the operator's arguments say otherwise.
+	rmdir(rte_eal_get_runtime_dir());
 	hang_up(e);
 }

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_eal.h>
+
 #include "tests/support/test.h"
 
 static bool has(const struct eal_args *a, const char *arg)
@@ -155,7 +157,7 @@ static void more_huge_pages_than_there_are_is_an_error_with_figures(void **state
 static void it_starts_once_and_leaves_the_thread_where_it_was(void **state)
 {
 	const struct eal_opts o = {.program = "test", .memory_mb = 64, .huge = EAL_HUGE_OFF};
-	char why[300] = "", line[EAL_LINE_MAX];
+	char why[300] = "", line[EAL_LINE_MAX], dir[256];
 	struct sigaction sigpipe;
 	cpu_set_t before, after_it;
 	struct eal *e;
@@ -170,7 +172,9 @@ static void it_starts_once_and_leaves_the_thread_where_it_was(void **state)
 	assert_ptr_equal(sigpipe.sa_handler, SIG_IGN);
 	eal_forget_reason(e);
 	assert_string_equal(eal_reason(e, line), "");
+	snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
 	eal_stop(e);
+	assert_int_equal(access(dir, F_OK), -1);
 	assert_null(eal_start(&o, why, sizeof(why)));
 	assert_non_null(strstr(why, "started in this process before"));
 }

@@ -121,6 +121,22 @@ static void link_unlist(struct engine *e, struct stream *s, struct link *l)
 	*at = l->next_of_session;
 }
 
+// Said again: control has learnt more of the neighbour. What names its flows stays as it is.
+static int link_update(struct engine *e, struct stream *s, struct link *l, const struct command *c)
+{
+	bool was_super = l->flags & LINK_IS_SUPER;
+
+	if (l->data_flow_id != c->link.data_flow_id)
+		return -EEXIST;
+	l->flags = c->link.flags;
+	l->ring_order = c->link.ring_order;
+	if (l->flags & LINK_IS_SUPER && !was_super) {
+		push_link_added(e, s, l);
+		push_grant(e, s, l);
+	}
+	return 0;
+}
+
 int link_add(struct engine *e, const struct command *c)
 {
 	struct stream *s = stream_find(e, c->link.stream);
@@ -129,8 +145,9 @@ int link_add(struct engine *e, const struct command *c)
 
 	if (s == NULL)
 		return -ENOENT;
-	if (link_find(e, c->session_idx, c->link.stream) != NULL)
-		return -EEXIST;
+	l = link_find(e, c->session_idx, c->link.stream);
+	if (l != NULL)
+		return link_update(e, s, l, c);
 	idx = s->n_links < e->relay->subs_max ? idx_get(&e->relay->link_pool) : IDX_NONE;
 	if (idx == IDX_NONE)
 		return -ENOBUFS;

@@ -209,7 +209,7 @@ int stream_add(struct engine *, uint32_t idx, const struct stream_seed *);
 void stream_remove(struct engine *, struct stream *);
 // NULL: no link.
 struct link *link_find(const struct engine *, uint32_t session_idx, uint16_t stream);
-// 0, -EEXIST, -ENOBUFS.
+// Makes or updates it. 0, -ENOENT (no such stream), -EEXIST (with another data flow), -ENOBUFS.
 int link_add(struct engine *, const struct command *);
 // is_session_open: the flow is closed in good order, and control hears FLOW_FREED of its slot.
 void link_remove(struct engine *, struct link *, bool is_session_open);

@@ -217,6 +217,7 @@ void stream_link_exception(struct stream_link *l, uint16_t tx_slot)
 {
 	link_down(l);
 	l->is_refused = true;
+	l->refused_us = l->neighbour->group->groups->now_us;
 	if (l->tx == tx_slot) {
 		ctl_flow_close(l->neighbour->cs, tx_slot);
 		l->tx = -1;

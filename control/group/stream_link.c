@@ -7,6 +7,7 @@
 
 enum {
 	BUSY_KEEPALIVE_US = 2000000, // groups.md 11: while a stream flows
+	REFUSED_US = 30000000,
 };
 
 // ---- making and freeing ----
@@ -80,8 +81,23 @@ static void link_push(const struct stream_link *l)
 	outbox_push(nb->group->groups->o.outbox, nb->cs->worker, &c);
 }
 
-// Both announced it: from here on the worker deals with this neighbour. Their flow was held since the
-// announcement; what follows on it (their PushMask, their first map) must find the link.
+// A session has 64 slots for our flows, and each stream takes two. What its source left without a
+// word holds them for minutes: the neighbour's stalest link but this one goes, its slots are free
+// when the worker says so, and whoever wants them tries again.
+static void slots_make_room(const struct stream_link *but)
+{
+	struct stream_link *stalest = NULL;
+
+	for (struct stream_link *l = but->neighbour->links; l != NULL; l = l->next_of_neighbour)
+		if (l != but && l->tx >= 0 && l->stream->is_silent &&
+		    (stalest == NULL || l->stream->progress_us < stalest->stream->progress_us))
+			stalest = l;
+	if (stalest != NULL)
+		link_end(stalest);
+}
+
+// Both announced it: from here on the worker deals with this neighbour. Their flow was held since
+// the announcement; what follows on it (their PushMask, their first map) must find the link.
 void link_up(struct stream_link *l)
 {
 	struct ctl_session *cs = l->neighbour->cs;
@@ -89,8 +105,11 @@ void link_up(struct stream_link *l)
 	if (l->is_linked || l->is_refused || l->tx < 0 || l->rx < 0)
 		return;
 	l->data = ctl_flow_reserve(cs, OWNER_GROUP, l, &l->data_flow_id);
-	if (l->data < 0)
+	if (l->data < 0) {
+		l->data = -1;
+		slots_make_room(l);
 		return;
+	}
 	l->is_linked = true;
 	l->stream->n_linked++;
 	link_push(l);
@@ -168,6 +187,7 @@ static void link_announce(struct stream_link *l)
 				      });
 	if (l->tx < 0) {
 		l->tx = -1;
+		slots_make_room(l);
 		return;
 	}
 	if (send_info(l) != 0) { // a flow without it would mean nothing
@@ -199,9 +219,18 @@ void links_announce(struct gstream *s)
 			link_announce_to(s, g->neighbours[i]);
 }
 
+// Who rejected it may have had no room, or have dropped it during a long pause of its source.
+static void forgive(struct stream_link *l)
+{
+	if (l->is_refused && stream_is_live(l->stream) &&
+	    l->refused_us + REFUSED_US <= l->neighbour->group->groups->now_us)
+		l->is_refused = false;
+}
+
 void links_retry(struct gstream *s)
 {
 	for (struct stream_link *l = s->links; l != NULL; l = l->next_of_stream) {
+		forgive(l);
 		if (l->tx < 0 && link_is_worthwhile(s))
 			link_announce(l);
 		send_end(l);

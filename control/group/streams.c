@@ -146,6 +146,18 @@ static bool is_sane(const struct stream_info *info)
 	       info->window_ms <= WINDOW_MAX_MS;
 }
 
+// Sources that vanished without a word: the one that has been silent for longest makes room.
+static void make_room(struct group *g)
+{
+	struct gstream *stalest = NULL;
+
+	for (struct gstream *s = g->streams; s != NULL; s = s->next)
+		if (s->is_silent && (stalest == NULL || s->progress_us < stalest->progress_us))
+			stalest = s;
+	if (stalest != NULL)
+		stream_drop(stalest);
+}
+
 int stream_make(struct group *g, const struct stream_info *info, uint32_t margin_ms, uint32_t home,
 		bool is_published_here, struct gstream **out)
 {
@@ -154,6 +166,8 @@ int stream_make(struct group *g, const struct stream_info *info, uint32_t margin
 
 	if (!is_sane(info))
 		return -EBADMSG;
+	if (g->n_streams >= g->limits.streams_max)
+		make_room(g);
 	if (g->n_streams >= g->limits.streams_max)
 		return -ENOBUFS;
 	s = calloc(1, sizeof(*s));
@@ -240,6 +254,16 @@ void stream_progress(struct gstream *s, uint64_t newest)
 
 // ---- time ----
 
+static uint64_t silent_after_us(const struct gstream *s)
+{
+	return 2 * (uint64_t)s->window_ms * 1000;
+}
+
+bool stream_is_live(const struct gstream *s)
+{
+	return !s->has_ended && s->group->groups->now_us < s->progress_us + silent_after_us(s);
+}
+
 void streams_timers(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
@@ -252,13 +276,12 @@ void streams_timers(struct group *g)
 		links_retry(s);
 		if (s->publication != NULL) // a source may pause
 			continue;
-		if (silence_us >= STREAM_IDLE_MS * UINT64_C(1000)) {
+		// Who ended said so; who is only silent may come back (STREAM_IDLE_MS).
+		if (silence_us >= STREAM_IDLE_MS * UINT64_C(1000) ||
+		    (s->has_ended && silence_us >= silent_after_us(s))) {
 			stream_drop(s);
-			continue;
-		}
-		if (!s->is_silent && silence_us >= 2 * (uint64_t)s->window_ms * 1000) {
-			if (!s->has_ended)
-				unpublished(s);
+		} else if (!s->is_silent && silence_us >= silent_after_us(s)) {
+			unpublished(s);
 			s->is_silent = true;
 		}
 	}

@@ -40,7 +40,8 @@ struct stream_link {
 	int data; // reserved for our GR-12; -1: none
 	uint64_t rx_flow_id, data_flow_id;
 	bool is_linked;  // the worker knows
-	bool is_refused; // they rejected a flow of ours: we do not try again
+	bool is_refused; // they rejected a flow of ours: left alone for a while
+	uint64_t refused_us;
 	bool has_end_out;
 	uint32_t lag; // fragments they still lack, as of
 	uint64_t lag_us;
@@ -65,6 +66,8 @@ struct gstream *stream_find(const struct group *, const char *name,
 			    const uint8_t key[STREAM_KEY_LEN]);
 // Complete below this number; passed on.
 void stream_end(struct gstream *, uint64_t end);
+// It has not ended, and something new was seen lately.
+bool stream_is_live(const struct gstream *);
 // Something new was seen of it.
 void stream_progress(struct gstream *, uint64_t newest);
 

@@ -151,6 +151,46 @@ static void who_rejects_ours_is_left_alone(void **state)
 	assert_int_equal(world_open_neighbours(t->node), 1);
 }
 
+// Have we been told of a stream, among other things? It is rejected.
+static bool rejects_announcement(struct raw_peer *t)
+{
+	bool has_one = false;
+	struct got *g;
+
+	while ((g = world_got(t->raw)) != NULL) {
+		if (memcmp(g->meta, RAW_CONTROL, 3) == 0) {
+			ctl_flow_reject(&t->e->ctl, g->rx_slot, g->flow_id, 0);
+			has_one = true;
+		}
+		free(g);
+	}
+	return has_one;
+}
+
+// It may have had no room, or have dropped the stream during a pause.
+static void who_rejects_a_live_stream_is_asked_again_later(void **state)
+{
+	struct raw_peer *t = *state;
+	struct stream_message m = {.type = RTMP_AUDIO, .body = {(const uint8_t *)"\xaf\x01x", 3}};
+	struct group_publication *p;
+
+	group_publish(t->node->group, "live", NULL, NULL, &p, world_now_us(t->w));
+	world_run(t->w, 100 * MS);
+	assert_true(rejects_announcement(t));
+	world_run(t->w, 100 * S);
+	assert_false(rejects_announcement(t)); // it pauses: nobody wants it
+	group_publication_write(p, &m, false, world_now_us(t->w));
+	world_run(t->w, 2 * S);
+	assert_true(rejects_announcement(t));
+	for (int i = 0; i < 5; i++) {
+		group_publication_write(p, &m, false, world_now_us(t->w));
+		world_run(t->w, 5 * S);
+	}
+	assert_false(rejects_announcement(t));
+	world_run(t->w, 7 * S);
+	assert_true(rejects_announcement(t));
+}
+
 static void a_neighbour_that_goes_takes_its_links_along(void **state)
 {
 	struct raw_peer *t = *state;
@@ -168,8 +208,11 @@ static void a_neighbour_that_goes_takes_its_links_along(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(an_announcement_is_repeated_and_links),       T(ours_look_like_the_recorded_ones),
-		T(the_end_is_said_as_recorded_and_passed_on),   T(who_rejects_ours_is_left_alone),
+		T(an_announcement_is_repeated_and_links),
+		T(ours_look_like_the_recorded_ones),
+		T(the_end_is_said_as_recorded_and_passed_on),
+		T(who_rejects_ours_is_left_alone),
+		T(who_rejects_a_live_stream_is_asked_again_later),
 		T(a_neighbour_that_goes_takes_its_links_along),
 	};
 

@@ -174,6 +174,43 @@ static void a_group_takes_no_more_streams_than_its_limit(void **state)
 	assert_true(groups_counters(t->nodes[0]->groups)->streams_refused > 0);
 }
 
+// The same name again and again, each time with a new key.
+static void streams_that_ended_hold_no_place_for_long(void **state)
+{
+	struct party *t = *state;
+
+	for (int i = 0; i < 10; i++) {
+		struct group_publication *p = party_publish(t, t->nodes[1], "live");
+
+		party_write(t, p, KIT_AUDIO(0, AAC_FRAME));
+		world_run(t->w, 1 * S);
+		group_publication_close(p, world_now_us(t->w));
+		world_run(t->w, 20 * S);
+		for (uint32_t k = 0; k < t->n; k++)
+			assert_int_equal(party_n_streams(t->nodes[k]), 0);
+	}
+	assert_int_equal(t->nodes[0]->n_events[GROUP_STREAM_PUBLISHED], 10);
+	assert_int_equal(groups_counters(t->nodes[0]->groups)->streams_refused, 0);
+}
+
+static void sources_that_vanished_make_room_for_others(void **state)
+{
+	struct party *t = *state;
+
+	for (int i = 0; i < 8; i++) {
+		struct world_node *n = party_add(t);
+
+		world_run(t->w, 3 * S);
+		party_write(t, party_publish(t, n, "live"), KIT_AUDIO(0, AAC_FRAME));
+		world_run(t->w, 2 * S);
+		world_die(n);
+		world_run(t->w, 15 * S);
+	}
+	assert_int_equal(party_n_streams(t->nodes[0]), 4); // as many as may be
+	assert_int_equal(t->nodes[0]->n_events[GROUP_STREAM_PUBLISHED], 8);
+	assert_int_equal(groups_counters(t->nodes[0]->groups)->streams_refused, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, party_begin, party_end)
 
 int main(void)
@@ -186,6 +223,8 @@ int main(void)
 		T(who_joins_later_is_told_of_the_stream_and_of_its_end),
 		T(with_a_publish_password_a_super_peer_takes_streams_of_known_publishers_alone),
 		T(a_group_takes_no_more_streams_than_its_limit),
+		T(streams_that_ended_hold_no_place_for_long),
+		T(sources_that_vanished_make_room_for_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,11 +7,12 @@
 #include "crypto/identity.h"
 #include "dataplane/wire/flow_kind.h"
 
-#define STATS_US         1000000
-#define CLOSE_US         3000000
-#define MEMBER_ALIVE_US  5000000 // groups.md 11: ping after 5 s of silence
-#define CONNECTS_MAX     65536
-#define KEEPALIVE_MIN_MS 5000 // rtmfp.md 14.3
+#define STATS_US                  1000000
+#define CLOSE_US                  3000000
+#define MEMBER_ALIVE_US           5000000 // groups.md 11: ping after 5 s of silence
+#define INTRODUCTIONS_PER_SESSION 5
+#define CONNECTS_MAX              65536
+#define KEEPALIVE_MIN_MS          5000 // rtmfp.md 14.3
 
 // ---- events of startup and rpc ----
 
@@ -60,6 +61,13 @@ static void on_closed(void *ctx, struct ctl_session *s, enum session_close_reaso
 
 // ---- create and destroy ----
 
+// Who may open so many sessions with us may be introduced to some neighbours for each.
+static struct startup_rate introductions_rate(const struct startup_rate *keyings)
+{
+	return (struct startup_rate){keyings->per_s * INTRODUCTIONS_PER_SESSION,
+				     keyings->burst * INTRODUCTIONS_PER_SESSION};
+}
+
 static int create_startup(struct node *n, uint64_t now_us)
 {
 	struct startup_opts o = {.outbox = n->opts.outbox,
@@ -76,7 +84,8 @@ static int create_startup(struct node *n, uint64_t now_us)
 				 .keyings_max = n->opts.keyings_max,
 				 .keyings_per_ip = n->opts.keyings_per_ip,
 				 .sessions_per_ip = n->opts.sessions_per_ip,
-				 .introductions_per_ip = n->opts.keyings_per_ip,
+				 .introductions_per_ip =
+					 introductions_rate(&n->opts.keyings_per_ip),
 				 .keepalive_us = MEMBER_ALIVE_US};
 
 	n->startup = startup_create(&o, now_us);

@@ -146,15 +146,19 @@ void introducer_hello(struct startup *st, uint32_t worker, const struct report *
 		st->counters.hellos_unknown++;
 		return;
 	}
+	// To ourselves the way costs nobody else anything, and a thousand members behind one
+	// address who look for each other must not keep each other from us.
+	end = endpoint_find(st, q.epd.fingerprint.data);
+	if (end != NULL) {
+		point_to_endpoint(st, &q, end);
+		return;
+	}
 	if (!token_table_take(st->introductions, &q.from, now_us)) {
 		st->counters.hellos_rate_limited++;
 		return;
 	}
-	end = endpoint_find(st, q.epd.fingerprint.data);
-	target = end == NULL ? registered_find(st, &q) : NULL;
-	if (end != NULL)
-		point_to_endpoint(st, &q, end);
-	else if (target != NULL)
+	target = registered_find(st, &q);
+	if (target != NULL)
 		introduce(st, &q, target, now_us);
 	else
 		st->counters.hellos_unknown++; // nothing is the answer (requirement 124)

@@ -310,13 +310,6 @@ void node_report(struct node *n, uint32_t worker, const struct report *r, uint64
 		outbox_bodies_put(n->opts.outbox, r);
 		return;
 	}
-	if (r->op == REP_SESSION_CLOSING) {
-		struct ctl_session *s =
-			startup_session(n->startup, worker, r->session_idx, r->session_id);
-
-		if (s != NULL)
-			session_lost(n, s, r->closed.reason);
-	}
 	if (startup_report(n->startup, worker, r, now_us))
 		return;
 	other_report(n, worker, r);

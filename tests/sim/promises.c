@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "crypto/identity.h"
+#include "dataplane/core/flow_pools.h"
+#include "dataplane/core/stream.h"
 #include "tests/sim/witness.h"
 
 #define PROOF_US 31000000 // startup's 30 s, and the turn it takes
@@ -152,6 +154,65 @@ void promise_all_delivered(struct world *w, uint64_t n_messages)
 			(unsigned long long)m->play.n_gaps,
 			m->play.has_ended ? "" : ", and waits for more");
 	}
+}
+
+static void promise_control_empty(struct world *w, uint32_t i)
+{
+	struct sim_node *s = w->members[i].sim;
+	struct group_stream_info stream;
+	struct node_info info;
+	uint32_t at = 0;
+
+	node_info(s->node, &info);
+	promise(w, info.n_sessions == 0 && startup_next(startup_of(w, i), &at) == NULL,
+		"member %u still has %u sessions", i, info.n_sessions);
+	promise(w, info.n_neighbours == 0, "member %u still has %u neighbours", i,
+		info.n_neighbours);
+	promise(w, node_group_streams(s->node, w->spec.id, &stream, 1) == 0,
+		"member %u still knows a stream", i);
+	promise(w, body_pool_lent(s->bodies) == 0, "member %u: %u bodies of control are not home",
+		i, body_pool_lent(s->bodies));
+}
+
+static void promise_flows_empty(struct world *w, uint32_t i, const struct flows *f)
+{
+	promise(w, f->tx_pool.n == 0 && f->rx_pool.n == 0, "member %u: %u send, %u receive flows",
+		i, f->tx_pool.n, f->rx_pool.n);
+	promise(w, f->messages.free.n == 0 && f->cells.free.n == 0,
+		"member %u: %u messages, %u cells", i, f->messages.free.n, f->cells.free.n);
+	promise(w, slabs_lent(f->tx_slabs) == 0 && slabs_lent(f->rx_slabs) == 0,
+		"member %u: slabs are lent", i);
+	promise(w, f->lingering.pool.n == 0, "member %u: %u flows linger", i, f->lingering.pool.n);
+	promise(w,
+		f->held_head == IDX_NONE && f->rx_untold_head == IDX_NONE &&
+			f->tx_untold_head == IDX_NONE,
+		"member %u: flows wait", i);
+}
+
+static void promise_relay_empty(struct world *w, uint32_t i, const struct relay *r)
+{
+	promise(w, r->n_active == 0 && r->link_pool.n == 0, "member %u: %u streams, %u links", i,
+		r->n_active, r->link_pool.n);
+	promise(w, r->holder_pool.n == 0 && r->pulls.idx.n == 0, "member %u: %u maps, %u pulls", i,
+		r->holder_pool.n, r->pulls.idx.n);
+	promise(w,
+		r->extents->n_extents_free == r->extents->n_extents &&
+			r->extents->n_blocks_free == r->extents->n_blocks,
+		"member %u: windows hold memory", i);
+}
+
+void promise_nothing_left(struct world *w, uint32_t i)
+{
+	struct engine *e = w->members[i].sim->engine;
+
+	promise_control_empty(w, i);
+	promise(w, e->stats.sessions_open == 0, "member %u: sessions are open", i);
+	for (uint32_t k = 0; k < e->opts.sessions_max; k++)
+		promise(w, e->sessions[k].id_rx == 0, "member %u: slot %u is taken", i, k);
+	promise_flows_empty(w, i, e->flows);
+	promise_relay_empty(w, i, e->relay);
+	promise(w, body_pool_lent(e->bodies) == 0 && e->home_head == NULL,
+		"member %u: %u bodies of its engine are not home", i, body_pool_lent(e->bodies));
 }
 
 void promise_always(struct world *w)

@@ -20,5 +20,8 @@ void promise_no_losses(struct world *);
 void promise_no_duplicates(struct world *);
 // Every player that began got every message from the first on, up to the end.
 void promise_all_delivered(struct world *, uint64_t n_messages);
+// Nobody is there any more, and of nobody anything is left: no session, no flow, no stream, no octet
+// of memory that was lent.
+void promise_nothing_left(struct world *, uint32_t member);
 // All of them that hold at any time.
 void promise_always(struct world *);

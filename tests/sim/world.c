@@ -14,6 +14,7 @@
 #define MESSAGE_HEAD   (2 + 8 + 8) // as of AAC, so that nobody waits for a key frame; number, time
 #define WRITE_RETRY_US 5000        // when control has no body free
 #define STREAM_NAME    "s"
+#define LEAVE_STEP_US  20000
 #define URI            "rtmfp://super/sim"
 
 // ---- streams ----
@@ -353,6 +354,27 @@ void world_join_all(struct world *w)
 			world_connect(w, i);
 		world_join(w, i);
 	}
+}
+
+void world_kill(struct world *w, uint32_t i)
+{
+	struct world_member *m = &w->members[i];
+	struct sim_node_opts so = m->sim->opts;
+
+	sim_node_destroy(m->sim);
+	*m = (struct world_member){.world = w, .host = m->host, .write_us = UINT64_MAX};
+	m->sim = sim_node_create(&so, w->now_us);
+	awake(w, i);
+}
+
+void world_leave(struct world *w, uint32_t i)
+{
+	w->members[i].publish.n_messages =
+		w->members[i].n_written; // its stream is void from here on
+	node_close(awake(w, i)->sim->node, w->now_us);
+	while (!node_is_closed(w->members[i].sim->node))
+		world_run_us(w, LEAVE_STEP_US);
+	world_kill(w, i);
 }
 
 void world_publish(struct world *w, uint32_t i, const struct world_publish *p)

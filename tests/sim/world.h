@@ -91,6 +91,10 @@ bool world_run_until(struct world *, bool (*is_so)(struct world *), uint64_t us)
 void world_connect(struct world *, uint32_t member);
 void world_join(struct world *, uint32_t member); // the one group there is
 void world_join_all(struct world *);              // connected, too
+// Its program ends, in good order or at once, and a new one with the same identity takes its place:
+// it knows nobody.
+void world_leave(struct world *, uint32_t member);
+void world_kill(struct world *, uint32_t member);
 void world_publish(struct world *, uint32_t member, const struct world_publish *);
 void world_play(struct world *, uint32_t member);
 // Member a opens a session to member b at its address, without anybody's introduction.

@@ -1,0 +1,115 @@
+// Members come and go, again and again: what the super-peer lent them comes back, and who stays
+// does not notice.
+#include "tests/sim/promises.h"
+#include "tests/support/test.h"
+
+#define MEMBERS   8 // the first stays and plays, others come and go
+#define JOIN_US   4000000
+#define STREAM_US 1500000
+#define FORGET_US                                                                                  \
+	620000000 // dead sessions 65 s and 90 s more, silent streams and stale gossip 300 s
+#define MESSAGE_US 20000
+
+struct row {
+	const char *name;
+	uint32_t n_seeds, n_rounds, n_members;
+	uint32_t goodbyes_percent;
+	uint32_t loss_permille;
+};
+
+static const struct row rows[] = {
+	{"all say goodbye", 4, 20, 6, 100, 0},
+	{"all are killed", 4, 20, 6, 0, 0},
+	{"half and half, 5 % loss", 4, 20, 6, 50, 50},
+	{"a source that vanishes, 40 times", 2, 40, 1, 0, 0},
+};
+
+struct figures {
+	uint64_t n_stale_commands, n_messages;
+};
+
+static void come(struct world *w, uint32_t i)
+{
+	world_connect(w, i);
+	world_join(w, i);
+}
+
+static void round_once(struct world *w, const struct row *row)
+{
+	for (uint32_t i = 2; i < 2 + row->n_members; i++)
+		come(w, i);
+	world_run_us(w, JOIN_US);
+	world_publish(w, 2, &(struct world_publish){800, MESSAGE_US, UINT64_MAX});
+	for (uint32_t i = 3; i < 2 + row->n_members; i++)
+		world_play(w, i);
+	world_run_us(w, STREAM_US);
+	for (uint32_t i = 2; i < 2 + row->n_members; i++) {
+		if (random_below(&w->random, 100) < row->goodbyes_percent)
+			world_leave(w, i);
+		else
+			world_kill(w, i);
+	}
+}
+
+static void churn(const struct sim_run *r)
+{
+	const struct row *row = &rows[r->row];
+	struct net_link line = {.delay_us = 10000, .loss_permille = row->loss_permille};
+	struct world *w = world_create(&(struct world_opts){
+		.run = r, .has_super = true, .n_members = MEMBERS, .up = line, .down = line});
+	struct figures *f = r->figures;
+	uint64_t before;
+
+	world_join(w, 0);
+	come(w, 1);
+	world_play(w, 1);
+	world_run_us(w, JOIN_US);
+	for (uint32_t i = 0; i < row->n_rounds; i++)
+		round_once(w, row);
+	promise_cookies(w);
+	// The last source is like the first: who stayed gets it from the super-peer.
+	come(w, 2);
+	world_run_us(w, JOIN_US + 20000000); // what was followed until now is lost first
+	before = w->members[1].play.n_messages;
+	world_publish(w, 2, &(struct world_publish){800, MESSAGE_US, 100});
+	world_run_us(w, 15000000);
+	f->n_messages = w->members[1].play.n_messages - before;
+	world_leave(w, 2);
+	world_leave(w, 1);
+	world_run_us(w, FORGET_US);
+	promise_nothing_left(w, 0);
+	f->n_stale_commands = engine_stats(w->members[0].sim->engine)->drops[DROP_STALE_COMMAND];
+	world_destroy(w);
+}
+
+static void nothing_is_left_of_who_went(void **state)
+{
+	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sim_scenario s = {.test = "churn",
+					 .scenario = rows[i].name,
+					 .row = i,
+					 .n_seeds = rows[i].n_seeds,
+					 .pool = *state,
+					 .run = churn,
+					 .figures_len = sizeof(struct figures)};
+		uint32_t n;
+		struct figures *f = sim_each_seed(&s, &n);
+
+		for (uint32_t k = 0; k < n; k++) {
+			print_message("%-34s %3llu of the last 100 messages, %llu stale commands\n",
+				      rows[i].name, (unsigned long long)f[k].n_messages,
+				      (unsigned long long)f[k].n_stale_commands);
+			assert_int_equal(f[k].n_messages, 100);
+			// What control says crosses what the far end does, seldom.
+			assert_true(f[k].n_stale_commands < rows[i].n_rounds);
+		}
+		sim_figures_free(&s, f, n);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_is_left_of_who_went)};
+
+	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
+}

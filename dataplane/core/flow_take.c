@@ -101,6 +101,16 @@ static uint32_t find_or_open(struct engine *e, uint32_t session_idx, const struc
 	return flow_rx_open(e, session_idx, d);
 }
 
+// Older senders answer an exception with a final number 0 and send nothing more (§16.3): a flow that
+// waited for its true end would hold its place as long as the session lasts.
+static void take_last_word(struct flow_rx *f, const struct user_data *d)
+{
+	if (f->state != RF_REJECTED || d->seq != 0 || !(d->flags & USER_DATA_FINAL))
+		return;
+	f->flags |= FLOW_RX_HAS_FINAL;
+	f->final_sn = f->seen.cum;
+}
+
 static void take(struct engine *e, uint32_t session_idx, struct rx_ctx *ctx)
 {
 	const struct user_data *d = &ctx->data;
@@ -122,6 +132,7 @@ static void take(struct engine *e, uint32_t session_idx, struct rx_ctx *ctx)
 		engine_drop(e, DROP_FLOW_RULE);
 		flow_rx_reject(e, idx, 0);
 	}
+	take_last_word(f, d);
 	is_now = take_number(e, idx, d);
 	ack_mark(e, session_idx, f->slot, is_now || is_new_flow);
 	flow_rx_advance(e, idx);

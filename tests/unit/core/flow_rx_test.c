@@ -158,6 +158,24 @@ static void number_0_opens_and_ends_nothing(void **state)
 	node_destroy(n);
 }
 
+// The same on a flow that it had begun: nothing more will come of it, so its place is free.
+static void number_0_ends_a_flow_that_was_rejected(void **state)
+{
+	struct node *n = node_create(16);
+	struct seen seen;
+
+	opened(n, FLOW_CONTROL, NO_STREAM, false);
+	flow_rx_reject(&n->e, flow_table_at(n->e.flows, NODE_SESSION)->rx[0], 5);
+	node_say(n, &seen);
+	gets(n, 0, 0, USER_DATA_ABANDON | USER_DATA_FINAL, NULL);
+	assert_int_equal(flow_table_at(n->e.flows, NODE_SESSION)->rx_used, 0);
+	assert_int_equal(n->e.flows->rx_pool.n, 0);
+	gets(n, 2, 1, 0, "what was on its way"); // is acknowledged still
+	assert_int_equal(flow_table_at(n->e.flows, NODE_SESSION)->rx_used, 0);
+	assert_int_equal(node_say(n, &seen), 1);
+	node_destroy(n);
+}
+
 static void a_session_has_64_flows_at_a_time(void **state)
 {
 	struct node *n = node_create(128);
@@ -696,6 +714,7 @@ int main(void)
 		cmocka_unit_test(flows_are_opened_or_rejected),
 		cmocka_unit_test(unknown_options_reject_below_8192),
 		cmocka_unit_test(number_0_opens_and_ends_nothing),
+		cmocka_unit_test(number_0_ends_a_flow_that_was_rejected),
 		cmocka_unit_test(a_session_has_64_flows_at_a_time),
 		cmocka_unit_test(a_session_has_as_many_flows_as_the_operator_says),
 		cmocka_unit_test(held_flows_are_acknowledged_and_wait),

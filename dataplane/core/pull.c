@@ -5,6 +5,9 @@
 
 #define STEP_PULLS_MAX 256  // asked for in one step; a newcomer has a window to fill
 #define STEP_LOOKS_MAX 8192 // holes looked at in one step; the next goes on there
+// Beyond the newest fragment; what is announced farther ahead has its turn after that. Whoever lies
+// announces much, and far ahead, and while we ask him for it nobody's true holes shall wait.
+#define NEAR_NUMBERS ASKED_MAX
 
 static struct asked *asked_at(const struct stream *s, uint64_t no)
 {
@@ -114,10 +117,36 @@ static bool is_beyond_end(struct stream *s, uint64_t no)
 	return false;
 }
 
+// Asks for what is missing in [low, high], from *at on. False: that is enough for now.
+static bool pull_some(struct engine *e, struct stream *s, uint64_t low, uint64_t high, uint64_t *at,
+		      uint32_t *n_asked)
+{
+	uint32_t n_looked = 0;
+	uint64_t ring_order;
+
+	if (*at < low || *at > high)
+		*at = low;
+	for (; *at <= high && n_looked < STEP_LOOKS_MAX; (*at)++) {
+		struct link *l;
+
+		if (window_entry(&s->window, e->relay->extents, *at) != 0)
+			continue;
+		n_looked++;
+		if (!is_askable(e, s, *at, &ring_order))
+			continue;
+		l = holder_next(e, s, *at, ring_order);
+		if (l == NULL || is_beyond_end(s, *at))
+			continue;
+		if (++*n_asked > STEP_PULLS_MAX || !ask(e, s, l, *at))
+			return false; // goes on here
+	}
+	return true;
+}
+
 void pull_tick(struct engine *e, struct stream *s)
 {
-	uint64_t low, high, ring_order;
-	uint32_t n_asked = 0, n_looked = 0;
+	uint64_t low, high, near;
+	uint32_t n_asked = 0;
 
 	if (s->flags & STREAM_PUBLISHER || !holders_range(e, s, &low, &high) ||
 	    is_paused(e, s, high))
@@ -128,20 +157,10 @@ void pull_tick(struct engine *e, struct stream *s)
 	}
 	if (low < s->window.tail_no)
 		low = s->window.tail_no;
-	if (s->pull_at < low || s->pull_at > high)
-		s->pull_at = low;
-	for (; s->pull_at <= high && n_looked < STEP_LOOKS_MAX; s->pull_at++) {
-		struct link *l;
-
-		if (window_entry(&s->window, e->relay->extents, s->pull_at) != 0)
-			continue;
-		n_looked++;
-		if (!is_askable(e, s, s->pull_at, &ring_order))
-			continue;
-		l = holder_next(e, s, s->pull_at, ring_order);
-		if (l == NULL || is_beyond_end(s, s->pull_at))
-			continue;
-		if (n_asked++ == STEP_PULLS_MAX || !ask(e, s, l, s->pull_at))
-			return; // goes on here
-	}
+	near = s->window.head_no + NEAR_NUMBERS;
+	if (low < near &&
+	    !pull_some(e, s, low, high < near ? high : near - 1, &s->pull_at, &n_asked))
+		return;
+	if (high >= near)
+		pull_some(e, s, low > near ? low : near, high, &s->pull_far_at, &n_asked);
 }

@@ -130,6 +130,7 @@ struct stream {
 	uint32_t answered_ms; // last fragment, or when pulling went on after a pause
 	uint64_t paused_at;   // newest number announced when it paused
 	uint64_t pull_at;     // where the next step looks on
+	uint64_t pull_far_at; // and where among numbers far ahead
 	uint64_t pull_order;  // ring order of whom we asked last
 	struct asked *asked;
 	uint32_t n_asked;

@@ -272,6 +272,28 @@ static void a_liar_spoils_only_what_is_asked_of_him(void **state)
 	world_destroy(w);
 }
 
+// However much he announces, and however far ahead: what is needed first is asked for first.
+static void a_liar_delays_no_pull(void **state)
+{
+	struct world *w = world_of_links(3, 0);
+	uint64_t last = 500000;
+
+	world_receive(w, 0, WORLD_STREAM, 100, 100);
+	for (int i = 0; i < 4; i++) {
+		world_map(w, 1, last - 30000, last + (uint64_t)i);
+		world_run_ms(w, 1000);
+	}
+	world_receive(w, 0, WORLD_STREAM, 102, 100);
+	world_map(w, 2, 100, 102); // 101 got lost
+	for (int i = 0; i < 3; i++) {
+		world_map(w, 1, last - 30000, last + 4 + (uint64_t)i);
+		world_run_ms(w, 900);
+	}
+	assert_int_equal(n_pulls(w, 101, 2), 1);
+	assert_true(n_pulls_of_all(w) > 1000); // so much he is asked for meanwhile
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +311,7 @@ int main(void)
 		cmocka_unit_test(a_full_queue_is_gone_on_with_later),
 		cmocka_unit_test(what_is_under_way_is_bounded),
 		cmocka_unit_test(a_liar_spoils_only_what_is_asked_of_him),
+		cmocka_unit_test(a_liar_delays_no_pull),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

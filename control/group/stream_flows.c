@@ -185,7 +185,8 @@ void stream_link_message(struct groups *gs, struct stream_link *l, struct span m
 	uint64_t end;
 
 	if (stream_is_end(message)) {
-		if (stream_end_read(&end, message) != 0 || end > STREAM_NUMBER_MAX)
+		if (stream_end_read(&end, message) != 0 || end > STREAM_NUMBER_MAX ||
+		    end < l->stream->newest) // what came later says that this is not true
 			gs->n.malformed++;
 		else if (!l->stream->is_published_here)
 			stream_end(l->stream, end);

@@ -195,6 +195,39 @@ static void nobody_else_ends_what_we_publish(void **state)
 	assert_int_equal(i.n_links, 1);
 }
 
+static void newest_is(struct raw_peer *t, uint64_t number)
+{
+	struct report r = {.op = REP_STATS, .stats = {STATS_STREAMS, 1}};
+	struct stream_stats row = {.stream = 0, .newest = number};
+
+	r.body = body_get(t->node->bodies, sizeof(row));
+	memcpy(r.body->data, &row, sizeof(row));
+	groups_stats(t->node->groups, 0, &r, world_now_us(t->w));
+	body_put(r.body);
+}
+
+// The end is the last number or the one behind it (groups.md 6.1): any member can say one, but not
+// make us forget what we have.
+static void an_end_before_what_came_is_a_lie(void **state)
+{
+	struct raw_peer *t = *state;
+	int slot = announce(t, &an_info);
+	struct group_stream_info i;
+
+	newest_is(t, 20);
+	raw_send(t->e, slot, "\x21\x13", 2);
+	world_run(t->w, 100 * MS);
+	assert_int_equal(n_streams(t, &i), 1);
+	assert_false(i.has_ended);
+	assert_false(t->node->streams[0].is_ended);
+	assert_int_equal(groups_counters(t->node->groups)->malformed, 1);
+	raw_send(t->e, slot, "\x21\x14", 2);
+	world_run(t->w, 100 * MS);
+	n_streams(t, &i);
+	assert_true(i.has_ended);
+	assert_int_equal(i.end, 20);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -207,6 +240,7 @@ int main(void)
 		T(their_fragments_are_the_workers),
 		T(who_ends_the_control_flow_takes_no_part_any_more),
 		T(nobody_else_ends_what_we_publish),
+		T(an_end_before_what_came_is_a_lie),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

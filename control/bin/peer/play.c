@@ -63,6 +63,8 @@ static void say_result(const struct viewer *v, const struct flv_out_totals *t, c
 		peer_error("hole: fragments %llu to %llu, after %u ms",
 			   (unsigned long long)v->holes[i].from, (unsigned long long)v->holes[i].to,
 			   v->holes[i].after_ms);
+	if (v->end == VIEWER_NO_JOIN) // that was all there is to say
+		return;
 	fprintf(stderr, "annulus-peer: played '%s': %.1f s, %u tags, %.2f MB, %llu holes, %s\n",
 		name, (t->last_ms - t->first_ms) / 1e3, t->tags, (double)t->bytes / 1e6,
 		(unsigned long long)v->n_holes,

@@ -225,7 +225,7 @@ static void run(struct publish *p, struct node_group *group)
 		if (peer_interrupted && !p->is_at_end)
 			finish_input(p, now);
 		if (join_has_failed(&p->join, now, &why)) {
-			progress_say(&p->progress, "%s", why);
+			progress_say(&p->progress, "%s (%s)", why, p->peer.servers[0].uri);
 			p->exit_code = PEER_CONNECT;
 			return;
 		}
@@ -281,6 +281,13 @@ static int check_name(const struct groupspec *spec, const char *name)
 	return 0;
 }
 
+static void say_result(const struct publish *p)
+{
+	fprintf(stderr, "annulus-peer: published '%s': %.1f s, %llu tags, %.2f MB%s\n",
+		p->peer.args->name, (p->last_ms - p->first_ms) / 1e3, (unsigned long long)p->tags,
+		(double)p->bytes / 1e6, p->refused > 0 ? ", messages too long were skipped" : "");
+}
+
 int peer_publish(const struct peer_args *a)
 {
 	struct publish p = {.fd = -1};
@@ -312,10 +319,8 @@ int peer_publish(const struct peer_args *a)
 		err = p.exit_code;
 		show(&p, clock_us(), a->wants_lines);
 		progress_end(&p.progress);
-		fprintf(stderr, "annulus-peer: published '%s': %.1f s, %llu tags, %.2f MB%s\n",
-			a->name, (p.last_ms - p.first_ms) / 1e3, (unsigned long long)p.tags,
-			(double)p.bytes / 1e6,
-			p.refused > 0 ? ", messages too long were skipped" : "");
+		if (err != PEER_CONNECT)
+			say_result(&p);
 	} else if (err < 0) {
 		err = peer_join_error(err);
 	}

@@ -97,7 +97,7 @@ void viewer_turn(struct viewer *v, uint64_t now_us)
 		if (v->end == VIEWER_RUNNING)
 			take_event(v, &e, now_us);
 	if (v->end == VIEWER_RUNNING && join_has_failed(&v->join, now_us, &why)) {
-		snprintf(v->why, sizeof(v->why), "%s", why);
+		snprintf(v->why, sizeof(v->why), "%s (%s)", why, v->peer->servers[0].uri);
 		v->end = VIEWER_NO_JOIN;
 	}
 }

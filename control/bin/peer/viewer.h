@@ -36,7 +36,7 @@ struct viewer {
 	uint64_t joined_us, n_holes, n_resets;
 	struct viewer_hole holes[VIEWER_HOLES_MAX];
 	uint32_t last_ms;
-	char why[220];
+	char why[220 + SERVER_URI_MAX];
 };
 
 // Opens the member, connects, joins, asks for the stream. out is taken over. 0 or an exit code.

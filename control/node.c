@@ -12,6 +12,8 @@
 #define MEMBER_ALIVE_US           5000000 // groups.md 11: ping after 5 s of silence
 #define INTRODUCTIONS_PER_SESSION 5
 #define CONNECTS_MAX              65536
+#define CLIENT_SILENT_US          30000000 // at our server, without a NetConnection
+#define CLIENTS_LOOK_US           5000000
 #define KEEPALIVE_MIN_MS          5000 // rtmfp.md 14.3
 
 // ---- events of startup and rpc ----
@@ -328,6 +330,20 @@ static void ask_for_figures(struct node *n)
 		outbox_push(n->opts.outbox, w, &c);
 }
 
+// Whoever opens a session to an introducer wants to connect. One who does not, and only answers
+// pings, shall not keep his place from others for ever.
+static void look_for_silent_clients(struct node *n)
+{
+	struct ctl_session *s;
+	uint32_t at = 0;
+
+	n->clients_us = n->now_us + CLIENTS_LOOK_US;
+	while ((s = startup_next(n->startup, &at)) != NULL)
+		if (s->endpoint == n->opts.server_endpoint && rpc_client_info(s) == NULL &&
+		    n->now_us >= s->opened_us + CLIENT_SILENT_US)
+			ctl_session_close(s, CLOSE_ORDERLY);
+}
+
 void node_timers(struct node *n, uint64_t now_us)
 {
 	n->now_us = now_us;
@@ -337,6 +353,8 @@ void node_timers(struct node *n, uint64_t now_us)
 	groups_timers(n->groups, now_us);
 	if (now_us >= n->stats_us && n->n_sessions > 0)
 		ask_for_figures(n);
+	if (now_us >= n->clients_us && n->n_sessions > 0)
+		look_for_silent_clients(n);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -353,7 +371,7 @@ uint64_t node_deadline_us(const struct node *n)
 	at = earlier(at, conns_deadline_us(n));
 	at = earlier(at, rpc_deadline_us(n->rpc));
 	at = earlier(at, groups_deadline_us(n->groups));
-	return n->n_sessions > 0 ? earlier(at, n->stats_us) : at;
+	return n->n_sessions > 0 ? earlier(at, earlier(n->stats_us, n->clients_us)) : at;
 }
 
 // ---- the end ----

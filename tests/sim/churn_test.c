@@ -1,5 +1,6 @@
 // Members come and go, again and again: what the super-peer lent them comes back, and who stays
 // does not notice.
+#include "crypto/epd.h"
 #include "tests/sim/promises.h"
 #include "tests/support/test.h"
 
@@ -82,6 +83,74 @@ static void churn(const struct sim_run *r)
 	world_destroy(w);
 }
 
+// A stranger that answers pings and wants nothing.
+static void knock(struct world *w, uint32_t i)
+{
+	struct sim_node *s = w->members[i].sim;
+	struct wire_addr server = sim_node_addr(w->members[0].sim, SIM_SERVER_PORT);
+	static const char uri[] = "rtmfp://super/sim";
+	struct ctl_session *existing;
+	uint8_t epd[64];
+	int len = epd_build_ancillary(epd, sizeof(epd), span_of(uri, sizeof(uri) - 1));
+	struct open_opts o = {.endpoint = sim_member_endpoint(s),
+			      .epd = span_of(epd, (size_t)len),
+			      .candidates = &server,
+			      .n_candidates = 1,
+			      .user = w};
+
+	startup_open(node_startup(s->node), &o, &existing, w->now_us);
+	w->members[i].due_us = w->now_us;
+}
+
+static uint32_t n_sessions(struct world *w)
+{
+	struct node_info info;
+
+	node_info(w->members[0].sim->node, &info);
+	return info.n_sessions;
+}
+
+static void stranger(const struct sim_run *r)
+{
+	struct net_link line = {.delay_us = 10000};
+	struct world *w = world_create(&(struct world_opts){.run = r,
+							    .has_super = true,
+							    .n_members = 2,
+							    .up = line,
+							    .down = line,
+							    .keepalive_us = 1000000});
+	struct ctl_session *s;
+	uint32_t at = 0;
+
+	world_join(w, 0);
+	come(w, 1);
+	knock(w, 2);
+	world_run_us(w, 15000000);
+	if (n_sessions(w) != 3)
+		sim_fail(r, "%u sessions instead of 3", n_sessions(w));
+	// It would go by itself, being one of ours, at 30 s: so it has been there for long.
+	while ((s = startup_next(node_startup(w->members[0].sim->node), &at)) != NULL)
+		s->opened_us -= 15000000;
+	world_run_us(w, 10000000);
+	if (n_sessions(w) != 2) // the member's are there
+		sim_fail(r, "%u sessions instead of 2", n_sessions(w));
+	world_destroy(w);
+}
+
+static void who_never_connects_keeps_no_session(void **state)
+{
+	struct sim_scenario s = {.test = "churn",
+				 .scenario = "a stranger at the server",
+				 .n_seeds = 2,
+				 .pool = *state,
+				 .run = stranger,
+				 .figures_len = 1};
+	uint32_t n;
+	void *figures = sim_each_seed(&s, &n);
+
+	sim_figures_free(&s, figures, n);
+}
+
 static void nothing_is_left_of_who_went(void **state)
 {
 	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -109,7 +178,10 @@ static void nothing_is_left_of_who_went(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_is_left_of_who_went)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_left_of_who_went),
+		cmocka_unit_test(who_never_connects_keeps_no_session),
+	};
 
 	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
 }

@@ -54,7 +54,9 @@ static_assert(sizeof(struct msg_addr) == 20, "packs into the arguments");
 // What a worker does with the messages of a receive flow (design §6).
 enum flow_class {
 	FLOW_HELD,           // acknowledged and buffered within its window until control answers
-	FLOW_CONTROL,        // whole messages become MESSAGE reports
+	// Whole messages become MESSAGE reports. After a Flow Synchronization (rtmfp.md 14.3) in a flow with
+	// TC metadata it is FLOW_HELD until control repeats the class.
+	FLOW_CONTROL,
 	// GR-11: maps, masks and pulls are the worker's, the rest become reports. With stream NO_STREAM the
 	// first message becomes a report (it names the stream) and the flow holds until a second
 	// FLOW_CLASS names the stream's index.

@@ -58,6 +58,7 @@ int rpc_connect(struct rpc *r, struct ctl_session *s, const char *uri, void *use
 		return -ENOMEM;
 	nc->user = user;
 	nc->give_up_us = now_us + CONNECT_US;
+	nc_wake_by(nc, nc->give_up_us);
 	nc->state = NC_CONNECTING;
 	err = nc_open_control(nc);
 	if (err == 0)

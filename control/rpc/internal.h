@@ -2,6 +2,7 @@
 #pragma once
 
 #include "control/rpc/command.h"
+#include "control/rpc/flow_sync.h"
 #include "control/rpc/rpc.h"
 
 #define APP_MAX    128
@@ -31,6 +32,7 @@ struct nc_session {
 	void *user;           // client
 	uint64_t give_up_us;  // client: connect unanswered by then
 	uint64_t opened_us;
+	struct flow_syncs *syncs; // from the first barrier on
 	struct rpc_client_info info;
 	char app[APP_MAX], tc_url[TC_URL_MAX];
 	uint32_t n_stray;
@@ -41,11 +43,15 @@ struct rpc {
 	struct rpc_opts opts;
 	struct nc_session *all;
 	uint32_t n;
+	uint64_t next_us; // no deadline of any of them is before
+	struct rpc_counters counters;
 	struct rpc_command command; // the one being read: large, and only one at a time
 };
 
 // NULL: too many, or no memory.
 struct nc_session *rpc_client_create(struct rpc *, struct ctl_session *, uint64_t now_us);
+// Something of it is due by then.
+void nc_wake_by(struct nc_session *, uint64_t at_us);
 // Sends what w holds on our control flow.
 int nc_send(struct nc_session *, const struct wr *);
 // Opens our control flow, as the return of the far end's if that is known.

@@ -13,7 +13,7 @@ struct rpc *rpc_create(const struct rpc_opts *o)
 	struct rpc *r = calloc(1, sizeof(*r));
 
 	if (r != NULL)
-		r->opts = *o;
+		*r = (struct rpc){.opts = *o, .next_us = UINT64_MAX};
 	return r;
 }
 
@@ -29,6 +29,7 @@ static void nc_destroy(struct nc_session *nc)
 		nc->next->prev = nc->prev;
 	nc->session->nc = NULL;
 	r->n--;
+	free(nc->syncs);
 	free(nc);
 }
 
@@ -61,6 +62,11 @@ static struct nc_session *nc_create(struct rpc *r, struct ctl_session *s, bool i
 	r->n++;
 	s->nc = nc;
 	return nc;
+}
+
+const struct rpc_counters *rpc_counters(const struct rpc *r)
+{
+	return &r->counters;
 }
 
 struct nc_session *rpc_client_create(struct rpc *r, struct ctl_session *s, uint64_t now_us)
@@ -120,10 +126,44 @@ void rpc_flow_opened(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, uin
 	} else if (assoc_flow != nc->near_control || nc->near_control < 0) {
 		goto reject;
 	}
-	ctl_flow_accept(s, rx_slot, flow_id, FLOW_CONTROL, NO_STREAM, OWNER_RPC, nc);
+	if (tc.flags & TC_RXI)
+		ctl_flow_accept_any_order(s, rx_slot, flow_id, OWNER_RPC, nc);
+	else
+		ctl_flow_accept(s, rx_slot, flow_id, FLOW_CONTROL, NO_STREAM, OWNER_RPC, nc);
 	return;
 reject:
 	ctl_flow_reject(s, rx_slot, flow_id, 0);
+}
+
+// All flows of a NetConnection are one association tree: the client's return the server's control
+// flow, the server's the client's (14.4).
+static void flow_sync(struct nc_session *nc, uint16_t rx_slot, struct span payload, uint64_t now_us)
+{
+	struct rpc *r = nc->rpc;
+
+	if (nc->syncs == NULL)
+		nc->syncs = calloc(1, sizeof(*nc->syncs));
+	if (nc->syncs == NULL) {
+		r->counters.syncs.refused++;
+		ctl_flow_go_on(nc->session, rx_slot, nc->session->rx[rx_slot].flow_id);
+		return;
+	}
+	flow_sync_arrived(nc->syncs, nc->session, NULL, rx_slot, payload, &r->counters.syncs,
+			  now_us);
+	nc_wake_by(nc, flow_syncs_deadline_us(nc->syncs));
+}
+
+static void command(struct nc_session *nc, uint8_t type, struct span payload, uint64_t now_us)
+{
+	struct rpc *r = nc->rpc;
+	int err = rpc_command_read(&r->command, type, payload);
+
+	if (err == 0 && nc->is_client)
+		client_command(nc, &r->command, now_us);
+	else if (err == 0)
+		server_command(nc, &r->command, now_us);
+	else if (err != -ENOMSG) // what does not parse asks for nothing
+		r->counters.malformed++;
 }
 
 void rpc_message(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, struct span message,
@@ -134,20 +174,19 @@ void rpc_message(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, struct 
 	struct rtmp_head head;
 	struct span payload;
 
-	if (nc == NULL || rtmp_head_read(&rd, &head) != 0 || rtmp_type_is_ignored(head.type))
+	if (nc == NULL || rx_slot >= FLOWS_PER_SESSION)
 		return;
-	payload = rd_rest(&rd);
-	if (head.type == RTMP_USER_CONTROL) {
-		if (nc->is_client)
-			client_user_control(nc, payload);
+	if (rtmp_head_read(&rd, &head) != 0) {
+		r->counters.malformed++;
 		return;
 	}
-	if (rpc_command_read(&r->command, head.type, payload) != 0)
-		return; // what does not parse asks for nothing
-	if (nc->is_client)
-		client_command(nc, &r->command, now_us);
-	else
-		server_command(nc, &r->command, now_us);
+	payload = rd_rest(&rd);
+	if (rtmp_is_flow_sync(message))
+		flow_sync(nc, rx_slot, payload, now_us);
+	else if (head.type == RTMP_USER_CONTROL && nc->is_client)
+		client_user_control(nc, payload);
+	else if (!rtmp_type_is_ignored(head.type))
+		command(nc, head.type, payload, now_us);
 }
 
 // The far end's control flow is at its end: so is the connection (14.4 step 7).
@@ -175,8 +214,12 @@ static void end(struct nc_session *nc)
 
 void rpc_flow_finished(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, uint64_t now_us)
 {
-	if (s->nc != NULL && s->nc->has_far_control && s->nc->far_slot == rx_slot)
-		end(s->nc);
+	struct nc_session *nc = s->nc;
+
+	if (nc != NULL && nc->syncs != NULL)
+		flow_sync_flow_gone(nc->syncs, rx_slot);
+	if (nc != NULL && nc->has_far_control && nc->far_slot == rx_slot)
+		end(nc);
 }
 
 void rpc_flow_exception(struct rpc *r, struct ctl_session *s, uint16_t tx_slot, uint64_t code,
@@ -192,28 +235,57 @@ void rpc_session_closed(struct rpc *r, struct ctl_session *s)
 		nc_destroy(s->nc);
 }
 
+// ---- time ----
+
+void nc_wake_by(struct nc_session *nc, uint64_t at_us)
+{
+	if (at_us < nc->rpc->next_us)
+		nc->rpc->next_us = at_us;
+}
+
+static uint64_t nc_deadline_us(const struct nc_session *nc)
+{
+	uint64_t at = nc->syncs != NULL ? flow_syncs_deadline_us(nc->syncs) : UINT64_MAX;
+
+	if (nc->is_client && nc->state == NC_CONNECTING && nc->give_up_us < at)
+		at = nc->give_up_us;
+	return at;
+}
+
+static void nc_timers(struct nc_session *nc, uint64_t now_us)
+{
+	if (nc->syncs != NULL)
+		flow_syncs_timers(nc->syncs, nc->session, &nc->rpc->counters.syncs, now_us);
+	if (nc->is_client && nc->state == NC_CONNECTING && now_us >= nc->give_up_us)
+		client_failed(nc, "NetConnection.Connect.Failed");
+}
+
+static struct nc_session *first_due(const struct rpc *r, uint64_t now_us)
+{
+	struct nc_session *nc = r->all;
+
+	while (nc != NULL && nc_deadline_us(nc) > now_us)
+		nc = nc->next;
+	return nc;
+}
+
+// Clients by the ten thousand have nothing due, so they are only looked at when somebody has.
 void rpc_timers(struct rpc *r, uint64_t now_us)
 {
-	struct nc_session *nc = r->all, *next;
+	struct nc_session *nc;
 
-	for (; nc != NULL; nc = next) {
-		next = nc->next;
-		if (nc->is_client && nc->state == NC_CONNECTING && now_us >= nc->give_up_us) {
-			client_failed(nc, "NetConnection.Connect.Failed");
-			return; // the list may have changed under the event; the rest comes next
-				// time
-		}
-	}
+	if (now_us < r->next_us)
+		return;
+	while ((nc = first_due(r, now_us)) != NULL) // from the start: an event may change the list
+		nc_timers(nc, now_us);
+	r->next_us = UINT64_MAX;
+	for (nc = r->all; nc != NULL; nc = nc->next)
+		nc_wake_by(nc, nc_deadline_us(nc));
 }
 
 uint64_t rpc_deadline_us(const struct rpc *r)
 {
-	uint64_t at = UINT64_MAX;
-
-	for (const struct nc_session *nc = r->all; nc != NULL; nc = nc->next)
-		if (nc->is_client && nc->state == NC_CONNECTING && nc->give_up_us < at)
-			at = nc->give_up_us;
-	return at;
+	return r->next_us;
 }
 
 bool rpc_control_flow(const struct rpc *r, const struct ctl_session *s, uint64_t *far_flow_id)

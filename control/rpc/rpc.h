@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/rpc/flow_sync.h"
 #include "control/startup/ctl_session.h"
 
 struct rpc;
@@ -41,6 +42,12 @@ struct rpc_opts {
 	uint8_t n_local_addrs;
 	uint32_t connects_max;
 };
+
+struct rpc_counters {
+	struct flow_sync_counters syncs;
+	uint64_t malformed; // messages that did not parse
+};
+const struct rpc_counters *rpc_counters(const struct rpc *);
 
 struct rpc *rpc_create(const struct rpc_opts *);
 void rpc_destroy(struct rpc *);

@@ -139,17 +139,49 @@ static void flow_classify(struct ctl_session *s, uint16_t rx_slot, uint64_t flow
 	outbox_push(s->outbox, s->worker, c);
 }
 
+static void flow_accept(struct ctl_session *s, uint16_t rx_slot, const struct ctl_flow *flow,
+			struct command *c)
+{
+	if (s->state != CTL_OPEN || rx_slot >= FLOWS_PER_SESSION)
+		return;
+	s->rx[rx_slot] = *flow;
+	flow_classify(s, rx_slot, flow->flow_id, c);
+}
+
 void ctl_flow_accept(struct ctl_session *s, uint16_t rx_slot, uint64_t flow_id, uint8_t class,
 		     uint16_t stream, uint8_t owner, void *ctx)
 {
+	const struct ctl_flow flow = {.flow_id = flow_id, .ctx = ctx, .owner = owner};
 	struct command c = command_for(s, CMD_FLOW_CLASS);
 
-	if (s->state != CTL_OPEN || rx_slot >= FLOWS_PER_SESSION)
-		return;
-	s->rx[rx_slot] = (struct ctl_flow){.flow_id = flow_id, .ctx = ctx, .owner = owner};
 	c.class.class = class;
 	c.class.stream = stream;
-	flow_classify(s, rx_slot, flow_id, &c);
+	flow_accept(s, rx_slot, &flow, &c);
+}
+
+void ctl_flow_accept_any_order(struct ctl_session *s, uint16_t rx_slot, uint64_t flow_id,
+			       uint8_t owner, void *ctx)
+{
+	const struct ctl_flow flow = {
+		.flow_id = flow_id, .ctx = ctx, .owner = owner, .is_any_order = true};
+	struct command c = command_for(s, CMD_FLOW_CLASS);
+
+	c.class.class = FLOW_CONTROL;
+	c.class.stream = NO_STREAM;
+	c.class.is_network_order = true;
+	flow_accept(s, rx_slot, &flow, &c);
+}
+
+void ctl_flow_go_on(struct ctl_session *s, uint16_t rx_slot, uint64_t flow_id)
+{
+	const struct ctl_flow *f = &s->rx[rx_slot % FLOWS_PER_SESSION];
+
+	if (f->owner == OWNER_NONE || f->flow_id != flow_id)
+		return; // it ended, or was rejected, meanwhile
+	if (f->is_any_order)
+		ctl_flow_accept_any_order(s, rx_slot, flow_id, f->owner, f->ctx);
+	else
+		ctl_flow_accept(s, rx_slot, flow_id, FLOW_CONTROL, NO_STREAM, f->owner, f->ctx);
 }
 
 void ctl_flow_reject(struct ctl_session *s, uint16_t rx_slot, uint64_t flow_id, uint32_t code)

@@ -31,9 +31,10 @@ enum flow_owner {
 };
 
 struct ctl_flow {
-	uint64_t flow_id; // on the wire
-	void *ctx;        // the owner's
-	uint8_t owner;    // OWNER_NONE: slot unused
+	uint64_t flow_id;  // on the wire
+	void *ctx;         // the owner's
+	uint8_t owner;     // OWNER_NONE: slot unused
+	bool is_any_order; // receive flow: accepted by ctl_flow_accept_any_order
 };
 
 #define REPORTED_ADDRS_MAX 8
@@ -101,6 +102,12 @@ void ctl_flow_close(struct ctl_session *, uint16_t slot);
 // another class for the same flow.
 void ctl_flow_accept(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id, uint8_t class,
 		     uint16_t stream, uint8_t owner, void *ctx);
+// The same, FLOW_CONTROL, and messages come as they arrive, not as they were sent (TC_RXI, §14.1).
+void ctl_flow_accept_any_order(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id,
+			       uint8_t owner, void *ctx);
+// A FLOW_CONTROL flow that a Flow Synchronization holds back goes on as it was accepted; not if
+// that flow is no more.
+void ctl_flow_go_on(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id);
 void ctl_flow_reject(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id, uint32_t code);
 // Of an open session: it is CTL_CLOSING at once and takes no more commands; the closed event
 // follows when the worker has let it go. Of any other: nothing.

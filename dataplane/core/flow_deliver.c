@@ -1,6 +1,7 @@
 // What receive flows give out: messages in their order, to control or the relay, and the flow's own
 // end (RFC 7016 §§3.6.3.3, 3.6.3.7).
 #include "dataplane/core/flow_pools.h"
+#include "dataplane/wire/rtmp_msg.h"
 
 // ---- one message ----
 
@@ -15,10 +16,20 @@ static void report_base(const struct engine *e, const struct flow_rx *f, struct 
 	};
 }
 
+// What comes after a Flow Synchronization may have to wait for other flows (rtmfp.md §14.3), and
+// only control knows. So the flow stops here, where its messages wait within its window, and goes
+// on when control gives it a class again.
+static bool is_barrier(const struct flow_rx *f, struct span message)
+{
+	return f->class == FLOW_CONTROL && f->kind == FLOW_TC && rtmp_is_flow_sync(message);
+}
+
 // Reports the message in a body that is ours to lend. False: the ring is full, the body is still
 // ours.
-static bool report_message(struct engine *e, struct flow_rx *f, uint64_t seq, struct body *body)
+static bool report_message(struct engine *e, uint32_t idx, uint64_t seq, struct body *body)
 {
+	struct flow_rx *f = &e->flows->rx[idx];
+	bool is_last = is_barrier(f, span_of(body->data, body->len));
 	struct report r;
 
 	report_base(e, f, &r, REP_MESSAGE);
@@ -27,7 +38,11 @@ static bool report_message(struct engine *e, struct flow_rx *f, uint64_t seq, st
 	r.message.flow_id = f->flow_id;
 	r.message.seq = seq;
 	r.message.gap_before = !(f->flags & FLOW_RX_NETWORK_ORDER) && f->held.has_gap;
-	return engine_report(e, &r);
+	if (!engine_report(e, &r))
+		return false;
+	if (is_last)
+		flow_rx_hold(e, idx);
+	return true;
 }
 
 // A message in one piece. False: it shall be offered again.
@@ -48,7 +63,7 @@ static bool deliver_span(struct engine *e, uint32_t idx, uint64_t seq, struct sp
 		return false;
 	if (message.len > 0)
 		memcpy(body->data, message.data, message.len);
-	if (!report_message(e, f, seq, body)) {
+	if (!report_message(e, idx, seq, body)) {
 		body_put(body);
 		return false;
 	}
@@ -76,7 +91,7 @@ static bool deliver_held(struct engine *e, uint32_t idx, const struct segment *m
 		body_put(body);
 		return true;
 	}
-	if (report_message(e, f, m->first, body))
+	if (report_message(e, idx, m->first, body))
 		return true;
 	body_put(body);
 	return false;

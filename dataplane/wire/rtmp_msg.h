@@ -61,6 +61,14 @@ enum user_control_event {
 	UC_SET_KEEPALIVE = 41,
 };
 
+// Is this message a Flow Synchronization (well formed or not)? Worker and control must agree: the
+// one holds the flow after it, the other lets it go on (messages.h, FLOW_CONTROL).
+static inline bool rtmp_is_flow_sync(struct span message)
+{
+	return message.len >= RTMP_HEAD_LEN + 2 && message.data[0] == RTMP_USER_CONTROL &&
+	       message.data[RTMP_HEAD_LEN] == 0 && message.data[RTMP_HEAD_LEN + 1] == UC_FLOW_SYNC;
+}
+
 // The payload of a message of type RTMP_USER_CONTROL.
 struct user_control {
 	uint16_t event; // enum user_control_event, or one we do not know: then the union is unset

@@ -567,6 +567,66 @@ static void gets_octets(struct node *n, uint64_t seq, uint8_t flags, const uint8
 	node_receive(n, packet, w.len);
 }
 
+// rtmfp.md 14.3, requirement 121: what comes after a Flow Synchronization stays with the worker
+// until control lets the flow go on, in both orders of delivery; the window stays open a little
+// (16.3).
+static void a_flow_stops_behind_a_flow_sync(void **state)
+{
+	static const uint8_t sync[] = {4, 0, 0, 0, 0, 0, 34, 0, 0, 0, 9, 0, 0, 0, 2};
+	static const uint8_t other[] = {4, 0, 0, 0, 0, 0, 33, 0, 0, 0, 9, 0, 0, 0, 2};
+
+	for (int is_network_order = 0; is_network_order < 2; is_network_order++) {
+		struct node *n = node_create(16);
+		struct report r;
+
+		node_gets_data(n, &(struct test_data){.flow = 7,
+						      .seq = 1,
+						      .flags = USER_DATA_ABANDON,
+						      .metadata = TC "\x05",
+						      .assoc = -1});
+		node_expect(n, REP_FLOW_OPENED, &r);
+		node_class(n, r.flow, 7, FLOW_CONTROL, NO_STREAM, is_network_order);
+		gets_octets(n, 2, 0, other, sizeof(other)); // another event is nothing special
+		node_expect(n, REP_MESSAGE, &r);
+		body_put(r.body);
+		gets_octets(n, 3, USER_DATA_FRA_BEGIN, sync, 6);
+		gets_octets(n, 4, USER_DATA_FRA_END, sync + 6, sizeof(sync) - 6);
+		node_expect(n, REP_MESSAGE, &r);
+		assert_int_equal(r.len, sizeof(sync));
+		body_put(r.body);
+		gets(n, 5, 4, 0, "behind");
+		no_report(n);
+		assert_int_equal(flow_of(n, 0)->class, FLOW_HELD);
+		assert_true(flow_rx_window(flow_of(n, 0)) > 0);
+		node_class(n, 0, 7, FLOW_CONTROL, NO_STREAM, is_network_order);
+		next_message(n, "behind", false);
+		gets(n, 6, 5, 0, "goes on");
+		next_message(n, "goes on", false);
+		node_destroy(n);
+	}
+}
+
+// A group's flow may carry the same octets; they mean nothing there.
+static void other_flows_know_no_flow_sync(void **state)
+{
+	static const uint8_t sync[] = {4, 0, 0, 0, 0, 0, 34, 0, 0, 0, 9, 0, 0, 0, 2};
+	struct node *n = node_create(16);
+	struct report r;
+
+	node_gets_data(n, &(struct test_data){.flow = 7,
+					      .seq = 1,
+					      .flags = USER_DATA_ABANDON,
+					      .metadata = GR_11,
+					      .assoc = -1});
+	node_expect(n, REP_FLOW_OPENED, &r);
+	node_class(n, r.flow, 7, FLOW_CONTROL, NO_STREAM, false);
+	gets_octets(n, 2, 0, sync, sizeof(sync));
+	node_expect(n, REP_MESSAGE, &r);
+	body_put(r.body);
+	assert_int_equal(flow_of(n, 0)->class, FLOW_CONTROL);
+	node_destroy(n);
+}
+
 // §3.6.3.5: longer than the window, it comes through all the same, but not beyond our limit.
 static void a_message_may_outgrow_the_window_up_to_the_limit(void **state)
 {
@@ -731,6 +791,8 @@ int main(void)
 		cmocka_unit_test(messages_come_in_order_and_gaps_are_said),
 		cmocka_unit_test(fragments_make_messages),
 		cmocka_unit_test(network_order_gives_out_what_is_whole),
+		cmocka_unit_test(a_flow_stops_behind_a_flow_sync),
+		cmocka_unit_test(other_flows_know_no_flow_sync),
 		cmocka_unit_test(messages_wait_for_the_report_ring),
 		cmocka_unit_test(a_message_may_outgrow_the_window_up_to_the_limit),
 		cmocka_unit_test(numbers_that_cannot_be_are_dropped),

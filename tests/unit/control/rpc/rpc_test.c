@@ -8,6 +8,7 @@
 #include "control/rpc/command.h"
 #include "control/rpc/rpc.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/wire/flow_kind.h"
 #include "dataplane/wire/rtmp_msg.h"
 
 struct end {
@@ -19,6 +20,8 @@ struct end {
 	// what happened
 	uint32_t n_accepted, n_registered, n_connected, n_failed, n_gone, n_rejected, n_closed;
 	uint32_t keepalive_us;
+	uint32_t n_classed; // flows that it accepted or let go on
+	bool is_any_order;  // the last of them
 	char code[64];
 	struct rpc_command last; // the last command this end sent
 	uint32_t n_commands;
@@ -136,6 +139,8 @@ static void carry_one(struct end *from, struct end *to, const struct command *c,
 		break;
 	case CMD_FLOW_CLASS:
 		from->n_rejected += c->class.class == FLOW_REJECT;
+		from->n_classed += c->class.class == FLOW_CONTROL;
+		from->is_any_order = c->class.is_network_order;
 		if (c->class.class == FLOW_REJECT)
 			rpc_flow_exception(to->rpc, &to->session, c->flow, c->class.exception,
 					   now_us);
@@ -334,6 +339,79 @@ static void the_clients_own_minimum_holds(void **state)
 	assert_int_equal(client.keepalive_us, 5000000);
 }
 
+// Another flow of the client's: stream 0, the return of our control flow.
+static void client_flow(uint16_t slot, uint8_t flags)
+{
+	const uint8_t meta[] = {0x54, 0x43, flags, 0x00};
+
+	rpc_flow_opened(server.rpc, &server.session, slot, 100 + slot, 0, (struct span){meta, 4},
+			1000);
+	carry(1000);
+}
+
+static void sync_in(uint16_t slot, uint64_t now_us)
+{
+	const struct user_control u = {.event = UC_FLOW_SYNC, .flow_sync = {.id = 3, .count = 2}};
+	uint8_t buf[32];
+	struct wr w = wr_over(buf, sizeof(buf));
+
+	assert_int_equal(user_control_write(&w, 0, &u), 0);
+	rpc_message(server.rpc, &server.session, slot, wr_span(&w), now_us);
+	carry(now_us);
+}
+
+// rtmfp.md 14.1, requirement 120.
+static void receive_intent_is_honoured(void **state)
+{
+	connect_to("rtmfp://host/live");
+	client_flow(9, TC_SID);
+	assert_false(server.is_any_order);
+	client_flow(10, TC_SID | TC_RXI);
+	assert_true(server.is_any_order);
+	assert_int_equal(server.n_rejected, 0);
+}
+
+// rtmfp.md 14.3, requirement 121.
+static void flows_of_the_connection_wait_for_each_other(void **state)
+{
+	connect_to("rtmfp://host/live");
+	client_flow(9, TC_SID | TC_RXI);
+	server.n_classed = 0;
+	sync_in(9, 2000);
+	assert_int_equal(server.n_classed, 0);
+	sync_in(0, 3000);
+	assert_int_equal(server.n_classed, 2);
+	sync_in(9, 4000);
+	assert_int_equal(rpc_deadline_us(server.rpc),
+			 2000 + BARRIER_US); // may be early, never late
+	rpc_timers(server.rpc, 2000 + BARRIER_US);
+	assert_int_equal(rpc_deadline_us(server.rpc), 4000 + BARRIER_US);
+	rpc_timers(server.rpc, 4000 + BARRIER_US);
+	carry(4000 + BARRIER_US);
+	assert_int_equal(server.n_classed, 3);
+	assert_true(server.is_any_order);
+	assert_int_equal(rpc_counters(server.rpc)->syncs.abandoned, 1);
+}
+
+// Requirement 117: they have nothing to say here.
+static void chunk_stream_control_is_ignored(void **state)
+{
+	static const uint8_t types[] = {1, 2, 3, 5, 6};
+
+	connect_to("rtmfp://host/live");
+	server.n_commands = 0;
+	for (unsigned i = 0; i < sizeof(types); i++) {
+		const uint8_t message[] = {types[i], 0, 0, 0, 0, 0, 0, 0x20, 0};
+
+		rpc_message(server.rpc, &server.session, 0, (struct span){message, sizeof(message)},
+			    2000);
+	}
+	carry(2000);
+	assert_int_equal(server.n_commands, 0);
+	assert_int_equal(rpc_counters(server.rpc)->malformed, 0);
+	assert_non_null(rpc_client_info(&server.session));
+}
+
 static void connections_are_bounded(void **state)
 {
 	const uint8_t meta[] = {0x54, 0x43, 0x04, 0x00};
@@ -378,6 +456,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_connect_without_answer_fails_in_time, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(the_clients_own_minimum_holds, setup, teardown),
+		cmocka_unit_test_setup_teardown(receive_intent_is_honoured, setup, teardown),
+		cmocka_unit_test_setup_teardown(flows_of_the_connection_wait_for_each_other, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(chunk_stream_control_is_ignored, setup, teardown),
 		cmocka_unit_test_setup_teardown(connections_are_bounded, setup, teardown),
 	};
 

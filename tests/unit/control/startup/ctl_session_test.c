@@ -121,6 +121,38 @@ static void all_slots_and_no_more(void **state)
 	assert_int_equal(ctl_flow_open(&w->s, &plain), 17);
 }
 
+// rtmfp.md 14.1 (requirement 120) and 14.3: as it was accepted, a flow goes on.
+static void a_flow_goes_on_in_the_order_it_was_accepted_with(void **state)
+{
+	struct world *w = *state;
+	struct command c;
+	int owner;
+
+	for (int any_order = 0; any_order < 2; any_order++) {
+		if (any_order)
+			ctl_flow_accept_any_order(&w->s, 3, 70, OWNER_RPC, &owner);
+		else
+			ctl_flow_accept(&w->s, 3, 70, FLOW_CONTROL, NO_STREAM, OWNER_RPC, &owner);
+		for (int i = 0; i < 2; i++) { // the accept, then the repetition
+			c = next(w);
+			assert_int_equal(c.op, CMD_FLOW_CLASS);
+			assert_int_equal(c.flow, 3);
+			assert_int_equal(c.class.flow_id, 70);
+			assert_int_equal(c.class.class, FLOW_CONTROL);
+			assert_int_equal(c.class.is_network_order, any_order);
+			if (i == 0)
+				ctl_flow_go_on(&w->s, 3, 70);
+		}
+		assert_int_equal(w->s.rx[3].owner, OWNER_RPC);
+		assert_ptr_equal(w->s.rx[3].ctx, &owner);
+	}
+	ctl_flow_go_on(&w->s, 3, 71); // another flow has the slot
+	ctl_flow_reject(&w->s, 3, 70, 0);
+	assert_int_equal(next(w).class.class, FLOW_REJECT);
+	ctl_flow_go_on(&w->s, 3, 70);
+	nothing_more(w);
+}
+
 static void a_message_travels_in_a_body(void **state)
 {
 	struct world *w = *state;
@@ -207,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 		T(an_open_says_all_the_worker_needs),
+		T(a_flow_goes_on_in_the_order_it_was_accepted_with),
 		T(a_slot_is_used_again_but_never_its_id),
 		T(all_slots_and_no_more),
 		T(a_message_travels_in_a_body),

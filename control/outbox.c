@@ -20,8 +20,16 @@ struct homeward {
 	uint32_t n;
 };
 
+struct outbox_account {
+	struct outbox *outbox;
+	struct outbox_account *next, *prev; // all of an outbox
+	uint32_t bytes, n_bodies;
+	bool is_closed;
+};
+
 struct outbox {
 	struct body_pool *bodies;
+	struct outbox_account *accounts;
 	uint32_t n_workers;
 	struct {
 		struct mailbox *ring;
@@ -84,6 +92,71 @@ struct outbox *outbox_create(struct mailbox *const *rings, uint32_t n_workers,
 	return o;
 }
 
+// ---- accounts ----
+
+struct outbox_account *outbox_account_open(struct outbox *o)
+{
+	struct outbox_account *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	*a = (struct outbox_account){.outbox = o, .next = o->accounts};
+	if (a->next != NULL)
+		a->next->prev = a;
+	o->accounts = a;
+	return a;
+}
+
+static void account_free_if_done(struct outbox_account *a)
+{
+	if (!a->is_closed || a->n_bodies > 0)
+		return;
+	if (a->prev != NULL)
+		a->prev->next = a->next;
+	else
+		a->outbox->accounts = a->next;
+	if (a->next != NULL)
+		a->next->prev = a->prev;
+	free(a);
+}
+
+void outbox_account_close(struct outbox_account *a)
+{
+	a->is_closed = true;
+	account_free_if_done(a);
+}
+
+uint32_t outbox_account_bytes(const struct outbox_account *a)
+{
+	return a->bytes;
+}
+
+struct body *outbox_account_body(struct outbox_account *a, uint32_t len)
+{
+	struct body *body = body_get(a->outbox->bodies, len);
+
+	if (body == NULL)
+		return NULL;
+	body->account = a;
+	a->bytes += len;
+	a->n_bodies++;
+	return body;
+}
+
+static void body_is_home(struct body *body)
+{
+	struct outbox_account *a = body->account;
+
+	if (a != NULL) {
+		a->bytes -= body->len;
+		a->n_bodies--;
+		account_free_if_done(a);
+	}
+	body_put(body);
+}
+
+// ---- the end ----
+
 // Bodies named by BODIES_PUT are the worker's and are not in the body field.
 static void waiting_drop(struct waiting *w)
 {
@@ -91,7 +164,7 @@ static void waiting_drop(struct waiting *w)
 		struct body *body = w->at[w->head & w->mask].body;
 
 		if (body != NULL)
-			body_put(body);
+			body_is_home(body);
 	}
 	free(w->at);
 }
@@ -102,6 +175,12 @@ void outbox_destroy(struct outbox *o)
 		return;
 	for (uint32_t i = 0; i < o->n_workers; i++)
 		waiting_drop(&o->to[i].waiting);
+	while (o->accounts != NULL) { // of bodies that a worker keeps to its end
+		struct outbox_account *a = o->accounts;
+
+		o->accounts = a->next;
+		free(a);
+	}
 	free(o);
 }
 
@@ -164,7 +243,7 @@ void outbox_bodies_put(struct outbox *o, const struct report *r)
 		// The next user of this body shall not find a session's keys in it.
 		if (body->len == sizeof(struct session_seed))
 			octets_wipe(body->data, body->len);
-		body_put(body);
+		body_is_home(body);
 	}
 }
 

@@ -29,6 +29,15 @@ uint32_t outbox_n_workers(const struct outbox *);
 struct body *outbox_body(struct outbox *, uint32_t len);
 // The same with a copy of octets.
 struct body *outbox_body_copy(struct outbox *, const void *octets, uint32_t len);
+// Octets that somebody has out: in bodies that wait here, are with a worker or on their way home.
+// What a slow far end does not take stays out, so a limit on this is a limit on what one of them
+// can hold.
+struct outbox_account;
+struct outbox_account *outbox_account_open(struct outbox *); // NULL: no memory
+void outbox_account_close(struct outbox_account *);          // lives on until its last body is home
+uint32_t outbox_account_bytes(const struct outbox_account *);
+// A body as above that counts until it is home.
+struct body *outbox_account_body(struct outbox_account *, uint32_t len);
 // Takes the command's body over, if any.
 void outbox_push(struct outbox *, uint32_t worker, const struct command *);
 // Gives a report's body back to its worker (batched; goes out with the next flush or when 5 wait).

@@ -98,6 +98,7 @@ struct body *body_get(struct body_pool *p, uint32_t len)
 	if (b == NULL)
 		return NULL;
 	b->next = NULL;
+	b->account = NULL;
 	b->len = len;
 	p->n_lent++;
 	return b;

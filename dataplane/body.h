@@ -15,6 +15,7 @@ struct body_pool;
 struct body {
 	alignas(64) struct body_pool *home;
 	struct body *next; // for whoever holds the body: a list it keeps it in
+	void *account;     // the taker's alone: whom it counts the body against; NULL from body_get
 	uint32_t len;      // octets of data in use
 	uint32_t cap;      // octets of data there are
 	alignas(64) uint8_t data[];

@@ -144,6 +144,59 @@ static void keys_do_not_stay_in_a_body(void **state)
 	assert_memory_equal(seed->data, zeros, sizeof(zeros)); // the pool's, but still there
 }
 
+static void send_home(struct world *w, struct body *body)
+{
+	struct report r = {.op = REP_BODIES_PUT, .bodies.more[0] = body};
+
+	outbox_bodies_put(w->outbox, &r);
+}
+
+static void an_account_counts_what_is_out(void **state)
+{
+	struct world *w = *state;
+	struct outbox_account *a = outbox_account_open(w->outbox);
+	struct outbox_account *b = outbox_account_open(w->outbox);
+	struct body *first = outbox_account_body(a, 100), *second = outbox_account_body(a, 50);
+	struct body *other = outbox_account_body(b, 7);
+
+	assert_int_equal(outbox_account_bytes(a), 150);
+	assert_int_equal(outbox_account_bytes(b), 7);
+	send_home(w, second);
+	assert_int_equal(outbox_account_bytes(a), 100);
+	outbox_account_close(a); // its first body is still out
+	send_home(w, first);
+	outbox_account_close(b);
+	send_home(w, other);
+	assert_int_equal(body_pool_lent(w->bodies), 0); // and the sanitizer finds no account
+}
+
+static void a_body_of_nobody_counts_against_nobody(void **state)
+{
+	struct world *w = *state;
+	struct outbox_account *a = outbox_account_open(w->outbox);
+	struct body *body = outbox_account_body(a, 100);
+
+	send_home(w, body);
+	body = outbox_body(w->outbox, 100); // the same memory
+	assert_int_equal(outbox_account_bytes(a), 0);
+	send_home(w, body);
+	assert_int_equal(outbox_account_bytes(a), 0);
+}
+
+static void an_account_ends_with_the_outbox_at_the_latest(void **state)
+{
+	struct world *w = *state;
+	struct outbox_account *a = outbox_account_open(w->outbox);
+	struct command c = {.op = CMD_FLOW_SEND};
+
+	outbox_account_open(w->outbox);
+	for (uint32_t i = 0; i < RING; i++)
+		push(w, 0, i);
+	c.body = outbox_account_body(a, 10);
+	outbox_push(w->outbox, 0, &c);
+	outbox_account_close(a); // see end()
+}
+
 static void what_still_waits_at_the_end_gives_its_bodies_back(void **state)
 {
 	struct world *w = *state;
@@ -165,6 +218,9 @@ int main(void)
 		T(bodies_go_home_by_five_or_with_a_flush),
 		T(our_bodies_come_back_to_their_pool),
 		T(keys_do_not_stay_in_a_body),
+		T(an_account_counts_what_is_out),
+		T(a_body_of_nobody_counts_against_nobody),
+		T(an_account_ends_with_the_outbox_at_the_latest),
 		T(what_still_waits_at_the_end_gives_its_bodies_back),
 	};
 

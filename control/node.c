@@ -12,6 +12,8 @@
 #define MEMBER_ALIVE_US           5000000 // groups.md 11: ping after 5 s of silence
 #define INTRODUCTIONS_PER_SESSION 5
 #define CONNECTS_MAX              65536
+#define STREAM_ENDS_MAX           65536
+#define STREAM_ENDS_PER_SESSION   16       // of 4 flows each: all that a session has
 #define CLIENT_SILENT_US          30000000 // at our server, without a NetConnection
 #define CLIENTS_LOOK_US           5000000
 #define KEEPALIVE_MIN_MS          5000 // rtmfp.md 14.3
@@ -49,7 +51,7 @@ static void session_lost(struct node *n, struct ctl_session *s, enum session_clo
 
 	if (c != NULL)
 		conn_session_gone(c);
-	rpc_session_closed(n->rpc, s);
+	rpc_session_closed(n->rpc, s, n->now_us);
 	groups_session_closed(n->groups, s, why, n->now_us);
 }
 
@@ -108,7 +110,9 @@ static int create_rpc(struct node *n)
 			     .keepalive_min_ms = KEEPALIVE_MIN_MS,
 			     .local_addrs = n->opts.local_addrs,
 			     .n_local_addrs = n->opts.n_local_addrs,
-			     .connects_max = CONNECTS_MAX};
+			     .connects_max = CONNECTS_MAX,
+			     .streams_max = STREAM_ENDS_MAX,
+			     .streams_per_session_max = STREAM_ENDS_PER_SESSION};
 
 	n->rpc = rpc_create(&o);
 	return n->rpc != NULL ? 0 : -1;
@@ -203,6 +207,11 @@ static void flow_opened(struct node *n, struct ctl_session *s, const struct repo
 		ctl_flow_reject(s, r->flow, r->opened.flow_id, 0);
 }
 
+static bool is_rpcs(uint8_t owner)
+{
+	return owner == OWNER_RPC || owner == OWNER_STREAM;
+}
+
 static bool is_groups(uint8_t owner)
 {
 	return owner == OWNER_GROUP || owner == OWNER_GC_SERVER || owner == OWNER_GC_CLIENT;
@@ -222,6 +231,9 @@ static void message(struct node *n, struct ctl_session *s, const struct report *
 
 	if (owner == OWNER_RPC)
 		rpc_message(n->rpc, s, r->flow, (struct span){r->body->data, r->len}, n->now_us);
+	else if (owner == OWNER_STREAM)
+		rpc_stream_message(n->rpc, s, r->flow, (struct span){r->body->data, r->len},
+				   r->message.gap_before, n->now_us);
 	else if (is_groups(owner))
 		groups_message(n->groups, s, r, n->now_us);
 }
@@ -230,7 +242,7 @@ static void flow_finished(struct node *n, struct ctl_session *s, const struct re
 {
 	uint8_t owner = rx_owner(s, r, r->opened.flow_id);
 
-	if (owner == OWNER_RPC)
+	if (is_rpcs(owner))
 		rpc_flow_finished(n->rpc, s, r->flow, n->now_us);
 	else if (is_groups(owner))
 		groups_flow_finished(n->groups, s, r, n->now_us);
@@ -242,7 +254,7 @@ static void flow_exception(struct node *n, struct ctl_session *s, const struct r
 {
 	uint8_t owner = s->tx[r->flow % FLOWS_PER_SESSION].owner;
 
-	if (owner == OWNER_RPC)
+	if (is_rpcs(owner))
 		rpc_flow_exception(n->rpc, s, r->flow, r->exception.code, n->now_us);
 	else if (is_groups(owner))
 		groups_flow_exception(n->groups, s, r, n->now_us);

@@ -64,7 +64,7 @@ int rpc_connect(struct rpc *r, struct ctl_session *s, const char *uri, void *use
 	if (err == 0)
 		err = send_connect(nc, uri);
 	if (err != 0)
-		rpc_session_closed(r, s);
+		rpc_session_closed(r, s, now_us);
 	return err;
 }
 

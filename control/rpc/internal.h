@@ -3,6 +3,7 @@
 
 #include "control/rpc/command.h"
 #include "control/rpc/flow_sync.h"
+#include "control/rpc/net_stream.h"
 #include "control/rpc/rpc.h"
 
 #define APP_MAX    128
@@ -45,6 +46,7 @@ struct rpc {
 	uint32_t n;
 	uint64_t next_us; // no deadline of any of them is before
 	struct rpc_counters counters;
+	struct net_streams streams;
 	struct rpc_command command; // the one being read: large, and only one at a time
 };
 

@@ -12,8 +12,12 @@ struct rpc *rpc_create(const struct rpc_opts *o)
 {
 	struct rpc *r = calloc(1, sizeof(*r));
 
-	if (r != NULL)
-		*r = (struct rpc){.opts = *o, .next_us = UINT64_MAX};
+	if (r == NULL)
+		return NULL;
+	*r = (struct rpc){
+		.opts = *o,
+		.next_us = UINT64_MAX,
+		.streams = {.max = o->streams_max, .per_session_max = o->streams_per_session_max}};
 	return r;
 }
 
@@ -111,9 +115,13 @@ void rpc_flow_opened(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, uin
 	struct tc_metadata tc;
 	bool is_control;
 
-	if (flow_kind_of(meta, &tc) != FLOW_TC || tc.stream_id != 0)
-		goto reject; // client-server streams are refused with code 0, all their flows alike
-			     // (14.4 step 6)
+	if (flow_kind_of(meta, &tc) != FLOW_TC)
+		goto reject;
+	if (tc.stream_id != 0) {
+		if (net_stream_flow_opened(s, rx_slot, flow_id, assoc_flow, &tc, now_us))
+			return;
+		goto reject; // nobody's stream
+	}
 	if (nc == NULL && s->endpoint == r->opts.server_endpoint && assoc_flow == NO_FLOW)
 		nc = nc_create(r, s, false, now_us);
 	if (nc == NULL)
@@ -189,8 +197,21 @@ void rpc_message(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, struct 
 		command(nc, head.type, payload, now_us);
 }
 
+void rpc_stream_message(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, struct span message,
+			bool has_gap, uint64_t now_us)
+{
+	if (!rtmp_is_flow_sync(message))
+		net_stream_on_message(s, rx_slot, message, has_gap, now_us);
+	else if (s->nc == NULL)
+		ctl_flow_go_on(s, rx_slot, s->rx[rx_slot].flow_id);
+	else
+		flow_sync(s->nc, rx_slot,
+			  span_of(message.data + RTMP_HEAD_LEN, message.len - RTMP_HEAD_LEN),
+			  now_us);
+}
+
 // The far end's control flow is at its end: so is the connection (14.4 step 7).
-static void end(struct nc_session *nc)
+static void end(struct nc_session *nc, uint64_t now_us)
 {
 	struct rpc *r = nc->rpc;
 	bool was_up = nc->state == NC_CONNECTED;
@@ -202,6 +223,7 @@ static void end(struct nc_session *nc)
 		return;
 	}
 	nc->state = NC_GONE;
+	net_streams_disconnected(nc->session, now_us);
 	if (nc->near_control >= 0)
 		ctl_flow_close(nc->session, (uint16_t)nc->near_control);
 	nc->near_control = -1;
@@ -218,19 +240,24 @@ void rpc_flow_finished(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, u
 
 	if (nc != NULL && nc->syncs != NULL)
 		flow_sync_flow_gone(nc->syncs, rx_slot);
-	if (nc != NULL && nc->has_far_control && nc->far_slot == rx_slot)
-		end(nc);
+	if (s->rx[rx_slot % FLOWS_PER_SESSION].owner == OWNER_STREAM)
+		net_stream_on_finished(s, rx_slot, now_us);
+	else if (nc != NULL && nc->has_far_control && nc->far_slot == rx_slot)
+		end(nc, now_us);
 }
 
 void rpc_flow_exception(struct rpc *r, struct ctl_session *s, uint16_t tx_slot, uint64_t code,
 			uint64_t now_us)
 {
-	if (s->nc != NULL && s->nc->near_control == tx_slot)
-		end(s->nc);
+	if (s->tx[tx_slot % FLOWS_PER_SESSION].owner == OWNER_STREAM)
+		net_stream_on_exception(s, tx_slot, now_us);
+	else if (s->nc != NULL && s->nc->near_control == tx_slot)
+		end(s->nc, now_us);
 }
 
-void rpc_session_closed(struct rpc *r, struct ctl_session *s)
+void rpc_session_closed(struct rpc *r, struct ctl_session *s, uint64_t now_us)
 {
+	net_streams_session_closed(s, now_us);
 	if (s->nc != NULL)
 		nc_destroy(s->nc);
 }
@@ -305,6 +332,7 @@ void rpc_close(struct rpc *r, struct ctl_session *s, uint64_t now_us)
 	if (nc == NULL || nc->state == NC_GONE)
 		return;
 	nc->state = NC_GONE;
+	net_streams_disconnected(s, now_us);
 	if (nc->near_control >= 0)
 		ctl_flow_close(s, (uint16_t)nc->near_control);
 	nc->near_control = -1;
@@ -315,4 +343,9 @@ const struct rpc_client_info *rpc_client_info(const struct ctl_session *s)
 	const struct nc_session *nc = s->nc;
 
 	return nc != NULL && !nc->is_client && nc->state == NC_CONNECTED ? &nc->info : NULL;
+}
+
+struct net_streams *rpc_streams(struct rpc *r)
+{
+	return &r->streams;
 }

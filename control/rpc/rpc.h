@@ -10,6 +10,7 @@
 #include "control/startup/ctl_session.h"
 
 struct rpc;
+struct net_streams;
 
 struct rpc_client_info {
 	const char *app, *tc_url; // valid while the session lives
@@ -41,6 +42,7 @@ struct rpc_opts {
 	const struct wire_addr *local_addrs;            // our setPeerInfo as a client; borrowed
 	uint8_t n_local_addrs;
 	uint32_t connects_max;
+	uint32_t streams_max, streams_per_session_max; // ends of streams (net_stream.h)
 };
 
 struct rpc_counters {
@@ -57,10 +59,13 @@ void rpc_flow_opened(struct rpc *, struct ctl_session *, uint16_t rx_slot, uint6
 		     uint16_t assoc_flow, struct span meta, uint64_t now_us);
 void rpc_message(struct rpc *, struct ctl_session *, uint16_t rx_slot, struct span message,
 		 uint64_t now_us);
+// A message of a flow whose owner is OWNER_STREAM. has_gap: messages before it were given up.
+void rpc_stream_message(struct rpc *, struct ctl_session *, uint16_t rx_slot, struct span message,
+			bool has_gap, uint64_t now_us);
 void rpc_flow_finished(struct rpc *, struct ctl_session *, uint16_t rx_slot, uint64_t now_us);
 void rpc_flow_exception(struct rpc *, struct ctl_session *, uint16_t tx_slot, uint64_t code,
 			uint64_t now_us);
-void rpc_session_closed(struct rpc *, struct ctl_session *);
+void rpc_session_closed(struct rpc *, struct ctl_session *, uint64_t now_us);
 void rpc_timers(struct rpc *, uint64_t now_us);
 uint64_t rpc_deadline_us(const struct rpc *);
 
@@ -73,3 +78,5 @@ void rpc_close(struct rpc *, struct ctl_session *, uint64_t now_us);
 // not connected.
 bool rpc_control_flow(const struct rpc *, const struct ctl_session *, uint64_t *far_flow_id);
 const struct rpc_client_info *rpc_client_info(const struct ctl_session *);
+// The streams on its sessions, for whoever makes one (net_stream.h).
+struct net_streams *rpc_streams(struct rpc *);

@@ -106,13 +106,41 @@ static int push_octets(struct ctl_session *s, struct command *c, const uint8_t *
 	return 0;
 }
 
+// A slot in use without an owner is closing.
+static bool may_send(const struct ctl_session *s, uint16_t slot)
+{
+	return s->state == CTL_OPEN && slot_is_used(s, slot) && s->tx[slot].owner != OWNER_NONE;
+}
+
+int ctl_flow_send_parts(struct ctl_session *s, uint16_t slot, struct span head, struct span rest,
+			struct outbox_account *account, uint64_t deadline_us)
+{
+	struct command c = command_for(s, CMD_FLOW_SEND);
+
+	if (!may_send(s, slot))
+		return -ENOTCONN;
+	if (outbox_is_crowded(s->outbox, s->worker) || rest.len > UINT32_MAX - head.len)
+		return -ENOBUFS;
+	c.len = (uint32_t)(head.len + rest.len);
+	c.body = outbox_account_body(account, c.len);
+	if (c.body == NULL)
+		return -ENOBUFS;
+	if (head.len > 0)
+		memcpy(c.body->data, head.data, head.len);
+	if (rest.len > 0)
+		memcpy(c.body->data + head.len, rest.data, rest.len);
+	c.flow = slot;
+	c.send.deadline_us = deadline_us;
+	outbox_push(s->outbox, s->worker, &c);
+	return 0;
+}
+
 int ctl_flow_send(struct ctl_session *s, uint16_t slot, const uint8_t *data, uint32_t len,
 		  uint64_t deadline_us)
 {
 	struct command c = command_for(s, CMD_FLOW_SEND);
 
-	// A slot in use without an owner is closing.
-	if (s->state != CTL_OPEN || !slot_is_used(s, slot) || s->tx[slot].owner == OWNER_NONE)
+	if (!may_send(s, slot))
 		return -ENOTCONN;
 	c.flow = slot;
 	c.send.deadline_us = deadline_us;

@@ -11,7 +11,9 @@
 #include "dataplane/wire/cursor.h"
 
 struct outbox;
+struct outbox_account;
 struct nc_session;    // rpc's half: the NetConnection on this session, or NULL
+struct net_stream;    // rpc's, too: a stream's end on this session
 struct group_session; // group's half: neighbour relations on this session, or NULL
 
 enum ctl_session_state {
@@ -24,7 +26,8 @@ enum ctl_session_state {
 // Who gets the messages of a receive flow, and hears of exceptions of a send flow.
 enum flow_owner {
 	OWNER_NONE,
-	OWNER_RPC,       // TC flows
+	OWNER_RPC,       // TC flows of a NetConnection
+	OWNER_STREAM,    // TC flows of a stream (rpc's, too)
 	OWNER_GC_SERVER, // GC at the introducer: members' joins
 	OWNER_GC_CLIENT, // GC from our introducer
 	OWNER_GROUP,     // GR-xx
@@ -66,6 +69,7 @@ struct ctl_session {
 	struct ctl_flow rx[FLOWS_PER_SESSION];
 
 	struct nc_session *nc;
+	struct net_stream *streams; // their list
 	struct group_session *groups;
 	struct outbox *outbox;
 };
@@ -95,6 +99,9 @@ uint64_t ctl_flow_id(const struct ctl_session *, uint16_t slot);
 // keep up), -ENOTCONN (session not open, or slot unused).
 int ctl_flow_send(struct ctl_session *, uint16_t slot, const uint8_t *data, uint32_t len,
 		  uint64_t deadline_us);
+// The same of a message in two parts, in a body that counts against an account.
+int ctl_flow_send_parts(struct ctl_session *, uint16_t slot, struct span head, struct span rest,
+			struct outbox_account *, uint64_t deadline_us);
 // FIN after what is queued. The owner hears no more of the flow; the slot is free again after
 // FLOW_FREED.
 void ctl_flow_close(struct ctl_session *, uint16_t slot);

@@ -425,8 +425,8 @@ static void connections_are_bounded(void **state)
 	assert_non_null(many[3].nc);
 	assert_null(many[4].nc);
 	for (int i = 0; i < 4; i++)
-		rpc_session_closed(server.rpc, &many[i]);
-	rpc_session_closed(server.rpc, &many[0]); // twice does no harm
+		rpc_session_closed(server.rpc, &many[i], 2000);
+	rpc_session_closed(server.rpc, &many[0], 2000); // twice does no harm
 }
 
 int main(void)

@@ -86,6 +86,17 @@ struct config_group {
 	struct config_multicast multicast;
 };
 
+// An application that clients connect to, and who may. Empty lists say nothing.
+struct config_app {
+	const char *name;                                     // unique
+	struct config_addr *allow_addresses, *deny_addresses; // with prefix_len
+	const char **allow_peers, **deny_peers;               // 64 hex digits each
+	const char **pages, **players;                        // hosts, or *.host
+	const char **keys;
+	uint32_t n_allow_addresses, n_deny_addresses, n_allow_peers, n_deny_peers;
+	uint32_t n_pages, n_players, n_keys;
+};
+
 // EAL is DPDK's run-time layer.
 struct config_eal {
 	uint64_t memory_bytes;
@@ -152,7 +163,7 @@ struct config {
 	bool introduce_unlisted;
 	struct config_group *groups;
 	uint32_t n_groups;
-	const char **apps; // application names that a connect may ask for; none listed: any
+	struct config_app *apps; // none listed: any
 	uint32_t n_apps;
 	struct config_keepalive keepalive;
 	const char *admin_socket; // path of the unix socket that annulusctl talks to

@@ -102,6 +102,7 @@ static void value_print(const struct schema_key *key, FILE *out)
 		break;
 	case SCHEMA_TEXTS:
 	case SCHEMA_ADDRESSES:
+	case SCHEMA_NETS:
 		fputs("[]", out);
 		break;
 	default:

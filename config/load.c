@@ -30,6 +30,8 @@ struct section {
 };
 
 static int load_section(struct loader *l, const struct section *s);
+static int load_key(struct loader *l, const struct section *s, const struct schema_key *key,
+		    const char *name, const struct yaml_node *node);
 
 static void label_join(char out[VALUE_LABEL_SIZE], const char *parent, const char *name)
 {
@@ -105,7 +107,20 @@ static int load_value(struct loader *l, const struct section *s, const struct sc
 	return origin_add(l, (char *)s->base + key->offset, node, err != 0);
 }
 
-static int load_item(struct loader *l, const struct section *item)
+// An item that is one word: all other keys have their defaults.
+static int load_short_item(struct loader *l, const struct section *item, const char *short_key)
+{
+	const char *name;
+	int err = 0;
+
+	for (size_t i = 0; i < schema_n_keys && err == 0; i++)
+		if (schema_is_child(&schema_keys[i], item->path, &name))
+			err = load_key(l, item, &schema_keys[i], name,
+				       strcmp(name, short_key) == 0 ? item->map : NULL);
+	return err;
+}
+
+static int load_item(struct loader *l, const struct section *item, const char *short_key)
 {
 	// Under the item's own address, for rules about the item as a whole. Its first field, whose
 	// address is the same, comes later and is found first.
@@ -114,7 +129,11 @@ static int load_item(struct loader *l, const struct section *item)
 	if (yaml_is_null(item->map))
 		diag_add(l->diag, item->map->place, "%s: expected keys and values, found nothing",
 			 item->label);
-	return err != 0 ? err : load_section(l, item);
+	if (err != 0)
+		return err;
+	if (short_key != NULL && item->map->kind == YAML_SCALAR && !yaml_is_null(item->map))
+		return load_short_item(l, item, short_key);
+	return load_section(l, item);
 }
 
 static int load_blocks(struct loader *l, const struct section *s, const struct schema_key *key,
@@ -141,7 +160,8 @@ static int load_blocks(struct loader *l, const struct section *s, const struct s
 	for (const struct yaml_node *i = node->first; i != NULL && err == 0; i = i->next, n++) {
 		snprintf(item_label, sizeof(item_label), "%.100s[%u]", label, n);
 		err = load_item(
-			l, &(struct section){i, item_path, item_label, items + n * key->item_size});
+			l, &(struct section){i, item_path, item_label, items + n * key->item_size},
+			key->short_key);
 	}
 	return err != 0 ? err : origin_add(l, (char *)s->base + key->offset, node, false);
 }

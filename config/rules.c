@@ -49,6 +49,17 @@ void rule_broken(struct loader *l, const void *a, const void *b, const char *fmt
 	diag_add(l->diag, place, "%s", text);
 }
 
+enum { PEER_ID_DIGITS = 64 };
+
+void rule_peer_ids(struct loader *l, const void *field, const char *const *ids, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (strlen(ids[i]) != PEER_ID_DIGITS ||
+		    strspn(ids[i], "0123456789abcdefABCDEF") != PEER_ID_DIGITS)
+			rule_broken(l, field, NULL, "%.80s is no peer ID (%d hex digits)", ids[i],
+				    PEER_ID_DIGITS);
+}
+
 // ---- ports ------------------------------------------------------------------------------------
 
 // Host part all zeros or all ones names no host (RFC 1122 §3.2.1.3); /31 and /32 have none.
@@ -161,6 +172,27 @@ static void rules_endpoints(struct loader *l)
 	endpoint_alone(l, m);
 }
 
+// ---- applications -----------------------------------------------------------------------------
+
+static void rules_apps(struct loader *l)
+{
+	const struct config *cfg = l->cfg;
+
+	for (uint32_t i = 0; i < cfg->n_apps; i++) {
+		const struct config_app *a = &cfg->apps[i];
+
+		rule_peer_ids(l, &a->allow_peers, a->allow_peers, a->n_allow_peers);
+		rule_peer_ids(l, &a->deny_peers, a->deny_peers, a->n_deny_peers);
+		if (a->name != NULL && strchr(a->name, '/') != NULL)
+			rule_broken(l, &a->name, NULL,
+				    "a name ends before the first /, an instance follows there");
+		for (uint32_t j = 0; j < i && l->diag->n < DIAG_MAX; j++)
+			if (a->name != NULL && cfg->apps[j].name != NULL &&
+			    strcmp(a->name, cfg->apps[j].name) == 0)
+				rule_broken(l, &a->name, NULL, "apps[%u] has this name already", j);
+	}
+}
+
 // ---- the rest ---------------------------------------------------------------------------------
 
 static void rules_workers(struct loader *l)
@@ -203,6 +235,7 @@ int rules_apply(struct loader *l)
 	rules_endpoints(l);
 	rules_workers(l);
 	rules_limits(l);
+	rules_apps(l);
 	settle_endpoint(&l->cfg->server);
 	settle_endpoint(&l->cfg->member);
 	return rules_groups(l);

@@ -9,9 +9,6 @@
 
 #include "config/file.h"
 
-#define HEX_DIGITS "0123456789abcdefABCDEF"
-
-enum { PEER_ID_DIGITS = 64 };
 enum { GROUP_FILE_BYTES = CONFIG_GROUPSPEC_MAX + 64 }; // and some white space around it
 
 static bool is_space(char c)
@@ -59,23 +56,12 @@ static void check_spec(struct loader *l, struct config_group *g)
 			    g->file != NULL ? ": " : "", why);
 }
 
-static void check_publishers(struct loader *l, struct config_group *g)
-{
-	for (uint32_t i = 0; i < g->n_publishers; i++) {
-		const char *id = g->publishers[i];
-
-		if (strlen(id) != PEER_ID_DIGITS || strspn(id, HEX_DIGITS) != PEER_ID_DIGITS)
-			rule_broken(l, &g->publishers, NULL, "%.80s is no peer ID (%d hex digits)",
-				    id, PEER_ID_DIGITS);
-	}
-}
-
 static int group_spec(struct loader *l, struct config_group *g)
 {
 	bool has_spec = g->spec[0] != 0, has_file = g->file[0] != 0;
 	int err = 0;
 
-	check_publishers(l, g);
+	rule_peer_ids(l, &g->publishers, g->publishers, g->n_publishers);
 	if (has_spec && has_file)
 		rule_broken(l, &g->spec, &g->file, "give `spec` or `file`, not both");
 	if (!has_spec && !has_file && rule_sees(l, &g->spec) && rule_sees(l, &g->file))

@@ -61,6 +61,9 @@
 #define TEXTS(path_, s_, field_, count_, max_, dflt_, when_, text_) \
 	ITEMS(path_, SCHEMA_TEXTS, s_, field_, const char **, max_, dflt_, when_, text_), \
 	 .count_offset = AT(s_, count_, uint32_t)}
+#define NETS(path_, s_, field_, count_, max_, dflt_, when_, text_) \
+	ITEMS(path_, SCHEMA_NETS, s_, field_, struct config_addr *, max_, dflt_, when_, text_), \
+	 .count_offset = AT(s_, count_, uint32_t)}
 #define ADDRS(path_, s_, field_, count_, max_, dflt_, when_, text_) \
 	ITEMS(path_, SCHEMA_ADDRESSES, s_, field_, struct config_addr *, max_, dflt_, when_, text_), \
 	 .count_offset = AT(s_, count_, uint32_t)}
@@ -218,8 +221,30 @@ DURATION("groups[].multicast.availability_period", config_group, multicast.avail
 COUNT("groups[].multicast.push_neighbours", config_group, multicast.push_neighbours, 0, 1 << 20, "0",
 	ON_NOW, "How many neighbours get fragments unasked; 0: all that want them."),
 
-TEXTS("apps", config, apps, n_apps, 256, "", ON_NOW,
-	"Application names (rtmfp://host/APP) that members may connect to; an empty list: any."),
+{.path = "apps", .type = SCHEMA_BLOCKS, .max = 256, .dflt = "", ON_NOW,
+	.offset = AT(config, apps, struct config_app *), .count_offset = AT(config, n_apps, uint32_t),
+	.item_size = sizeof(struct config_app), .short_key = "name", .sentence =
+	"Applications (rtmfp://host/APP or /APP/INSTANCE) that members may connect to; none listed: any "
+	"name, anybody. An item is a name alone, or a name and whom it is for: what is denied stays "
+	"out, and an allow list that is not empty lets nobody else in."},
+STRING("apps[].name", SCHEMA_TEXT, config_app, name, 1, 64, NULL, "live", ON_NOW,
+	"The name, without an instance."),
+NETS("apps[].allow_addresses", config_app, allow_addresses, n_allow_addresses, 256, "", ON_NOW,
+	"Addresses or networks (192.0.2.0/24) that clients may come from."),
+NETS("apps[].deny_addresses", config_app, deny_addresses, n_deny_addresses, 256, "", ON_NOW,
+	"Addresses or networks that they may not come from."),
+TEXTS("apps[].allow_peers", config_app, allow_peers, n_allow_peers, 1024, "", ON_NOW,
+	"Peer IDs that may connect. Peers that keep their identity in a file have a lasting one."),
+TEXTS("apps[].deny_peers", config_app, deny_peers, n_deny_peers, 1024, "", ON_NOW,
+	"Peer IDs that may not."),
+TEXTS("apps[].pages", config_app, pages, n_pages, 64, "", ON_NOW,
+	"Hosts of web pages (pageUrl) that players may sit in: example.com, or *.example.com for all "
+	"below it. Players say so themselves: this keeps other sites out, not liars."),
+TEXTS("apps[].players", config_app, players, n_players, 64, "", ON_NOW,
+	"Hosts that players themselves (swfUrl) may come from, likewise."),
+TEXTS("apps[].keys", config_app, keys, n_keys, 64, "", ON_NOW,
+	"Secrets, one of which a client has to know: as the instance (rtmfp://host/APP/KEY) or as its "
+	"first argument to connect."),
 
 SECTION("keepalive", "How often clients are told to show that they are there."),
 DURATION("keepalive.behind_nat", config, keepalive.behind_nat_us, 1 * S, 1 * H, "15s", ON_NEXT,

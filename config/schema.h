@@ -25,6 +25,7 @@ enum schema_type {
 	SCHEMA_PREFIX,  // 10.0.0.1/24            -> struct config_addr
 	SCHEMA_TEXTS,   // a list                 -> const char **, count
 	SCHEMA_ADDRESSES, // a list of address[:port] -> struct config_addr *, count
+	SCHEMA_NETS,      // a list of address[/len]  -> struct config_addr *, count
 };
 
 // When a changed value takes effect.
@@ -49,6 +50,8 @@ struct schema_key {
 	size_t item_size;    // SCHEMA_BLOCKS
 	// SCHEMA_BLOCKS whose printed file has one live item; others show theirs as a comment.
 	bool shows_item;
+	// SCHEMA_BLOCKS: an item that is only a text gives this key of it. NULL: none may be.
+	const char *short_key;
 	const char *example;  // of a value without a default, in that item
 	const char *sentence; // for the operator; begins with a capital, ends with a full stop
 };

@@ -36,6 +36,7 @@ static const char *const expected[] = {
 	[SCHEMA_PREFIX] = "an IPv4 address with its prefix length such as 10.0.0.1/24",
 	[SCHEMA_TEXTS] = "a list of texts",
 	[SCHEMA_ADDRESSES] = "a list of addresses such as 10.0.0.1 or 10.0.0.1:1935",
+	[SCHEMA_NETS] = "a list of addresses or networks such as 10.0.0.1 or 10.0.0.0/8",
 };
 
 static int refuse_form(const struct job *j, const struct yaml_node *node, const char *what)
@@ -389,6 +390,18 @@ static int address_item(const struct job *j, const struct yaml_node *item, struc
 	return refuse_form(j, item, "an address such as 10.0.0.1 or 10.0.0.1:1935");
 }
 
+// A single address is a network of one.
+static int net_item(const struct job *j, const struct yaml_node *item, struct config_addr *out)
+{
+	if (item->kind == YAML_SCALAR && address_parse_prefix(out, item->text, item->len) == 0)
+		return 0;
+	if (item->kind == YAML_SCALAR && address_parse(out, item->text, item->len) == 0) {
+		out->prefix_len = out->family == CONFIG_ADDR_IPV4 ? 32 : 128;
+		return 0;
+	}
+	return refuse_form(j, item, "an address or a network such as 10.0.0.1 or 10.0.0.0/8");
+}
+
 static int store_list(const struct job *j, uint32_t *count)
 {
 	bool is_texts = j->key->type == SCHEMA_TEXTS;
@@ -405,6 +418,8 @@ static int store_list(const struct job *j, uint32_t *count)
 	for (const struct yaml_node *item = j->node->first; item != NULL; item = item->next, n++) {
 		if (is_texts)
 			item_err = text_item(j, item, (const char **)items + n);
+		else if (j->key->type == SCHEMA_NETS)
+			item_err = net_item(j, item, (struct config_addr *)items + n);
 		else
 			item_err = address_item(j, item, (struct config_addr *)items + n);
 		if (item_err == -ENOMEM)
@@ -447,6 +462,7 @@ int value_store(const struct value_ctx *ctx, const struct schema_key *key, const
 		return store_address(&j);
 	case SCHEMA_TEXTS:
 	case SCHEMA_ADDRESSES:
+	case SCHEMA_NETS:
 		return store_list(&j, (uint32_t *)((char *)base + key->count_offset));
 	case SCHEMA_SECTION:
 	case SCHEMA_BLOCKS:

@@ -63,6 +63,11 @@ static void on_closed(void *ctx, struct ctl_session *s, enum session_close_reaso
 	n->n_sessions--;
 }
 
+static void on_moved(void *ctx, struct ctl_session *s)
+{
+	rpc_session_moved(((struct node *)ctx)->rpc, s);
+}
+
 // ---- create and destroy ----
 
 // Who may open so many sessions with us may be introduced to some neighbours for each.
@@ -80,7 +85,8 @@ static int create_startup(struct node *n, uint64_t now_us)
 				 .events = {.ctx = n,
 					    .opened = on_opened,
 					    .open_failed = on_open_failed,
-					    .closed = on_closed},
+					    .closed = on_closed,
+					    .moved = on_moved},
 				 .endpoints = n->opts.endpoints,
 				 .n_endpoints = n->opts.n_endpoints,
 				 .sessions_max = n->opts.sessions_max,
@@ -457,4 +463,9 @@ void node_info(struct node *n, struct node_info *out)
 struct startup *node_startup(struct node *n)
 {
 	return n->startup;
+}
+
+const struct rpc_counters *node_rpc_counters(const struct node *n)
+{
+	return rpc_counters(n->rpc);
 }

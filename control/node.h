@@ -10,6 +10,7 @@
 
 #include "control/group/group.h"
 #include "control/outbox.h"
+#include "control/rpc/apps.h"
 #include "control/startup/startup.h"
 #include "dataplane/messages.h"
 
@@ -41,7 +42,7 @@ struct node_opts {
 	struct wire_addr
 		local_addrs[REPORTED_ADDRS_MAX]; // for setPeerInfo and reports; port 0: as bound
 	uint8_t n_local_addrs;
-	const char *const *apps; // allowed app names, NULL: all
+	const struct rpc_app *apps; // who may connect to what; borrowed; NULL: anybody to anything
 	uint32_t n_apps;
 };
 #define NODE_NO_ENDPOINT 0xff
@@ -138,3 +139,4 @@ uint32_t node_group_streams(struct node *, const uint8_t group_id[32], struct gr
 struct startup *node_startup(struct node *); // sessions and counters
 struct group_stream_info node_stream_info(struct node_stream *);
 const struct groups_counters *node_groups_counters(const struct node *);
+const struct rpc_counters *node_rpc_counters(const struct node *);

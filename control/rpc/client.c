@@ -7,6 +7,7 @@
 #include "dataplane/wire/rtmp_msg.h"
 
 #define CONNECT_TRANSACTION 1
+#define KEEPALIVE_MAX_MS    3600000 // nobody shall talk us out of noticing that he is gone
 
 // "rtmfp://host[:port]/app/instance" -> "app/instance".
 static const char *app_of(const char *uri)
@@ -119,9 +120,12 @@ void client_command(struct nc_session *nc, const struct rpc_command *c, uint64_t
 {
 	bool is_good = strcmp(c->name, "_result") == 0;
 
-	if (nc->state == NC_CONNECTING && c->transaction == CONNECT_TRANSACTION &&
-	    (is_good || strcmp(c->name, "_error") == 0))
-		connect_answered(nc, c, is_good);
+	if (is_good || strcmp(c->name, "_error") == 0) {
+		if (nc->state == NC_CONNECTING && c->transaction == CONNECT_TRANSACTION)
+			connect_answered(nc, c, is_good);
+	} else if (nc->state == NC_CONNECTED && strcmp(c->name, "onStatus") != 0) {
+		nc_stray(nc, c, now_us);
+	}
 }
 
 // Set Keepalive Timers: the server may not make us ping more often than our own minimum (14.3).
@@ -133,7 +137,7 @@ void client_user_control(struct nc_session *nc, struct span payload)
 	if (user_control_read(&u, payload) != 0 || u.event != UC_SET_KEEPALIVE)
 		return;
 	ms = u.keepalive.server_ms < min ? min : u.keepalive.server_ms;
-	if (ms > 3600000)
-		ms = 3600000;
+	if (ms > KEEPALIVE_MAX_MS)
+		ms = KEEPALIVE_MAX_MS;
 	ctl_session_keepalive(nc->session, ms * 1000, 0);
 }

@@ -6,10 +6,11 @@
 #include "control/rpc/net_stream.h"
 #include "control/rpc/rpc.h"
 
-#define APP_MAX    128
+#define APP_MAX    384
 #define TC_URL_MAX 512
+#define ARGS_MAX   256  // octets of further arguments to connect
 #define REPLY_MAX  1024 // longest message we write
-#define STRAY_MAX  64   // commands a client may send that we do not know, per second
+#define STRAY_MAX  64   // commands a second that the far end may send in vain
 #define CONNECT_US 15000000
 
 enum nc_state {
@@ -36,6 +37,7 @@ struct nc_session {
 	struct flow_syncs *syncs; // from the first barrier on
 	struct rpc_client_info info;
 	char app[APP_MAX], tc_url[TC_URL_MAX];
+	uint8_t args[ARGS_MAX];
 	uint32_t n_stray;
 	uint64_t stray_since_us;
 };
@@ -59,8 +61,17 @@ int nc_send(struct nc_session *, const struct wr *);
 // Opens our control flow, as the return of the far end's if that is known.
 int nc_open_control(struct nc_session *);
 
+// Answers a command with an information object; transaction 0 wants none.
+void nc_answer(struct nc_session *, const struct rpc_command *, bool is_good, const char *code,
+	       const char *description);
+// One who floods us with nonsense is not answered for ever. False: it shall be left unanswered.
+bool nc_may_answer(struct nc_session *, uint64_t now_us);
+// Answers a call of a method that there is not.
+void nc_stray(struct nc_session *, const struct rpc_command *, uint64_t now_us);
+
 // -- server.c --
 void server_command(struct nc_session *, const struct rpc_command *, uint64_t now_us);
+void server_moved(struct nc_session *);
 // -- client.c --
 void client_command(struct nc_session *, const struct rpc_command *, uint64_t now_us);
 void client_user_control(struct nc_session *, struct span payload);

@@ -2,6 +2,7 @@
 #include "control/rpc/rpc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "control/rpc/internal.h"
@@ -104,6 +105,43 @@ int nc_send(struct nc_session *nc, const struct wr *w)
 	if (wr_err(w) != 0)
 		return wr_err(w);
 	return ctl_flow_send(nc->session, (uint16_t)nc->near_control, s.data, (uint32_t)s.len, 0);
+}
+
+void nc_answer(struct nc_session *nc, const struct rpc_command *c, bool is_good, const char *code,
+	       const char *description)
+{
+	uint8_t buf[REPLY_MAX];
+	struct wr w = wr_over(buf, sizeof(buf));
+
+	if (c->transaction == 0) // nobody waits for an answer
+		return;
+	rpc_command_begin(&w, c->is_amf3, is_good ? "_result" : "_error", c->transaction);
+	amf0_wr_null(&w);
+	rpc_command_info(&w, is_good ? "status" : "error", code, description);
+	nc_send(nc, &w);
+}
+
+bool nc_may_answer(struct nc_session *nc, uint64_t now_us)
+{
+	if (now_us - nc->stray_since_us >= 1000000) {
+		nc->stray_since_us = now_us;
+		nc->n_stray = 0;
+	}
+	if (nc->n_stray++ < STRAY_MAX)
+		return true;
+	nc->rpc->counters.strays_dropped++;
+	return false;
+}
+
+void nc_stray(struct nc_session *nc, const struct rpc_command *c, uint64_t now_us)
+{
+	char why[COMMAND_NAME_MAX + 32];
+
+	if (!nc_may_answer(nc, now_us))
+		return;
+	nc->rpc->counters.strays++;
+	snprintf(why, sizeof(why), "there is no method %s", c->name);
+	nc_answer(nc, c, false, "NetConnection.Call.Failed", why);
 }
 
 // The server side of a connection begins with an unassociated flow of stream 0; the client side's
@@ -253,6 +291,12 @@ void rpc_flow_exception(struct rpc *r, struct ctl_session *s, uint16_t tx_slot, 
 		net_stream_on_exception(s, tx_slot, now_us);
 	else if (s->nc != NULL && s->nc->near_control == tx_slot)
 		end(s->nc, now_us);
+}
+
+void rpc_session_moved(struct rpc *r, struct ctl_session *s)
+{
+	if (s->nc != NULL && !s->nc->is_client)
+		server_moved(s->nc);
 }
 
 void rpc_session_closed(struct rpc *r, struct ctl_session *s, uint64_t now_us)

@@ -6,15 +6,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/rpc/apps.h"
 #include "control/rpc/flow_sync.h"
 #include "control/startup/ctl_session.h"
 
 struct rpc;
 struct net_streams;
 
+// What a client said when it connected; valid while the session lives.
 struct rpc_client_info {
-	const char *app, *tc_url; // valid while the session lives
-	bool is_behind_nat;       // after setPeerInfo (14.4 step 4)
+	const char *app;      // "app" or "app/instance"
+	const char *instance; // the latter's, or ""
+	const char *tc_url;
+	struct span args;   // AMF0: what stood behind the command object, as far as it fits
+	uint32_t n_args;    // values in it
+	bool are_args_cut;  // there were more
+	uint8_t encoding;   // 0 or 3
+	bool is_behind_nat; // what its setPeerInfo says about its address (14.4 step 4)
 };
 
 struct rpc_events {
@@ -34,8 +42,8 @@ struct rpc_events {
 
 struct rpc_opts {
 	struct rpc_events events;
-	uint8_t server_endpoint; // connects are served here; 0xff: nowhere
-	const char *const *apps; // allowed app names (instance after '/' not counted); NULL: all
+	uint8_t server_endpoint;    // connects are served here; 0xff: nowhere
+	const struct rpc_app *apps; // borrowed; NULL: any
 	uint32_t n_apps;
 	uint32_t keepalive_nat_ms, keepalive_public_ms; // NC-18: commanded by Set Keepalive
 	uint32_t keepalive_min_ms;                      // our own minimum as a client (>= 5000)
@@ -47,7 +55,12 @@ struct rpc_opts {
 
 struct rpc_counters {
 	struct flow_sync_counters syncs;
-	uint64_t malformed; // messages that did not parse
+	uint64_t malformed;      // messages that did not parse
+	uint64_t accepted;       // connects
+	uint64_t connect_failed; // malformed, or of an object encoding that there is not
+	uint64_t refused[APP_VERDICTS];
+	uint64_t strays;         // calls of methods that there are not
+	uint64_t strays_dropped; // and more than STRAY_MAX of one client in a second
 };
 const struct rpc_counters *rpc_counters(const struct rpc *);
 
@@ -66,6 +79,8 @@ void rpc_flow_finished(struct rpc *, struct ctl_session *, uint16_t rx_slot, uin
 void rpc_flow_exception(struct rpc *, struct ctl_session *, uint16_t tx_slot, uint64_t code,
 			uint64_t now_us);
 void rpc_session_closed(struct rpc *, struct ctl_session *, uint64_t now_us);
+// Its far address is another now.
+void rpc_session_moved(struct rpc *, struct ctl_session *);
 void rpc_timers(struct rpc *, uint64_t now_us);
 uint64_t rpc_deadline_us(const struct rpc *);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/bin/clock.h"
+#include "control/bin/daemon/app_rules.h"
 #include "control/bin/daemon/show.h"
 #include "control/bin/daemon/whoami.h"
 #include "control/group/groupspec.h"
@@ -81,6 +82,9 @@ int daemon_node(struct daemon *d, char why[WHY_MAX])
 				       KEYER_STOCK, &d->random);
 	if (d->keyer == NULL)
 		return fail(why, "cannot start the keyer's thread", -errno);
+	d->settings.apps = app_rules_create(d->config);
+	if (d->settings.apps == NULL)
+		return fail(why, "no memory for the applications' lists", -ENOMEM);
 	o = settings_node(&d->settings, d->config, &d->engine);
 	o.outbox = d->rings.outbox;
 	o.keyer = d->keyer;
@@ -188,6 +192,7 @@ void daemon_close(struct daemon *d)
 	daemon_events_fini(d);
 	if (d->node != NULL)
 		node_destroy(d->node);
+	app_rules_destroy(d->settings.apps, d->config != NULL ? d->config->n_apps : 0);
 	free(d->groups);
 	readings_fini(&d->readings);
 	if (d->keyer != NULL)

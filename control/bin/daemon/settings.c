@@ -141,7 +141,7 @@ struct node_opts settings_node(const struct settings *s, const struct config *cf
 		.keyings_per_ip = keyings_of(l),
 		.keyings_max = (uint32_t)l->handshakes_pending,
 		.sessions_per_ip = (uint32_t)l->sessions_per_address,
-		.apps = cfg->n_apps > 0 ? (const char *const *)cfg->apps : NULL,
+		.apps = cfg->n_apps > 0 ? s->apps : NULL,
 		.n_apps = cfg->n_apps,
 	};
 

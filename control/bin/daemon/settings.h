@@ -14,6 +14,7 @@ struct settings {
 	struct startup_endpoint endpoints[ENDPOINTS_N];
 	struct wire_addr reach[ENDPOINTS_N][REPORTED_ADDRS_MAX]; // what others are told
 	uint8_t n_reach[ENDPOINTS_N];
+	struct rpc_app *apps; // of app_rules.h
 };
 
 uint32_t settings_n_workers(const struct config *);

@@ -4,6 +4,7 @@
 
 #include "control/bin/daemon/daemon.h"
 #include "control/bin/daemon/show.h"
+#include "control/rpc/rpc.h"
 
 struct drop_row {
 	const char *name, *help;
@@ -24,6 +25,26 @@ static const struct drop_row startup_rows[] = {
 	STARTUP(unexpected, "startup answer that nobody waits for"),
 	STARTUP(hosts_full, "IIKeying of an address that has limits.sessions_per_address"),
 	STARTUP(no_room, "no slot, body or ring for another session"),
+};
+
+#define RPC(name_, field, help_)                                                                   \
+	{                                                                                          \
+		name_, help_, offsetof(struct rpc_counters, field)                                 \
+	}
+static const struct drop_row rpc_rows[] = {
+	RPC("malformed", malformed, "command or message that did not parse"),
+	RPC("connect_failed", connect_failed,
+	    "connect without a command object, or of an unknown object encoding"),
+	RPC("app_unknown", refused[APP_UNKNOWN], "connect to an application that is not listed"),
+	RPC("app_address", refused[APP_ADDRESS], "connect from an address that may not"),
+	RPC("app_peer", refused[APP_PEER], "connect with a peer ID that may not"),
+	RPC("app_page", refused[APP_PAGE], "connect from a page that may not"),
+	RPC("app_player", refused[APP_PLAYER], "connect with a player that may not"),
+	RPC("app_key", refused[APP_KEY], "connect without a key"),
+	RPC("strays", strays, "call of a method that there is not"),
+	RPC("strays_dropped", strays_dropped, "command beyond its sender's rate"),
+	RPC("syncs_refused", syncs.refused, "flow synchronization beyond the limits"),
+	RPC("syncs_abandoned", syncs.abandoned, "flow synchronization that was never complete"),
 };
 
 #define GROUPS(field, help_)                                                                       \
@@ -87,6 +108,7 @@ int show_drops(void *ctx, const char *args, struct json_out *j)
 		row(j, "packets", packets[i].name, sum.drops[packets[i].at], packets[i].help);
 	rows_of(j, "startup", startup_rows, N_ROWS(startup_rows),
 		startup_counters(node_startup(d->node)));
+	rows_of(j, "rpc", rpc_rows, N_ROWS(rpc_rows), node_rpc_counters(d->node));
 	rows_of(j, "groups", groups_rows, N_ROWS(groups_rows), node_groups_counters(d->node));
 	json_array_end(j);
 	return 0;

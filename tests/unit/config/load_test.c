@@ -72,7 +72,7 @@ static void all_mistakes_are_told_in_one_run(void **state)
 	       "5:32: limits.message: expected a size such as 64MiB (B, KiB, MiB, GiB, kB, MB, "
 	       "GB), "
 	       "found `12`\n"
-	       "6:11: apps: expected a text on one line, found a list\n"
+	       "6:11: apps[1]: expected keys and values (key: value)\n"
 	       "7:22: workers.sleep_min is above workers.sleep_max\n");
 }
 

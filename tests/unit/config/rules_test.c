@@ -108,6 +108,63 @@ static void limits_fit_each_other(void **state)
 	       "2:23: 2 must be among them: the member certificate is of this group\n");
 }
 
+#define ID64 "0123456789abcdef0123456789abcdef0123456789ABCDEF0123456789ABCDEF"
+
+static void an_application_is_a_name_or_a_name_and_its_rules(void **state)
+{
+	struct loaded l = load("backend: udp\n"
+			       "apps:\n"
+			       "  - live\n"
+			       "  - name: inside\n"
+			       "    allow_addresses: [10.0.0.0/8, \"2001:db8::7\"]\n"
+			       "    deny_addresses: [10.0.0.66]\n"
+			       "    allow_peers: [" ID64 "]\n"
+			       "    pages: [example.com, '*.example.com']\n"
+			       "    keys: [sesame]\n",
+			       NULL);
+	const struct config_app *a;
+
+	assert_int_equal(l.err, 0);
+	assert_int_equal(l.cfg->n_apps, 2);
+	assert_string_equal(l.cfg->apps[0].name, "live");
+	assert_int_equal(l.cfg->apps[0].n_allow_addresses, 0);
+	a = &l.cfg->apps[1];
+	assert_string_equal(a->name, "inside");
+	assert_int_equal(a->n_allow_addresses, 2);
+	assert_int_equal(a->allow_addresses[0].prefix_len, 8);
+	assert_int_equal(a->allow_addresses[1].family, CONFIG_ADDR_IPV6);
+	assert_int_equal(a->allow_addresses[1].prefix_len, 128);
+	assert_int_equal(a->deny_addresses[0].prefix_len, 32);
+	assert_string_equal(a->allow_peers[0], ID64);
+	assert_int_equal(a->n_deny_peers, 0);
+	assert_int_equal(a->n_pages, 2);
+	assert_int_equal(a->n_players, 0);
+	assert_string_equal(a->keys[0], "sesame");
+	unload(&l);
+}
+
+static void what_is_wrong_with_applications_is_told(void **state)
+{
+	expect("backend: udp\napps: [live, \"\"]\n", "2:14: apps[1].name: must not be empty\n");
+	expect("backend: udp\napps: live\n",
+	       "2:7: apps: expected a list of at most 256 items (- ...)\n");
+	expect("backend: udp\napps: [~]\n",
+	       "2:8: apps[0]: expected keys and values, found nothing\n");
+	expect("backend: udp\napps: [live, {name: live}]\n",
+	       "2:21: apps[0] has this name already\n");
+	expect("backend: udp\napps: [live/one]\n",
+	       "2:8: a name ends before the first /, an instance follows there\n");
+	expect("backend: udp\napps: [{deny_addresses: []}]\n", "2:8: apps[0]: `name` is missing\n");
+	expect("backend: udp\napps: [{name: a, deny_addresses: [192.0.2.0/33]}]\n",
+	       "2:35: apps[0].deny_addresses: expected an address or a network such as 10.0.0.1 or "
+	       "10.0.0.0/8, found `192.0.2.0/33`\n");
+	expect("backend: udp\napps: [{name: a, deny_addresses: 192.0.2.1}]\n",
+	       "2:34: apps[0].deny_addresses: expected a list of addresses or networks such as "
+	       "10.0.0.1 or 10.0.0.0/8, found `192.0.2.1`\n");
+	expect("backend: udp\napps: [{name: a, deny_peers: [12ab]}]\n",
+	       "2:30: 12ab is no peer ID (64 hex digits)\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +177,8 @@ int main(void)
 		cmocka_unit_test(endpoints_have_a_port_each),
 		cmocka_unit_test(an_endpoint_listens_on_an_address_that_we_have),
 		cmocka_unit_test(limits_fit_each_other),
+		cmocka_unit_test(an_application_is_a_name_or_a_name_and_its_rules),
+		cmocka_unit_test(what_is_wrong_with_applications_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

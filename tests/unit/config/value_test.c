@@ -105,10 +105,10 @@ static void a_value_must_be_of_its_keys_type(void **state)
 		 "1.1.1.9]",
 		 "9 are too many, 8 is the most"},
 
-		{"apps", "[live, \"on demand\"]", NULL},
-		{"apps", "[\"\"]", "must not be empty"},
-		{"apps", "[[]]", "expected a text on one line, found a list"},
-		{"apps", "live", "expected a list of texts, found `live`"},
+		{"eal.args", "[live, \"on demand\"]", NULL},
+		{"eal.args", "[\"\"]", "must not be empty"},
+		{"eal.args", "[[]]", "expected a text on one line, found a list"},
+		{"eal.args", "live", "expected a list of texts, found `live`"},
 	};
 
 	for (size_t i = 0; i < N(rows); i++) {
@@ -194,7 +194,7 @@ static void values_arrive_in_their_fields(void **state)
 	assert_int_equal(c->security.sequence_numbers, CONFIG_FEATURE_OFF);
 	assert_false(c->introduce_unlisted);
 	assert_int_equal(c->n_apps, 1);
-	assert_string_equal(c->apps[0], "live");
+	assert_string_equal(c->apps[0].name, "live");
 	assert_int_equal(c->keepalive.behind_nat_us, 10000000);
 	assert_int_equal(c->keepalive.public_us, 20000000);
 	assert_int_equal(c->log.level, CONFIG_LOG_DEBUG);

@@ -61,7 +61,10 @@ static void on_gone(void *ctx, struct ctl_session *s, void *user)
 	((struct end *)ctx)->n_gone++;
 }
 
-static const char *const apps[] = {"live", "chat"};
+static const uint8_t peer_b[1][32] = {{0xb}};
+static const struct rpc_app apps[] = {{.name = "live"},
+				      {.name = "chat"},
+				      {.name = "not-b", .deny_peers = peer_b, .n_deny_peers = 1}};
 static struct wire_addr local_addr;
 
 static void start(struct end *e, uint8_t server_endpoint)
@@ -70,7 +73,7 @@ static void start(struct end *e, uint8_t server_endpoint)
 		.events = {e, on_accepted, on_registered, on_connected, on_failed, on_gone},
 		.server_endpoint = server_endpoint,
 		.apps = apps,
-		.n_apps = 2,
+		.n_apps = 3,
 		.keepalive_nat_ms = 15000,
 		.keepalive_public_ms = 20000,
 		.keepalive_min_ms = 5000,
@@ -215,6 +218,60 @@ static void who_reports_another_address_is_behind_nat(void **state)
 	assert_int_equal(client.keepalive_us, 15000000);
 }
 
+// NC-18: who moves is looked at again.
+static void a_new_address_is_judged_again(void **state)
+{
+	struct wire_addr old;
+
+	connect_to("rtmfp://host/live");
+	old = server.session.far;
+	assert_int_equal(wire_addr_parse(&server.session.far, "198.51.100.1:77"), 0);
+	rpc_session_moved(server.rpc, &server.session);
+	carry(2000);
+	assert_true(rpc_client_info(&server.session)->is_behind_nat);
+	assert_int_equal(client.keepalive_us, 15000000);
+	server.session.far = old;
+	rpc_session_moved(server.rpc, &server.session);
+	carry(2000);
+	assert_int_equal(client.keepalive_us, 20000000);
+	client.keepalive_us = 0;
+	rpc_session_moved(server.rpc, &server.session); // nothing new: nothing said
+	carry(2000);
+	assert_int_equal(client.keepalive_us, 0);
+}
+
+// setPeerInfo may come again (14.4 step 4); more addresses than we keep still show that there is no
+// NAT, and loopback ones are not for others.
+static void peer_info_may_come_again(void **state)
+{
+	uint8_t buf[1024];
+	struct wr w = wr_over(buf, sizeof(buf));
+
+	connect_to("rtmfp://host/live");
+	rpc_command_begin(&w, true, "setPeerInfo", 0);
+	amf0_wr_null(&w);
+	amf0_wr_string(&w, "127.0.0.1:4000");
+	amf0_wr_string(&w, "no address");
+	amf0_wr_number(&w, 4000);
+	for (int i = 0; i < REPORTED_ADDRS_MAX + 2; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "10.0.0.%d:4000", i + 1);
+		amf0_wr_string(&w, text);
+	}
+	rpc_message(server.rpc, &server.session, 0, wr_span(&w), 2000);
+	carry(2000);
+	assert_int_equal(server.session.n_reported, REPORTED_ADDRS_MAX);
+	assert_true(rpc_client_info(&server.session)->is_behind_nat);
+	assert_int_equal(client.keepalive_us, 15000000);
+	amf0_wr_string(&w, "192.0.2.7:4000");
+	rpc_message(server.rpc, &server.session, 0, wr_span(&w), 2000);
+	carry(2000);
+	assert_false(rpc_client_info(&server.session)->is_behind_nat);
+	assert_int_equal(client.keepalive_us, 20000000);
+	assert_int_equal(server.n_registered, 1);
+}
+
 static void an_unknown_app_is_refused_by_name(void **state)
 {
 	connect_to("rtmfp://host/secret");
@@ -222,6 +279,144 @@ static void an_unknown_app_is_refused_by_name(void **state)
 	assert_string_equal(client.code, "NetConnection.Connect.InvalidApp");
 	assert_int_equal(server.n_accepted, 0);
 	assert_null(rpc_client_info(&server.session));
+}
+
+static void who_may_not_is_rejected(void **state)
+{
+	memcpy(server.session.fingerprint, peer_b[0], 32);
+	connect_to("rtmfp://host/not-b");
+	assert_int_equal(client.n_failed, 1);
+	assert_string_equal(client.code, "NetConnection.Connect.Rejected");
+	assert_int_equal(server.n_accepted, 0);
+	assert_int_equal(rpc_counters(server.rpc)->refused[APP_PEER], 1);
+	assert_int_equal(rpc_counters(server.rpc)->accepted, 0);
+}
+
+// What the server says to a client that is not the other end of this file: looked at and thrown away.
+static void server_says(void)
+{
+	struct command c;
+
+	outbox_flush(server.outbox);
+	while (mailbox_pop(server.ring, &c)) {
+		if (c.op == CMD_FLOW_SEND)
+			remember(&server, (struct span){c.body->data, c.len});
+		if (c.body != NULL)
+			body_put(c.body);
+	}
+}
+
+// A connect made by hand, as the client's control flow brings it; what is in `extra` stands behind
+// the command object, octet by octet.
+static void connect_by_hand(uint8_t type, double encoding, struct span extra)
+{
+	const uint8_t meta[] = {0x54, 0x43, 0x04, 0x00};
+	uint8_t buf[4096];
+	struct wr w = wr_over(buf, sizeof(buf));
+
+	rpc_flow_opened(server.rpc, &server.session, 0, 2, NO_FLOW, (struct span){meta, 4}, 1000);
+	rpc_command_begin(&w, type == RTMP_COMMAND_AMF3, "connect", 1);
+	amf0_wr_object(&w);
+	amf0_wr_name(&w, "app");
+	amf0_wr_string(&w, "live/room/7");
+	amf0_wr_name(&w, "tcUrl");
+	amf0_wr_string(&w, "rtmfp://host/live/room/7");
+	if (encoding >= 0) {
+		amf0_wr_name(&w, "objectEncoding");
+		amf0_wr_number(&w, encoding);
+	}
+	amf0_wr_end(&w);
+	wr_bytes(&w, extra.data, extra.len);
+	rpc_message(server.rpc, &server.session, 0, wr_span(&w), 1000);
+	server_says();
+}
+
+static const struct amf_node *code_of(const struct rpc_command *c)
+{
+	return amf_get(&c->doc, amf_at(&c->doc, 3), "code");
+}
+
+// rtmfp.md 14.4: AMF0 where nobody says, 0 and 3; there is nothing else.
+static void object_encodings_are_0_and_3(void **state)
+{
+	static const struct {
+		double said;
+		int got; // -1: refused
+	} rows[] = {{-1, 0}, {0, 0}, {3, 3}, {1, -1}, {2.5, -1}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct rpc_client_info *info;
+
+		connect_by_hand(rows[i].said == 3 ? RTMP_COMMAND_AMF3 : RTMP_COMMAND_AMF0,
+				rows[i].said, (struct span){0});
+		info = rpc_client_info(&server.session);
+		if (rows[i].got < 0) {
+			assert_null(info);
+			assert_true(
+				amf_is_text(code_of(&server.last), "NetConnection.Connect.Failed"));
+			assert_int_equal(rpc_counters(server.rpc)->connect_failed, 1);
+		} else {
+			assert_int_equal(info->encoding, rows[i].got);
+			assert_string_equal(info->instance, "room/7");
+			assert_int_equal(server.last.is_amf3, rows[i].said == 3);
+			assert_int_equal(amf_get(&server.last.doc, amf_at(&server.last.doc, 3),
+						 "objectEncoding")
+						 ->number,
+					 rows[i].got);
+		}
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void further_arguments_are_kept_as_far_as_they_fit(void **state)
+{
+	const struct rpc_client_info *info;
+	struct amf_doc doc;
+	uint8_t buf[1024];
+	char text[200];
+	struct wr w = wr_over(buf, sizeof(buf));
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	amf0_wr_string(&w, "token");
+	amf0_wr_number(&w, 7);
+	amf0_wr_string(&w, text);
+	amf0_wr_string(&w, text); // beyond the room there is
+	amf0_wr_number(&w, 8);    // would fit, but nothing shall be missing in between
+	connect_by_hand(RTMP_COMMAND_AMF0, 0, wr_span(&w));
+	info = rpc_client_info(&server.session);
+	assert_int_equal(info->n_args, 3);
+	assert_true(info->are_args_cut);
+	assert_int_equal(amf0_read(&doc, info->args), 0);
+	assert_true(amf_is_text(amf_at(&doc, 0), "token"));
+	assert_int_equal(amf_at(&doc, 1)->number, 7);
+	assert_true(amf_is_text(amf_at(&doc, 2), text));
+	assert_null(amf_at(&doc, 3));
+}
+
+static void a_connect_needs_a_command_object(void **state)
+{
+	const uint8_t meta[] = {0x54, 0x43, 0x04, 0x00};
+	uint8_t buf[64];
+	struct wr w = wr_over(buf, sizeof(buf));
+
+	rpc_flow_opened(server.rpc, &server.session, 0, 2, NO_FLOW, (struct span){meta, 4}, 1000);
+	rpc_command_begin(&w, false, "connect", 1);
+	amf0_wr_string(&w, "live");
+	rpc_message(server.rpc, &server.session, 0, wr_span(&w), 1000);
+	server_says();
+	assert_true(amf_is_text(code_of(&server.last), "NetConnection.Connect.Failed"));
+	assert_null(rpc_client_info(&server.session));
+}
+
+static void to_connect_twice_is_an_error_that_changes_nothing(void **state)
+{
+	connect_by_hand(RTMP_COMMAND_AMF0, 0, (struct span){0});
+	connect_by_hand(RTMP_COMMAND_AMF0, 3, (struct span){0});
+	assert_string_equal(server.last.name, "_error");
+	assert_int_equal(rpc_client_info(&server.session)->encoding, 0);
+	assert_int_equal(rpc_counters(server.rpc)->accepted, 1);
 }
 
 static void send_command(const char *name, double transaction)
@@ -247,6 +442,8 @@ static void an_unknown_method_gets_an_error(void **state)
 	assert_true(server.last.transaction == 7);
 	info = amf_at(&server.last.doc, 3);
 	assert_int_equal(info->type, AMF_OBJECT);
+	assert_true(amf_is_text(code_of(&server.last), "NetConnection.Call.Failed"));
+	assert_int_equal(rpc_counters(server.rpc)->strays, 1);
 }
 
 static void nobody_is_answered_who_does_not_ask(void **state)
@@ -273,7 +470,60 @@ static void stray_commands_are_limited(void **state)
 	server.n_commands = 0;
 	for (int i = 0; i < 1000; i++)
 		send_command("x", 1);
-	assert_int_equal(server.n_commands, 64);
+	assert_int_equal(server.n_commands, 63); // its setPeerInfo was one, too
+	assert_int_equal(rpc_counters(server.rpc)->strays_dropped, 1000 - 63);
+}
+
+// A server that calls us is told the same, and its status messages ask for nothing.
+static void a_client_has_no_methods(void **state)
+{
+	static const char *const names[] = {"onBWDone", "onStatus", "_result", "_error"};
+
+	connect_to("rtmfp://host/live");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		uint8_t buf[64];
+		struct wr w = wr_over(buf, sizeof(buf));
+
+		client.n_commands = 0;
+		rpc_command_begin(&w, false, names[i], 9);
+		rpc_message(client.rpc, &client.session, 0, wr_span(&w), 2000);
+		carry(2000);
+		assert_row(client.n_commands == (i == 0), names[i]);
+	}
+	assert_int_equal(client.n_failed, 0);
+}
+
+// Requirement 129: what does not parse is counted and changes nothing.
+static void broken_messages_are_counted(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t octets[16], len;
+		uint8_t is_counted;
+	} rows[] = {
+		{"nothing", {0}, 0, 1},
+		{"half a header", {20, 0, 0}, 3, 1},
+		{"a command without a name", {20, 0, 0, 0, 0}, 5, 1},
+		{"a name that is a number", {20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 14, 1},
+		{"type 17 without its format", {17, 0, 0, 0, 0}, 5, 1},
+		{"type 17 of another format", {17, 0, 0, 0, 0, 1, 2, 0, 1, 'x'}, 10, 1},
+		{"a string that is cut off", {20, 0, 0, 0, 0, 2, 0, 9, 'x'}, 9, 1},
+		{"audio, which is not ours", {8, 0, 0, 0, 0, 1}, 6, 0},
+	};
+
+	connect_to("rtmfp://host/live");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t before = rpc_counters(server.rpc)->malformed;
+
+		server.n_commands = 0;
+		rpc_message(server.rpc, &server.session, 0,
+			    (struct span){rows[i].octets, rows[i].len}, 2000);
+		carry(2000);
+		assert_row(rpc_counters(server.rpc)->malformed - before == rows[i].is_counted,
+			   rows[i].what);
+		assert_row(server.n_commands == 0, rows[i].what);
+	}
+	assert_non_null(rpc_client_info(&server.session));
 }
 
 static void streams_of_the_connection_are_refused_with_code_0(void **state)
@@ -326,17 +576,24 @@ static void a_connect_without_answer_fails_in_time(void **state)
 	assert_int_equal(rpc_deadline_us(client.rpc), UINT64_MAX);
 }
 
-static void the_clients_own_minimum_holds(void **state)
+// rtmfp.md 14.3, requirement 121.
+static void the_clients_own_bounds_hold(void **state)
 {
-	uint8_t buf[32];
-	struct wr w = wr_over(buf, sizeof(buf));
-	struct user_control u = {.event = UC_SET_KEEPALIVE, .keepalive = {10, 10}};
+	static const uint32_t rows[][2] = {
+		{10, 5000000}, {0, 5000000}, {7000, 7000000}, {UINT32_MAX, 3600000000}};
 
 	connect_to("rtmfp://host/live");
-	assert_int_equal(user_control_write(&w, 0, &u), 0);
-	rpc_message(client.rpc, &client.session, 0, wr_span(&w), 1000);
-	carry(1000);
-	assert_int_equal(client.keepalive_us, 5000000);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t buf[32];
+		struct wr w = wr_over(buf, sizeof(buf));
+		struct user_control u = {.event = UC_SET_KEEPALIVE,
+					 .keepalive = {rows[i][0], rows[i][0]}};
+
+		assert_int_equal(user_control_write(&w, 0, &u), 0);
+		rpc_message(client.rpc, &client.session, 0, wr_span(&w), 1000);
+		carry(1000);
+		assert_int_equal(client.keepalive_us, rows[i][1]);
+	}
 }
 
 // Another flow of the client's: stream 0, the return of our control flow.
@@ -431,36 +688,35 @@ static void connections_are_bounded(void **state)
 
 int main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_connection_is_made_and_registered, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(who_reports_the_address_we_see_is_not_behind_nat,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(who_reports_another_address_is_behind_nat, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(an_unknown_app_is_refused_by_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_unknown_method_gets_an_error, setup, teardown),
-		cmocka_unit_test_setup_teardown(nobody_is_answered_who_does_not_ask, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(before_connect_nothing_is_answered, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(stray_commands_are_limited, setup, teardown),
-		cmocka_unit_test_setup_teardown(streams_of_the_connection_are_refused_with_code_0,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(a_flow_without_stream_id_is_refused, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(the_end_of_the_control_flow_ends_the_connection,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(our_own_goodbye_reaches_the_server, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_connect_without_answer_fails_in_time, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(the_clients_own_minimum_holds, setup, teardown),
-		cmocka_unit_test_setup_teardown(receive_intent_is_honoured, setup, teardown),
-		cmocka_unit_test_setup_teardown(flows_of_the_connection_wait_for_each_other, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(chunk_stream_control_is_ignored, setup, teardown),
-		cmocka_unit_test_setup_teardown(connections_are_bounded, setup, teardown),
+		T(a_connection_is_made_and_registered),
+		T(who_reports_the_address_we_see_is_not_behind_nat),
+		T(who_reports_another_address_is_behind_nat),
+		T(a_new_address_is_judged_again),
+		T(peer_info_may_come_again),
+		T(an_unknown_app_is_refused_by_name),
+		T(who_may_not_is_rejected),
+		T(object_encodings_are_0_and_3),
+		T(further_arguments_are_kept_as_far_as_they_fit),
+		T(a_connect_needs_a_command_object),
+		T(to_connect_twice_is_an_error_that_changes_nothing),
+		T(an_unknown_method_gets_an_error),
+		T(nobody_is_answered_who_does_not_ask),
+		T(before_connect_nothing_is_answered),
+		T(stray_commands_are_limited),
+		T(a_client_has_no_methods),
+		T(broken_messages_are_counted),
+		T(streams_of_the_connection_are_refused_with_code_0),
+		T(a_flow_without_stream_id_is_refused),
+		T(the_end_of_the_control_flow_ends_the_connection),
+		T(our_own_goodbye_reaches_the_server),
+		T(a_connect_without_answer_fails_in_time),
+		T(the_clients_own_bounds_hold),
+		T(receive_intent_is_honoured),
+		T(flows_of_the_connection_wait_for_each_other),
+		T(chunk_stream_control_is_ignored),
+		T(connections_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,13 +106,14 @@ static void a_node_gets_the_operators_policy(void **state)
 		     "  handshakes_pending: 77, sessions_per_address: 12, members_per_group: 10, "
 		     "groups: 20}\n");
 	struct engine_opts eo = settings_engine(cfg);
-	struct settings s = {.n_reach = {0}};
+	struct rpc_app apps[1];
+	struct settings s = {.apps = apps};
 	struct node_opts o = settings_node(&s, cfg, &eo);
 
 	assert_true(o.is_super);
 	assert_false(o.introduce_unlisted);
 	assert_int_equal(o.n_apps, 1);
-	assert_string_equal(o.apps[0], "live");
+	assert_ptr_equal(o.apps, apps);
 	assert_int_equal(o.keepalive_nat_us, 30000000);
 	assert_int_equal(o.keyings_per_ip.per_s, 5);
 	assert_int_equal(o.keyings_per_ip.burst, 9);
@@ -128,7 +129,8 @@ static void an_empty_list_of_apps_is_any(void **state)
 {
 	const struct config *cfg = load("backend: udp\n");
 	struct engine_opts eo = settings_engine(cfg);
-	struct settings s = {.n_reach = {0}};
+	struct rpc_app apps[1];
+	struct settings s = {.apps = apps};
 
 	assert_null(settings_node(&s, cfg, &eo).apps);
 	config_destroy(cfg);

@@ -99,7 +99,7 @@ static void knock(struct world *w, uint32_t i)
 			      .user = w};
 
 	startup_open(node_startup(s->node), &o, &existing, w->now_us);
-	w->members[i].due_us = w->now_us;
+	world_wake(w, i);
 }
 
 static uint32_t n_sessions(struct world *w)

@@ -73,6 +73,8 @@ static void a_hundred_idle_members_cost_little(void **state)
 	struct sim_scenario s = {.test = "idle",
 				 .scenario = "100 idle members",
 				 .n_seeds = 1,
+				 .n_soak = 1,
+				 .keys = SIM_KEYS_TEST,
 				 .pool = *state,
 				 .run = idle,
 				 .figures_len = sizeof(struct figures)};

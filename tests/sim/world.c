@@ -7,7 +7,10 @@
 #include "crypto/crypto.h"
 #include "crypto/epd.h"
 #include "dataplane/wire/cursor.h"
+#include "tests/sim/test_cipher.h"
+#include "tests/sim/test_dh.h"
 #include "tests/sim/witness.h"
+#include "tests/sim/world_heap.h"
 
 #define SPIN_US        100 // a node that wants a turn right after one gets it so much later
 #define MESSAGE_TYPE   8
@@ -116,7 +119,7 @@ static void deliver(void *ctx, uint32_t host, struct net_addr src, struct net_ad
 
 	witness_delivered(w->witness, host, src, data, len);
 	sim_node_rx(m->sim, src, dst.port, data, len, w->now_us);
-	m->due_us = w->now_us;
+	world_wake(w, host);
 }
 
 // FNV-1a.
@@ -212,8 +215,9 @@ struct world *world_create(const struct world_opts *o)
 	assert(w != NULL);
 	w->opts = *o;
 	w->now_us = WORLD_START_US;
-	w->random = random_seeded(&w->random_state, o->run->seed);
-	w->crypto = crypto_create(CRYPTO_AUTO);
+	w->seeded = random_seeded(&w->random_state, o->run->seed);
+	w->random = o->run->has_test_keys ? test_dh_random(&w->seeded) : w->seeded;
+	w->crypto = o->run->has_test_keys ? test_cipher_create() : crypto_create(CRYPTO_AUTO);
 	assert(w->crypto != NULL);
 	w->witness = witness_create(w->crypto);
 	w->net = net_create(random_u64(&w->random), deliver, w);
@@ -223,14 +227,20 @@ struct world *world_create(const struct world_opts *o)
 	w->members = calloc(w->n, sizeof(*w->members));
 	assert(w->members != NULL);
 	members_create(w);
+	w->due = world_heap_create(w->members, w->n);
 	world_run_us(w, 0);
 	return w;
 }
 
 void world_destroy(struct world *w)
 {
+	uint64_t *sum = w->opts.run->digest;
+
+	if (sum != NULL)
+		*sum = digest(*sum, &w->digest, sizeof(w->digest));
 	for (uint32_t i = 0; i < w->n; i++)
 		sim_node_destroy(w->members[i].sim);
+	free(w->due);
 	free(w->members);
 	net_destroy(w->net);
 	witness_destroy(w->witness);
@@ -244,10 +254,14 @@ static uint64_t next_us(const struct world *w)
 {
 	uint64_t next = net_deadline_us(w->net);
 
-	for (uint32_t i = 0; i < w->n; i++)
-		if (w->members[i].due_us < next)
-			next = w->members[i].due_us;
+	if (w->due[0]->at_us < next)
+		next = w->due[0]->at_us;
 	return next > w->now_us ? next : w->now_us;
+}
+
+void world_wake(struct world *w, uint32_t i)
+{
+	world_heap_set(w->due, w->n, &w->members[i].due, w->now_us);
 }
 
 static void note_opening(struct world_member *m, uint64_t now_us)
@@ -266,29 +280,32 @@ static void talk(struct world *w, struct world_member *m)
 			ctl_session_keepalive(s, w->opts.keepalive_us, 0);
 }
 
-static void turn(struct world *w, struct world_member *m)
+void world_turn(struct world *w, uint32_t i)
 {
+	struct world_member *m = &w->members[i];
+	uint64_t due_us;
+
 	write_due(m, w->now_us);
 	sim_node_turn(m->sim, w->now_us);
 	note_opening(m, w->now_us);
 	if (w->opts.keepalive_us > 0)
 		talk(w, m);
-	m->due_us = sim_node_deadline_us(m->sim);
-	if (m->due_us <= w->now_us) {
-		m->due_us = w->now_us + SPIN_US;
+	due_us = sim_node_deadline_us(m->sim);
+	if (due_us <= w->now_us) {
+		due_us = w->now_us + SPIN_US;
 		w->n_spins++;
 	}
-	if (m->n_written < m->publish.n_messages && m->write_us < m->due_us)
-		m->due_us = m->write_us;
+	if (m->n_written < m->publish.n_messages && m->write_us < due_us)
+		due_us = m->write_us;
+	world_heap_set(w->due, w->n, &m->due, due_us);
 }
 
 static void happen(struct world *w)
 {
 	while (net_step(w->net, w->now_us))
 		;
-	for (uint32_t i = 0; i < w->n; i++)
-		if (w->members[i].due_us <= w->now_us)
-			turn(w, &w->members[i]);
+	while (w->due[0]->at_us <= w->now_us)
+		world_turn(w, w->due[0]->member);
 }
 
 void world_run_us(struct world *w, uint64_t us)
@@ -324,7 +341,7 @@ bool world_run_until(struct world *w, bool (*is_so)(struct world *), uint64_t us
 static struct world_member *awake(struct world *w, uint32_t i)
 {
 	assert(i < w->n);
-	w->members[i].due_us = w->now_us;
+	world_wake(w, i);
 	return &w->members[i];
 }
 
@@ -362,7 +379,8 @@ void world_kill(struct world *w, uint32_t i)
 	struct sim_node_opts so = m->sim->opts;
 
 	sim_node_destroy(m->sim);
-	*m = (struct world_member){.world = w, .host = m->host, .write_us = UINT64_MAX};
+	*m = (struct world_member){
+		.world = w, .host = m->host, .due = m->due, .write_us = UINT64_MAX};
 	m->sim = sim_node_create(&so, w->now_us);
 	awake(w, i);
 }

@@ -19,6 +19,12 @@
 
 #define WORLD_START_US 10000000 // no clock starts at 0
 
+// When a member wants its next turn: set by world_wake alone.
+struct world_due {
+	uint64_t at_us;
+	uint32_t member, place; // in the heap
+};
+
 // A stream's messages are numbered, so a player's claims can be checked.
 struct world_publish {
 	uint32_t message_bytes, every_us;
@@ -43,7 +49,7 @@ struct world_member {
 	struct world_publish publish;
 	uint64_t n_written, write_us; // next
 	struct world_play play;
-	uint64_t due_us;
+	struct world_due due;
 	uint64_t opened_us,
 		connected_us; // first session to the super-peer, first NetConnection; 0: not yet
 	uint32_t n_neighbours, n_failures, n_disconnects, n_neighbour_losses;
@@ -70,15 +76,17 @@ struct world {
 	struct world_opts opts;
 	uint64_t now_us;
 	struct random_state random_state;
+	struct random seeded; // what random draws from
 	struct random random; // of the nodes; the network has its own
 	struct crypto *crypto;
 	struct net *net;
 	struct witness *witness;
 	struct groupspec spec;
 	struct world_member *members;
-	uint32_t n;       // of members, the super-peer included
-	uint64_t n_spins; // turns asked for at once, right after one
-	uint64_t digest;  // of everything that was sent, and when
+	uint32_t n;             // of members, the super-peer included
+	struct world_due **due; // a heap: the next turn first
+	uint64_t n_spins;       // turns asked for at once, right after one
+	uint64_t digest;        // of everything that was sent, and when
 };
 
 struct world *world_create(const struct world_opts *);
@@ -86,6 +94,11 @@ void world_destroy(struct world *);
 void world_run_us(struct world *, uint64_t us);
 // Until it is so, `us` at most; whether it is.
 bool world_run_until(struct world *, bool (*is_so)(struct world *), uint64_t us);
+
+// The member has a turn at once; so it must after anything was asked of its node.
+void world_wake(struct world *, uint32_t member);
+// That turn alone, whoever else is due: for a scenario that keeps the order itself.
+void world_turn(struct world *, uint32_t member);
 
 // To the super-peer's server.
 void world_connect(struct world *, uint32_t member);

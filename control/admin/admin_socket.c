@@ -137,8 +137,15 @@ static void client_serve(struct client *c)
 	size_t len;
 	char *line;
 
-	if (evbuffer_get_length(out) > 0)
+	if (evbuffer_get_length(out) > 0) {
+		// libevent 2.1 calls on_read again at once, and never comes back from its loop, as
+		// long as the input is full and reading is enabled.
+		if (evbuffer_get_length(in) >= ADMIN_REQUEST_MAX)
+			bufferevent_disable(c->bev, EV_READ);
 		return;
+	}
+	if (!c->is_eof)
+		bufferevent_enable(c->bev, EV_READ);
 	line = evbuffer_readln(in, &len, EVBUFFER_EOL_CRLF);
 	if (line == NULL && evbuffer_get_length(in) >= ADMIN_REQUEST_MAX) {
 		reply_error(c, "the request is too long");

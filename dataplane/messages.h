@@ -344,6 +344,7 @@ struct session_stats {
 	uint64_t rx_packets, tx_packets;
 	uint32_t lost_fragments, resent_fragments;
 	uint32_t duplicates, silent_ms;
+	uint32_t path_mtu; // octets of IP packet
 	struct msg_addr far;
 };
 

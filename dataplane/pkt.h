@@ -11,13 +11,15 @@
 #define PATH_NONE    UINT32_MAX
 #define SESSION_NONE UINT32_MAX
 
+#define PKT_PROBE 0x01 // may be larger than what the way there carries; nothing shall share its fate
+
 struct pkt {
 	uint8_t *data; // the UDP payload
 	void *handle;  // the world's own: mbuf, iovec, simulated frame
 	uint16_t len;  // octets at data
 	uint16_t room; // sending: octets there may be
 	uint8_t drop;  // enum drop_reason; 0: alive
-	uint8_t flags;
+	uint8_t flags; // PKT_*
 	uint16_t queue;
 	uint32_t session_idx; // the engine's, once the session is found
 	uint32_t path_idx;    // sending: row of engine_path(), or PATH_NONE: addr below says where to

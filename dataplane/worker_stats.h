@@ -12,6 +12,7 @@ struct worker_stats {
 	uint64_t acks_sent, acks_received;
 	uint64_t fragments_lost, fragments_resent; // RTMFP user data, all flows
 	uint64_t timeouts;                         // ERTO alarms with loss
+	uint64_t pmtu_probes, pmtu_fallbacks;      // packet sizes asked about, and given up again
 	uint64_t sessions_open;                    // gauge
 	// When the last time critical packet came and left, by the engine's clock; 0: never. What control
 	// tells the other workers by TC_ELSEWHERE.

@@ -2,6 +2,7 @@
 // (RFC 7016 §§3.6.2.4, 3.6.2.5, 3.6.2.6).
 #include "dataplane/core/cc.h"
 #include "dataplane/core/flow_pools.h"
+#include "dataplane/core/pmtu.h"
 #include "dataplane/core/sent_ring.h"
 
 static bool tsn_is_before(uint32_t a, uint32_t b)
@@ -231,6 +232,8 @@ void flows_on_erto(struct engine *e, uint32_t session_idx)
 	s->n_burst = 0;
 	for (left = in_flight; left != 0; left &= left - 1)
 		had_loss |= lose_all(e, t->tx[__builtin_ctzll(left)]);
+	if (s->heard & HEARD_NO_BIG)
+		pmtu_doubt(e, session_idx);
 	cc_on_timeout(s, had_loss);
 	if (had_loss) {
 		e->stats.timeouts++;

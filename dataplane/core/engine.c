@@ -9,11 +9,14 @@
 #include "dataplane/core/early.h"
 #include "dataplane/core/hello.h"
 #include "dataplane/core/internal.h"
+#include "dataplane/core/pmtu.h"
 #include "dataplane/core/rx.h"
 #include "dataplane/core/session_life.h"
 #include "dataplane/core/stats.h"
 #include "dataplane/core/timer.h"
 #include "dataplane/pages.h"
+
+#define ETHERNET_MTU 1500
 
 // -- options --
 
@@ -31,7 +34,8 @@ static void opts_common(struct engine_opts *o, uint32_t sessions_max)
 		.links_max = sessions_max * 4,
 		.early_max = 256,
 		.message_bytes_max = 1 << 20,
-		.payload_max = PACKET_UDP_PAYLOAD_DEFAULT,
+		.payload_base = PACKET_UDP_PAYLOAD_DEFAULT,
+		.mtu_max = ETHERNET_MTU,
 	};
 }
 
@@ -56,12 +60,19 @@ void engine_opts_appliance(struct engine_opts *o, uint32_t sessions_max, uint32_
 	o->visit = 2;
 }
 
+uint16_t engine_payload_max(const struct engine_opts *o)
+{
+	uint16_t v4 = o->mtu_max > IPV4_UDP_BYTES ? o->mtu_max - IPV4_UDP_BYTES : 0;
+
+	return v4 > o->payload_base ? v4 : o->payload_base;
+}
+
 static bool opts_are_good(const struct engine_opts *o)
 {
 	return o->worker < 1u << SESSION_WORKER_BITS && o->sessions_max > 0 &&
 	       o->sessions_max <= 1u << SESSION_SLOT_BITS && o->flows_per_session > 0 &&
-	       o->flows_per_session <= FLOWS_PER_SESSION && o->payload_max >= 512 &&
-	       o->payload_max <= EARLY_LEN_MAX && o->visit > 0 && o->crypto != NULL &&
+	       o->flows_per_session <= FLOWS_PER_SESSION && o->payload_base >= 512 &&
+	       o->payload_base <= EARLY_LEN_MAX && o->visit > 0 && o->crypto != NULL &&
 	       o->random != NULL && o->commands != NULL && o->reports != NULL;
 }
 

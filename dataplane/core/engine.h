@@ -48,8 +48,9 @@ struct engine_opts {
 	uint32_t message_bytes_max; // longest reassembled message
 	uint32_t hellos_per_s;      // to control: hellos and other startup chunks of strangers
 	uint32_t keyings_per_s;     // to control: IIKeyings with a good cookie
-	uint16_t payload_max; // largest UDP payload we send (1232 before path MTU discovery, §8.5)
-	uint16_t visit; // packets per neighbour and visit the world prefers: 1 DPDK, 2-4 sockets
+	uint16_t payload_base; // UDP payload that every path carries: where sessions begin (§8.5)
+	uint16_t mtu_max; // largest IP packet of our links: path MTU discovery looks no further
+	uint16_t visit;   // packets per neighbour and visit the world prefers: 1 DPDK, 2-4 sockets
 };
 
 // Sensible small and large settings; the caller fills in the borrowed parts.
@@ -67,12 +68,14 @@ void engine_rx(struct engine *, struct pkt *pkts, uint16_t n, uint64_t now_us);
 void engine_timers(struct engine *, uint64_t now_us);
 // Takes at most ENGINE_TURN_COMMANDS from the ring; says how many.
 uint32_t engine_commands(struct engine *, uint64_t now_us);
-// Fills room[0..result), each lent with data and room >= payload_max. result < n: nothing more is
-// due.
+// Fills room[0..result), each lent with data and room >= engine_payload_max(). result < n: nothing
+// more is due.
 uint16_t engine_tx(struct engine *, struct pkt *room, uint16_t n, uint64_t now_us);
 // When engine_timers wants to run next at the latest; now_us or less: engine_tx has work already.
 uint64_t engine_deadline_us(const struct engine *);
 
+// Most octets of UDP payload that engines with these options ever send.
+uint16_t engine_payload_max(const struct engine_opts *);
 // Row of the address table for pkt.path_idx; valid until the next call into the engine.
 const struct path *engine_path(const struct engine *, uint32_t path_idx);
 uint32_t engine_n_paths(const struct engine *);

@@ -1,6 +1,7 @@
 // What is in flight: numbers leave, and land or get lost (RFC 7016 §3.6.2.3 to 3.6.2.6). Keeps the
 // accounts of the flow and of its session.
 #include "dataplane/core/flow_pools.h"
+#include "dataplane/core/pmtu.h"
 #include "dataplane/core/sent_ring.h"
 
 // Transmission numbers wrap; 0 says "never sent". Those compared lie close together.
@@ -84,6 +85,10 @@ void flight_settle(struct engine *e, uint32_t flow_idx, struct sent *x, struct r
 	if (x->flags & SENT_IN_FLIGHT) {
 		ctx->acked_bytes += x->bytes;
 		leave_flight(e, f, x);
+		if (x->flags & SENT_BIG)
+			pmtu_big_acked(e, f->session_idx, x->tsn);
+		else if (s->heard & HEARD_NO_BIG)
+			pmtu_small_acked(e, f->session_idx, x->tsn);
 	}
 	if (x->tsn != 0 && tsn_is_after(x->tsn, s->tsn_acked))
 		s->tsn_acked = x->tsn;
@@ -126,6 +131,8 @@ void flight_lose(struct engine *e, uint32_t flow_idx, uint64_t sn)
 	struct sent *x = sent_at(f, sn);
 
 	leave_flight(e, f, x);
+	if (x->flags & SENT_BIG)
+		pmtu_big_lost(e, f->session_idx, x->tsn);
 	e->stats.fragments_lost++;
 	session_cold_at(e, f->session_idx)->n_lost++;
 	if (c->is_orphan)

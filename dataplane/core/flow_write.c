@@ -1,10 +1,14 @@
 // Writing send flows into packets (RFC 7016 §3.6.2.3): which number next, with which forward
 // sequence number, in which chunk.
 #include "dataplane/core/flow_pools.h"
+#include "dataplane/core/pmtu.h"
 #include "dataplane/core/sent_ring.h"
 
 // Left free beside a full fragment, so an ack can ride in the same packet.
 #define FRAGMENT_SPARE 16
+// What a large packet has left for a last fragment is not worth one below so many octets.
+#define FRAGMENT_LEAST 32
+#define NEXT_HEAD      (CHUNK_HEADER_LEN + 1) // of Next User Data
 
 static struct flow_options options_of(const struct flow_tx_cold *c)
 {
@@ -93,6 +97,7 @@ static int write_chunk(struct engine *e, uint32_t flow_idx, struct txp *t, struc
 		.body = body,
 	};
 	size_t before = t->w.len;
+	bool was_big = txp_is_big(t);
 	int err;
 
 	if (run->is_begun && sn == run->sn + 1 && d.fsn == run->fsn) {
@@ -107,6 +112,8 @@ static int write_chunk(struct engine *e, uint32_t flow_idx, struct txp *t, struc
 	if (err != 0)
 		return err;
 	flow_tx_sent(e, flow_idx, sn, ref, (uint16_t)(t->w.len - before));
+	if (!was_big && txp_is_big(t))
+		sent_at(f, sn)->flags |= SENT_BIG;
 	*run = (struct run){true, sn, d.fsn};
 	t->has_data = true;
 	t->is_tc |= f->flags & FLOW_TX_TC;
@@ -141,7 +148,7 @@ static int write_lost(struct engine *e, uint32_t flow_idx, struct txp *t, struct
 	const struct tx_msg *m;
 	struct sent *x;
 	uint64_t sn;
-	uint32_t at, ref;
+	uint32_t k, ref;
 
 	if (!flow_tx_next_lost(e, flow_idx, &sn, &ref))
 		return 0;
@@ -151,10 +158,10 @@ static int write_lost(struct engine *e, uint32_t flow_idx, struct txp *t, struct
 	}
 	m = msg_at(&e->flows->messages, ref);
 	x = sent_at(flow_tx_at(e->flows, flow_idx), sn);
-	at = msg_fragment_at(m, sn);
+	k = (uint32_t)(sn - m->first_sn);
 	return write_chunk(e, flow_idx, t, run, sn, ref,
-			   msg_fragment_flags(m, at) | (x->flags & SENT_FIN ? USER_DATA_FINAL : 0),
-			   msg_fragment(m, at));
+			   msg_fragment_flags(m, k) | (x->flags & SENT_FIN ? USER_DATA_FINAL : 0),
+			   msg_fragment(m, k));
 }
 
 // Messages whose deadline passed before all of them was sent take one number for the rest, so the
@@ -177,13 +184,27 @@ static void number_expired(struct engine *e, uint32_t flow_idx)
 	sent_ring_trim(f);
 }
 
-// So that it fits into an empty packet, with all the options.
-static uint16_t fragment_bytes(const struct engine *e, const struct flow_tx *f, const struct txp *t)
+// So that each fragment fits into an empty packet of base size, with all the options, and each run
+// of `n` into one of the path's.
+static struct msg_cut cut_for(const struct engine *e, const struct flow_tx *f, const struct txp *t)
 {
-	size_t room = t->w.len + txp_left(t), front = flow_tx_header_max(e, f) + FRAGMENT_SPARE;
+	size_t front = flow_tx_header_max(e, f) + FRAGMENT_SPARE;
+	size_t bytes = t->base_cap - front, more = t->path_cap - t->base_cap;
+	struct msg_cut cut = {.n = 1};
 
-	assert(room > front);
-	return (uint16_t)(room - front < FRAGMENT_BYTES_MAX ? room - front : FRAGMENT_BYTES_MAX);
+	assert(t->base_cap > front);
+	if (bytes > FRAGMENT_BYTES_MAX)
+		bytes = FRAGMENT_BYTES_MAX;
+	cut.bytes = cut.last = (uint16_t)bytes;
+	while (more >= NEXT_HEAD + bytes && cut.n < UINT8_MAX) {
+		more -= NEXT_HEAD + bytes;
+		cut.n++;
+	}
+	if (more >= NEXT_HEAD + FRAGMENT_LEAST) {
+		cut.n++;
+		cut.last = (uint16_t)(more - NEXT_HEAD);
+	}
+	return cut;
 }
 
 // The next fragment of the queue's first message.
@@ -201,14 +222,17 @@ static int write_new(struct engine *e, uint32_t flow_idx, struct txp *t, struct 
 	if (sent_ring_reserve(f, e->flows->tx_slabs) != 0)
 		return -ENOBUFS;
 	if (m->at == 0) {
-		m->fragment_bytes = fragment_bytes(e, f, t);
+		m->cut = cut_for(e, f, t);
 		m->first_sn = sn;
+		if (m->len > m->cut.bytes)
+			pmtu_wanted(e, f->session_idx);
 	}
-	body = msg_fragment(m, m->at);
+	body = msg_fragment(m, m->n_numbers);
 	is_last = m->at + body.len == m->len;
 	is_final = is_last && f->state == F_CLOSING && c->queue.n == 1;
 	err = write_chunk(e, flow_idx, t, run, sn, msg_idx,
-			  msg_fragment_flags(m, m->at) | (is_final ? USER_DATA_FINAL : 0), body);
+			  msg_fragment_flags(m, m->n_numbers) | (is_final ? USER_DATA_FINAL : 0),
+			  body);
 	if (err != 0)
 		return err;
 	m->at += (uint32_t)body.len;
@@ -259,6 +283,7 @@ static bool write_flow(struct engine *e, uint32_t flow_idx, struct txp *t)
 
 	if (c->is_probe_due)
 		has_written = write_probe(c, t);
+	txp_widen(t);
 	while (err == 0 && session_may_send(s) && window_is_open(f) &&
 	       flow_tx_has_something(f, c)) {
 		number_expired(e, flow_idx);
@@ -269,6 +294,7 @@ static bool write_flow(struct engine *e, uint32_t flow_idx, struct txp *t)
 		else if (c->queue.head != IDX_NONE)
 			err = write_new(e, flow_idx, t, &run);
 	}
+	txp_narrow(t);
 	return has_written || run.is_begun;
 }
 

@@ -60,6 +60,7 @@ static_assert(sizeof(struct flow_tx) == 64, "fastpath.md 2: one line");
 #define SENT_AS_ABN    0x10 // was abandoned when last sent
 #define SENT_FIN       0x20
 #define SENT_RESENT    0x40
+#define SENT_BIG       0x80 // took its packet above the base size (pmtu.h)
 
 // What is in flight, at sn & ring_mask.
 struct sent {

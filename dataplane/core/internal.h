@@ -141,7 +141,8 @@ struct txp {
 	uint32_t session_idx; // SESSION_NONE: startup, default key
 	uint32_t id_tx;
 	struct packet_form form;
-	uint8_t *plain; // first octet of the plaintext in the buffer
+	size_t base_cap, path_cap; // octets of chunks: at the base size, and as its path carries
+	uint8_t *plain;            // first octet of the plaintext in the buffer
 	uint8_t front_len, header_len;
 	uint16_t echo;
 	bool has_echo;
@@ -157,8 +158,23 @@ static inline size_t txp_left(const struct txp *t)
 {
 	return wr_left(&t->w);
 }
-// Octets of chunks that fit into any packet of this session, whatever its header: for cutting
-// messages.
+// A packet begins with room for the base size, and only user data may go beyond: nothing but its
+// loss tells that the path carries less (pmtu.h). So whoever writes user data widens the packet,
+// and narrows it again; a packet that has grown stays wide.
+static inline void txp_widen(struct txp *t)
+{
+	t->w.cap = t->path_cap;
+}
+static inline bool txp_is_big(const struct txp *t)
+{
+	return t->w.len > t->base_cap;
+}
+static inline void txp_narrow(struct txp *t)
+{
+	if (!txp_is_big(t))
+		t->w.cap = t->base_cap;
+}
+// Octets of chunks that fit into any packet of this session, whatever its header and path.
 uint16_t session_chunk_room(const struct engine *, uint32_t session_idx);
 // Pads, checks, sums and queues the packet for sealing. The writer must be free of errors.
 void txp_end(struct engine *, struct txp *);

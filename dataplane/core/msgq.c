@@ -62,12 +62,23 @@ void msgq_pop(struct engine *e, struct msgq *q, struct msg_pool *p)
 	msg_free_if_done(e, p, idx);
 }
 
-static uint32_t fragment_len(const struct tx_msg *m, uint32_t at)
+// Where in the message the k-th fragment begins.
+static uint32_t fragment_at(const struct tx_msg *m, uint32_t k)
 {
-	return m->len - at < m->fragment_bytes ? m->len - at : m->fragment_bytes;
+	uint32_t run = (m->cut.n - 1u) * m->cut.bytes + m->cut.last;
+
+	return k / m->cut.n * run + k % m->cut.n * m->cut.bytes;
 }
 
-struct span msg_fragment(const struct tx_msg *m, uint32_t at)
+static uint32_t fragment_len(const struct tx_msg *m, uint32_t k)
+{
+	uint32_t left = m->len - fragment_at(m, k);
+	uint32_t most = k % m->cut.n == m->cut.n - 1u ? m->cut.last : m->cut.bytes;
+
+	return left < most ? left : most;
+}
+
+struct span msg_fragment(const struct tx_msg *m, uint32_t k)
 {
 	const uint8_t *octets = NULL;
 
@@ -84,14 +95,14 @@ struct span msg_fragment(const struct tx_msg *m, uint32_t at)
 		octets = m->octets;
 		break;
 	}
-	return span_of(octets + at, fragment_len(m, at));
+	return span_of(octets + fragment_at(m, k), fragment_len(m, k));
 }
 
-uint8_t msg_fragment_flags(const struct tx_msg *m, uint32_t at)
+uint8_t msg_fragment_flags(const struct tx_msg *m, uint32_t k)
 {
-	bool is_last = at + fragment_len(m, at) == m->len;
+	bool is_last = fragment_at(m, k) + fragment_len(m, k) == m->len;
 
-	if (at == 0)
+	if (k == 0)
 		return is_last ? USER_DATA_FRA_WHOLE : USER_DATA_FRA_BEGIN;
 	return is_last ? USER_DATA_FRA_END : USER_DATA_FRA_MIDDLE;
 }

@@ -1,7 +1,7 @@
 // Messages that wait to be sent or settled: the source of every send flow that is not a stream's
 // (RFC 7016 §3.6.2.2). A message keeps its octets where they are, control's body or a body of our
-// own, and is cut into fragments only when it is written, each of the same length, so a fragment is
-// found again from its number.
+// own, and is cut into fragments only when it is written, by one pattern for all of it, so a
+// fragment is found again from its number.
 //
 // A message lives until its last fragment is settled; its octets go home when nobody can need them
 // any more, which with a deadline may be earlier.
@@ -30,6 +30,13 @@ enum msg_kind {
 	MSG_INLINE,
 };
 
+// Of every n fragments the first n - 1 have `bytes` octets, the last has `last`: together they fill
+// a packet, and each fits into one of base size (pmtu.h).
+struct msg_cut {
+	uint16_t bytes, last;
+	uint8_t n;
+};
+
 struct tx_msg {
 	uint64_t first_sn;    // of its first fragment, once there is one
 	uint64_t deadline_us; // not worth sending from then on; 0: never
@@ -38,13 +45,13 @@ struct tx_msg {
 		struct local_body *local;
 		uint8_t octets[MSG_INLINE_MAX];
 	};
-	uint32_t len, at;        // octets; those that have a number
-	uint32_t n_numbers;      // fragments with a number
-	uint32_t n_unsettled;    // of those, not acknowledged and not given up
-	uint32_t next;           // in its queue
-	uint16_t fragment_bytes; // of every fragment but the last, once there is one
-	uint8_t kind;            // enum msg_kind
-	bool is_queued;          // not all of it has numbers
+	uint32_t len, at;     // octets; those that have a number
+	uint32_t n_numbers;   // fragments with a number
+	uint32_t n_unsettled; // of those, not acknowledged and not given up
+	uint32_t next;        // in its queue
+	struct msg_cut cut;   // once there is a first fragment
+	uint8_t kind;         // enum msg_kind
+	bool is_queued;       // not all of it has numbers
 	bool is_abandoned;
 };
 
@@ -77,15 +84,10 @@ int msgq_push(struct msgq *, struct msg_pool *, const struct tx_msg *);
 // The head has numbers for all it will ever send. Frees it if nothing of it is unsettled.
 void msgq_pop(struct engine *, struct msgq *, struct msg_pool *);
 
-// The octets of the fragment that begins at `at`.
-struct span msg_fragment(const struct tx_msg *, uint32_t at);
+// The octets of its k-th fragment, from 0.
+struct span msg_fragment(const struct tx_msg *, uint32_t k);
 // USER_DATA_FRA_* of that fragment.
-uint8_t msg_fragment_flags(const struct tx_msg *, uint32_t at);
-// Where in the message the fragment of this number begins.
-static inline uint32_t msg_fragment_at(const struct tx_msg *m, uint64_t sn)
-{
-	return (uint32_t)(sn - m->first_sn) * m->fragment_bytes;
-}
+uint8_t msg_fragment_flags(const struct tx_msg *, uint32_t k);
 
 // One fragment is settled: acknowledged, or given up.
 void msg_settle(struct engine *, struct msg_pool *, uint32_t idx);

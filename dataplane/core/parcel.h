@@ -3,6 +3,7 @@
 // window (fastpath.md 3); those before it are small, and copied.
 #pragma once
 
+#include "dataplane/core/sent_ring.h"
 #include "dataplane/core/stream.h"
 
 enum parcel_state {
@@ -64,6 +65,7 @@ static inline enum parcel_state parcel_reserve(struct parcel *p, size_t need)
 		return PARCEL_BLOCKED;
 	if (!txp_begin(p->e, &p->txp, p->f->session_idx))
 		return PARCEL_NO_BUFFER;
+	txp_widen(&p->txp);
 	p->is_open = true;
 	p->n_packets++;
 	return PARCEL_OK;
@@ -84,6 +86,7 @@ static inline enum parcel_state parcel_add(struct parcel *p, uint64_t sn, const 
 {
 	enum parcel_state state;
 	size_t start;
+	bool was_big;
 
 	// A lost number has its place in the ring already; only the window speaks about it.
 	if (sn == p->f->sn_next ? !flow_tx_has_room(p->e, p->f)
@@ -93,6 +96,7 @@ static inline enum parcel_state parcel_add(struct parcel *p, uint64_t sn, const 
 	if (state != PARCEL_OK)
 		return state;
 	start = p->txp.w.len;
+	was_big = txp_is_big(&p->txp);
 	if (flow_tx_write_header(p->e, p->flow_idx, &p->txp.w, sn, USER_DATA_FRA_WHOLE, rec->len) !=
 	    0) {
 		parcel_drop_empty(p);
@@ -100,6 +104,8 @@ static inline enum parcel_state parcel_add(struct parcel *p, uint64_t sn, const 
 	}
 	start = p->txp.w.len - start + rec->len;
 	flow_tx_sent(p->e, p->flow_idx, sn, (uint32_t)rec->no, (uint16_t)start);
+	if (!was_big && p->txp.w.len + rec->len > p->txp.base_cap)
+		sent_at(p->f, sn)->flags |= SENT_BIG;
 	p->txp.has_data = p->txp.is_tc = true;
 	p->bytes += (uint32_t)start;
 	p->last = rec;

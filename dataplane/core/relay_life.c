@@ -100,12 +100,12 @@ struct relay *relay_create(const struct engine_opts *opts)
 	r->sessions_max = opts->sessions_max;
 	r->subs_max = r->links_max < r->sessions_max ? r->links_max : r->sessions_max;
 	r->holders_max = holders < r->links_max ? (uint32_t)holders : r->links_max;
-	r->body_max = opts->payload_max - OVERHEAD_MAX;
+	r->body_max = opts->payload_base - OVERHEAD_MAX;
 	if (r->body_max > WINDOW_BODY_MAX)
 		r->body_max = WINDOW_BODY_MAX;
 	r->fresh_head = r->fresh_tail = STREAM_NONE;
 	r->ready_head = r->ready_tail = LINK_NONE;
-	if (opts->payload_max < 2 * OVERHEAD_MAX || opts->extents_max > EXTENTS_MAX ||
+	if (opts->payload_base < 2 * OVERHEAD_MAX || opts->extents_max > EXTENTS_MAX ||
 	    !tables_take(r, opts)) {
 		relay_destroy(NULL, r);
 		return NULL;

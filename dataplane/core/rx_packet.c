@@ -3,6 +3,7 @@
 
 #include "dataplane/core/clock.h"
 #include "dataplane/core/mobility.h"
+#include "dataplane/core/pmtu.h"
 #include "dataplane/core/session_chunks.h"
 #include "dataplane/core/session_life.h"
 
@@ -16,8 +17,10 @@ struct chunk_ctx {
 static void on_ping_reply(struct engine *e, const struct chunk_ctx *ctx, struct span message)
 {
 	// Any packet shows that the far end lives, so an empty reply (§16.3) has done its work.
-	if (message.len > 0)
-		mobility_on_reply(e, ctx->idx, ctx->pkt, message);
+	if (message.len == 0)
+		return;
+	mobility_on_reply(e, ctx->idx, ctx->pkt, message);
+	pmtu_on_reply(e, ctx->idx, message);
 }
 
 static void on_fihello(struct engine *e, uint32_t idx, struct span payload)

@@ -7,6 +7,7 @@
 
 #include "dataplane/core/clock.h"
 #include "dataplane/core/early.h"
+#include "dataplane/core/pmtu.h"
 #include "dataplane/core/rx.h"
 #include "dataplane/core/session_chunks.h"
 #include "dataplane/core/timer.h"
@@ -189,6 +190,7 @@ void session_path_set(struct engine *e, uint32_t idx, const struct msg_addr *to)
 	p->family = to->family;
 	p->endpoint = to->endpoint;
 	p->gen++;
+	pmtu_path_changed(e, idx);
 }
 
 static void keys_set(struct engine *e, uint32_t idx, const struct session_seed *seed)

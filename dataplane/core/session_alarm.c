@@ -3,6 +3,7 @@
 #include "dataplane/core/session_life.h"
 
 #include "crypto/random.h"
+#include "dataplane/core/pmtu.h"
 
 #define UNACKED_LIMIT_MS   120000 // nothing acknowledged for so long: given up (§12)
 #define KEEPALIVE_LIMIT_MS 60000  // silence beyond the first ping, unless control says otherwise
@@ -151,7 +152,7 @@ static void on_end(struct engine *e, uint32_t idx)
 static void (*const on_cold_alarm[ALARM_N])(struct engine *, uint32_t) = {
 	[ALARM_KEEPALIVE] = on_keepalive, [ALARM_CHALLENGE] = on_challenge,
 	[ALARM_CLOSE] = on_close,         [ALARM_END] = on_end,
-	[ALARM_PROBE] = flows_on_probe,
+	[ALARM_PROBE] = flows_on_probe,   [ALARM_PMTU] = pmtu_on_alarm,
 };
 
 // -- the wheel's entry --

@@ -14,6 +14,7 @@ enum session_alarm {
 	ALARM_CLOSE,     // Close is repeated
 	ALARM_END,       // a closing state is over
 	ALARM_PROBE,     // flows: a buffer probe is due
+	ALARM_PMTU,      // a probe's answer is overdue, or it is time to look again
 	ALARM_N
 };
 
@@ -22,12 +23,39 @@ enum session_alarm {
 #define WANT_CLOSE     0x02
 #define WANT_CLOSE_ACK 0x04
 #define WANT_MOBILITY  0x08 // the ping that proves a new address; a packet of its own
+#define WANT_PMTU      0x10 // the ping that proves a packet size; a packet of its own
 
 // Reports that control has not been told yet, since the ring was full.
 #define TELL_ALIVE   0x01
 #define TELL_MOVED   0x02
 #define TELL_CLOSING 0x04
 #define TELL_CLOSED  0x08
+
+enum pmtu_state {
+	PMTU_IDLE,    // nothing to send that would gain by larger packets
+	PMTU_BASE,    // does the far end answer probes at all? Asked with the size that passes
+	PMTU_SEARCH,  // probes of a larger size are on their way
+	PMTU_SETTLED, // as large as was found; looks again from time to time
+	PMTU_MUTE,    // the far end answers no probes: never asked again on this path
+	PMTU_N
+};
+
+// Path MTU discovery (pmtu.h). Sizes are octets of UDP payload.
+struct pmtu {
+	uint8_t state;      // enum pmtu_state
+	uint8_t n_sent;     // probes of this size
+	uint8_t n_mute;     // rounds that found nobody to answer
+	uint8_t n_big_lost; // packets above the base size, since one arrived
+	bool is_wanted;     // messages are cut that larger packets would carry better
+	bool is_doubted;    // nothing big is sent until the path has spoken again
+	bool has_fallen;    // fell_ms holds a time
+	uint16_t proven;    // the largest size that was answered
+	uint16_t failed;    // the smallest that was not; 0: none
+	uint16_t probe;     // the size in question
+	uint32_t no;        // of the last probe
+	uint32_t big_acked_tsn, big_lost_tsn; // the latest of each
+	uint32_t fell_ms;                     // last time the path turned out to carry less
+};
 
 struct session_cold {
 	struct sseq_window rx_window;
@@ -58,6 +86,8 @@ struct session_cold {
 	struct msg_addr moved_to;
 	uint64_t mobility_tx_us; // of our last mobility ping; 0: never
 	uint64_t mobility_rx_us; // timestamp in the last reply that counted
+
+	struct pmtu pmtu;
 
 	// Packets that came before the keys: cells of early.h
 	uint32_t early_head, early_tail, n_early;

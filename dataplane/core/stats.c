@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "dataplane/core/pmtu.h"
+
 #define ROWS_PER_REPORT 64
 #define RING_ROOM_MIN   16 // reports that matter more than figures keep this much room
 
@@ -37,6 +39,7 @@ static void session_row(const struct engine *e, uint32_t idx, struct session_sta
 		.resent_fragments = c->n_resent,
 		.duplicates = c->n_duplicates,
 		.silent_ms = e->now_ms - s->last_rx_ms,
+		.path_mtu = s->payload_max + (p->family == 6 ? IPV6_UDP_BYTES : IPV4_UDP_BYTES),
 		.far = {.port = p->port, .family = p->family, .endpoint = p->endpoint},
 	};
 	memcpy(row->far.ip, p->addr, sizeof(row->far.ip));

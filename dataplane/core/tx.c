@@ -1,6 +1,7 @@
 // engine_tx: who may fill the lent buffers, in which order, and how much of them (fastpath.md 4).
 #include "dataplane/core/hello.h"
 #include "dataplane/core/mobility.h"
+#include "dataplane/core/pmtu.h"
 #include "dataplane/core/session_chunks.h"
 #include "dataplane/core/session_life.h"
 #include "dataplane/core/txp.h"
@@ -51,6 +52,15 @@ static bool session_packet(struct engine *e, uint32_t idx, uint8_t due)
 	return true;
 }
 
+// What needs a packet of its own. False: no buffer for it.
+static bool send_alone(struct engine *e, uint32_t idx)
+{
+	uint8_t wants = session_cold_at(e, idx)->wants;
+
+	return (!(wants & WANT_MOBILITY) || mobility_send(e, idx)) &&
+	       (!(wants & WANT_PMTU) || pmtu_send(e, idx));
+}
+
 // A visit: as many packets as the world prefers to have for one destination. True: it has more.
 static bool session_visit(struct engine *e, uint32_t idx, uint8_t due)
 {
@@ -58,8 +68,7 @@ static bool session_visit(struct engine *e, uint32_t idx, uint8_t due)
 
 	if (s->state == S_CLOSED)
 		s->due &= (uint8_t)~due;
-	if (due & DUE_CHUNK && session_cold_at(e, idx)->wants & WANT_MOBILITY &&
-	    !mobility_send(e, idx))
+	if (due & DUE_CHUNK && !send_alone(e, idx))
 		return true;
 	for (uint16_t i = 0; i < e->opts.visit && s->due & due; i++) {
 		if (!session_packet(e, idx, due))

@@ -17,21 +17,27 @@ static size_t round16(size_t n)
 	return (n + 15) & ~(size_t)15;
 }
 
-static void begin(struct engine *e, struct txp *t, uint64_t sseq)
+// payload: what the path carries, base size or more.
+static void begin(struct engine *e, struct txp *t, uint64_t sseq, uint16_t payload)
 {
-	size_t plain_max = packet_form_plain_max(t->form, sseq, e->opts.payload_max);
+	size_t path_max = packet_form_plain_max(t->form, sseq, payload), base_max = path_max;
 
+	if (payload > e->opts.payload_base)
+		base_max = packet_form_plain_max(t->form, sseq, e->opts.payload_base);
 	t->pkt = &e->tx.room[e->tx.n];
+	t->pkt->flags = 0;
 	t->plain = t->pkt->data + SSID_LEN;
 	t->front_len = (uint8_t)packet_form_front_write(t->form, t->plain, sseq);
 	t->header_len = packet_header_len(PACKET_TS | (t->has_echo ? PACKET_TSE : 0));
-	t->w = wr_over(t->plain + t->front_len + t->header_len, plain_max - t->header_len);
+	t->base_cap = base_max - t->header_len;
+	t->path_cap = path_max - t->header_len;
+	t->w = wr_over(t->plain + t->front_len + t->header_len, t->base_cap);
 	t->has_data = false;
 	t->is_tc = false;
 	t->has_ack = false;
 }
 
-bool txp_begin(struct engine *e, struct txp *t, uint32_t session_idx)
+static bool begin_session(struct engine *e, struct txp *t, uint32_t session_idx, uint16_t payload)
 {
 	struct session *s = session_at(e, session_idx);
 
@@ -42,9 +48,24 @@ bool txp_begin(struct engine *e, struct txp *t, uint32_t session_idx)
 	t->form = (struct packet_form){s->tx_tag_len, (s->flags & SESSION_TX_SSEQ) != 0};
 	t->echo = 0;
 	t->has_echo = clock_echo_due(s, e->now_us, &t->echo);
-	begin(e, t, s->sseq_tx);
+	begin(e, t, s->sseq_tx, payload);
 	t->pkt->path_idx = session_idx;
 	t->pkt->session_idx = session_idx;
+	return true;
+}
+
+bool txp_begin(struct engine *e, struct txp *t, uint32_t session_idx)
+{
+	return begin_session(e, t, session_idx, session_at(e, session_idx)->payload_max);
+}
+
+bool txp_begin_probe(struct engine *e, struct txp *t, uint32_t session_idx, uint16_t payload)
+{
+	if (!begin_session(e, t, session_idx, payload))
+		return false;
+	assert(payload <= t->pkt->room); // engine.h asks the world for that much
+	t->pkt->flags |= PKT_PROBE;
+	txp_widen(t);
 	return true;
 }
 
@@ -66,7 +87,7 @@ bool txp_begin_startup(struct engine *e, struct txp *t, const struct msg_addr *t
 	t->form = (struct packet_form){0};
 	t->echo = 0;
 	t->has_echo = false;
-	begin(e, t, 0);
+	begin(e, t, 0, e->opts.payload_base);
 	txp_send_to(t, to);
 	t->pkt->session_idx = SESSION_NONE;
 	return true;
@@ -77,7 +98,7 @@ uint16_t session_chunk_room(const struct engine *e, uint32_t session_idx)
 	const struct session *s = &e->sessions[session_idx];
 	struct packet_form form = {s->tx_tag_len, (s->flags & SESSION_TX_SSEQ) != 0};
 
-	return (uint16_t)(packet_form_plain_max(form, UINT64_MAX, e->opts.payload_max) -
+	return (uint16_t)(packet_form_plain_max(form, UINT64_MAX, e->opts.payload_base) -
 			  packet_header_len(PACKET_TS | PACKET_TSE));
 }
 

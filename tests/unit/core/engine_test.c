@@ -80,12 +80,12 @@ static void more_flows_than_slots(struct engine_opts *o)
 
 static void tiny_packets(struct engine_opts *o)
 {
-	o->payload_max = 100;
+	o->payload_base = 100;
 }
 
 static void huge_packets(struct engine_opts *o)
 {
-	o->payload_max = 9000;
+	o->payload_base = 9000;
 }
 
 static void messages_beyond_the_largest_body(struct engine_opts *o)

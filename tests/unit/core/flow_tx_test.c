@@ -137,7 +137,9 @@ static void time_critical_flows_mark_their_packets(void **state)
 	struct node *n = node_create(16);
 	struct command open = {.flow = 5};
 	uint8_t packet[NODE_PACKET_MAX];
-	struct txp t = {.w = wr_over(packet, sizeof(packet))};
+	struct txp t = {.w = wr_over(packet, sizeof(packet)),
+			.base_cap = sizeof(packet),
+			.path_cap = sizeof(packet)};
 
 	open.open.flow_id = 5;
 	open.open.flags = FLOW_OPEN_TC;

@@ -1,5 +1,7 @@
 #include "tests/unit/core/flow_world.h"
 
+#include "dataplane/core/pmtu.h"
+
 #define NODE_SESSION_ID 0x5e551001u
 #define NEVER           UINT64_MAX
 
@@ -52,6 +54,35 @@ bool session_tc_sent(const struct engine *e, uint32_t session_idx)
 bool engine_tc_sent_any(const struct engine *e)
 {
 	return node_of(e)->is_tc;
+}
+
+void pmtu_wanted(struct engine *e, uint32_t session_idx)
+{
+	node_of(e)->pmtu.n_wanted++;
+}
+
+void pmtu_big_acked(struct engine *e, uint32_t session_idx, uint32_t tsn)
+{
+	node_of(e)->pmtu.n_big_acked++;
+	node_of(e)->pmtu.tsn = tsn;
+}
+
+void pmtu_big_lost(struct engine *e, uint32_t session_idx, uint32_t tsn)
+{
+	node_of(e)->pmtu.n_big_lost++;
+	node_of(e)->pmtu.tsn = tsn;
+	node_session(node_of(e))->heard |= HEARD_NO_BIG;
+}
+
+void pmtu_small_acked(struct engine *e, uint32_t session_idx, uint32_t tsn)
+{
+	node_of(e)->pmtu.n_small_acked++;
+	node_of(e)->pmtu.tsn = tsn;
+}
+
+void pmtu_doubt(struct engine *e, uint32_t session_idx)
+{
+	node_of(e)->pmtu.n_doubts++;
 }
 
 static void keep_message(struct node *n, uint16_t stream, struct span message)
@@ -207,7 +238,10 @@ uint64_t node_deadline_us(const struct node *n)
 size_t node_packet(struct node *n, uint8_t *packet)
 {
 	struct session *s = node_session(n);
-	struct txp t = {.w = wr_over(packet, n->packet_max), .session_idx = NODE_SESSION};
+	struct txp t = {.w = wr_over(packet, n->packet_max),
+			.base_cap = n->packet_max,
+			.path_cap = n->packet_max + n->path_more,
+			.session_idx = NODE_SESSION};
 
 	if (s->due & DUE_ACK)
 		flows_write_acks(&n->e, NODE_SESSION, &t, true);

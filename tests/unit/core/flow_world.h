@@ -8,16 +8,23 @@
 #include "tests/support/test.h"
 
 #define NODE_PACKET_MAX 1180 // octets of chunks
-#define NODE_SESSION    1    // index of the one session; 0 stays closed
+#define NODE_PATH_MORE  240
+#define NODE_SESSION    1 // index of the one session; 0 stays closed
 
 struct node {
 	struct engine e;
 	struct session sessions[2];
 	struct session_cold cold[2];
 	struct body_pool *control; // control's bodies
-	uint32_t packet_max;
-	bool is_tcr; // what clock.c would say
+	uint32_t packet_max;       // of base size
+	uint32_t path_more;        // octets that the path carries beyond; at most NODE_PATH_MORE
+	bool is_tcr;               // what clock.c would say
 	bool is_tc;
+	// What path MTU discovery was told.
+	struct {
+		uint32_t n_wanted, n_big_acked, n_big_lost, n_small_acked, n_doubts;
+		uint32_t tsn; // of the last fragment
+	} pmtu;
 	// What the relay was told.
 	struct {
 		uint32_t n_fragments, n_control, n_lost, n_open_again, n_gone;
@@ -88,7 +95,7 @@ struct seen {
 		uint64_t flow_id; // buffer probe
 	} chunk[100];
 	uint32_t n;
-	uint8_t packet[NODE_PACKET_MAX];
+	uint8_t packet[NODE_PACKET_MAX + NODE_PATH_MORE];
 	size_t len;
 };
 // Builds the next packet and takes it apart. Returns the number of chunks.

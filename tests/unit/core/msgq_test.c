@@ -23,22 +23,45 @@ static struct tx_msg of_control(struct desk *d, uint32_t len)
 	return m;
 }
 
+#define EQUAL                                                                                      \
+	{                                                                                          \
+		100, 100, 1                                                                        \
+	}
+#define PAIRS                                                                                      \
+	{                                                                                          \
+		100, 20, 2                                                                         \
+	}
+#define THREES                                                                                     \
+	{                                                                                          \
+		100, 20, 3                                                                         \
+	}
+
 static const struct {
 	const char *name;
-	uint32_t len, fragment_bytes, at;
-	uint32_t fragment_len;
+	uint32_t len;
+	struct msg_cut cut;
+	uint32_t k; // which fragment
+	uint32_t at, fragment_len;
 	uint8_t flags;
 } cuts[] = {
-	{"an empty message is one fragment", 0, 100, 0, 0, USER_DATA_FRA_WHOLE},
-	{"a short one, too", 99, 100, 0, 99, USER_DATA_FRA_WHOLE},
-	{"one that just fits", 100, 100, 0, 100, USER_DATA_FRA_WHOLE},
-	{"one octet too many: a beginning", 101, 100, 0, 100, USER_DATA_FRA_BEGIN},
-	{"and an end of one octet", 101, 100, 100, 1, USER_DATA_FRA_END},
-	{"between them all are middles", 250, 100, 100, 100, USER_DATA_FRA_MIDDLE},
-	{"a last one that is full", 300, 100, 200, 100, USER_DATA_FRA_END},
+	{"an empty message is one fragment", 0, EQUAL, 0, 0, 0, USER_DATA_FRA_WHOLE},
+	{"a short one, too", 99, EQUAL, 0, 0, 99, USER_DATA_FRA_WHOLE},
+	{"one that just fits", 100, EQUAL, 0, 0, 100, USER_DATA_FRA_WHOLE},
+	{"one octet too many: a beginning", 101, EQUAL, 0, 0, 100, USER_DATA_FRA_BEGIN},
+	{"and an end of one octet", 101, EQUAL, 1, 100, 1, USER_DATA_FRA_END},
+	{"between them all are middles", 250, EQUAL, 1, 100, 100, USER_DATA_FRA_MIDDLE},
+	{"a last one that is full", 300, EQUAL, 2, 200, 100, USER_DATA_FRA_END},
+	{"two to a packet: a long one", 250, PAIRS, 0, 0, 100, USER_DATA_FRA_BEGIN},
+	{"and a short one", 250, PAIRS, 1, 100, 20, USER_DATA_FRA_MIDDLE},
+	{"and again", 250, PAIRS, 2, 120, 100, USER_DATA_FRA_MIDDLE},
+	{"an end in the long one's place", 190, PAIRS, 2, 120, 70, USER_DATA_FRA_END},
+	{"an end in the short one's place", 110, PAIRS, 1, 100, 10, USER_DATA_FRA_END},
+	{"three to a packet", 500, THREES, 2, 200, 20, USER_DATA_FRA_MIDDLE},
+	{"and the next begins", 500, THREES, 3, 220, 100, USER_DATA_FRA_MIDDLE},
+	{"and ends", 500, THREES, 6, 440, 60, USER_DATA_FRA_END},
 };
 
-static void a_message_is_cut_into_equal_fragments(void **state)
+static void a_message_is_cut_by_one_pattern(void **state)
 {
 	struct desk d;
 
@@ -47,15 +70,11 @@ static void a_message_is_cut_into_equal_fragments(void **state)
 		struct tx_msg m = of_control(&d, cuts[i].len);
 		struct span body;
 
-		m.fragment_bytes = (uint16_t)cuts[i].fragment_bytes;
-		m.first_sn = 1000;
-		body = msg_fragment(&m, cuts[i].at);
+		m.cut = cuts[i].cut;
+		body = msg_fragment(&m, cuts[i].k);
 		assert_row(body.len == cuts[i].fragment_len, cuts[i].name);
 		assert_row(body.len == 0 || body.data == m.body->data + cuts[i].at, cuts[i].name);
-		assert_row(msg_fragment_flags(&m, cuts[i].at) == cuts[i].flags, cuts[i].name);
-		// And is found again from its number.
-		assert_row(msg_fragment_at(&m, 1000 + cuts[i].at / 100) == cuts[i].at,
-			   cuts[i].name);
+		assert_row(msg_fragment_flags(&m, cuts[i].k) == cuts[i].flags, cuts[i].name);
 		msg_drop_octets(&d.node->e, &m);
 	}
 	node_destroy(d.node);
@@ -143,7 +162,7 @@ static void one_body_serves_many_messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_message_is_cut_into_equal_fragments),
+		cmocka_unit_test(a_message_is_cut_by_one_pattern),
 		cmocka_unit_test(octets_go_home_with_the_last_fragment),
 		cmocka_unit_test(a_message_given_up_in_the_queue_keeps_its_place),
 		cmocka_unit_test(a_queue_is_bounded),

@@ -43,6 +43,7 @@ bool txp_begin(struct engine *e, struct txp *t, uint32_t session_idx)
 	memset(t, 0, sizeof(*t));
 	t->session_idx = session_idx;
 	t->w = wr_over(buffer, WORLD_PACKET_ROOM);
+	t->base_cap = t->path_cap = WORLD_PACKET_ROOM;
 	return true;
 }
 
@@ -306,7 +307,7 @@ struct world *world_create(const struct world_opts *given)
 	e->opts.streams_max = o.streams_max > 0 ? o.streams_max : 4;
 	e->opts.links_max = o.links_max > 0 ? o.links_max : 2 * WORLD_SESSIONS;
 	e->opts.extents_max = o.extents_max > 0 ? o.extents_max : 64;
-	e->opts.payload_max = 1200;
+	e->opts.payload_base = 1200;
 	e->opts.visit = o.visit > 0 ? o.visit : 1;
 	e->opts.reports = mailbox_create(o.ring_slots > 0 ? o.ring_slots : 4096);
 	e->bodies = body_pool_create(o.body_bytes > 0 ? o.body_bytes : 16u << 20);

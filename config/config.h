@@ -122,6 +122,7 @@ struct config_limits {
 	uint64_t handshake_burst_per_address;  // at once, before the rate counts
 	uint64_t handshakes_pending;           // keyings that wait for the keyer
 	uint64_t introductions_per_s;          // hellos for somebody else, all together
+	uint64_t packet;                       // octets of IP packet: path MTU discovery
 	uint64_t flows_per_session;            // receiving; the same again sending
 	uint64_t message_bytes;                // one reassembled message
 	uint64_t reassembly_bytes;             // per session, all receive flows together

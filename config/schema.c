@@ -154,6 +154,9 @@ COUNT("limits.introductions_per_s", config, limits.introductions_per_s, 1, 10000
 	"Hellos for other peers that are passed on a second."),
 COUNT("limits.flows_per_session", config, limits.flows_per_session, 8, 64, "64", ON_RESTART,
 	"Flows that a peer may have open in a session."),
+COUNT("limits.packet", config, limits.packet, 1280, 9000, "1500", ON_RESTART,
+	"Largest IP packet that is tried where a path may carry more than 1280 octets, which every "
+	"session begins with; 1280: none. Never more than ports[].mtu, or 2048 with kernel sockets."),
 SIZE("limits.message", config, limits.message_bytes, 16 * KiB, 16 * MiB, "256KiB", ON_NEXT,
 	"Largest message that is put together from fragments."),
 SIZE("limits.reassembly", config, limits.reassembly_bytes, 64 * KiB, 64 * MiB, "1MiB", ON_NEXT,

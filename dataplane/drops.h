@@ -44,6 +44,7 @@
 	X(L3_FRAGMENT, "l3_fragment", "IP fragment")                                               \
 	X(NO_NEXT_HOP, "no_next_hop", "next hop unresolved")                                       \
 	X(TX_PORT, "tx_port", "port or socket took no more")                                       \
+	X(TX_TOO_BIG, "tx_too_big", "more than the link out carries; path MTU discovery learns")   \
 	X(STREAM_UNLINKED, "stream_unlinked", "stream message of a session that is not linked")    \
 	X(STREAM_TABLE, "stream_table", "stream or link beyond the table")                         \
 	X(STREAM_MAPS, "stream_maps", "map of a neighbour beyond the holders that are kept")       \

@@ -146,7 +146,7 @@ static void send_over(struct worker *w, const struct pkt *p, uint8_t link, const
 	const struct host_link *l = &w->host.links[link];
 
 	if (IPV4_UDP_LEN + p->len > l->mtu) {
-		lose(w, p, DROP_TX_PORT);
+		lose(w, p, DROP_TX_TOO_BIG);
 		return;
 	}
 	wrap(l, p, header);

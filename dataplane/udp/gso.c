@@ -18,7 +18,11 @@ uint16_t gso_run(const struct pkt *pkts, uint16_t n)
 	uint32_t bytes = pkts[0].len;
 	uint16_t run = 1;
 
+	if (pkts[0].flags & PKT_PROBE)
+		return 1;
 	while (run < n && run < GSO_SEGMENTS_MAX) {
+		if (pkts[run].flags & PKT_PROBE)
+			break;
 		if (!same_destination(&pkts[0], &pkts[run]) || pkts[run].len > pkts[0].len ||
 		    bytes + pkts[run].len > GSO_BYTES_MAX)
 			break;

@@ -1,5 +1,6 @@
 // Which packets of a burst may leave as one segmented send (UDP_SEGMENT): neighbours in the array,
-// to one destination, all of one length but the last, which may be shorter.
+// to one destination, all of one length but the last, which may be shorter. A probe of
+// the path's MTU goes alone: the kernel may refuse it, and with it the whole send.
 #pragma once
 
 #include <stdint.h>

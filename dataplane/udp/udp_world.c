@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "crypto/packet_form.h"
 #include "dataplane/udp/gso.h"
 #include "dataplane/udp/sockaddr.h"
 
@@ -39,7 +40,8 @@ struct udp_scratch {
 struct udp_socket {
 	int fd;
 	bool is_v6;
-	bool gso; // until the kernel or the device refuses it
+	bool gso;      // until the kernel or the device refuses it
+	bool is_whole; // nobody on the way may cut what leaves
 	struct wire_addr local;
 };
 
@@ -225,6 +227,50 @@ static uint16_t fill_message(struct udp_world *w, const struct udp_socket *s, st
 	return run;
 }
 
+// What is larger than the base size must arrive whole or not at all: a probe in pieces proves
+// nothing (RFC 4821 §3), and neither shall the kernel believe whoever says that a path carries less
+// (ICMP is easily forged). The rest goes by the kernel's default, so paths below the base size work
+// as far as it can help. Sockets know this option only for all that follows.
+static void keep_whole(struct udp_socket *s, bool is_whole)
+{
+	int v4 = is_whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT;
+	int v6 = is_whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT;
+
+	if (s->is_whole == is_whole)
+		return;
+	s->is_whole = is_whole;
+	setsockopt(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof(v4)); // mapped addresses, too
+	if (s->is_v6)
+		setsockopt(s->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof(v6));
+}
+
+static bool has_big(const struct pkt *pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		if (pkts[i].len > PACKET_UDP_PAYLOAD_DEFAULT)
+			return true;
+	return false;
+}
+
+// The first message did not go. False: try it another way.
+static bool is_given_up(struct udp_world *w, struct udp_socket *s, int err)
+{
+	const struct udp_scratch *sc = w->scratch;
+	bool is_big = sc->iov[0].iov_len > PACKET_UDP_PAYLOAD_DEFAULT,
+	     is_run = sc->packets_of[0] > 1;
+	// A run of packets above the device's MTU is EINVAL, for older kernels.
+	bool is_too_big = is_big && (err == EMSGSIZE || (is_run && err == EINVAL));
+
+	if (is_run && !is_too_big && (err == EIO || err == EINVAL)) {
+		s->gso = false; // no checksum offload below, or an old kernel: packet by packet
+		return false;
+	}
+	// EPERM, ENOBUFS, EHOSTUNREACH...: this one is lost, the next may pass
+	engine_stats(w->engine)->drops[is_too_big ? DROP_TX_TOO_BIG : DROP_TX_PORT] +=
+		sc->packets_of[0];
+	return true;
+}
+
 // Sends pkts[0..n), all of one endpoint. Loss on the way out is loss: counted, and RTMFP repairs
 // it.
 static void send_burst(struct udp_world *w, uint8_t endpoint, struct pkt *pkts, uint16_t n)
@@ -237,6 +283,7 @@ static void send_burst(struct udp_world *w, uint8_t endpoint, struct pkt *pkts, 
 		engine_stats(w->engine)->drops[DROP_TX_PORT] += n;
 		return;
 	}
+	keep_whole(s, has_big(pkts, n));
 	while (done < n) {
 		unsigned n_msgs = 0;
 		uint16_t at = done;
@@ -249,17 +296,10 @@ static void send_burst(struct udp_world *w, uint8_t endpoint, struct pkt *pkts, 
 		sent = sendmmsg(s->fd, sc->msgs, n_msgs, 0);
 		if (sent < 0 && errno == EINTR)
 			continue;
-		if (sent < 0 && s->gso && sc->packets_of[0] > 1 &&
-		    (errno == EIO || errno == EINVAL)) {
-			s->gso = false; // no checksum offload below, or an old kernel: packet by
-					// packet
+		if (sent < 0 && !is_given_up(w, s, errno))
 			continue;
-		}
-		if (sent <
-		    0) { // EPERM, ENOBUFS, EHOSTUNREACH...: this one is lost, the next may pass
-			engine_stats(w->engine)->drops[DROP_TX_PORT] += sc->packets_of[0];
+		if (sent < 0)
 			sent = 1;
-		}
 		for (int i = 0; i < sent; i++)
 			done += sc->packets_of[i];
 	}

@@ -13,6 +13,7 @@
 #include "dataplane/wire/address.h"
 
 #define UDP_ENDPOINTS_MAX 4
+#define UDP_MTU_MAX       2048 // octets of IP packet that its buffers hold: the most for mtu_max
 
 struct udp_world;
 struct udp_scratch; // receive and transmit buffers; all worlds of a thread share one

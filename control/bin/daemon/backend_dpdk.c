@@ -34,6 +34,16 @@ static struct dpdk_backend *dpdk_of(struct backend *b)
 
 // ---- engines, on their workers' threads ----
 
+// What the widest port carries, since the engine does not know which one a path leads through.
+static uint16_t mtu_max(const struct config *cfg, uint16_t wanted)
+{
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < cfg->n_ports; i++)
+		most = cfg->ports[i].mtu > most ? cfg->ports[i].mtu : most;
+	return most < wanted ? (uint16_t)most : wanted;
+}
+
 static struct engine *make_engine(void *ctx, uint32_t worker)
 {
 	struct dpdk_backend *b = ctx;
@@ -44,6 +54,7 @@ static struct engine *make_engine(void *ctx, uint32_t worker)
 	if (b->crypto[worker] == NULL)
 		return NULL;
 	rings_lend(b->rings, worker, &eo);
+	eo.mtu_max = mtu_max(b->config, eo.mtu_max);
 	eo.crypto = b->crypto[worker];
 	eo.random = &b->random;
 	e = engine_create(&eo);

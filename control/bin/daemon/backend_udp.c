@@ -110,6 +110,8 @@ static int create_engine(struct udp_backend *u, const struct backend_opts *o)
 	u->random = random_system();
 	rings_lend(o->rings, 0, &eo);
 	eo.visit = VISIT;
+	if (eo.mtu_max > UDP_MTU_MAX)
+		eo.mtu_max = UDP_MTU_MAX;
 	eo.crypto = u->crypto;
 	eo.random = &u->random;
 	u->engine = engine_create(&eo);

@@ -41,6 +41,7 @@ struct engine_opts settings_engine(const struct config *cfg)
 	o.body_bytes = BODIES_BYTES_BASE + l->sessions * BODIES_PER_SESSION;
 	o.links_max = (uint32_t)l->sessions * LINKS_PER_SESSION;
 	o.flows_per_session = (uint32_t)l->flows_per_session;
+	o.mtu_max = (uint16_t)l->packet;
 	o.message_bytes_max = (uint32_t)l->message_bytes;
 	o.hellos_per_s = share(cfg, l->introductions_per_s);
 	o.keyings_per_s = share(cfg, l->handshakes_per_s);

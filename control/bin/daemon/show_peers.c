@@ -54,6 +54,7 @@ static void figures_of(const struct session_stats *f, struct json_out *j)
 	json_put_u64(j, "tx_packets", s->tx_packets);
 	json_put_u64(j, "cwnd_bytes", s->cwnd_bytes);
 	json_put_u64(j, "in_flight_bytes", s->in_flight_bytes);
+	json_put_u64(j, "path_mtu", s->path_mtu);
 	json_put_u64(j, "lost", s->lost_fragments);
 	json_put_u64(j, "resent", s->resent_fragments);
 	json_put_u64(j, "silent_us", (uint64_t)s->silent_ms * 1000);

@@ -88,6 +88,8 @@ static void traffic_part(const struct worker_stats *s, struct json_out *j)
 	json_put_u64(j, "fragments_lost", s->fragments_lost);
 	json_put_u64(j, "fragments_resent", s->fragments_resent);
 	json_put_u64(j, "timeouts", s->timeouts);
+	json_put_u64(j, "pmtu_probes", s->pmtu_probes);
+	json_put_u64(j, "pmtu_fallbacks", s->pmtu_fallbacks);
 	json_put_u64(j, "checksum_unverified", s->checksum_unverified);
 	json_object_end(j);
 }

@@ -36,14 +36,16 @@ static struct tx_msg of_control(struct desk *d, uint32_t len)
 		100, 20, 3                                                                         \
 	}
 
-static const struct {
+struct cut_row {
 	const char *name;
 	uint32_t len;
 	struct msg_cut cut;
 	uint32_t k; // which fragment
 	uint32_t at, fragment_len;
 	uint8_t flags;
-} cuts[] = {
+};
+
+static const struct cut_row equal[] = {
 	{"an empty message is one fragment", 0, EQUAL, 0, 0, 0, USER_DATA_FRA_WHOLE},
 	{"a short one, too", 99, EQUAL, 0, 0, 99, USER_DATA_FRA_WHOLE},
 	{"one that just fits", 100, EQUAL, 0, 0, 100, USER_DATA_FRA_WHOLE},
@@ -51,6 +53,9 @@ static const struct {
 	{"and an end of one octet", 101, EQUAL, 1, 100, 1, USER_DATA_FRA_END},
 	{"between them all are middles", 250, EQUAL, 1, 100, 100, USER_DATA_FRA_MIDDLE},
 	{"a last one that is full", 300, EQUAL, 2, 200, 100, USER_DATA_FRA_END},
+};
+
+static const struct cut_row by_packet[] = {
 	{"two to a packet: a long one", 250, PAIRS, 0, 0, 100, USER_DATA_FRA_BEGIN},
 	{"and a short one", 250, PAIRS, 1, 100, 20, USER_DATA_FRA_MIDDLE},
 	{"and again", 250, PAIRS, 2, 120, 100, USER_DATA_FRA_MIDDLE},
@@ -61,23 +66,34 @@ static const struct {
 	{"and ends", 500, THREES, 6, 440, 60, USER_DATA_FRA_END},
 };
 
-static void a_message_is_cut_by_one_pattern(void **state)
+static void cut(const struct cut_row *rows, size_t n)
 {
 	struct desk d;
 
 	desk_open(&d);
-	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
-		struct tx_msg m = of_control(&d, cuts[i].len);
+	for (size_t i = 0; i < n; i++) {
+		struct tx_msg m = of_control(&d, rows[i].len);
 		struct span body;
 
-		m.cut = cuts[i].cut;
-		body = msg_fragment(&m, cuts[i].k);
-		assert_row(body.len == cuts[i].fragment_len, cuts[i].name);
-		assert_row(body.len == 0 || body.data == m.body->data + cuts[i].at, cuts[i].name);
-		assert_row(msg_fragment_flags(&m, cuts[i].k) == cuts[i].flags, cuts[i].name);
+		m.cut = rows[i].cut;
+		body = msg_fragment(&m, rows[i].k);
+		assert_row(body.len == rows[i].fragment_len, rows[i].name);
+		assert_row(body.len == 0 || body.data == m.body->data + rows[i].at, rows[i].name);
+		assert_row(msg_fragment_flags(&m, rows[i].k) == rows[i].flags, rows[i].name);
 		msg_drop_octets(&d.node->e, &m);
 	}
 	node_destroy(d.node);
+}
+
+static void a_message_is_cut_into_equal_fragments(void **state)
+{
+	cut(equal, ARRAY_LEN(equal));
+}
+
+// pmtu.h: what a larger packet holds beyond whole fragments is one more.
+static void or_so_that_each_run_fills_a_packet(void **state)
+{
+	cut(by_packet, ARRAY_LEN(by_packet));
 }
 
 static void octets_go_home_with_the_last_fragment(void **state)
@@ -162,7 +178,8 @@ static void one_body_serves_many_messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_message_is_cut_by_one_pattern),
+		cmocka_unit_test(a_message_is_cut_into_equal_fragments),
+		cmocka_unit_test(or_so_that_each_run_fills_a_packet),
 		cmocka_unit_test(octets_go_home_with_the_last_fragment),
 		cmocka_unit_test(a_message_given_up_in_the_queue_keeps_its_place),
 		cmocka_unit_test(a_queue_is_bounded),

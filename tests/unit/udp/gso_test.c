@@ -53,6 +53,15 @@ static void endpoints_do_not_mix(void **state)
 	assert_int_equal(gso_run(p, 2), 1);
 }
 
+static void a_probe_goes_alone(void **state)
+{
+	struct pkt p[3] = {to_path(1, 1400), to_path(1, 1400), to_path(1, 1200)};
+
+	p[1].flags = PKT_PROBE;
+	assert_int_equal(gso_run(p, 3), 1);
+	assert_int_equal(gso_run(p + 1, 2), 1);
+}
+
 static void a_run_is_bounded(void **state)
 {
 	struct pkt p[40];
@@ -73,6 +82,7 @@ int main(void)
 		cmocka_unit_test(a_longer_packet_is_not_in_the_run),
 		cmocka_unit_test(without_a_path_the_address_decides),
 		cmocka_unit_test(endpoints_do_not_mix),
+		cmocka_unit_test(a_probe_goes_alone),
 		cmocka_unit_test(a_run_is_bounded),
 	};
 

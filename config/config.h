@@ -25,7 +25,7 @@
 enum config_backend { CONFIG_BACKEND_DPDK, CONFIG_BACKEND_UDP };
 enum config_switch { CONFIG_AUTO, CONFIG_ON, CONFIG_OFF };
 enum config_idle { CONFIG_IDLE_SLEEP, CONFIG_IDLE_SPIN };
-enum config_feature { CONFIG_FEATURE_OFF, CONFIG_FEATURE_PREFER };
+enum config_feature { CONFIG_FEATURE_OFF, CONFIG_FEATURE_PREFER, CONFIG_FEATURE_REQUIRE };
 enum config_log_level {
 	CONFIG_LOG_ERROR,
 	CONFIG_LOG_WARNING,
@@ -33,12 +33,13 @@ enum config_log_level {
 	CONFIG_LOG_INFO,
 	CONFIG_LOG_DEBUG,
 };
-// Bits of security.dh_groups.
-enum config_dh {
-	CONFIG_DH_2 = 1 << 0,
-	CONFIG_DH_5 = 1 << 1,
-	CONFIG_DH_14 = 1 << 2,
-	CONFIG_DH_16 = 1 << 3,
+enum config_dh { CONFIG_DH_2, CONFIG_DH_5, CONFIG_DH_14, CONFIG_DH_16 }; // weakest first
+
+// Some of a row's words, in the order of the file.
+#define CONFIG_ORDER_MAX 4
+struct config_order {
+	unsigned n;
+	unsigned words[CONFIG_ORDER_MAX];
 };
 
 // One of the two local certificates with its UDP port (server: introducer and NetConnection
@@ -135,8 +136,10 @@ struct config_limits {
 };
 
 struct config_security {
-	unsigned dh_groups; // enum config_dh, or-ed
+	struct config_order dh_groups; // enum config_dh
+	enum config_dh dh_group_min;   // those listed below it do not count
 	enum config_feature hmac;
+	uint64_t hmac_length; // octets that we send
 	enum config_feature sequence_numbers;
 };
 

@@ -77,9 +77,9 @@ static void allowed_text(const struct schema_key *key, char *out, size_t size)
 		snprintf(out, size, " true or false.");
 		break;
 	case SCHEMA_CHOICE:
-	case SCHEMA_SET:
+	case SCHEMA_ORDER:
 		value_print_choices(key->choices, choices, sizeof(choices));
-		snprintf(out, size, " %s of %s.", key->type == SCHEMA_SET ? "Some" : "One",
+		snprintf(out, size, " %s of %s.", key->type == SCHEMA_ORDER ? "Some" : "One",
 			 choices);
 		break;
 	default:
@@ -94,7 +94,7 @@ static void value_print(const struct schema_key *key, FILE *out)
 	size_t len;
 
 	switch (key->type) {
-	case SCHEMA_SET:
+	case SCHEMA_ORDER:
 		fputc('[', out);
 		for (unsigned i = 0; (word = value_choice(text, i, &len)) != NULL; i++)
 			fprintf(out, "%s%.*s", i > 0 ? ", " : "", (int)len, word);

@@ -217,9 +217,29 @@ static void rules_limits(struct loader *l)
 	if (cfg->limits.reassembly_bytes < cfg->limits.message_bytes)
 		rule_broken(l, &cfg->limits.reassembly_bytes, &cfg->limits.message_bytes,
 			    "limits.reassembly cannot hold one message of limits.message");
-	if ((cfg->security.dh_groups & CONFIG_DH_2) == 0)
-		rule_broken(l, &cfg->security.dh_groups, NULL,
-			    "2 must be among them: the member certificate is of this group");
+}
+
+// The member's certificate has keys of groups 2 and 14 (crypto/identity.h).
+static void rules_security(struct loader *l)
+{
+	const struct config_security *s = &l->cfg->security;
+	bool has_any = false, has_member = false;
+
+	for (unsigned i = 0; i < s->dh_groups.n; i++) {
+		unsigned group = s->dh_groups.words[i];
+
+		if (group < s->dh_group_min)
+			continue;
+		has_any = true;
+		has_member |= group == CONFIG_DH_2 || group == CONFIG_DH_14;
+	}
+	if (!has_any)
+		rule_broken(l, &s->dh_group_min, &s->dh_groups,
+			    "none of security.dh_groups is as strong as that");
+	else if (!has_member)
+		rule_broken(
+			l, &s->dh_groups, &s->dh_group_min,
+			"2 or 14 must be left of them: the member certificate has keys of these");
 }
 
 static void settle_endpoint(struct config_endpoint *e)
@@ -236,6 +256,7 @@ int rules_apply(struct loader *l)
 	rules_workers(l);
 	rules_limits(l);
 	rules_apps(l);
+	rules_security(l);
 	settle_endpoint(&l->cfg->server);
 	settle_endpoint(&l->cfg->member);
 	return rules_groups(l);

@@ -46,9 +46,9 @@
 #define CHOICE(path_, s_, field_, choices_, dflt_, when_, text_) \
 	{.path = path_, .type = SCHEMA_CHOICE, .choices = choices_, .dflt = dflt_, when_, \
 	 .offset = AT_ENUM(s_, field_), .sentence = text_}
-#define SET(path_, s_, field_, choices_, min_, max_, dflt_, when_, text_) \
-	{.path = path_, .type = SCHEMA_SET, .choices = choices_, .min = min_, .max = max_, \
-	 .dflt = dflt_, when_, .offset = AT(s_, field_, unsigned), .sentence = text_}
+#define ORDER(path_, s_, field_, choices_, min_, max_, dflt_, when_, text_) \
+	{.path = path_, .type = SCHEMA_ORDER, .choices = choices_, .min = min_, .max = max_, \
+	 .dflt = dflt_, when_, .offset = AT(s_, field_, struct config_order), .sentence = text_}
 #define STRING(path_, type_, s_, field_, min_, max_, dflt_, example_, when_, text_) \
 	{.path = path_, .type = type_, .min = min_, .max = max_, .dflt = dflt_, \
 	 .example = example_, when_, .offset = AT(s_, field_, const char *), .sentence = text_}
@@ -177,13 +177,25 @@ RATE("limits.bandwidth", config, limits.bandwidth_bits, 100 * 1000, CONFIG_UNLIM
 	ON_NOW, "Sent by the whole appliance."),
 
 SECTION("security", "What sessions are made of."),
-SET("security.dh_groups", config, security.dh_groups, "2|5|14|16", 1, 4, "2|5|14|16", ON_NEXT,
-	"Diffie-Hellman groups that are accepted. 2 cannot be left out: it is the group of the member "
-	"certificate, and old peers know no other."),
-CHOICE("security.hmac", config, security.hmac, "off|prefer", "off", ON_NEXT,
-	"Whether to ask for packets with an HMAC. Peers that demand it always get it."),
-CHOICE("security.sequence_numbers", config, security.sequence_numbers, "off|prefer", "off", ON_NEXT,
-	"Whether to ask for session sequence numbers, which stop replayed packets."),
+ORDER("security.dh_groups", config, security.dh_groups, "2|5|14|16", 1, CONFIG_ORDER_MAX, "14|5|2",
+	ON_RESTART,
+	"Diffie-Hellman groups that are accepted, the most preferred first. The server's certificate "
+	"lists them in this order; with 2, 5 and 14 it is the one that old peers know, with any others "
+	"they refuse it and its peer ID is another. The member's has keys of 2 and 14, of which one "
+	"has to be listed."),
+CHOICE("security.dh_group_min", config, security.dh_group_min, "2|5|14|16", "2", ON_RESTART,
+	"The weakest group that is accepted; weaker ones of the list count as if they were not there. "
+	"Anything but 2 shuts out old peers, which know no other, and annulus-peer without --dh 14."),
+CHOICE("security.hmac", config, security.hmac, "off|prefer|require", "prefer", ON_NEXT,
+	"Whether packets have an HMAC in place of a checksum. prefer: if the peer offers it, too; "
+	"require: peers that do not, such as old ones, are refused."),
+COUNT("security.hmac_length", config, security.hmac_length, 4, 32, "16", ON_NEXT,
+	"Octets of an HMAC that we send; the peer decides about its own. Up to 12 cost no room for "
+	"payload, 16 is half of the hash."),
+CHOICE("security.sequence_numbers", config, security.sequence_numbers, "off|prefer|require",
+	"prefer", ON_NEXT,
+	"Whether packets have session sequence numbers, which stop replays. prefer and require as "
+	"above."),
 
 BOOL("introduce_unlisted", config, introduce_unlisted, "true", ON_NOW,
 	"Whether members of groups that are not listed below are introduced to each other. The "

@@ -16,7 +16,7 @@ enum schema_type {
 	SCHEMA_SIZE,     // 64MiB                  -> uint64_t, octets
 	SCHEMA_RATE,     // 2Mbit/s, unlimited     -> uint64_t, bits per second
 	SCHEMA_CHOICE,   // one of `choices`       -> an enum, in their order
-	SCHEMA_SET,      // a list of `choices`    -> unsigned, a bit each, in their order
+	SCHEMA_ORDER,    // a list of `choices`    -> struct config_order
 	SCHEMA_NAME,     // letters, digits, _ . - -> const char *
 	SCHEMA_TEXT,     // any text on one line   -> const char *
 	SCHEMA_PATH,     // made absolute          -> const char *
@@ -40,8 +40,8 @@ struct schema_key {
 	enum schema_type type;
 	// Numbers: smallest and largest. Texts: octets. Lists: items.
 	uint64_t min, max;
-	// As in the file, without quotes; a set's words joined by '|', "" for an empty list. NULL:
-	// the key must be given.
+	// As in the file, without quotes; an order's words joined by '|', "" for an empty list.
+	// NULL: the key must be given.
 	const char *dflt;
 	const char *choices; // "auto|on|off"
 	enum schema_reload reload;

@@ -27,7 +27,7 @@ static const char *const expected[] = {
 	[SCHEMA_SIZE] = "a size such as 64MiB (B, KiB, MiB, GiB, kB, MB, GB)",
 	[SCHEMA_RATE] = "a rate such as 2Mbit/s (bit/s, kbit/s, Mbit/s, Gbit/s)",
 	[SCHEMA_CHOICE] = "a word",
-	[SCHEMA_SET] = "a list of words",
+	[SCHEMA_ORDER] = "a list of words",
 	[SCHEMA_NAME] = "a name of letters, digits, `_`, `.` and `-`",
 	[SCHEMA_TEXT] = "a text on one line",
 	[SCHEMA_PATH] = "a path",
@@ -191,9 +191,19 @@ static int store_choice(const struct job *j)
 	return 0;
 }
 
-static int store_set(const struct job *j)
+static bool order_has(const struct config_order *o, unsigned word)
 {
-	unsigned set = 0;
+	for (unsigned i = 0; i < o->n; i++)
+		if (o->words[i] == word)
+			return true;
+	return false;
+}
+
+// A word stands there once at most and a row has no more words than an order has room for, so that
+// nothing is left over.
+static int store_order(const struct job *j)
+{
+	struct config_order order = {0};
 	int err = 0;
 
 	if (j->node->kind != YAML_LIST)
@@ -205,20 +215,21 @@ static int store_set(const struct job *j)
 			i = choice_find(j->key->choices, item->text, item->len);
 		if (i < 0) {
 			err = refuse_choice(j, item);
-		} else if ((set & 1u << i) != 0) {
+		} else if (order_has(&order, (unsigned)i)) {
 			diag_add(j->ctx->diag, item->place, "%s: %s stands here twice", j->label,
 				 item->text);
 			err = -EINVAL;
 		} else {
-			set |= 1u << i;
+			assert(order.n < CONFIG_ORDER_MAX);
+			order.words[order.n++] = (unsigned)i;
 		}
 	}
-	if (err == 0 && set == 0) {
+	if (err == 0 && order.n == 0) {
 		diag_add(j->ctx->diag, j->node->place, "%s: at least one must be listed", j->label);
 		err = -EINVAL;
 	}
 	if (err == 0)
-		*(unsigned *)j->field = set;
+		*(struct config_order *)j->field = order;
 	return err;
 }
 
@@ -450,8 +461,8 @@ int value_store(const struct value_ctx *ctx, const struct schema_key *key, const
 		return store_number(&j);
 	case SCHEMA_CHOICE:
 		return store_choice(&j);
-	case SCHEMA_SET:
-		return store_set(&j);
+	case SCHEMA_ORDER:
+		return store_order(&j);
 	case SCHEMA_NAME:
 	case SCHEMA_TEXT:
 	case SCHEMA_PATH:
@@ -481,13 +492,14 @@ int value_store_default(const struct value_ctx *ctx, const struct schema_key *ke
 	if (key->dflt == NULL)
 		return 0;
 	node.len = strlen(key->dflt);
-	if (key->type == SCHEMA_SET) {
+	if (key->type == SCHEMA_ORDER) {
+		struct config_order *order = field;
 		const char *word;
 		size_t len;
 
-		*(unsigned *)field = 0;
-		for (unsigned i = 0; (word = value_choice(key->dflt, i, &len)) != NULL; i++)
-			*(unsigned *)field |= 1u << choice_find(key->choices, word, len);
+		for (order->n = 0; (word = value_choice(key->dflt, order->n, &len)) != NULL;
+		     order->n++)
+			order->words[order->n] = (unsigned)choice_find(key->choices, word, len);
 		return 0;
 	}
 	if (node.len == 0) { // "", or the empty list, which zeroed memory is already

@@ -104,6 +104,9 @@ void conn_open_failed(struct node_conn *c, enum open_failure why, struct ctl_ses
 		[OPEN_TIMEOUT] = "nobody answered",
 		[OPEN_DUPLICATE] = "a session to it is open already",
 		[OPEN_REFUSED] = "its handshake was unacceptable",
+		[OPEN_REFUSED_GROUP] = "it has no Diffie-Hellman group that we accept and have",
+		[OPEN_REFUSED_HMAC] = "it refuses the HMAC that we require",
+		[OPEN_REFUSED_SSEQ] = "it refuses the sequence numbers that we require",
 		[OPEN_CANCELLED] = "cancelled",
 		[OPEN_NO_ROOM] = "no room for another session",
 	};

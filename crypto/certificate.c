@@ -138,6 +138,13 @@ bool certificate_is_legacy_form(const struct certificate *c)
 	return is_legacy_server(c->whole) || is_legacy_peer(c);
 }
 
+bool certificate_is_legacy_set(const uint8_t *groups, unsigned n_groups)
+{
+	return n_groups == 3 && memchr(groups, DH_GROUP_2, n_groups) != NULL &&
+	       memchr(groups, DH_GROUP_5, n_groups) != NULL &&
+	       memchr(groups, DH_GROUP_14, n_groups) != NULL;
+}
+
 // ---- building ----
 
 static int built(const struct wr *w)

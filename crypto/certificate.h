@@ -53,10 +53,12 @@ int certificate_read(struct certificate *c, struct span octets);
 struct span certificate_key_of(const struct certificate *c, uint64_t group);
 bool certificate_has_ephemeral(const struct certificate *c, uint64_t group);
 
-// Is this the form that old implementations demand of a peer they answer or call (§16.3)? Toward
-// such a far end, keying keeps to their literal shapes. Servers: the 77 octets below. Peers: a
-// single option, the static group 2 key.
+// Is this the form that old implementations demand of a peer they answer or call (§16.3)? Servers:
+// the 77 octets below. Peers: a single option, the static group 2 key.
 bool certificate_is_legacy_form(const struct certificate *c);
+
+// Are these groups, in whatever order, the ones in the servers' old form?
+bool certificate_is_legacy_set(const uint8_t *groups, unsigned n_groups);
 
 /*
  * Ours. Each returns the length written, or -ENOBUFS.

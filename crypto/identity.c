@@ -17,6 +17,7 @@ static const struct kind_form {
 } kinds[] = {
 	[IDENTITY_APPLIANCE] = {"appliance", true, 2, {DH_GROUP_2, DH_GROUP_14}},
 	[IDENTITY_PEER] = {"peer", false, 1, {DH_GROUP_2}},
+	[IDENTITY_PEER_14] = {"peer-14", false, 1, {DH_GROUP_14}},
 };
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -78,6 +79,49 @@ int identity_generate(struct identity *id, enum identity_kind kind, const struct
 	if (err != 0)
 		return err;
 	len = certificate_build_static(e->certificate, sizeof(e->certificate), e->keys, e->n_keys);
+	assert(len > 0);
+	e->certificate_len = (uint16_t)len;
+	return endpoint_finish(e);
+}
+
+static int server_use_groups(struct identity *id, const uint8_t *groups, unsigned n_groups)
+{
+	struct identity_endpoint *e = &id->server;
+	struct certificate_form form = {
+		.accepts_ancillary = true,
+		.extra_randomness = span_of(id->server_random, sizeof(id->server_random)),
+		.ephemeral = groups,
+		.n_ephemeral = n_groups,
+	};
+	int len;
+
+	if (certificate_is_legacy_set(groups, n_groups))
+		return server_build(id);
+	len = certificate_build(e->certificate, sizeof(e->certificate), &form);
+	assert(len > 0);
+	e->certificate_len = (uint16_t)len;
+	return endpoint_finish(e);
+}
+
+int identity_use_groups(struct identity *id, const uint8_t *groups, unsigned n_groups)
+{
+	struct identity_endpoint *e = &id->member;
+	uint8_t n = 0;
+	int len, err = 0;
+
+	for (unsigned i = 0; i < e->n_keys; i++)
+		if (memchr(groups, e->keys[i].group, n_groups) != NULL)
+			e->keys[n++] = e->keys[i];
+	for (unsigned i = n; i < e->n_keys; i++)
+		dh_key_wipe(&e->keys[i]);
+	e->n_keys = n;
+	if (n == 0)
+		return -ENOTSUP;
+	if (kinds[id->kind].has_server)
+		err = server_use_groups(id, groups, n_groups);
+	if (err != 0)
+		return err;
+	len = certificate_build_static(e->certificate, sizeof(e->certificate), e->keys, n);
 	assert(len > 0);
 	e->certificate_len = (uint16_t)len;
 	return endpoint_finish(e);
@@ -236,7 +280,7 @@ static int head_read(struct lines *l, struct identity *id)
 			id->kind = (enum identity_kind)i;
 			return 0;
 		}
-	return err != 0 ? err : complain(l, "kind is neither appliance nor peer");
+	return err != 0 ? err : complain(l, "kind is none of appliance, peer, peer-14");
 }
 
 static int keys_read(struct lines *l, struct identity_endpoint *e, const struct kind_form *form)

@@ -21,6 +21,7 @@ enum identity_kind {
 	IDENTITY_APPLIANCE, // server: the 77-octet ephemeral form; member: static keys of groups 2,
 			    // 14
 	IDENTITY_PEER,      // member only, with a single static group 2 key: it may call old peers
+	IDENTITY_PEER_14,   // the same with a key of group 14: it has nothing to say to old peers
 };
 
 // One endpoint: its certificate as on the wire and the static keys in it.
@@ -50,6 +51,13 @@ struct certificate identity_certificate(const struct identity_endpoint *e);
 
 // Fresh keys. Some ms. 0, -ENOMEM.
 int identity_generate(struct identity *id, enum identity_kind kind, const struct random *rng);
+
+// What is left of an identity under a policy: only these groups, so that nobody tries another. The
+// server's certificate lists them in this order, unless they are 2, 5 and 14, when it is the 77
+// octets of old (§16.3); with any others its peer ID is another. The member keeps its order, and
+// with a key its peer ID changes too. Not for saving. 0, or -ENOTSUP: no key of the member's is
+// left.
+int identity_use_groups(struct identity *id, const uint8_t *groups, unsigned n_groups);
 
 // From and to a file (identity_file.c).
 //

@@ -6,7 +6,7 @@
 #include "dataplane/wire/option.h"
 
 // What old peers expect, octet for octet (§16.3).
-#define LEGACY_HMAC_LEN 10
+#define LEGACY_HMAC_LEN 10 // that they would send if asked
 #define LEGACY_SKIC_LEN 76
 
 static const uint8_t legacy_before[] = {0x02, KEYING_GROUP_SELECT, DH_GROUP_2,
@@ -14,13 +14,12 @@ static const uint8_t legacy_before[] = {0x02, KEYING_GROUP_SELECT, DH_GROUP_2,
 static const uint8_t legacy_after[] = {0x03, KEYING_HMAC, KEYING_SOR, LEGACY_HMAC_LEN,
 				       0x02, KEYING_SSEQ, KEYING_SOR};
 
-// Sequence numbers cost an octet or three and stop replays; an HMAC costs several times the cipher,
-// so it is the other end's to ask for.
 const struct keying_policy keying_policy_default = {
-	.hmac_flags = KEYING_SOR,
+	.hmac = KEYING_PREFER,
+	.sseq = KEYING_PREFER,
 	.hmac_len = 16,
-	.sseq_flags = KEYING_SOR | KEYING_REQ,
-	.group_min = DH_GROUP_2,
+	.n_groups = 3,
+	.groups = {DH_GROUP_14, DH_GROUP_5, DH_GROUP_2},
 };
 
 static bool is_set(struct span s)
@@ -38,18 +37,24 @@ static int once(unsigned *seen, unsigned bit)
 	return 0;
 }
 
+// Would it ever send the feature?
+static bool is_sender(uint8_t flags)
+{
+	return (flags & (KEYING_SND | KEYING_SOR)) != 0;
+}
+
 static void hmac_read(struct keying_component *k, struct rd *r)
 {
 	uint64_t len;
 
-	k->hmac_flags = rd_u8(r);
+	k->terms.hmac_flags = rd_u8(r);
 	len = rd_vlu(r);
-	if ((k->hmac_flags & (KEYING_SND | KEYING_SOR)) == 0)
+	if (!is_sender(k->terms.hmac_flags))
 		return; // it will send none; the length says nothing
 	if (len < CRYPTO_TAG_MIN || len > CRYPTO_TAG_MAX)
 		rd_fail(r); // a tag of no octets would verify every packet
 	else
-		k->hmac_len = (uint8_t)len;
+		k->terms.hmac_len = (uint8_t)len;
 }
 
 static int option_read(struct keying_component *k, unsigned *seen, uint64_t type, struct span value)
@@ -74,7 +79,7 @@ static int option_read(struct keying_component *k, unsigned *seen, uint64_t type
 		break;
 	case KEYING_SSEQ:
 		err = once(seen, 8);
-		k->sseq_flags = rd_u8(&r);
+		k->terms.sseq_flags = rd_u8(&r);
 		break;
 	default: // Extra Randomness among them: any length, it salts as it stands
 		break;
@@ -116,10 +121,17 @@ static const struct dh_key *near_key_of(const struct keying_near *near, uint64_t
 	return NULL;
 }
 
+static bool is_accepted(const struct keying_policy *p, uint64_t group)
+{
+	for (unsigned i = 0; i < p->n_groups; i++)
+		if (p->groups[i] == group)
+			return true;
+	return false;
+}
+
 static bool near_can(const struct keying_near *near, uint64_t group)
 {
-	if (group < near->policy->group_min || group > DH_GROUP_16 ||
-	    (near->policy->groups_refused >> group & 1))
+	if (!is_accepted(near->policy, group))
 		return false;
 	return near->certificate->has_static ? near_key_of(near, group) != NULL
 					     : certificate_has_ephemeral(near->certificate, group);
@@ -131,14 +143,14 @@ static bool far_can(const struct certificate *far, uint64_t group)
 			       : certificate_has_ephemeral(far, group);
 }
 
-// The initiator's choice. Group 16 is six times the work of 14, for both ends: only if need be.
+// The initiator's choice.
 static int group_choose(const struct keying_near *near, const struct certificate *far)
 {
-	static const uint8_t preferred[] = {DH_GROUP_14, DH_GROUP_16, DH_GROUP_5, DH_GROUP_2};
+	const struct keying_policy *p = near->policy;
 
-	for (size_t i = 0; i < sizeof(preferred); i++)
-		if (near_can(near, preferred[i]) && far_can(far, preferred[i]))
-			return preferred[i];
+	for (unsigned i = 0; i < p->n_groups; i++)
+		if (near_can(near, p->groups[i]) && far_can(far, p->groups[i]))
+			return p->groups[i];
 	return -ENOTSUP;
 }
 
@@ -212,15 +224,15 @@ static void key_part_write(struct wr *w, const struct keying *k, bool is_static,
 		random_fill(rng, salt, KEYING_RANDOM_LEN);
 }
 
-static void negotiation_write(struct wr *w, const struct keying_policy *p)
+static void negotiation_write(struct wr *w, const struct keying_terms *t)
 {
-	wr_vlu(w, 2 + (uint64_t)vlu_len(p->hmac_len));
+	wr_vlu(w, 2 + (uint64_t)vlu_len(t->hmac_len));
 	wr_vlu(w, KEYING_HMAC);
-	wr_u8(w, p->hmac_flags);
-	wr_vlu(w, p->hmac_len);
+	wr_u8(w, t->hmac_flags);
+	wr_vlu(w, t->hmac_len);
 	wr_vlu(w, 2);
 	wr_vlu(w, KEYING_SSEQ);
-	wr_u8(w, p->sseq_flags);
+	wr_u8(w, t->sseq_flags);
 }
 
 // Old peers read the key first in an SKIC and the negotiation first in an SKRC.
@@ -230,9 +242,9 @@ static void component_write(struct keying *k, bool is_static, const struct rando
 
 	if (k->is_initiator) {
 		key_part_write(&w, k, is_static, rng);
-		negotiation_write(&w, &k->policy);
+		negotiation_write(&w, &k->terms);
 	} else {
-		negotiation_write(&w, &k->policy);
+		negotiation_write(&w, &k->terms);
 		key_part_write(&w, k, is_static, rng);
 	}
 	assert(w.err == 0); // KEYING_COMPONENT_MAX has room for the longest key
@@ -253,9 +265,38 @@ static int pair_take(struct keying *k, const struct keying_near *near, uint64_t 
 	return 0;
 }
 
-static bool is_demanding(const struct keying_policy *p)
+static struct keying_terms terms_of(const struct keying_policy *p, uint8_t hmac_flags,
+				    uint8_t sseq_flags)
 {
-	return p->needs_hmac || p->needs_sseq;
+	return (struct keying_terms){
+		.hmac_flags = hmac_flags,
+		.sseq_flags = sseq_flags,
+		.hmac_len = is_sender(hmac_flags) ? p->hmac_len : 0,
+	};
+}
+
+static uint8_t initiator_flags(enum keying_want want)
+{
+	static const uint8_t flags[] = {
+		[KEYING_OFF] = 0,
+		// Not SND: nobody is sent a form that it may not know.
+		[KEYING_PREFER] = KEYING_SOR | KEYING_REQ,
+		[KEYING_REQUIRE] = KEYING_SND | KEYING_REQ,
+	};
+
+	return flags[want];
+}
+
+static bool is_offered(uint8_t flags)
+{
+	return (flags & (KEYING_SND | KEYING_SOR | KEYING_REQ)) != 0;
+}
+
+static uint8_t responder_flags(enum keying_want want, bool is_offered)
+{
+	if (want == KEYING_REQUIRE || (want == KEYING_PREFER && is_offered))
+		return KEYING_SND | KEYING_REQ;
+	return 0;
 }
 
 int keying_initiate(struct keying *k, const struct keying_near *near, const struct certificate *far,
@@ -268,11 +309,8 @@ int keying_initiate(struct keying *k, const struct keying_near *near, const stru
 		return group;
 	k->is_initiator = true;
 	k->policy = *near->policy;
-	// Old peers know group 2 alone, whatever their certificates list.
-	if (group == DH_GROUP_2 && certificate_is_legacy_form(far) && !is_demanding(near->policy)) {
-		k->policy.hmac_flags = k->policy.sseq_flags = KEYING_SOR;
-		k->policy.hmac_len = LEGACY_HMAC_LEN;
-	}
+	k->terms = terms_of(&k->policy, initiator_flags(k->policy.hmac),
+			    initiator_flags(k->policy.sseq));
 	err = pair_take(k, near, (uint64_t)group, ready, rng);
 	if (err == 0)
 		component_write(k, near->certificate->has_static, rng);
@@ -283,16 +321,19 @@ int keying_respond(struct keying *k, const struct keying_near *near, const struc
 		   const struct keying_component *skic, const struct dh_key *ready,
 		   const struct random *rng)
 {
+	bool is_old = keying_is_legacy_skic(skic->whole);
 	int group = responder_group(near, far, skic), err;
 
 	memset(k, 0, sizeof(*k));
 	if (group < 0)
 		return group;
+	if (keying_lacks(near->policy, &skic->terms) != KEYING_LACKS_NOTHING)
+		return -EACCES;
 	k->policy = *near->policy;
-	if (keying_is_legacy_skic(skic->whole) && !is_demanding(near->policy)) {
-		k->policy.hmac_flags = k->policy.sseq_flags = 0;
-		k->policy.hmac_len = 0;
-	}
+	k->terms = terms_of(
+		&k->policy,
+		responder_flags(k->policy.hmac, !is_old && is_offered(skic->terms.hmac_flags)),
+		responder_flags(k->policy.sseq, !is_old && is_offered(skic->terms.sseq_flags)));
 	err = pair_take(k, near, (uint64_t)group, ready, rng);
 	if (err == 0)
 		component_write(k, near->certificate->has_static, rng);
@@ -308,7 +349,7 @@ static bool is_sent(uint8_t sender_flags, uint8_t other_flags)
 	       ((sender_flags & KEYING_SOR) != 0 && (other_flags & KEYING_REQ) != 0);
 }
 
-void keying_negotiate(const struct keying_policy *near, const struct keying_component *far,
+void keying_negotiate(const struct keying_terms *near, const struct keying_terms *far,
 		      struct packet_form *tx, struct packet_form *rx)
 {
 	tx->tag_len = is_sent(near->hmac_flags, far->hmac_flags) ? near->hmac_len : 0;
@@ -317,9 +358,13 @@ void keying_negotiate(const struct keying_policy *near, const struct keying_comp
 	rx->has_sseq = is_sent(far->sseq_flags, near->sseq_flags);
 }
 
-static bool is_offered(uint8_t flags)
+enum keying_lack keying_lacks(const struct keying_policy *policy, const struct keying_terms *far)
 {
-	return (flags & (KEYING_SND | KEYING_SOR)) != 0;
+	if (policy->hmac == KEYING_REQUIRE && !is_sender(far->hmac_flags))
+		return KEYING_LACKS_HMAC;
+	if (policy->sseq == KEYING_REQUIRE && !is_sender(far->sseq_flags))
+		return KEYING_LACKS_SSEQ;
+	return KEYING_LACKS_NOTHING;
 }
 
 // The inner value of §13.8: HMAC with one component as key and the other as message.
@@ -358,16 +403,15 @@ int keying_complete(const struct keying *k, const struct certificate *far,
 		return group;
 	if (group != DH_GROUP_NONE && group != k->pair.group)
 		return -EPROTO;
-	if ((k->policy.needs_hmac && !is_offered(far_component->hmac_flags)) ||
-	    (k->policy.needs_sseq && !is_offered(far_component->sseq_flags)))
-		return -EPROTO;
+	if (keying_lacks(&k->policy, &far_component->terms) != KEYING_LACKS_NOTHING)
+		return -EACCES;
 	far_key =
 		far->has_static ? certificate_key_of(far, k->pair.group) : far_component->ephemeral;
 	err = dh_secret_compute(&k->pair, far_key.data, far_key.len, &secret);
 	if (err == 0) {
 		keying_derive(out, &secret, span_of(k->component, k->component_len),
 			      far_component->whole);
-		keying_negotiate(&k->policy, far_component, &out->tx, &out->rx);
+		keying_negotiate(&k->terms, &far_component->terms, &out->tx, &out->rx);
 	}
 	dh_secret_wipe(&secret);
 	return err;

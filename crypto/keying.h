@@ -34,17 +34,44 @@ enum keying_flags {
 	KEYING_SND = 0x04, // we send it in any case
 };
 
-// What a near end wants. The two directions are negotiated apart.
+/*
+ * How much a near end wants a feature, and the flags that it says so with:
+ *
+ *	             as initiator    as responder
+ *	OFF          -               -
+ *	PREFER       SOR | REQ       SND | REQ if the initiator offered it, else -
+ *	REQUIRE      SND | REQ       SND | REQ
+ *
+ * An initiator has offered a feature if it set any of the flags, with one exception. The literal
+ * SKIC of old clients (§16.3) has SOR for both features, and old clients compare the answer with
+ *one that has neither: the 76 octets with that very end offer nothing. Ours, to the same servers,
+ *have REQ in the same place, so they are told apart, and the same length, which is all that old
+ *peers look at in an SKIC.
+ */
+enum keying_want { KEYING_OFF, KEYING_PREFER, KEYING_REQUIRE };
+
+#define KEYING_GROUPS_MAX 4 // as many as we know
+
 struct keying_policy {
-	uint8_t hmac_flags, sseq_flags; // enum keying_flags
-	uint8_t hmac_len;               // 4..32 octets that *we* send; 0 iff neither SND nor SOR
-	bool needs_hmac, needs_sseq;    // refuse a far end that offers neither SND nor SOR
-	uint8_t group_min; // weakest acceptable group; 2 is what every old peer speaks, and weak
-	uint32_t groups_refused; // beyond that: 1 << group each
+	enum keying_want hmac, sseq;
+	uint8_t hmac_len; // 4..32 octets that *we* send; the far end says its own length
+	// Accepted ones, the most preferred first; any other is refused. Who initiates chooses. 2
+	// is what every old peer speaks, and weak.
+	uint8_t n_groups, groups[KEYING_GROUPS_MAX];
 };
 
-// HMAC on request (16 octets; it costs five times the cipher), sequence numbers both ways.
+// Both features preferred, 16 octets of HMAC (RFC 2104 5: not less than half of the hash), groups
+// 14, 5, 2.
 extern const struct keying_policy keying_policy_default;
+
+// Which demand of a policy a far end does not meet.
+enum keying_lack { KEYING_LACKS_NOTHING, KEYING_LACKS_GROUP, KEYING_LACKS_HMAC, KEYING_LACKS_SSEQ };
+
+// What a component says of the two features.
+struct keying_terms {
+	uint8_t hmac_flags, sseq_flags; // enum keying_flags; a missing option is no flags
+	uint8_t hmac_len;               // that its sender sends; 0 iff neither SND nor SOR
+};
 
 // A keying component that was read; spans lie in its octets.
 struct keying_component {
@@ -52,8 +79,7 @@ struct keying_component {
 	struct span ephemeral; // public key; data NULL: none
 	uint64_t ephemeral_group, select_group;
 	bool has_select;
-	uint8_t hmac_flags, sseq_flags; // a missing option is no flags
-	uint8_t hmac_len;
+	struct keying_terms terms;
 };
 
 // 0, or -EBADMSG: does not parse, a known option comes twice, an HMAC of a strange length.
@@ -70,8 +96,9 @@ struct keying_near {
 // Our half of one handshake. A plain value: copy it, keep it, wipe it.
 struct keying {
 	bool is_initiator;
-	struct keying_policy policy; // as offered; the literal shapes offer less
-	struct dh_key pair;          // the one that is used, static or ephemeral
+	struct keying_policy policy;
+	struct keying_terms terms; // as the component says
+	struct dh_key pair;        // the one that is used, static or ephemeral
 	uint16_t component_len;
 	uint8_t component[KEYING_COMPONENT_MAX]; // SKIC or SKRC, the same in every retransmission
 };
@@ -91,20 +118,20 @@ int keying_responder_needs(const struct keying_near *near, const struct certific
 			   const struct keying_component *skic);
 
 // Chooses group and shape, fills k. ready: a fresh pair of the needed group, or NULL to make one.
-// Toward an old peer's form of certificate, with group 2, the SKIC is the literal one: HMAC of 10
-// octets and sequence numbers on request. 0, -ENOTSUP (no common group), -ENOMEM.
+// With a static group 2 key the SKIC has the 76 octets that old peers demand. 0, -ENOTSUP (no
+// common group), -ENOMEM.
 int keying_initiate(struct keying *k, const struct keying_near *near, const struct certificate *far,
 		    const struct dh_key *ready, const struct random *rng);
 
-// Checks the SKIC and fills k with the SKRC. An SKIC of the literal old shape gets the literal
-// SKRC, which offers nothing. 0, -EBADMSG, -EPROTO (wrong kind of key, or refused by policy),
-// -ENOTSUP, -ENOMEM.
+// Checks the SKIC and fills k with the SKRC. An SKIC that offers nothing gets the literal old SKRC,
+// unless a feature is required. 0, -EBADMSG, -EPROTO (wrong kind of key), -ENOTSUP (no common
+// group), -EACCES (keying_lacks says what), -ENOMEM.
 int keying_respond(struct keying *k, const struct keying_near *near, const struct certificate *far,
 		   const struct keying_component *skic, const struct dh_key *ready,
 		   const struct random *rng);
 
 // With the far component: checks its key, computes the secret and all that follows from it.
-// 0, -EBADMSG (far key not acceptable), -EPROTO, -ENOMEM.
+// 0, -EBADMSG (far key not acceptable), -EPROTO, -EACCES (as above), -ENOMEM.
 int keying_complete(const struct keying *k, const struct certificate *far,
 		    const struct keying_component *far_component, struct session_secrets *out);
 
@@ -113,10 +140,15 @@ void keying_derive(struct session_secrets *out, const struct dh_secret *secret,
 		   struct span near_component, struct span far_component);
 
 // Only the outcome of §13.9, from what the ends said: our form of sending and receiving.
-void keying_negotiate(const struct keying_policy *near, const struct keying_component *far,
+void keying_negotiate(const struct keying_terms *near, const struct keying_terms *far,
 		      struct packet_form *tx, struct packet_form *rx);
 
-// "02 1d 02 41 0e <64> 03 1a 02 0a 02 1e 02", 76 octets (§16.3).
+// The first feature that the policy requires and the far end offers neither to send nor to send on
+// request (§13.9).
+enum keying_lack keying_lacks(const struct keying_policy *policy, const struct keying_terms *far);
+
+// "02 1d 02 41 0e <64> 03 1a 02 0a 02 1e 02", 76 octets (§16.3): an old client's, and nobody
+// else's.
 bool keying_is_legacy_skic(struct span skic);
 
 void keying_wipe(struct keying *k);

@@ -50,10 +50,13 @@ static void say_hello(const struct daemon *d)
 	if (d->rings.n_workers < d->config->workers.count)
 		log_notice(d->log, "workers.count is %" PRIu64 "; kernel sockets have one worker",
 			   d->config->workers.count);
+	if (settings_shuts_out_old_peers(&d->settings))
+		log_warning(d->log, "security.dh_groups: old peers (Flash Player and others) connect "
+				    "to servers of groups 2, 5 and 14 only; they will refuse this one");
 	if (d->is_identity_new)
 		log_notice(d->log, "new identity in %s", d->config->identity_file);
-	say_endpoint(d, ENDPOINT_SERVER, "server", d->identity.server.fingerprint);
-	say_endpoint(d, ENDPOINT_MEMBER, "member", d->identity.member.fingerprint);
+	say_endpoint(d, ENDPOINT_SERVER, "server", d->settings.identity.server.fingerprint);
+	say_endpoint(d, ENDPOINT_MEMBER, "member", d->settings.identity.member.fingerprint);
 }
 
 static int run(const struct config *cfg)

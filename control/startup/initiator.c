@@ -56,10 +56,24 @@ static int keying_write(struct startup *st, struct opening *o)
 	return err;
 }
 
+// Why the opening has to end, by what the far end of a failed job lacks.
+static enum open_failure refusal_of(struct startup *st, const struct key_job *job)
+{
+	static const enum open_failure why[] = {
+		[KEYING_LACKS_NOTHING] = OPEN_REFUSED,
+		[KEYING_LACKS_GROUP] = OPEN_REFUSED_GROUP,
+		[KEYING_LACKS_HMAC] = OPEN_REFUSED_HMAC,
+		[KEYING_LACKS_SSEQ] = OPEN_REFUSED_SSEQ,
+	};
+
+	refusal_count(st, job);
+	return why[job->lacks];
+}
+
 static void half_done(struct startup *st, struct opening *o, struct key_job *job, uint64_t now_us)
 {
 	if (job->result != 0) { // no group in common: it will never be otherwise
-		opening_fail(o, OPEN_REFUSED, NULL);
+		opening_fail(o, refusal_of(st, job), NULL);
 		return;
 	}
 	o->keying = job->keying;
@@ -309,7 +323,7 @@ static void check_done(struct startup *st, struct opening *o, struct key_job *jo
 	if (job->result != 0) { // perhaps somebody guessed; the true answer may still come
 		o->state = OPENING_SENT;
 		if (++o->n_bad_answers == BAD_ANSWERS_MAX)
-			opening_fail(o, OPEN_REFUSED, NULL);
+			opening_fail(o, refusal_of(st, job), NULL);
 		return;
 	}
 	seat->ctl.far_id = o->answer_id;

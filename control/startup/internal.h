@@ -105,6 +105,9 @@ struct key_job *job_take(struct startup *, enum key_job_kind, const struct seat 
 void job_give(struct startup *, struct key_job *);
 // False: the keyer has no room, the job was given back.
 bool job_submit(struct startup *, struct key_job *);
+// A job that failed because the far end does not meet our policy is counted under what it lacks.
+// False: it failed for another reason.
+bool refusal_count(struct startup *, const struct key_job *);
 // Takes finished jobs from the keyer to whom they belong.
 void jobs_poll(struct startup *, uint64_t now_us);
 static inline bool jobs_are_out(const struct startup *st)

@@ -34,6 +34,24 @@ bool job_submit(struct startup *st, struct key_job *job)
 	return false;
 }
 
+bool refusal_count(struct startup *st, const struct key_job *job)
+{
+	switch (job->lacks) {
+	case KEYING_LACKS_GROUP:
+		st->counters.refused_group++;
+		return true;
+	case KEYING_LACKS_HMAC:
+		st->counters.refused_hmac++;
+		return true;
+	case KEYING_LACKS_SSEQ:
+		st->counters.refused_sseq++;
+		return true;
+	case KEYING_LACKS_NOTHING:
+		break;
+	}
+	return false;
+}
+
 void jobs_poll(struct startup *st, uint64_t now_us)
 {
 	struct key_job *job;

@@ -71,9 +71,22 @@ static int run(struct key_job *j, const struct dh_key *ready, const struct rando
 	return err;
 }
 
+static enum keying_lack lack_of(const struct key_job *j)
+{
+	struct keying_component component;
+
+	if (j->result == -ENOTSUP)
+		return KEYING_LACKS_GROUP;
+	if (j->result != -EACCES ||
+	    keying_component_read(&component, span_of(j->far_component, j->far_component_len)) != 0)
+		return KEYING_LACKS_NOTHING;
+	return keying_lacks(j->policy, &component.terms);
+}
+
 void key_job_run(struct key_job *j, const struct dh_key *ready, const struct random *rng)
 {
 	j->result = run(j, ready, rng);
+	j->lacks = lack_of(j);
 }
 
 void key_job_wipe(struct key_job *j)

@@ -27,7 +27,8 @@ struct key_job {
 	struct keying keying;
 
 	// Results
-	int result;                     // 0, or -errno of keying.h
+	int result;             // 0, or -errno of keying.h
+	enum keying_lack lacks; // what of our policy the far end does not meet, if that is why
 	struct session_secrets secrets; // RESPOND, COMPLETE
 
 	// The submitter's: which session it is for.

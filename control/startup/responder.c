@@ -334,7 +334,8 @@ static void opened(struct startup *st, struct seat *s)
 void responder_job_done(struct startup *st, struct seat *s, struct key_job *job, uint64_t now_us)
 {
 	if (job->result != 0) {
-		st->counters.keyings_rejected++;
+		if (!refusal_count(st, job))
+			st->counters.keyings_rejected++;
 		give_up(st, s, now_us);
 		return;
 	}

@@ -22,6 +22,11 @@ enum open_failure {
 		      // try
 	OPEN_DUPLICATE, // a session to that identity exists already; `existing` tells which
 	OPEN_REFUSED,   // the far end's keying was unacceptable
+	// It has no group that our policy accepts and our certificate has, or offers none of what
+	// our policy requires.
+	OPEN_REFUSED_GROUP,
+	OPEN_REFUSED_HMAC,
+	OPEN_REFUSED_SSEQ,
 	OPEN_CANCELLED,
 	OPEN_NO_ROOM,
 };
@@ -42,8 +47,8 @@ struct startup_events {
 struct startup_endpoint {
 	const struct identity_endpoint *identity; // borrowed
 	const struct keying_policy *policy;       // borrowed; NULL: keying_policy_default
-	bool answers_hello;   // be a responder (the worker answers hellos that select the
-			      // certificate)
+	bool answers_hello; // be a responder (the worker answers hellos that select the
+			    // certificate)
 	bool answers_fihello; // RHello to peers introduced to us
 	bool introduces;      // redirect + forward for registered sessions of this endpoint
 	bool may_initiate;
@@ -127,6 +132,9 @@ struct startup_counters {
 	uint64_t hellos_redirected, hellos_unknown, hellos_rate_limited, fihellos_in;
 	uint64_t unexpected; // RHello, Redirect, RIKeying or Cookie Change that nobody waits for,
 			     // or malformed
+	// Far ends that do not meet our policy, whoever opened: no group in common, no HMAC or no
+	// sequence numbers although we require them.
+	uint64_t refused_group, refused_hmac, refused_sseq;
 	uint64_t hosts_full; // IIKeyings of a host that has sessions_per_ip
 	uint64_t no_room;    // no slot, body or ring for a session
 };

@@ -23,7 +23,8 @@ static void check(const struct config *cfg)
 	assert(cfg->identity_file[0] != 0 && cfg->admin_socket[0] != 0 && cfg->log.target[0] != 0);
 	assert(cfg->backend != CONFIG_BACKEND_DPDK || cfg->n_ports > 0);
 	assert(cfg->server.port >= 1 && cfg->server.port <= 65535);
-	assert((cfg->security.dh_groups & CONFIG_DH_2) != 0);
+	assert(cfg->security.dh_groups.n >= 1 && cfg->security.dh_groups.n <= CONFIG_ORDER_MAX);
+	assert(cfg->security.hmac_length >= 4 && cfg->security.hmac_length <= 32);
 	for (uint32_t i = 0; i < cfg->n_ports; i++) {
 		assert(cfg->ports[i].name[0] != 0 && cfg->ports[i].device[0] != 0);
 		assert(cfg->ports[i].address.family == CONFIG_ADDR_IPV4);

@@ -57,9 +57,7 @@ static struct keying keying_of(bool is_initiator, uint64_t group, const struct e
 	memcpy(k.component, near->component.data, near->component.len);
 	k.component_len = (uint16_t)near->component.len;
 	assert_int_equal(keying_component_read(&said, near->component), 0);
-	k.policy.hmac_flags = said.hmac_flags;
-	k.policy.hmac_len = said.hmac_len;
-	k.policy.sseq_flags = said.sseq_flags;
+	k.terms = said.terms;
 	return k;
 }
 

@@ -77,9 +77,7 @@ static void half_read(struct end *e, bool is_initiator, uint64_t group, struct s
 	assert_int_equal(keying_component_read(&said, e->component), 0);
 	e->keying = (struct keying){
 		.is_initiator = is_initiator,
-		.policy = {.hmac_flags = said.hmac_flags,
-			   .hmac_len = said.hmac_len,
-			   .sseq_flags = said.sseq_flags},
+		.terms = said.terms,
 		.component_len = (uint16_t)e->component.len,
 	};
 	memcpy(e->keying.component, e->component.data, e->component.len);

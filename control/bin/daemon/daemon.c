@@ -200,6 +200,7 @@ void daemon_close(struct daemon *d)
 	if (d->backend != NULL)
 		d->backend->kind->destroy(d->backend);
 	rings_fini(&d->rings);
+	settings_wipe(&d->settings);
 	identity_wipe(&d->identity);
 	log_destroy(d->log);
 }

@@ -1,12 +1,12 @@
 #include "control/bin/daemon/settings.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "control/bin/daemon/config_addr.h"
 
 #define EXTENT_BYTES       (64u << 10)
 #define STREAM_SHARE       4 // a single stream may take this part of a worker's window memory
-#define HMAC_LEN           16
 #define LINKS_PER_SESSION  4
 #define BODIES_BYTES_BASE  (64u << 20)
 #define BODIES_PER_SESSION 8192u // bytes of messages on their way to control
@@ -50,25 +50,36 @@ struct engine_opts settings_engine(const struct config *cfg)
 
 // ---- endpoints ----
 
+static enum keying_want want_of(enum config_feature f)
+{
+	static const enum keying_want wants[] = {
+		[CONFIG_FEATURE_OFF] = KEYING_OFF,
+		[CONFIG_FEATURE_PREFER] = KEYING_PREFER,
+		[CONFIG_FEATURE_REQUIRE] = KEYING_REQUIRE,
+	};
+
+	return wants[f];
+}
+
+static_assert(CONFIG_ORDER_MAX <= KEYING_GROUPS_MAX, "any list is a policy");
+
 static struct keying_policy policy_of(const struct config_security *s)
 {
-	static const struct {
-		enum config_dh allowed;
-		enum dh_group group;
-	} groups[] = {
-		{CONFIG_DH_2, DH_GROUP_2},
-		{CONFIG_DH_5, DH_GROUP_5},
-		{CONFIG_DH_14, DH_GROUP_14},
-		{CONFIG_DH_16, DH_GROUP_16},
+	static const enum dh_group groups[] = {
+		[CONFIG_DH_2] = DH_GROUP_2,
+		[CONFIG_DH_5] = DH_GROUP_5,
+		[CONFIG_DH_14] = DH_GROUP_14,
+		[CONFIG_DH_16] = DH_GROUP_16,
 	};
-	struct keying_policy p = keying_policy_default;
+	struct keying_policy p = {
+		.hmac = want_of(s->hmac),
+		.sseq = want_of(s->sequence_numbers),
+		.hmac_len = (uint8_t)s->hmac_length,
+	};
 
-	for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-		if ((s->dh_groups & groups[i].allowed) == 0)
-			p.groups_refused |= 1u << groups[i].group;
-	p.hmac_len = HMAC_LEN;
-	p.hmac_flags = KEYING_SOR | (s->hmac == CONFIG_FEATURE_PREFER ? KEYING_REQ : 0);
-	p.sseq_flags = KEYING_SOR | (s->sequence_numbers == CONFIG_FEATURE_PREFER ? KEYING_REQ : 0);
+	for (unsigned i = 0; i < s->dh_groups.n; i++)
+		if (s->dh_groups.words[i] >= s->dh_group_min)
+			p.groups[p.n_groups++] = (uint8_t)groups[s->dh_groups.words[i]];
 	return p;
 }
 
@@ -87,17 +98,21 @@ static void find_reach(struct settings *s, enum daemon_endpoint e, const struct 
 void settings_endpoints(struct settings *s, const struct config *cfg, const struct identity *id,
 			struct backend *b)
 {
-	*s = (struct settings){.policy = policy_of(&cfg->security)};
+	int err;
+
+	*s = (struct settings){.policy = policy_of(&cfg->security), .identity = *id};
+	err = identity_use_groups(&s->identity, s->policy.groups, s->policy.n_groups);
+	assert(err == 0); // config/rules.c has seen to it that the member keeps a key
 	find_reach(s, ENDPOINT_SERVER, &cfg->server, b);
 	find_reach(s, ENDPOINT_MEMBER, &cfg->member, b);
 	s->endpoints[ENDPOINT_SERVER] = (struct startup_endpoint){
-		.identity = &id->server,
+		.identity = &s->identity.server,
 		.policy = &s->policy,
 		.answers_hello = true,
 		.introduces = true,
 	};
 	s->endpoints[ENDPOINT_MEMBER] = (struct startup_endpoint){
-		.identity = &id->member,
+		.identity = &s->identity.member,
 		.policy = &s->policy,
 		.answers_hello = true,
 		.answers_fihello = true,
@@ -105,6 +120,16 @@ void settings_endpoints(struct settings *s, const struct config *cfg, const stru
 	};
 	memcpy(s->endpoints[ENDPOINT_MEMBER].public_addrs, s->reach[ENDPOINT_MEMBER],
 	       sizeof(s->reach[ENDPOINT_MEMBER]));
+}
+
+void settings_wipe(struct settings *s)
+{
+	identity_wipe(&s->identity);
+}
+
+bool settings_shuts_out_old_peers(const struct settings *s)
+{
+	return !certificate_is_legacy_set(s->policy.groups, s->policy.n_groups);
 }
 
 // ---- the node ----

@@ -11,6 +11,7 @@
 // What a node is given that is not a number: kept beside it for as long as it lives.
 struct settings {
 	struct keying_policy policy;
+	struct identity identity; // as the policy leaves it
 	struct startup_endpoint endpoints[ENDPOINTS_N];
 	struct wire_addr reach[ENDPOINTS_N][REPORTED_ADDRS_MAX]; // what others are told
 	uint8_t n_reach[ENDPOINTS_N];
@@ -20,9 +21,13 @@ struct settings {
 uint32_t settings_n_workers(const struct config *);
 // Sizes of one worker's engine; what it borrows stays empty.
 struct engine_opts settings_engine(const struct config *);
-// id is borrowed. The backend says where we can be reached if the configuration does not.
+// The identity is copied: wiped by settings_wipe. The backend says where we can be reached if the
+// configuration does not.
 void settings_endpoints(struct settings *, const struct config *, const struct identity *,
 			struct backend *);
+void settings_wipe(struct settings *);
+// Would old peers refuse the server's certificate (§16.3)?
+bool settings_shuts_out_old_peers(const struct settings *);
 // Without outbox, keyer and random.
 struct node_opts settings_node(const struct settings *, const struct config *,
 			       const struct engine_opts *);

@@ -23,6 +23,9 @@ static const struct drop_row startup_rows[] = {
 	STARTUP(hellos_unknown, "hello for a peer that is not registered"),
 	STARTUP(hellos_rate_limited, "introduction beyond the rate of its address or target"),
 	STARTUP(unexpected, "startup answer that nobody waits for"),
+	STARTUP(refused_group, "far end without a Diffie-Hellman group of security.dh_groups"),
+	STARTUP(refused_hmac, "far end that refuses what security.hmac requires"),
+	STARTUP(refused_sseq, "far end that refuses what security.sequence_numbers requires"),
 	STARTUP(hosts_full, "IIKeying of an address that has limits.sessions_per_address"),
 	STARTUP(no_room, "no slot, body or ring for another session"),
 };

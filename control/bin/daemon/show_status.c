@@ -139,8 +139,8 @@ int show_status(void *ctx, const char *args, struct json_out *j)
 	json_put_string(j, "version", ANNULUS_VERSION);
 	json_put_u64(j, "uptime_us", clock_us() - d->start_us);
 	json_put_string(j, "backend", d->backend->kind->name);
-	json_put_hex(j, "server_peer_id", d->identity.server.fingerprint, FINGERPRINT_LEN);
-	json_put_hex(j, "member_peer_id", d->identity.member.fingerprint, FINGERPRINT_LEN);
+	json_put_hex(j, "server_peer_id", d->settings.identity.server.fingerprint, FINGERPRINT_LEN);
+	json_put_hex(j, "member_peer_id", d->settings.identity.member.fingerprint, FINGERPRINT_LEN);
 	json_put_u64(j, "sessions", info.n_sessions);
 	json_put_u64(j, "clients", count_clients(d));
 	json_put_u64(j, "neighbours", info.n_neighbours);
@@ -150,8 +150,8 @@ int show_status(void *ctx, const char *args, struct json_out *j)
 	startup_part(d, &sum, j);
 	json_key(j, "endpoints");
 	json_array_begin(j);
-	endpoint_row(d, ENDPOINT_SERVER, "server", &d->identity.server, j);
-	endpoint_row(d, ENDPOINT_MEMBER, "member", &d->identity.member, j);
+	endpoint_row(d, ENDPOINT_SERVER, "server", &d->settings.identity.server, j);
+	endpoint_row(d, ENDPOINT_MEMBER, "member", &d->settings.identity.member, j);
 	json_array_end(j);
 	json_key(j, "workers");
 	json_array_begin(j);

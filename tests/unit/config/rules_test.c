@@ -104,8 +104,21 @@ static void limits_fit_each_other(void **state)
 {
 	expect("backend: udp\nlimits: {message: 1MiB, reassembly: 512KiB}\n",
 	       "2:37: limits.reassembly cannot hold one message of limits.message\n");
-	expect("backend: udp\nsecurity: {dh_groups: [14]}\n",
-	       "2:23: 2 must be among them: the member certificate is of this group\n");
+}
+
+static void the_member_keeps_a_key(void **state)
+{
+	expect("backend: udp\nsecurity: {dh_groups: [14]}\n", "");
+	expect("backend: udp\nsecurity: {dh_groups: [2]}\n", "");
+	expect("backend: udp\nsecurity: {dh_groups: [16, 5]}\n",
+	       "2:23: 2 or 14 must be left of them: the member certificate has keys of these\n");
+	expect("backend: udp\nsecurity: {dh_groups: [5, 2], dh_group_min: 5}\n",
+	       "2:23: 2 or 14 must be left of them: the member certificate has keys of these\n");
+	expect("backend: udp\nsecurity: {dh_group_min: 16}\n",
+	       "2:26: none of security.dh_groups is as strong as that\n");
+	// A value that was refused is not judged again.
+	expect("backend: udp\nsecurity: {dh_groups: [5], dh_group_min: 9}\n",
+	       "2:42: security.dh_group_min: expected one of 2, 5, 14, 16, found `9`\n");
 }
 
 #define ID64 "0123456789abcdef0123456789abcdef0123456789ABCDEF0123456789ABCDEF"
@@ -179,6 +192,7 @@ int main(void)
 		cmocka_unit_test(limits_fit_each_other),
 		cmocka_unit_test(an_application_is_a_name_or_a_name_and_its_rules),
 		cmocka_unit_test(what_is_wrong_with_applications_is_told),
+		cmocka_unit_test(the_member_keeps_a_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,10 +72,22 @@ static void a_value_must_be_of_its_keys_type(void **state)
 		{"eal.hugepages", "off", NULL}, // YAML 1.2: a word, no boolean
 
 		{"security.dh_groups", "[2, 16]", NULL},
+		{"security.dh_groups", "[16, 14, 5, 2]", NULL},
 		{"security.dh_groups", "[]", "at least one must be listed"},
 		{"security.dh_groups", "2", "expected a list of words, found `2`"},
 		{"security.dh_groups", "[2, 2]", "2 stands here twice"},
 		{"security.dh_groups", "[2, 3]", "expected one of 2, 5, 14, 16, found `3`"},
+		{"security.dh_group_min", "5", NULL},
+		{"security.dh_group_min", "1", "expected one of 2, 5, 14, 16, found `1`"},
+		{"security.hmac", "require", NULL},
+		{"security.hmac", "yes", "expected one of off, prefer, require, found `yes`"},
+		{"security.hmac_length", "4", NULL},
+		{"security.hmac_length", "32", NULL},
+		{"security.hmac_length", "3", "3 is out of range: 4 to 32"},
+		{"security.hmac_length", "33", "33 is out of range: 4 to 32"},
+		{"security.sequence_numbers", "prefer", NULL},
+		{"security.sequence_numbers", "need",
+		 "expected one of off, prefer, require, found `need`"},
 
 		{"workers.cores", "\"3\"", NULL},
 		{"workers.cores", "3", NULL},
@@ -147,7 +159,7 @@ static void values_arrive_in_their_fields(void **state)
 		     "eal: {memory: 1GiB, hugepages: on, args: [--no-pci, -v]}\n"
 		     "workers: {count: 2, cores: 2-3, idle: spin, sleep_max: 2ms}\n"
 		     "limits: {sessions: 100, bandwidth: 9Gbit/s, message: 128KiB}\n"
-		     "security: {dh_groups: [2, 14], hmac: prefer}\n"
+		     "security: {dh_groups: [14, 2], hmac: require, sequence_numbers: off}\n"
 		     "introduce_unlisted: false\n"
 		     "apps: [live]\n"
 		     "keepalive: {behind_nat: 10s}\n"
@@ -189,8 +201,12 @@ static void values_arrive_in_their_fields(void **state)
 	assert_int_equal(c->workers.sleep_max_us, 2000);
 	assert_int_equal(c->limits.sessions, 100);
 	assert_true(c->limits.bandwidth_bits == 9000000000u);
-	assert_int_equal(c->security.dh_groups, CONFIG_DH_2 | CONFIG_DH_14);
-	assert_int_equal(c->security.hmac, CONFIG_FEATURE_PREFER);
+	assert_int_equal(c->security.dh_groups.n, 2);
+	assert_int_equal(c->security.dh_groups.words[0], CONFIG_DH_14);
+	assert_int_equal(c->security.dh_groups.words[1], CONFIG_DH_2);
+	assert_int_equal(c->security.dh_group_min, CONFIG_DH_2);
+	assert_int_equal(c->security.hmac, CONFIG_FEATURE_REQUIRE);
+	assert_int_equal(c->security.hmac_length, 16);
 	assert_int_equal(c->security.sequence_numbers, CONFIG_FEATURE_OFF);
 	assert_false(c->introduce_unlisted);
 	assert_int_equal(c->n_apps, 1);

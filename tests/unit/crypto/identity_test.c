@@ -70,6 +70,35 @@ static void a_peer_has_one_key_that_old_peers_read(void **state)
 	assert_int_equal(f->peer.server.certificate_len, 0);
 }
 
+static void a_policy_leaves_some_of_it(void **state)
+{
+	struct fixture *f = *state;
+	struct identity id = f->appliance;
+	static const uint8_t old[] = {DH_GROUP_14, DH_GROUP_5, DH_GROUP_2},
+			     new[] = {DH_GROUP_16, DH_GROUP_14}, none[] = {DH_GROUP_16, DH_GROUP_5};
+	struct certificate server, member;
+
+	assert_int_equal(identity_use_groups(&id, old, 3), 0);
+	assert_memory_equal(&id, &f->appliance, sizeof(id)); // nothing changes for old peers
+
+	assert_int_equal(identity_use_groups(&id, new, 2), 0);
+	server = identity_certificate(&id.server);
+	member = identity_certificate(&id.member);
+	assert_false(certificate_is_legacy_form(&server));
+	assert_true(server.accepts_ancillary);
+	assert_int_equal(server.n_ephemeral, 2);
+	assert_memory_equal(server.ephemeral, new, 2); // in the order of the policy
+	assert_int_equal(member.n_keys, 1);
+	assert_int_equal(member.keys[0].group, DH_GROUP_14);
+	assert_memory_not_equal(id.server.fingerprint, f->appliance.server.fingerprint, 32);
+	assert_memory_not_equal(id.member.fingerprint, f->appliance.member.fingerprint, 32);
+
+	assert_int_equal(identity_use_groups(&id, none, 2), -ENOTSUP);
+	id = f->peer;
+	assert_int_equal(identity_use_groups(&id, old, 3), 0);
+	assert_memory_equal(&id, &f->peer, sizeof(id));
+}
+
 static void the_text_reads_back_whole(void **state)
 {
 	struct fixture *f = *state;
@@ -204,6 +233,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_appliance_has_a_server_and_a_member),
 		cmocka_unit_test(a_peer_has_one_key_that_old_peers_read),
+		cmocka_unit_test(a_policy_leaves_some_of_it),
 		cmocka_unit_test(the_text_reads_back_whole),
 		cmocka_unit_test(a_cut_is_told_at_its_line),
 		cmocka_unit_test(an_altered_line_is_never_accepted),

@@ -512,24 +512,6 @@ static void an_answer_that_does_not_combine_is_not_the_end_but_three_are(void **
 	net_destroy(n);
 }
 
-static void ends_without_a_common_group_are_refused_at_once(void **state)
-{
-	// The peer has a key of group 2 and nothing else.
-	struct keying_policy strict = keying_policy_default;
-	struct net *n = net_create(1);
-	struct host *b = net_peer(n, B_AT), *a;
-
-	strict.group_min = DH_GROUP_14;
-	a = net_host(n, &(struct host_opts){.addrs = {A_AT},
-					    .n_endpoints = 1,
-					    .ends = {{.may_initiate = true, .policy = &strict}},
-					    .kind = IDENTITY_PEER});
-	host_open(a, b->identity.member.fingerprint, B_AT, NULL);
-	net_run_us(n, 100000);
-	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_REFUSED);
-	net_destroy(n);
-}
-
 static void no_slot_no_session(void **state)
 {
 	struct net *n = net_create(1);
@@ -584,7 +566,6 @@ int main(void)
 		cmocka_unit_test(a_cookie_that_moved_is_changed_once),
 		cmocka_unit_test(other_cookie_changes_are_ignored),
 		cmocka_unit_test(an_answer_that_does_not_combine_is_not_the_end_but_three_are),
-		cmocka_unit_test(ends_without_a_common_group_are_refused_at_once),
 		cmocka_unit_test(no_slot_no_session),
 		cmocka_unit_test(an_endpoint_that_may_not_initiate_does_not),
 	};

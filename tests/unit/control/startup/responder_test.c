@@ -101,6 +101,7 @@ static void old_peers_get_their_literal_answer(void **state)
 		struct host *b = net_appliance(n, B_AT, "192.0.2.2:1935");
 		struct wire_log *log = log_of(n, CHUNK_RIKEYING, 0);
 		struct wire_addr from = addr(A_AT);
+		const struct ctl_session *ctl;
 		struct stranger s;
 		struct rikeying answer;
 
@@ -118,7 +119,10 @@ static void old_peers_get_their_literal_answer(void **state)
 		assert_row(memcmp(answer.skrc.data, head, sizeof(head)) == 0, rows[i].name);
 		assert_row(answer.signature.len == 1 && answer.signature.data[0] == 'X',
 			   rows[i].name);
-		assert_row(host_seen(b, SEEN_OPENED)->session->dh_group == 2, rows[i].name);
+		ctl = host_seen(b, SEEN_OPENED)->session;
+		assert_row(ctl->dh_group == 2, rows[i].name);
+		assert_row(ctl->tx_tag_len == 0 && ctl->rx_tag_len == 0, rows[i].name);
+		assert_row(!ctl->tx_sseq && !ctl->rx_sseq, rows[i].name);
 		free(log);
 		net_destroy(n);
 	}

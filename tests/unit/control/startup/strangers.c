@@ -36,6 +36,7 @@ void stranger_init(struct stranger *s, struct net *n, uint32_t session_id)
 void stranger_keys(struct stranger *s, struct host *h, uint8_t endpoint,
 		   const struct wire_addr *from)
 {
+	static const uint8_t old_end[] = {0x03, 0x1a, 0x02, 0x0a, 0x02, 0x1e, 0x02}; // §16.3
 	struct certificate own = identity_certificate(&s->identity.member);
 	struct certificate far =
 		identity_certificate(endpoint == 0 ? &h->identity.member : &h->identity.server);
@@ -48,11 +49,12 @@ void stranger_keys(struct stranger *s, struct host *h, uint8_t endpoint,
 			     .cert = own.whole,
 			     .signature = span_of("X", 1)};
 
-	if (s->is_old)
-		far = own; // the form that makes keying take the literal shape
 	if (s->keying.component_len == 0)
 		assert_int_equal(keying_initiate(&s->keying, &near, &far, NULL, &h->net->random),
 				 0);
+	if (s->is_old)
+		memcpy(s->keying.component + s->keying.component_len - sizeof(old_end), old_end,
+		       sizeof(old_end));
 	k.skic = span_of(s->keying.component, s->keying.component_len);
 	assert_int_equal(iikeying_write(&w, &k), 0);
 	stranger_gives(h, endpoint, REP_KEYING, CHUNK_IIKEYING, 0, from, chunk_payload(&w));

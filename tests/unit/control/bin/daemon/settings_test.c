@@ -4,6 +4,15 @@
 #include "tests/support/test.h"
 #include "tests/unit/control/bin/daemon/fake_backend.h"
 
+static const struct identity *some_identity(struct identity *id)
+{
+	struct random_state rs;
+	struct random rng = random_seeded(&rs, 7);
+
+	assert_int_equal(identity_generate(id, IDENTITY_APPLIANCE, &rng), 0);
+	return id;
+}
+
 static const struct config *load(const char *text)
 {
 	const struct config *cfg;
@@ -56,16 +65,16 @@ static void the_two_endpoints_have_the_roles_of_the_design(void **state)
 {
 	const struct config *cfg = load("backend: udp\n");
 	struct fake_backend b = {.base.kind = &fake_kind};
-	static struct identity id;
+	struct identity id;
 	struct settings s;
 
-	settings_endpoints(&s, cfg, &id, &b.base);
-	assert_ptr_equal(s.endpoints[ENDPOINT_SERVER].identity, &id.server);
+	settings_endpoints(&s, cfg, some_identity(&id), &b.base);
+	assert_ptr_equal(s.endpoints[ENDPOINT_SERVER].identity, &s.identity.server);
 	assert_true(s.endpoints[ENDPOINT_SERVER].answers_hello);
 	assert_true(s.endpoints[ENDPOINT_SERVER].introduces);
 	assert_false(s.endpoints[ENDPOINT_SERVER].answers_fihello);
 	assert_false(s.endpoints[ENDPOINT_SERVER].may_initiate);
-	assert_ptr_equal(s.endpoints[ENDPOINT_MEMBER].identity, &id.member);
+	assert_ptr_equal(s.endpoints[ENDPOINT_MEMBER].identity, &s.identity.member);
 	assert_true(s.endpoints[ENDPOINT_MEMBER].answers_hello);
 	assert_true(s.endpoints[ENDPOINT_MEMBER].answers_fihello);
 	assert_false(s.endpoints[ENDPOINT_MEMBER].introduces);
@@ -79,13 +88,13 @@ static void configured_public_addresses_go_before_found_ones(void **state)
 		load("backend: udp\n"
 		     "endpoints: {member: {public: [203.0.113.7, \"203.0.113.8:4000\"]}}\n");
 	struct fake_backend b = {.base.kind = &fake_kind};
-	static struct identity id;
+	struct identity id;
 	char text[WIRE_ADDR_TEXT_MAX];
 	struct engine_opts eo = settings_engine(cfg);
 	struct node_opts no;
 	struct settings s;
 
-	settings_endpoints(&s, cfg, &id, &b.base);
+	settings_endpoints(&s, cfg, some_identity(&id), &b.base);
 	assert_int_equal(s.endpoints[ENDPOINT_MEMBER].n_public, 2);
 	assert_string_equal(wire_addr_format(&s.endpoints[ENDPOINT_MEMBER].public_addrs[0], text),
 			    "203.0.113.7:1936");
@@ -136,44 +145,91 @@ static void an_empty_list_of_apps_is_any(void **state)
 	config_destroy(cfg);
 }
 
-static void features_are_asked_for_only_if_preferred(void **state)
+static void features_are_preferred_unless_said_otherwise(void **state)
 {
 	static const struct {
 		const char *name, *text;
-		uint8_t hmac, sseq;
+		enum keying_want hmac, sseq;
+		uint8_t hmac_len;
 	} rows[] = {
-		{"by default we send them on request only", "backend: udp\n", KEYING_SOR,
-		 KEYING_SOR},
-		{"HMAC", "backend: udp\nsecurity: {hmac: prefer}\n", KEYING_SOR | KEYING_REQ,
-		 KEYING_SOR},
-		{"numbers", "backend: udp\nsecurity: {sequence_numbers: prefer}\n", KEYING_SOR,
-		 KEYING_SOR | KEYING_REQ},
+		{"by default both", "backend: udp\n", KEYING_PREFER, KEYING_PREFER, 16},
+		{"HMAC", "backend: udp\nsecurity: {hmac: require, hmac_length: 32}\n",
+		 KEYING_REQUIRE, KEYING_PREFER, 32},
+		{"numbers", "backend: udp\nsecurity: {sequence_numbers: require}\n", KEYING_PREFER,
+		 KEYING_REQUIRE, 16},
+		{"none", "backend: udp\nsecurity: {hmac: off, sequence_numbers: off}\n", KEYING_OFF,
+		 KEYING_OFF, 16},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct config *cfg = load(rows[i].text);
 		struct fake_backend b = {.base.kind = &fake_kind};
-		static struct identity id;
+		struct identity id;
 		struct settings s;
 
-		settings_endpoints(&s, cfg, &id, &b.base);
-		assert_row(s.policy.hmac_flags == rows[i].hmac, rows[i].name);
-		assert_row(s.policy.sseq_flags == rows[i].sseq, rows[i].name);
-		assert_row(s.policy.hmac_len == 16, rows[i].name);
+		settings_endpoints(&s, cfg, some_identity(&id), &b.base);
+		assert_row(s.policy.hmac == rows[i].hmac, rows[i].name);
+		assert_row(s.policy.sseq == rows[i].sseq, rows[i].name);
+		assert_row(s.policy.hmac_len == rows[i].hmac_len, rows[i].name);
+		for (unsigned e = 0; e < ENDPOINTS_N; e++)
+			assert_ptr_equal(s.endpoints[e].policy, &s.policy);
 		config_destroy(cfg);
 	}
 }
 
-static void groups_that_are_not_listed_are_refused(void **state)
+// The list is the policy's order; certificates show what is left of it.
+static void groups_are_an_order_with_a_minimum(void **state)
 {
-	const struct config *cfg = load("backend: udp\nsecurity: {dh_groups: [2, 14]}\n");
-	struct fake_backend b = {.base.kind = &fake_kind};
-	static struct identity id;
-	struct settings s;
+	static const struct {
+		const char *name, *text;
+		uint8_t want[KEYING_GROUPS_MAX];
+		bool is_old_form; // of the server's certificate
+		uint8_t member[3];
+	} rows[] = {
+		{"default", "", {14, 5, 2}, true, {2, 14}},
+		{"the same in another order",
+		 "security: {dh_groups: [5, 2, 14]}\n",
+		 {5, 2, 14},
+		 true,
+		 {2, 14}},
+		{"16, too",
+		 "security: {dh_groups: [14, 16, 5, 2]}\n",
+		 {14, 16, 5, 2},
+		 false,
+		 {2, 14}},
+		{"one less", "security: {dh_groups: [2, 14]}\n", {2, 14}, false, {2, 14}},
+		{"no weak one", "security: {dh_group_min: 14}\n", {14}, false, {14}},
+		{"nothing else", "security: {dh_groups: [2]}\n", {2}, false, {2}},
+	};
 
-	settings_endpoints(&s, cfg, &id, &b.base);
-	assert_int_equal(s.policy.groups_refused, 1u << 5 | 1u << 16);
-	config_destroy(cfg);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fake_backend b = {.base.kind = &fake_kind};
+		struct certificate server, member;
+		const struct config *cfg;
+		struct identity id;
+		struct settings s;
+		char text[128];
+		size_t n = strnlen((const char *)rows[i].want, KEYING_GROUPS_MAX);
+
+		snprintf(text, sizeof(text), "backend: udp\n%s", rows[i].text);
+		cfg = load(text);
+		settings_endpoints(&s, cfg, some_identity(&id), &b.base);
+		server = identity_certificate(&s.identity.server);
+		member = identity_certificate(&s.identity.member);
+		assert_row(s.policy.n_groups == n, rows[i].name);
+		assert_row(memcmp(s.policy.groups, rows[i].want, n) == 0, rows[i].name);
+		assert_row(certificate_is_legacy_form(&server) == rows[i].is_old_form,
+			   rows[i].name);
+		assert_row(settings_shuts_out_old_peers(&s) == !rows[i].is_old_form, rows[i].name);
+		assert_row(server.n_ephemeral == n, rows[i].name);
+		if (!rows[i].is_old_form)
+			assert_row(memcmp(server.ephemeral, rows[i].want, n) == 0, rows[i].name);
+		assert_row(member.n_keys == strlen((const char *)rows[i].member), rows[i].name);
+		for (unsigned k = 0; k < member.n_keys; k++)
+			assert_row(member.keys[k].group == rows[i].member[k], rows[i].name);
+		settings_wipe(&s);
+		config_destroy(cfg);
+	}
 }
 
 static void a_groups_multicast_section_is_our_part_in_it(void **state)
@@ -204,8 +260,8 @@ int main(void)
 		cmocka_unit_test(configured_public_addresses_go_before_found_ones),
 		cmocka_unit_test(a_node_gets_the_operators_policy),
 		cmocka_unit_test(an_empty_list_of_apps_is_any),
-		cmocka_unit_test(features_are_asked_for_only_if_preferred),
-		cmocka_unit_test(groups_that_are_not_listed_are_refused),
+		cmocka_unit_test(features_are_preferred_unless_said_otherwise),
+		cmocka_unit_test(groups_are_an_order_with_a_minimum),
 		cmocka_unit_test(a_groups_multicast_section_is_our_part_in_it),
 	};
 

@@ -149,6 +149,7 @@ grep -q "member on UDP 127.0.0.1:21936, peer ID $member_id" "$work/annulusd.log"
 "$bin/annulus-peer" info 127.0.0.1:21935 >"$work/info.log" 2>&1 || fail "annulus-peer info"
 grep -q "$server_id" "$work/info.log" || fail "annulus-peer met somebody else"
 grep -q "NetConnection.Connect.Success" "$work/info.log" || fail "no NetConnection"
+[ "$(grep -c "HMAC-SHA256, 16 octets, sequence numbers" "$work/info.log")" = 2 ] || fail "features are not preferred"
 [ "$(number status opened_in)" = 1 ] || fail "the session was not counted"
 
 config second.yaml 's/file: id/file: id2/; s/ctl.sock/ctl2.sock/; s/annulusd.log/second.log/'
@@ -213,6 +214,24 @@ start
 [ "$(ctl --json status | grep -o '"server_peer_id":"[0-9a-f]*"' | cut -d'"' -f4)" = "$server_id" ] || fail "another server ID"
 [ "$(ctl --json status | grep -o '"member_peer_id":"[0-9a-f]*"' | cut -d'"' -f4)" = "$member_id" ] || fail "another member ID"
 
+# ---- an operator with opinions ----
+
+stop || fail "annulusd ended with $?"
+sed -i '$a security: { hmac: require, hmac_length: 32, dh_groups: [14, 16] }' "$work/good.yaml"
+start
+grep -q "warning: security.dh_groups: old peers" "$work/annulusd.log" || fail "no warning that old peers are shut out"
+refused 2 "it has no Diffie-Hellman group that we accept and have" "$bin/annulus-peer" info 127.0.0.1:21935
+"$bin/annulus-peer" info 127.0.0.1:21935 --dh 14 --hmac-length 4 --sequence-numbers off >"$work/info.log" 2>&1 ||
+	fail "annulus-peer info --dh 14"
+[ "$(sed -n 's/^\(dh group\|we send\|they send\) *//p' "$work/info.log" | tr '\n' ';')" = \
+	"14;HMAC-SHA256, 4 octets;HMAC-SHA256, 32 octets;" ] || fail "the ends did not agree as they should"
+refused 2 "nobody answered" "$bin/annulus-peer" info 127.0.0.1:21935 --dh 14 --hmac off --wait 1
+[ "$(ctl --json drops | grep -o '"name":"refused_hmac","count":[0-9]*' | grep -o '[0-9]*$')" -ge 1 ] ||
+	fail "who refuses the HMAC was not counted"
+stop || fail "annulusd ended with $?"
+sed -i '$d' "$work/good.yaml"
+start
+
 # ---- a film ----
 
 state() { # of a member, by its last progress line
@@ -246,6 +265,8 @@ for ((i = 0; i < 100; i++)); do
 done
 [ "$(number streams links)" = 3 ] || fail "annulusd shows no stream with three neighbours"
 ctl --json peers | grep -q '"role":"neighbour".*"groups":\["lab"\]' || fail "annulusd shows no neighbour of the group"
+[ "$(ctl --json peers | grep -o '"dh_group":2,"tx_hmac":16,"rx_hmac":16,"tx_sseq":true,"rx_sseq":true' | wc -l)" = 6 ] ||
+	fail "annulusd does not show what its six sessions are made of"
 for name in source one two; do
 	wait "${pids[$name]}" || fail "$name ended with $?"
 done

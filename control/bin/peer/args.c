@@ -13,6 +13,10 @@ enum {
 	OPT_NAME,
 	OPT_BIND,
 	OPT_WAIT,
+	OPT_HMAC,
+	OPT_HMAC_LENGTH,
+	OPT_SEQUENCE_NUMBERS,
+	OPT_DH,
 	OPT_WINDOW,
 	OPT_QUIET,
 	OPT_PROGRESS,
@@ -50,6 +54,10 @@ static const struct {
 	{{"identity", required_argument, NULL, OPT_IDENTITY}, FOR_NET},
 	{{"bind", required_argument, NULL, OPT_BIND}, FOR_NET},
 	{{"wait", required_argument, NULL, OPT_WAIT}, FOR_NET},
+	{{"hmac", required_argument, NULL, OPT_HMAC}, FOR_NET},
+	{{"hmac-length", required_argument, NULL, OPT_HMAC_LENGTH}, FOR_NET},
+	{{"sequence-numbers", required_argument, NULL, OPT_SEQUENCE_NUMBERS}, FOR_NET},
+	{{"dh", required_argument, NULL, OPT_DH}, FOR_NET},
 	{{"quiet", no_argument, NULL, OPT_QUIET}, FOR_NET},
 	{{"progress", required_argument, NULL, OPT_PROGRESS}, FOR_GROUP},
 	{{"group", required_argument, NULL, OPT_GROUP}, FOR_GROUP},
@@ -80,6 +88,12 @@ static const struct {
 	{{"help", no_argument, NULL, OPT_HELP}, UINT32_MAX},
 };
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+#define SECURITY_USAGE                                                                             \
+	"  --hmac WANT                 off, prefer (default) or require packets with an HMAC\n"    \
+	"  --hmac-length OCTETS        of ours, 4 to 32 (default 16)\n"                            \
+	"  --sequence-numbers WANT     off, prefer (default) or require; they stop replays\n"      \
+	"  --dh GROUP                  2 (default; old peers know no other) or 14\n"
 
 static const struct {
 	const char *name;
@@ -118,7 +132,7 @@ static const struct {
 		 "  --window MS                 window of the stream (default 8000)\n"
 		 "  --identity FILE             keep the peer ID in this file (default: a new one "
 		 "each run)\n"
-		 "  --bind ADDRESS[:PORT]       local address (default: any)\n"
+		 "  --bind ADDRESS[:PORT]       local address (default: any)\n" SECURITY_USAGE
 		 "  --wait SECONDS              for a first neighbour (default 30; 0: for ever)\n"
 		 "  --progress lines            one key=value line a second on standard error\n"
 		 "  --quiet                     no progress\n"},
@@ -136,7 +150,7 @@ static const struct {
 		 "  --name NAME                 stream name\n"
 		 "  --identity FILE             keep the peer ID in this file (default: a new one "
 		 "each run)\n"
-		 "  --bind ADDRESS[:PORT]       local address (default: any)\n"
+		 "  --bind ADDRESS[:PORT]       local address (default: any)\n" SECURITY_USAGE
 		 "  --wait SECONDS              for a first neighbour (default 30; 0: for ever)\n"
 		 "  --progress lines            one key=value line a second on standard error\n"
 		 "  --quiet                     no progress\n"},
@@ -152,7 +166,9 @@ static const struct {
 		 "  --play NAME       stream name\n"
 		 "  --verify FILE     compare what every member got with this FLV file\n"
 		 "  --out DIR         keep what they got: DIR/member-1.flv ...\n"
-		 "  --server, --group, --bind, --wait, --progress, --quiet as for `play`\n"},
+		 "  --server, --group, --bind, --wait, --progress, --quiet, --hmac, "
+		 "--hmac-length,\n"
+		 "  --sequence-numbers, --dh as for `play`\n"},
 	[PEER_CMD_GROUPSPEC] = {"groupspec",
 				"usage: annulus-peer groupspec --name NAME [--multicast] "
 				"[--posting] [--routing] [--replication]\n"
@@ -169,7 +185,8 @@ static const struct {
 				   "[--bind ADDRESS[:PORT]] [--wait SECONDS]\n"
 				   "\n"
 				   "Shakes hands and connects; prints peer ID, round trip time, "
-				   "Diffie-Hellman group and features.\n"},
+				   "Diffie-Hellman group and features.\n"
+				   "\n" SECURITY_USAGE},
 	[PEER_CMD_COMPARE] = {"compare", "usage: annulus-peer compare SOURCE.flv PLAYED.flv "
 					 "[--joined MS [--late-max MS]] [--not-ended]\n"
 					 "\n"
@@ -199,6 +216,41 @@ static int number(const char *option, const char *text, uint32_t min, uint32_t m
 	}
 	*out = (uint32_t)v;
 	return 0;
+}
+
+static int want(const char *option, const char *text, enum keying_want *out)
+{
+	static const char *const words[] = {
+		[KEYING_OFF] = "off", [KEYING_PREFER] = "prefer", [KEYING_REQUIRE] = "require"};
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(text, words[i]) == 0) {
+			*out = (enum keying_want)i;
+			return 0;
+		}
+	fprintf(stderr, "annulus-peer: --%s: '%s' is not off, prefer or require\n", option, text);
+	return PEER_USAGE;
+}
+
+static int hmac_length(struct peer_args *a, const char *text)
+{
+	uint32_t len;
+	int err = number("hmac-length", text, CRYPTO_TAG_MIN, CRYPTO_TAG_MAX, &len);
+
+	if (err == 0)
+		a->policy.hmac_len = (uint8_t)len;
+	return err;
+}
+
+// The policy's groups stay: the key that we have decides which of them it can be.
+static int dh_group(struct peer_args *a, const char *text)
+{
+	int err = number("dh", text, DH_GROUP_2, DH_GROUP_14, &a->dh_group);
+
+	if (err != 0 || a->dh_group == DH_GROUP_2 || a->dh_group == DH_GROUP_14)
+		return err;
+	fprintf(stderr, "annulus-peer: --dh: '%s' is not 2 or 14\n", text);
+	return PEER_USAGE;
 }
 
 static int bind_address(struct peer_args *a, const char *text)
@@ -245,6 +297,14 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 		return 0;
 	case OPT_BIND:
 		return bind_address(a, v);
+	case OPT_HMAC:
+		return want("hmac", v, &a->policy.hmac);
+	case OPT_HMAC_LENGTH:
+		return hmac_length(a, v);
+	case OPT_SEQUENCE_NUMBERS:
+		return want("sequence-numbers", v, &a->policy.sseq);
+	case OPT_DH:
+		return dh_group(a, v);
 	case OPT_WAIT:
 		return number("wait", v, 0, 86400, &a->wait_s);
 	case OPT_WINDOW:
@@ -378,8 +438,12 @@ int peer_args_parse(struct peer_args *a, int argc, char **argv)
 	uint32_t n = 0;
 	int opt, err;
 
-	*a = (struct peer_args){
-		.wait_s = 30, .join_per_s = 50, .late_max_ms = 3000, .bind = {.family = 4}};
+	*a = (struct peer_args){.policy = keying_policy_default,
+				.dh_group = DH_GROUP_2,
+				.wait_s = 30,
+				.join_per_s = 50,
+				.late_max_ms = 3000,
+				.bind = {.family = 4}};
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		a->wants_help = argc >= 2;
 		return argc >= 2 ? 0 : (peer_usage(PEER_CMD_NONE, true), PEER_USAGE);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "crypto/keying.h"
 #include "dataplane/wire/address.h"
 
 // Exit codes; the README lists them too.
@@ -38,8 +39,10 @@ struct peer_args {
 	const char *file; // FLV in or out, "-": a pipe; host for `info`; played file for `compare`
 	const char *source; // compare
 	struct wire_addr bind;
-	uint32_t wait_s;    // for the first neighbour; 0: for ever
-	uint32_t window_ms; // publish: 0 = default
+	struct keying_policy policy; // what we want of sessions
+	uint32_t dh_group;           // of a new identity's key: 2 or 14
+	uint32_t wait_s;             // for the first neighbour; 0: for ever
+	uint32_t window_ms;          // publish: 0 = default
 	bool is_quiet, wants_lines, wants_help;
 
 	uint32_t members; // swarm

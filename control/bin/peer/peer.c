@@ -183,21 +183,28 @@ int peer_identity(struct peer *p, struct identity *id)
 {
 	struct identity_note note = {.text = ""};
 	const char *path = p->args->identity;
+	enum identity_kind kind =
+		p->args->dh_group == DH_GROUP_14 ? IDENTITY_PEER_14 : IDENTITY_PEER;
 	int err = -ENOENT;
 
 	if (path != NULL) {
 		err = identity_load(id, path, &note);
 		if (err == 0 && note.text[0] != '\0')
 			peer_error("warning: %s", note.text);
-		if (err == 0 && id->kind != IDENTITY_PEER) {
+		if (err == 0 && id->kind == IDENTITY_APPLIANCE) {
 			peer_error("%s is an appliance's identity, not a peer's", path);
+			return PEER_USAGE;
+		}
+		if (err == 0 && id->kind != kind) {
+			peer_error("%s has a key of group %u; use --dh %u or another file", path,
+				   id->member.keys[0].group, id->member.keys[0].group);
 			return PEER_USAGE;
 		}
 		if (err == 0)
 			return 0;
 	}
 	if (err == -ENOENT) {
-		err = identity_generate(id, IDENTITY_PEER, &p->shared.random);
+		err = identity_generate(id, kind, &p->shared.random);
 		if (err == 0 && path != NULL)
 			err = identity_save(id, path, &note);
 		if (err == 0)
@@ -211,6 +218,7 @@ int peer_identity(struct peer *p, struct identity *id)
 struct member *peer_member_create(struct peer *p, const struct identity *id)
 {
 	struct startup_endpoint endpoint = {.identity = &id->member,
+					    .policy = &p->args->policy,
 					    .answers_hello = true,
 					    .answers_fihello = true,
 					    .may_initiate = true};

@@ -165,7 +165,7 @@ static const struct strange_case {
 	{"a later version", "annulus-identity 2\n",
 	 "line 1: this program reads version 1 of the format only"},
 	{"a strange kind", "annulus-identity 1\nkind king\n",
-	 "line 2: kind is neither appliance nor peer"},
+	 "line 2: kind is none of appliance, peer, peer-14"},
 	{"lines in another order", "annulus-identity 1\nkind peer\nmember-certificate 00\n",
 	 "line 3: expected \"member-key 2\""},
 	{"a short value", "annulus-identity 1\nkind appliance\nserver-random 00\n",

@@ -21,12 +21,13 @@ struct seat {
 	struct ctl_session ctl; // first: a pointer to one is a pointer to the other
 	uint32_t at;            // where it is in the directory
 	uint32_t next_by_addr, next_by_print;
-	uint32_t next_unproven, prev_unproven; // of startup's list
+	uint32_t next_unproven, prev_unproven; // of startup's lists
 	uint16_t generation;                   // in the current or last id
 	bool is_listed;                        // can be found by address and identity
 	bool is_known;           // the worker has heard of it: it is free only after SESSION_CLOSED
 	bool was_opened;         // an opened event was given, and no closed event yet
-	bool is_unproven;        // in startup's list
+	bool is_unproven;        // in one of startup's lists
+	uint8_t unproven_step;   // in which
 	struct opening *opening; // ours that it belongs to, or NULL
 	uint64_t challenge_end_us;
 	struct token_bucket introductions;

@@ -171,15 +171,14 @@ static void rhello_accept(struct startup *st, struct opening *o, uint32_t worker
 	o->far_cert_len = (uint16_t)far->whole.len;
 }
 
-// An opening that waits for such an answer; else the packet is counted.
+// An opening that waits for such an answer; else the packet is counted. One that has its answer
+// hears others, and the same again: that is no fault of anybody's.
 static struct opening *opening_that_asked(struct startup *st, uint8_t endpoint, struct span tag)
 {
 	struct opening *o = opening_by_tag(st, endpoint, tag);
 
-	if (o != NULL && o->state == OPENING_HELLO)
-		return o;
-	st->counters.unexpected++;
-	return NULL;
+	st->counters.unexpected += o == NULL;
+	return o != NULL && o->state == OPENING_HELLO ? o : NULL;
 }
 
 static void on_rhello(struct startup *st, uint32_t worker, uint8_t endpoint,

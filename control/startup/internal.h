@@ -18,6 +18,14 @@
 // trip.
 #define PROOF_LIMIT_US (30 * SECOND_US)
 
+// So often it is told our RIKeying again, after 0.3, 2.1, 5.4, 10.2, 16.5, 24.3 s; then it is
+// forgotten.
+#define UNPROVEN_ANSWERS 6
+
+struct unproven_list {
+	uint32_t head, tail; // places in the directory, the next one that is due first
+};
+
 // One of our endpoints, ready for use.
 struct near_end {
 	struct startup_endpoint opts;
@@ -56,8 +64,7 @@ struct startup {
 	struct token_table *keyings, *introductions; // per source
 	struct token_rate introductions_per_target;
 
-	// Sessions we answered whose far end has not shown its keys yet, oldest first.
-	uint32_t unproven_head, unproven_tail;
+	struct unproven_list unproven[UNPROVEN_ANSWERS + 1]; // by the next step
 	struct newcomer newcomers[NEWCOMERS_MAX];
 	uint64_t cookie_at_us;
 	struct startup_counters counters;
@@ -124,10 +131,14 @@ int seat_open(struct startup *, struct seat *, const struct session_secrets *, u
 void seat_end(struct startup *, struct seat *, enum session_close_how, enum session_close_reason);
 // Our id is about to travel.
 void seat_reserve(struct startup *, struct seat *);
-void unproven_add(struct startup *, struct seat *);
-void unproven_expire(struct startup *, uint64_t now_us);
-uint64_t unproven_deadline_us(const struct startup *);
 void life_report(struct startup *, uint32_t worker, const struct report *, uint64_t now_us);
+
+// -- unproven.c: answered, and the far end has not shown its keys --
+void unproven_init(struct startup *);
+void unproven_add(struct startup *, struct seat *);    // just answered
+void unproven_remove(struct startup *, struct seat *); // if it is there
+void unproven_due(struct startup *, uint64_t now_us);
+uint64_t unproven_deadline_us(const struct startup *);
 
 // -- newcomers.c --
 void newcomer_keep(struct startup *, const struct seat *occupant, uint32_t worker,
@@ -166,6 +177,7 @@ uint64_t initiator_deadline_us(const struct startup *);
 // -- responder.c --
 void responder_keying(struct startup *, uint32_t worker, const struct msg_addr *from,
 		      struct span payload, uint64_t now_us);
+void answer_send(struct startup *, const struct seat *); // the RIKeying, once more
 void responder_job_done(struct startup *, struct seat *, struct key_job *, uint64_t now_us);
 
 // -- introducer.c --

@@ -60,55 +60,6 @@ void seat_reserve(struct startup *st, struct seat *s)
 	s->is_known = true;
 }
 
-// -- sessions that only claim to be somebody --
-
-void unproven_add(struct startup *st, struct seat *s)
-{
-	s->is_unproven = true;
-	s->next_unproven = NO_SEAT;
-	s->prev_unproven = st->unproven_tail;
-	if (st->unproven_tail != NO_SEAT)
-		directory_at(st->directory, st->unproven_tail)->next_unproven = s->at;
-	else
-		st->unproven_head = s->at;
-	st->unproven_tail = s->at;
-}
-
-static void unproven_remove(struct startup *st, struct seat *s)
-{
-	if (!s->is_unproven)
-		return;
-	s->is_unproven = false;
-	if (s->prev_unproven != NO_SEAT)
-		directory_at(st->directory, s->prev_unproven)->next_unproven = s->next_unproven;
-	else
-		st->unproven_head = s->next_unproven;
-	if (s->next_unproven != NO_SEAT)
-		directory_at(st->directory, s->next_unproven)->prev_unproven = s->prev_unproven;
-	else
-		st->unproven_tail = s->prev_unproven;
-}
-
-uint64_t unproven_deadline_us(const struct startup *st)
-{
-	if (st->unproven_head == NO_SEAT)
-		return UINT64_MAX;
-	return directory_at(st->directory, st->unproven_head)->ctl.opened_us + PROOF_LIMIT_US;
-}
-
-void unproven_expire(struct startup *st, uint64_t now_us)
-{
-	while (unproven_deadline_us(st) <= now_us) {
-		struct seat *s = directory_at(st->directory, st->unproven_head);
-
-		unproven_remove(st, s);
-		if (s->ctl.state != CTL_OPEN) // its user has closed it meanwhile
-			continue;
-		st->counters.unproven++;
-		seat_end(st, s, CLOSE_ABRUPT, CLOSED_TIMEOUT);
-	}
-}
-
 // -- the end --
 
 static void tell_closed(struct startup *st, struct seat *s, enum session_close_reason reason)

@@ -43,7 +43,7 @@ static int request_read(struct request *q, uint32_t worker, const struct msg_add
 	return 0;
 }
 
-static void answer_send(struct startup *st, const struct seat *s)
+void answer_send(struct startup *st, const struct seat *s)
 {
 	packet_send(st, s->ctl.worker, s->ctl.endpoint, &s->ctl.far, s->ctl.far_id,
 		    span_of(s->answer, s->answer_len));

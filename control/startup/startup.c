@@ -126,7 +126,7 @@ struct startup *startup_create(const struct startup_opts *opts, uint64_t now_us)
 	st->sessions_per_ip = opts->sessions_per_ip > 0 ? opts->sessions_per_ip : UINT32_MAX;
 	st->openings_max = opts->openings_max > 0 ? opts->openings_max : OPENINGS_DEFAULT;
 	st->jobs_max = opts->keyings_max > 0 ? opts->keyings_max : KEYINGS_DEFAULT;
-	st->unproven_head = st->unproven_tail = NO_SEAT;
+	unproven_init(st);
 	ends_copy(st, opts);
 
 	is_good = tables_take(st, opts);
@@ -201,7 +201,7 @@ void startup_timers(struct startup *st, uint64_t now_us)
 {
 	jobs_poll(st, now_us);
 	initiator_timers(st, now_us);
-	unproven_expire(st, now_us);
+	unproven_due(st, now_us);
 	if (now_us >= st->cookie_at_us)
 		cookie_secret_send(st, now_us);
 }

@@ -127,7 +127,8 @@ struct ctl_session *startup_next(struct startup *, uint32_t *at);
 
 struct startup_counters {
 	uint64_t opened_in, opened_out, failed, glare_won, glare_lost, overrides, challenges;
-	uint64_t unproven; // answered, but the far end never showed that it has the keys
+	uint64_t unproven;         // answered, but the far end never showed that it has the keys
+	uint64_t answers_repeated; // RIKeyings sent again before anybody asked
 	uint64_t keyings_replayed, keyings_rejected, keyings_dropped; // dropped: queue or rate
 	uint64_t hellos_redirected, hellos_unknown, hellos_rate_limited, fihellos_in;
 	uint64_t unexpected; // RHello, Redirect, RIKeying or Cookie Change that nobody waits for,

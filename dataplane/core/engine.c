@@ -261,6 +261,7 @@ void engine_timers(struct engine *e, uint64_t now_us)
 	engine_clock(e, now_us);
 	while (timer_expire(e->wheel, e->now_ms, &idx))
 		session_on_alarm(e, idx);
+	hello_timers(e);
 	flows_timers(e, now_us);
 	relay_timers(e, now_us);
 	engine_flush(e);
@@ -283,6 +284,7 @@ uint64_t engine_deadline_us(const struct engine *e)
 		at_us = e->now_us + 1000; // the ring was full; control is at work
 	if (wait_ms != UINT32_MAX)
 		at_us = earlier(at_us, e->now_us / 1000 * 1000 + wait_ms * 1000ull);
+	at_us = earlier(at_us, hello_deadline_us(e));
 	at_us = earlier(at_us, flows_deadline_us(e));
 	return earlier(at_us, relay_deadline_us(e));
 }

@@ -16,8 +16,9 @@
 #define IP_UDP_LEN        28 // octets before a UDP payload; they count on both sides
 // Longer answers than that: the RHello of a certificate with two keys to an old peer's short hello.
 #define LONG_ANSWERS_PER_S 50
-// So ours are padded: chunk and padding, a third of the longest RHello that a certificate makes.
-#define IHELLO_LEN_MIN 184
+// So ours are padded, chunk and padding: then even the longest RHello, of a certificate with two
+// keys, may be sent twice for each.
+#define IHELLO_LEN_MIN 336
 
 struct endpoint {
 	bool is_used, answers_hello;
@@ -107,13 +108,15 @@ static size_t datagram_len(size_t chunk_len)
 	return SSID_LEN + packet_form_sealed_len(form, 0, packet_header_len(PACKET_TS) + chunk_len);
 }
 
-static bool may_answer(struct engine *e, const struct hello_ctx *ctx, size_t chunk_len)
+// How often that answer may be sent. Who pads the question, as we do, gets it more than once.
+static uint32_t n_answers(struct engine *e, const struct hello_ctx *ctx, size_t chunk_len)
 {
 	size_t out = datagram_len(chunk_len) + IP_UDP_LEN;
 	size_t in = (size_t)ctx->pkt->len + IP_UDP_LEN;
 
-	return out <= AMPLIFICATION_MAX * in ||
-	       bucket_take(&e->hello->long_answers, LONG_ANSWERS_PER_S, e->now_us);
+	if (out <= AMPLIFICATION_MAX * in)
+		return (uint32_t)(AMPLIFICATION_MAX * in / out);
+	return bucket_take(&e->hello->long_answers, LONG_ANSWERS_PER_S, e->now_us);
 }
 
 static struct wr *answer_begin(struct engine *e, const struct hello_ctx *ctx, uint32_t id_tx)
@@ -125,14 +128,17 @@ static struct wr *answer_begin(struct engine *e, const struct hello_ctx *ctx, ui
 	return w;
 }
 
-// err: of writing the chunk.
-static bool answer_end(struct engine *e, const struct hello_ctx *ctx, const struct wr *w, int err)
+// err: of writing the chunk, which is sent n_max times at most.
+static bool answer_end(struct engine *e, const struct hello_ctx *ctx, const struct wr *w, int err,
+		       uint32_t n_max)
 {
-	if (err != 0 || !may_answer(e, ctx, w->len)) {
+	uint32_t n = err == 0 ? n_answers(e, ctx, w->len) : 0;
+
+	if (n == 0) {
 		engine_drop(e, DROP_HELLO_RATE);
 		return false;
 	}
-	startup_queue_commit(e->hello->queue);
+	startup_queue_commit_often(e->hello->queue, n < n_max ? n : n_max);
 	return true;
 }
 
@@ -156,7 +162,8 @@ static void answer_hello(struct engine *e, const struct hello_ctx *ctx, const st
 {
 	struct wr *w = answer_begin(e, ctx, 0);
 
-	if (w != NULL && answer_end(e, ctx, w, answer_write(e, w, &ctx->from, hello->tag, ep)))
+	if (w != NULL && answer_end(e, ctx, w, answer_write(e, w, &ctx->from, hello->tag, ep),
+				    HELLO_ANSWERS_MAX))
 		e->stats.hellos_answered++;
 }
 
@@ -194,7 +201,7 @@ static void change_cookie(struct engine *e, const struct hello_ctx *ctx, const s
 	if (w == NULL)
 		return;
 	cookie_make(cookie, &e->hello->cookies, e->now_us / 1000000, address_of(ctx));
-	if (answer_end(e, ctx, w, cookie_change_write(w, &change)))
+	if (answer_end(e, ctx, w, cookie_change_write(w, &change), 1))
 		e->stats.cookie_changes++;
 }
 
@@ -209,6 +216,7 @@ static void on_iikeying(struct engine *e, struct hello_ctx *ctx, const struct ch
 	switch (cookie_verify(&e->hello->cookies, e->now_us / 1000000, k.cookie_echo,
 			      address_of(ctx))) {
 	case COOKIE_GOOD:
+		startup_queue_forget(e->hello->queue, &ctx->from); // it has our RHello
 		pass_on(e, ctx, REP_KEYING, &e->hello->keyings, e->opts.keyings_per_s, c);
 		break;
 	case COOKIE_OTHER_ADDRESS:
@@ -390,6 +398,16 @@ void hello_reply(struct engine *e, const struct command *cmd)
 uint32_t hello_n_due(const struct engine *e)
 {
 	return startup_queue_n(e->hello->queue);
+}
+
+void hello_timers(struct engine *e)
+{
+	startup_queue_timers(e->hello->queue, e->now_us);
+}
+
+uint64_t hello_deadline_us(const struct engine *e)
+{
+	return startup_queue_deadline_us(e->hello->queue);
 }
 
 void hello_tx(struct engine *e)

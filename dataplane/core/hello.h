@@ -23,3 +23,6 @@ void hello_reply(struct engine *, const struct command *); // CMD_HELLO_REPLY
 // Packets that wait to be sent, and sending them.
 uint32_t hello_n_due(const struct engine *);
 void hello_tx(struct engine *);
+// Answers that are due again.
+void hello_timers(struct engine *);
+uint64_t hello_deadline_us(const struct engine *); // UINT64_MAX: none

@@ -2,17 +2,22 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dataplane/core/txp.h"
 #include "dataplane/pages.h"
+#include "dataplane/wire/limits.h"
 
 #define CELLS     256  // four full receive bursts
+#define LATER_MAX 64   // of them wait to be sent again: a quarter of the pool, 640 a second
 #define CHUNK_MAX 1280 // octets; no startup chunk of ours is longer
 #define NONE      UINT32_MAX
 
 struct cell {
 	struct msg_addr to;
 	uint32_t id_tx, next;
+	uint32_t n_again;  // to be sent so often after this
+	uint64_t again_us; // when
 	size_t len;
 	uint8_t chunk[CHUNK_MAX];
 };
@@ -20,6 +25,8 @@ struct cell {
 struct startup_queue {
 	uint32_t n, n_used; // waiting; cells ever used
 	uint32_t head, tail, free;
+	// To be sent again. All wait equally long, so the order they came in is that of their time.
+	uint32_t later_head, later_tail, n_later;
 	uint32_t begun; // the cell that is being written
 	struct wr w;
 	struct cell *cells;
@@ -33,6 +40,7 @@ struct startup_queue *startup_queue_create(void)
 		return NULL;
 	q->head = NONE;
 	q->free = NONE;
+	q->later_head = NONE;
 	q->begun = NONE;
 	q->cells = pages_take(CELLS * sizeof(*q->cells));
 	if (q->cells == NULL) {
@@ -70,25 +78,103 @@ struct wr *startup_queue_begin(struct startup_queue *q, const struct msg_addr *t
 		return NULL;
 	q->cells[q->begun].to = *to;
 	q->cells[q->begun].id_tx = id_tx;
+	q->cells[q->begun].n_again = 0;
 	q->w = wr_over(q->cells[q->begun].chunk, CHUNK_MAX);
 	return &q->w;
 }
 
-void startup_queue_commit(struct startup_queue *q)
+// Behind the last that is to be sent.
+static void append(struct startup_queue *q, uint32_t i)
 {
-	struct cell *c = &q->cells[q->begun];
-
-	assert(q->w.err == 0);
-	c->len = q->w.len;
-	c->next = NONE;
+	q->cells[i].next = NONE;
 	if (q->head == NONE)
-		q->head = q->begun;
+		q->head = i;
 	else
-		q->cells[q->tail].next = q->begun;
-	q->tail = q->begun;
-	q->begun = NONE;
+		q->cells[q->tail].next = i;
+	q->tail = i;
 	q->n++;
 }
+
+static void give(struct startup_queue *q, uint32_t i)
+{
+	q->cells[i].next = q->free;
+	q->free = i;
+}
+
+void startup_queue_commit(struct startup_queue *q)
+{
+	startup_queue_commit_often(q, 1);
+}
+
+void startup_queue_commit_often(struct startup_queue *q, uint32_t n)
+{
+	assert(q->w.err == 0 && n > 0);
+	q->cells[q->begun].len = q->w.len;
+	q->cells[q->begun].n_again = n - 1;
+	append(q, q->begun);
+	q->begun = NONE;
+}
+
+// -- again --
+
+// Sent: it waits to be sent again, or its cell is free.
+static void put_by(struct startup_queue *q, uint32_t i, uint64_t now_us)
+{
+	struct cell *c = &q->cells[i];
+
+	if (c->n_again == 0 || q->n_later == LATER_MAX) {
+		give(q, i);
+		return;
+	}
+	c->n_again--;
+	c->again_us = now_us + HELLO_ANSWER_AGAIN_MS * 1000;
+	c->next = NONE;
+	if (q->later_head == NONE)
+		q->later_head = i;
+	else
+		q->cells[q->later_tail].next = i;
+	q->later_tail = i;
+	q->n_later++;
+}
+
+void startup_queue_timers(struct startup_queue *q, uint64_t now_us)
+{
+	uint32_t i;
+
+	while ((i = q->later_head) != NONE && q->cells[i].again_us <= now_us) {
+		q->later_head = q->cells[i].next;
+		q->n_later--;
+		append(q, i);
+	}
+}
+
+uint64_t startup_queue_deadline_us(const struct startup_queue *q)
+{
+	return q->later_head != NONE ? q->cells[q->later_head].again_us : UINT64_MAX;
+}
+
+void startup_queue_forget(struct startup_queue *q, const struct msg_addr *to)
+{
+	uint32_t before = NONE, next;
+
+	for (uint32_t i = q->later_head; i != NONE; i = next) {
+		next = q->cells[i].next;
+		if (memcmp(&q->cells[i].to, to, sizeof(*to)) != 0) {
+			before = i;
+			continue;
+		}
+		if (before == NONE)
+			q->later_head = next;
+		else
+			q->cells[before].next = next;
+		if (q->later_tail == i)
+			q->later_tail = before;
+		q->n_later--;
+		give(q, i);
+	}
+}
+
+// -- sending --
 
 uint32_t startup_queue_n(const struct startup_queue *q)
 {
@@ -119,8 +205,7 @@ void startup_queue_send(struct engine *e, struct startup_queue *q)
 	while (q->n > 0 && send_first(e, q)) {
 		i = q->head;
 		q->head = q->cells[i].next;
-		q->cells[i].next = q->free;
-		q->free = i;
 		q->n--;
+		put_by(q, i, e->now_us);
 	}
 }

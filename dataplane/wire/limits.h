@@ -28,8 +28,10 @@
 #define COOKIE_LEN               64    // R 7.3, 16.3: octets; older peers insist on it
 #define COOKIE_LIFE_MIN_MS       95000 // R 7.2: not to expire earlier
 #define OPEN_TIMEOUT_MS          95000 // R 7.1: IHello to S_OPEN
-#define HELLO_INTERVAL_FIRST_MS  1000  // R 7.1
+#define HELLO_INTERVAL_FIRST_MS  300   // ours: most round trips are over by then
 #define HELLO_INTERVAL_GROWTH_MS 1500  // R 7.1: of IHello and IIKeying
+#define HELLO_ANSWERS_MAX        3     // ours: an RHello is sent so often, within three times its IHello
+#define HELLO_ANSWER_AGAIN_MS    100   // ours: after so long, unless the IIKeying has come
 #define REDIRECT_ADDRS_MAX       24    // R 7.1: candidates of one opening
 #define COOKIE_CHANGES_MAX       1     // R 7.1: followed per opening
 

@@ -322,12 +322,12 @@ static void a_session_that_is_proved_late_ends_our_keying(void **state)
 	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
 	net_run_us(n, 500000); // B's session is open; to A it is but a claim, for 2 s
 	silence.of_rhello = false;
-	net_run_us(n, 3500000); // so A's third IHello leads on to its IIKeying, which B drops
+	net_run_us(n, 1800000); // so A's third IHello leads on to its IIKeying, which B drops
 	assert_int_equal(a->worker.n_packets[CHUNK_IIKEYING], 1);
 	assert_int_equal(startup_counters(b->startup)->glare_won, 1);
 	silence.on_sessions = false;
 	ctl_session_ping(the_only_session(b), 0);
-	net_run_us(n, 200000);
+	net_run_us(n, FAKE_TALK_US);
 	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_DUPLICATE);
 	net_run_us(n, 10 * 1000000); // beyond the 5 s in which B drops it
 	assert_same_keys(the_only_session(a), the_only_session(b));

@@ -46,18 +46,63 @@ static void a_replayed_keying_gets_the_same_answer(void **state)
 {
 	struct net *n = net_create(1);
 	struct host *a = net_peer(n, A_AT), *b = net_peer(n, B_AT);
-	struct wire_log *log = log_of(n, CHUNK_RIKEYING, 0x3); // the first two are lost
+	// At 0; by itself at 0.3 s, and asked then; these are lost, and so on at 2.1 s.
+	struct wire_log *log = log_of(n, CHUNK_RIKEYING, 0x7);
 
 	host_open(a, b->identity.member.fingerprint, B_AT, NULL);
 	net_run_us(n, 10 * 1000000);
-	assert_int_equal(log->n, 3);
+	assert_int_equal(log->n, 5);
 	for (unsigned i = 1; i < log->n; i++) {
 		assert_int_equal(log->len[i], log->len[0]);
 		assert_memory_equal(log->octets[i], log->octets[0], log->len[0]);
 	}
 	assert_int_equal(startup_counters(b->startup)->keyings_replayed, 2);
+	assert_int_equal(startup_counters(b->startup)->answers_repeated, 2);
 	assert_int_equal(b->worker.n_added, 1);
 	assert_same_keys(host_seen(a, SEEN_OPENED)->session, host_seen(b, SEEN_OPENED)->session);
+	free(log);
+	net_destroy(n);
+}
+
+// An answer that was lost comes again by itself, at growing intervals, until the far end has shown
+// that it has the keys or is forgotten.
+static void an_answer_is_repeated_until_the_far_end_speaks(void **state)
+{
+	static const uint64_t at_ms[] = {0, 300, 2100, 5400, 10200, 16500, 24300};
+	struct net *n = net_create(1);
+	struct host *b = net_peer(n, B_AT);
+	struct wire_log *log = log_of(n, CHUNK_RIKEYING, ~0u);
+	struct wire_addr from = addr(A_AT);
+	struct ctl_session *session;
+	struct stranger s;
+
+	stranger_init(&s, n, 7);
+	stranger_keys(&s, b, 0, &from);
+	session = host_seen(b, SEEN_OPENED)->session;
+	for (unsigned i = 0; i < ARRAY_LEN(at_ms); i++) {
+		net_run_us(n, session->opened_us + at_ms[i] * 1000 + 1000 - n->now_us);
+		assert_int_equal(log->n, i + 1);
+		assert_int_equal(log->len[i], log->len[0]);
+		assert_memory_equal(log->octets[i], log->octets[0], log->len[0]);
+	}
+	assert_int_equal(startup_counters(b->startup)->keyings_replayed, 0);
+	assert_int_equal(startup_counters(b->startup)->answers_repeated, 6);
+	net_run_us(n, 40 * 1000000); // forgotten after 30 s
+	assert_int_equal(log->n, ARRAY_LEN(at_ms));
+
+	s.session_id = 8;
+	stranger_keys(&s, b, 0, &from);
+	net_run_us(n, 600000);
+	assert_int_equal(log->n, ARRAY_LEN(at_ms) + 2);
+	session = startup_find(b->startup, 0, s.identity.member.fingerprint);
+	assert_non_null(session);
+	startup_report(b->startup, session->worker,
+		       &(struct report){.op = REP_SESSION_ALIVE,
+					.session_idx = session->idx,
+					.session_id = session->id},
+		       n->now_us);
+	net_run_us(n, 40 * 1000000);
+	assert_int_equal(log->n, ARRAY_LEN(at_ms) + 2);
 	free(log);
 	net_destroy(n);
 }
@@ -469,6 +514,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_replayed_keying_gets_the_same_answer),
+		cmocka_unit_test(an_answer_is_repeated_until_the_far_end_speaks),
 		cmocka_unit_test(once_the_far_end_has_spoken_a_replay_gets_nothing),
 		cmocka_unit_test(old_peers_get_their_literal_answer),
 		cmocka_unit_test(the_same_certificate_overrides_at_once),

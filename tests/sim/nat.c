@@ -10,7 +10,7 @@ static bool is_same(struct net_addr a, struct net_addr b)
 
 static void drop_port(struct nat *t, uint32_t i)
 {
-	free(t->ports[i].sent_to);
+	free(t->ports[i].permits);
 	t->ports[i] = t->ports[--t->n];
 }
 
@@ -42,24 +42,39 @@ static struct nat_port *port_for(struct nat *t, struct net_addr inner, struct ne
 	return add_port(t, inner, far);
 }
 
-static bool was_sent_to(const struct nat_port *p, struct net_addr far, bool any_port)
+// A permit to answer lasts as long as a port does, counted from what was sent to that address last
+// (RFC 4787, 5: what connection tracking does).
+static bool lets_in(const struct nat *t, const struct nat_port *p, struct net_addr far,
+		    uint64_t now_us)
 {
-	for (uint32_t i = 0; i < p->n_sent_to; i++)
-		if (p->sent_to[i].ip == far.ip && (any_port || p->sent_to[i].port == far.port))
+	if (t->opts.kind == NAT_FULL_CONE)
+		return true;
+	for (uint32_t i = 0; i < p->n_permits; i++) {
+		const struct nat_permit *permit = &p->permits[i];
+
+		if (t->opts.timeout_us > 0 && now_us - permit->used_us > t->opts.timeout_us)
+			continue;
+		if (permit->far.ip == far.ip &&
+		    (permit->far.port == far.port || t->opts.kind == NAT_ADDRESS_RESTRICTED))
 			return true;
+	}
 	return false;
 }
 
-static void remember(struct nat_port *p, struct net_addr far)
+static void remember(struct nat_port *p, struct net_addr far, uint64_t now_us)
 {
-	if (was_sent_to(p, far, false))
-		return;
-	if (p->n_sent_to == p->sent_to_cap) {
-		p->sent_to_cap = p->sent_to_cap != 0 ? 2 * p->sent_to_cap : 8;
-		p->sent_to = realloc(p->sent_to, p->sent_to_cap * sizeof(*p->sent_to));
-		assert(p->sent_to != NULL);
+	for (uint32_t i = 0; i < p->n_permits; i++) {
+		if (is_same(p->permits[i].far, far)) {
+			p->permits[i].used_us = now_us;
+			return;
+		}
 	}
-	p->sent_to[p->n_sent_to++] = far;
+	if (p->n_permits == p->permits_cap) {
+		p->permits_cap = p->permits_cap != 0 ? 2 * p->permits_cap : 8;
+		p->permits = realloc(p->permits, p->permits_cap * sizeof(*p->permits));
+		assert(p->permits != NULL);
+	}
+	p->permits[p->n_permits++] = (struct nat_permit){far, now_us};
 }
 
 struct net_addr nat_out(struct nat *t, struct net_addr inner, struct net_addr far, uint64_t now_us)
@@ -69,7 +84,7 @@ struct net_addr nat_out(struct nat *t, struct net_addr inner, struct net_addr fa
 	expire(t, now_us);
 	p = port_for(t, inner, far);
 	p->used_us = now_us; // by what goes out alone: what strangers send keeps no port open
-	remember(p, far);
+	remember(p, far, now_us);
 	return (struct net_addr){t->ip, p->outer};
 }
 
@@ -83,8 +98,7 @@ bool nat_in(struct nat *t, struct net_addr far, uint16_t outer, struct net_addr 
 		if (p->outer != outer)
 			continue;
 		*inner = p->inner;
-		return t->opts.kind == NAT_FULL_CONE ||
-		       was_sent_to(p, far, t->opts.kind == NAT_ADDRESS_RESTRICTED);
+		return lets_in(t, p, far, now_us);
 	}
 	return false;
 }

@@ -3,13 +3,18 @@
 
 #include "tests/sim/net.h"
 
+struct nat_permit {
+	struct net_addr far; // may answer
+	uint64_t used_us;
+};
+
 struct nat_port {
 	struct net_addr inner;
 	struct net_addr far; // symmetric: the only destination
 	uint16_t outer;
 	uint64_t used_us;
-	struct net_addr *sent_to; // who may answer
-	uint32_t n_sent_to, sent_to_cap;
+	struct nat_permit *permits;
+	uint32_t n_permits, permits_cap;
 };
 
 struct nat {

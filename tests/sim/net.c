@@ -291,7 +291,9 @@ static uint32_t route(struct net *n, struct frame *f, uint64_t now_us)
 	uint32_t to;
 
 	if (is_private(f->dst.ip)) {
-		to = from->nat != NET_PUBLIC ? host_behind(n, from->nat, f->dst.ip) : NOBODY;
+		to = from->nat != NET_PUBLIC && !n->nats[from->nat].opts.keeps_apart
+			     ? host_behind(n, from->nat, f->dst.ip)
+			     : NOBODY;
 		n->counters.unroutable += to == NOBODY;
 	} else {
 		to = route_public(n, f, now_us);

@@ -45,6 +45,7 @@ struct net_nat_opts {
 	enum nat_kind kind;
 	uint64_t timeout_us; // of a port not sent from (RFC 4787 REQ-5: at least 2 min). 0: none
 	bool does_hairpin;   // its hosts reach each other by its own address
+	bool keeps_apart;    // ... and not by their inner ones
 };
 
 // A datagram arrives; data is the receiver's to change, until it returns.

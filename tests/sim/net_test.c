@@ -208,6 +208,23 @@ static void a_port_lives_while_it_is_sent_from(void **state)
 	lab_destroy(l);
 }
 
+static void so_does_each_permit_to_answer(void **state)
+{
+	struct lab *l = lab_create(
+		&(struct net_nat_opts){.kind = NAT_PORT_RESTRICTED, .timeout_us = 30000000});
+	struct net_addr seen, again;
+
+	assert_true(reaches(l, l->inside, 7, at(l, l->out[0], 80), l->out[0], &seen));
+	assert_true(reaches(l, l->inside, 7, at(l, l->out[1], 80), l->out[1], NULL));
+	l->seen.now_us = 29000000;
+	assert_true(reaches(l, l->inside, 7, at(l, l->out[0], 80), l->out[0], &again));
+	assert_int_equal(seen.port, again.port);
+	l->seen.now_us = 31000000;
+	assert_true(reaches(l, l->out[0], 80, seen, l->inside, NULL));
+	assert_false(reaches(l, l->out[1], 80, seen, l->inside, NULL));
+	lab_destroy(l);
+}
+
 static void siblings_meet_inside_and_by_hairpin(void **state)
 {
 	for (int does_hairpin = 0; does_hairpin < 2; does_hairpin++) {
@@ -222,6 +239,18 @@ static void siblings_meet_inside_and_by_hairpin(void **state)
 		assert_int_equal(reaches(l, l->sibling, 7, seen, l->inside, NULL), does_hairpin);
 		lab_destroy(l);
 	}
+}
+
+static void siblings_that_are_kept_apart_do_not_meet_inside(void **state)
+{
+	struct lab *l = lab_create(&(struct net_nat_opts){
+		.kind = NAT_FULL_CONE, .does_hairpin = true, .keeps_apart = true});
+	struct net_addr seen;
+
+	assert_false(reaches(l, l->inside, 7, at(l, l->sibling, 7), l->sibling, NULL));
+	assert_true(reaches(l, l->inside, 7, at(l, l->out[0], 80), l->out[0], &seen));
+	assert_true(reaches(l, l->sibling, 7, seen, l->inside, NULL));
+	lab_destroy(l);
 }
 
 static void moved_and_parted_hosts_are_gone(void **state)
@@ -249,7 +278,9 @@ int main(void)
 		cmocka_unit_test(the_same_seed_is_the_same_network),
 		cmocka_unit_test(translators_let_in_whom_they_should),
 		cmocka_unit_test(a_port_lives_while_it_is_sent_from),
+		cmocka_unit_test(so_does_each_permit_to_answer),
 		cmocka_unit_test(siblings_meet_inside_and_by_hairpin),
+		cmocka_unit_test(siblings_that_are_kept_apart_do_not_meet_inside),
 		cmocka_unit_test(moved_and_parted_hosts_are_gone),
 	};
 

@@ -161,6 +161,8 @@ static uint32_t translator(struct world *w, uint32_t k)
 
 	if (o->n_nats == 0 || o->nats[k % o->n_nats].kind == NAT_NONE)
 		return NET_PUBLIC;
+	if (o->is_one_nat && k > 0)
+		return 0;
 	return net_nat(w->net, &o->nats[k % o->n_nats]);
 }
 
@@ -414,10 +416,9 @@ void world_play(struct world *w, uint32_t i)
 	assert(err == 0);
 }
 
-void world_open(struct world *w, uint32_t a, uint32_t b)
+static void open_at(struct world *w, uint32_t a, uint32_t b, struct wire_addr at)
 {
 	struct sim_node *near = awake(w, a)->sim, *far = w->members[b].sim;
-	struct wire_addr at = sim_node_addr(far, SIM_MEMBER_PORT);
 	struct ctl_session *existing;
 	uint8_t epd[EPD_CANONICAL_LEN];
 	struct open_opts o = {.endpoint = sim_member_endpoint(near),
@@ -428,6 +429,19 @@ void world_open(struct world *w, uint32_t a, uint32_t b)
 
 	epd_canonical(epd, sim_node_peer_id(far));
 	startup_open(node_startup(near->node), &o, &existing, w->now_us);
+}
+
+void world_open(struct world *w, uint32_t a, uint32_t b)
+{
+	open_at(w, a, b, sim_node_addr(w->members[b].sim, SIM_MEMBER_PORT));
+}
+
+void world_ask_for(struct world *w, uint32_t a, uint32_t b)
+{
+	struct wire_addr super = sim_node_addr(w->members[0].sim, SIM_SERVER_PORT);
+
+	super.origin = ADDR_RELAY;
+	open_at(w, a, b, super);
 }
 
 struct ctl_session *world_session(struct world *w, uint32_t a, uint32_t b)

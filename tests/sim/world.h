@@ -70,6 +70,7 @@ struct world_opts {
 	// none.
 	const struct net_nat_opts *nats;
 	uint32_t n_nats;
+	bool is_one_nat; // all behind nats[0], together
 };
 
 struct world {
@@ -112,5 +113,7 @@ void world_publish(struct world *, uint32_t member, const struct world_publish *
 void world_play(struct world *, uint32_t member);
 // Member a opens a session to member b at its address, without anybody's introduction.
 void world_open(struct world *, uint32_t a, uint32_t b);
+// Member a asks the super-peer for member b.
+void world_ask_for(struct world *, uint32_t a, uint32_t b);
 // Member a's open session to member b's member endpoint; NULL: there is none.
 struct ctl_session *world_session(struct world *, uint32_t a, uint32_t b);

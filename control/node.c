@@ -12,6 +12,7 @@
 #define MEMBER_ALIVE_US           5000000 // groups.md 11: ping after 5 s of silence
 #define INTRODUCTIONS_PER_SESSION 5
 #define CONNECTS_MAX              65536
+#define STREAM_QUEUE_BYTES        (2u << 20)
 #define STREAM_ENDS_MAX           65536
 #define STREAM_ENDS_PER_SESSION   16       // of 4 flows each: all that a session has
 #define CLIENT_SILENT_US          30000000 // at our server, without a NetConnection
@@ -118,7 +119,11 @@ static int create_rpc(struct node *n)
 			     .n_local_addrs = n->opts.n_local_addrs,
 			     .connects_max = CONNECTS_MAX,
 			     .streams_max = STREAM_ENDS_MAX,
-			     .streams_per_session_max = STREAM_ENDS_PER_SESSION};
+			     .streams_per_session_max = STREAM_ENDS_PER_SESSION,
+			     .stream_queue_bytes = n->opts.stream_queue_bytes > 0
+							   ? n->opts.stream_queue_bytes
+							   : STREAM_QUEUE_BYTES,
+			     .live = n->opts.live};
 
 	n->rpc = rpc_create(&o);
 	return n->rpc != NULL ? 0 : -1;
@@ -463,6 +468,16 @@ void node_info(struct node *n, struct node_info *out)
 struct startup *node_startup(struct node *n)
 {
 	return n->startup;
+}
+
+struct live_hub *node_live(const struct node *n)
+{
+	return rpc_live(n->rpc);
+}
+
+struct net_streams *node_stream_ends(const struct node *n)
+{
+	return rpc_streams(n->rpc);
 }
 
 const struct rpc_counters *node_rpc_counters(const struct node *n)

@@ -11,6 +11,7 @@
 #include "control/group/group.h"
 #include "control/outbox.h"
 #include "control/rpc/apps.h"
+#include "control/rpc/live_hub.h"
 #include "control/startup/startup.h"
 #include "dataplane/messages.h"
 
@@ -42,7 +43,9 @@ struct node_opts {
 	struct wire_addr
 		local_addrs[REPORTED_ADDRS_MAX]; // for setPeerInfo and reports; port 0: as bound
 	uint8_t n_local_addrs;
-	const struct rpc_app *apps; // who may connect to what; borrowed; NULL: anybody to anything
+	uint32_t stream_queue_bytes; // out to an end of a client-server stream at a time; 0: 2 MiB
+	struct live_hub_opts live;   // client-server streams at our server; zero: none
+	const struct rpc_app *apps;  // who may connect to what; borrowed; NULL: anybody to anything
 	uint32_t n_apps;
 };
 #define NODE_NO_ENDPOINT 0xff
@@ -86,6 +89,14 @@ void node_stream_end(struct node_stream *, uint64_t now_us);
 int node_play(struct node_group *, const char *name, struct node_stream **out, uint64_t now_us);
 void node_stream_close(struct node_stream *, uint64_t now_us);
 
+// Without a group: to and from the server of a connection that is up; others of the same app play
+// it or publish it there. A publisher's messages are reliable; node_stream_write says -EAGAIN until
+// the server has agreed. -EINVAL name empty or too long, -ENOTCONN, -ENOBUFS, -ENOMEM.
+int node_conn_publish(struct node_conn *, const char *name, struct node_stream **out,
+		      uint64_t now_us);
+// Waits for a publisher, and after NODE_PLAY_END for the next one. NODE_PLAY_GAP counts gaps.
+int node_conn_play(struct node_conn *, const char *name, struct node_stream **out, uint64_t now_us);
+
 enum node_event_kind {
 	NODE_NONE,
 	NODE_CONNECTED,            // conn
@@ -103,6 +114,8 @@ enum node_event_kind {
 	NODE_PLAY_LOST,            // stream: nothing for twice the window
 	NODE_PLAY_RESET,           // stream: another instance of the name is followed now (MC-6)
 	NODE_PUBLISH_DONE,         // stream
+	NODE_PUBLISH_START,        // stream of a connection: the server agreed
+	NODE_STREAM_FAILED,        // stream of a connection, text: code (NetStream.Publish.BadName)
 };
 
 struct node_event {
@@ -139,4 +152,6 @@ uint32_t node_group_streams(struct node *, const uint8_t group_id[32], struct gr
 struct startup *node_startup(struct node *); // sessions and counters
 struct group_stream_info node_stream_info(struct node_stream *);
 const struct groups_counters *node_groups_counters(const struct node *);
+struct live_hub *node_live(const struct node *); // client-server streams at our server
+struct net_streams *node_stream_ends(const struct node *);
 const struct rpc_counters *node_rpc_counters(const struct node *);

@@ -46,7 +46,7 @@ static struct node_stream *stream_create(struct node_group *g)
 	return s;
 }
 
-static void stream_list(struct node_stream *s)
+void stream_list(struct node_stream *s)
 {
 	s->next = s->node->streams;
 	s->node->streams = s;
@@ -92,6 +92,10 @@ int node_stream_write(struct node_stream *s, uint8_t type, uint32_t timestamp_ms
 {
 	struct stream_message m = {type, timestamp_ms, {data, len}};
 
+	if (s->live != NULL) {
+		s->node->now_us = now_us;
+		return live_write(s, type, timestamp_ms, (struct span){data, len});
+	}
 	if (s->publication == NULL)
 		return -EPIPE;
 	return group_publication_write(s->publication, &m, is_key, now_us);
@@ -101,6 +105,8 @@ void node_stream_end(struct node_stream *s, uint64_t now_us)
 {
 	if (s->publication != NULL)
 		group_publication_end(s->publication, now_us);
+	if (s->live != NULL)
+		rpc_stream_end(s->live, now_us);
 }
 
 void node_stream_close(struct node_stream *s, uint64_t now_us)
@@ -111,6 +117,8 @@ void node_stream_close(struct node_stream *s, uint64_t now_us)
 		group_publication_close(s->publication, now_us);
 	if (s->play != NULL)
 		group_play_close(s->play, now_us);
+	if (s->live != NULL)
+		rpc_stream_close(s->live, now_us);
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
@@ -172,6 +180,8 @@ bool node_event(struct node *n, struct node_event *out, uint64_t now_us)
 		n->n_events--;
 		return true;
 	}
+	if (live_event(n, out))
+		return true;
 	if (!groups_event(n->groups, &n->group_event, now_us))
 		return false;
 	translate(n, out);
@@ -204,6 +214,8 @@ struct group_stream_info node_stream_info(struct node_stream *s)
 {
 	struct group_stream_info info = {.name = ""};
 
+	if (s->live != NULL)
+		return live_info_of(s);
 	if (s->publication != NULL)
 		group_publication_info(s->publication, &info);
 	else

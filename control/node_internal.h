@@ -4,6 +4,7 @@
 #include "control/group/group.h"
 #include "control/node.h"
 #include "control/rpc/rpc.h"
+#include "control/rpc/stream_client.h"
 
 #define CONNS_MAX   16
 #define EVENTS_MAX  64
@@ -40,7 +41,8 @@ struct node_stream {
 	struct node *node;
 	struct node_group *group;
 	struct group_publication *publication; // or
-	struct group_play *play;
+	struct group_play *play;               // or
+	struct rpc_stream *live;               // of a connection
 	struct node_stream *next;
 };
 
@@ -72,6 +74,11 @@ struct node {
 
 void node_push_event(struct node *, const struct node_event *); // drops the oldest when full
 
+// -- node_live.c --
+bool live_event(struct node *, struct node_event *);
+int live_write(struct node_stream *, uint8_t type, uint32_t timestamp_ms, struct span data);
+struct group_stream_info live_info_of(const struct node_stream *);
+void stream_list(struct node_stream *); // node_group.c
 // -- node_conn.c --
 struct node_conn *conn_of_user(struct node *, const void *user);
 struct node_conn *conn_of_session(struct node *, const struct ctl_session *);

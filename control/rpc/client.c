@@ -61,6 +61,7 @@ int rpc_connect(struct rpc *r, struct ctl_session *s, const char *uri, void *use
 	nc->give_up_us = now_us + CONNECT_US;
 	nc_wake_by(nc, nc->give_up_us);
 	nc->state = NC_CONNECTING;
+	nc->last_transaction = CONNECT_TRANSACTION;
 	err = nc_open_control(nc);
 	if (err == 0)
 		err = send_connect(nc, uri);
@@ -119,13 +120,14 @@ static void connect_answered(struct nc_session *nc, const struct rpc_command *c,
 void client_command(struct nc_session *nc, const struct rpc_command *c, uint64_t now_us)
 {
 	bool is_good = strcmp(c->name, "_result") == 0;
+	bool is_answer = is_good || strcmp(c->name, "_error") == 0;
 
-	if (is_good || strcmp(c->name, "_error") == 0) {
-		if (nc->state == NC_CONNECTING && c->transaction == CONNECT_TRANSACTION)
-			connect_answered(nc, c, is_good);
-	} else if (nc->state == NC_CONNECTED && strcmp(c->name, "onStatus") != 0) {
+	if (is_answer && nc->state == NC_CONNECTING && c->transaction == CONNECT_TRANSACTION)
+		connect_answered(nc, c, is_good);
+	else if (is_answer && nc->state == NC_CONNECTED)
+		stream_client_answered(nc, c, now_us);
+	else if (nc->state == NC_CONNECTED && !is_answer && strcmp(c->name, "onStatus") != 0)
 		nc_stray(nc, c, now_us);
-	}
 }
 
 // Set Keepalive Timers: the server may not make us ping more often than our own minimum (14.3).

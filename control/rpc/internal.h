@@ -3,6 +3,7 @@
 
 #include "control/rpc/command.h"
 #include "control/rpc/flow_sync.h"
+#include "control/rpc/live_hub.h"
 #include "control/rpc/net_stream.h"
 #include "control/rpc/rpc.h"
 
@@ -38,6 +39,8 @@ struct nc_session {
 	struct rpc_client_info info;
 	char app[APP_MAX], tc_url[TC_URL_MAX];
 	uint8_t args[ARGS_MAX];
+	uint32_t last_stream;    // server: id given to the client
+	double last_transaction; // client
 	uint32_t n_stray;
 	uint64_t stray_since_us;
 };
@@ -49,7 +52,9 @@ struct rpc {
 	uint64_t next_us; // no deadline of any of them is before
 	struct rpc_counters counters;
 	struct net_streams streams;
-	struct rpc_command command; // the one being read: large, and only one at a time
+	struct live_hub *live;             // as a server
+	struct rpc_stream *client_streams; // as a client
+	struct rpc_command command;        // the one being read: large, and only one at a time
 };
 
 // NULL: too many, or no memory.
@@ -72,6 +77,12 @@ void nc_stray(struct nc_session *, const struct rpc_command *, uint64_t now_us);
 // -- server.c --
 void server_command(struct nc_session *, const struct rpc_command *, uint64_t now_us);
 void server_moved(struct nc_session *);
+// -- stream_client.c --
+// An answer to createStream. False: it is none.
+bool stream_client_answered(struct nc_session *, const struct rpc_command *, uint64_t now_us);
+void stream_client_disconnected(struct nc_session *);
+void stream_client_timers(struct rpc *, uint64_t now_us);
+uint64_t stream_client_deadline_us(const struct rpc *);
 // -- client.c --
 void client_command(struct nc_session *, const struct rpc_command *, uint64_t now_us);
 void client_user_control(struct nc_session *, struct span payload);

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 
 #include "control/outbox.h"
+#include "control/rpc/flow_sync.h"
 #include "dataplane/wire/rtmp_msg.h"
 
 #define AUDIO_LIFETIME_US 2200000 // netgroup-semantics 14
 #define VIDEO_LIFETIME_US 2000000
 #define SLOT_NONE         (-1)
+// What may be said when media has used up the budget: a slow far end hears that a stream is over.
+#define COMMAND_SPARE (16u << 10)
 
 struct net_stream {
 	struct net_stream_opts o;
@@ -19,6 +22,7 @@ struct net_stream {
 	int tx[NET_STREAM_FLOWS]; // send slots, or SLOT_NONE
 	uint64_t rx;              // receive slots, a bit each
 	uint8_t anchor_rx;        // PUBLISHER: the subscriber's flow
+	uint8_t n_barriers;
 	bool is_rejected;
 };
 
@@ -39,8 +43,8 @@ void net_stream_sending_reliable(struct net_stream_sending s[NET_STREAM_FLOWS])
 
 // ---- life ----
 
-static struct net_stream *find(const struct ctl_session *s, enum net_stream_place place,
-			       uint64_t id)
+struct net_stream *net_stream_find(const struct ctl_session *s, enum net_stream_place place,
+				   uint64_t id)
 {
 	struct net_stream *ns = s->streams;
 
@@ -67,7 +71,7 @@ int net_stream_create(const struct net_stream_opts *o, struct net_stream **out)
 	if (s->state != CTL_OPEN)
 		return -ENOTCONN;
 	// Subscribers of one publisher may choose the same id: their flow is what tells them apart.
-	if (o->place == NET_STREAM_CONNECTED && find(s, o->place, o->id) != NULL)
+	if (o->place == NET_STREAM_CONNECTED && net_stream_find(s, o->place, o->id) != NULL)
 		return -EEXIST;
 	if (o->streams->n >= o->streams->max || count(s) >= o->streams->per_session_max) {
 		o->streams->refused++;
@@ -146,6 +150,11 @@ static void end(struct net_stream *ns, enum net_stream_end why, uint64_t now_us)
 	ns->o.events.gone(ns->o.events.ctx, ns, why, now_us);
 }
 
+void *net_stream_ctx(const struct net_stream *ns)
+{
+	return ns->o.events.ctx;
+}
+
 uint32_t net_stream_id(const struct net_stream *ns)
 {
 	return ns->o.id;
@@ -207,17 +216,17 @@ int net_stream_write(struct net_stream *ns, enum net_stream_flow which, struct s
 		     struct span rest, bool is_reliable, uint64_t now_us)
 {
 	uint32_t lifetime_us = is_reliable ? 0 : ns->o.sending[which].lifetime_us;
-	size_t len = head.len + rest.len;
+	uint64_t out = (uint64_t)net_stream_queued_bytes(ns) + head.len + rest.len;
 	int err;
 
-	if (ns->o.place == NET_STREAM_SUBSCRIBER)
-		which = NET_STREAM_COMMAND; // its only flow
 	if (!net_stream_may_write(ns))
 		return -EPIPE;
-	if (len > ns->o.queue_bytes_max - net_stream_queued_bytes(ns)) {
+	if (out > ns->o.queue_bytes_max + (which == NET_STREAM_COMMAND ? COMMAND_SPARE : 0)) {
 		ns->o.streams->over_budget++;
-		return -ENOBUFS;
+		return -EDQUOT;
 	}
+	if (ns->o.place == NET_STREAM_SUBSCRIBER)
+		which = NET_STREAM_COMMAND; // its only flow
 	if (ns->tx[which] == SLOT_NONE) {
 		err = open_flow(ns, which);
 		if (err != 0)
@@ -233,9 +242,18 @@ uint32_t net_stream_queued_bytes(const struct net_stream *ns)
 	return outbox_account_bytes(ns->account);
 }
 
-bool net_stream_is_crowded(const struct net_stream *ns)
+void net_stream_barrier(struct net_stream *ns)
 {
-	return ns->session != NULL && outbox_is_crowded(ns->session->outbox, ns->session->worker);
+	uint16_t slots[NET_STREAM_FLOWS];
+	uint8_t n = 0;
+
+	for (unsigned i = 0; i < NET_STREAM_FLOWS; i++)
+		if (ns->tx[i] != SLOT_NONE)
+			slots[n++] = (uint16_t)ns->tx[i];
+	if (n < 2 || !net_stream_may_write(ns)) // one flow is in order by itself
+		return;
+	// Other streams of the association tree have barriers, too.
+	flow_sync_send(ns->session, slots, n, ns->o.id << 8 | ns->n_barriers++);
 }
 
 // ---- flows of the far end ----
@@ -259,7 +277,7 @@ static struct net_stream *of_flow(const struct ctl_session *s, uint16_t assoc_fl
 	if (assoc_flow == NO_FLOW)
 		return NULL;
 	if (returns->owner == OWNER_RPC)
-		return find(s, NET_STREAM_CONNECTED, id);
+		return net_stream_find(s, NET_STREAM_CONNECTED, id);
 	ns = returns->owner == OWNER_STREAM ? returns->ctx : NULL;
 	return ns != NULL && ns->o.place == NET_STREAM_SUBSCRIBER && ns->o.id == id ? ns : NULL;
 }

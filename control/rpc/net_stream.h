@@ -94,7 +94,8 @@ struct net_stream_opts {
 	// (PUBLISHER).
 	uint64_t far_flow;
 	struct net_stream_sending sending[NET_STREAM_FLOWS];
-	uint32_t queue_bytes_max; // written and not yet acknowledged or given up
+	// Written and not yet acknowledged or given up; commands may exceed it by 16 KiB.
+	uint32_t queue_bytes_max;
 	struct net_stream_events events;
 };
 
@@ -116,14 +117,19 @@ bool net_stream_may_write(const struct net_stream *); // not gone, no flow of ou
 
 // The flow that a message of this type travels on.
 enum net_stream_flow net_stream_flow_of(uint8_t type);
-// One message, whole or in two parts. It must not be given up before its lifetime, so is_reliable
-// is for those alone that a decoder cannot do without. 0; -EPIPE: gone or rejected; -ENOBUFS: over
-// the budget, or the worker does not keep up: not now; -EMFILE: the session has no flow left.
+// One message, whole or in two parts, given up after its flow's lifetime unless it is_reliable. 0;
+// -EPIPE: gone or rejected; -EDQUOT: the far end has not taken queue_bytes_max yet; -ENOBUFS: the
+// worker does not keep up, not now; -EMFILE: the session has no flow left.
 int net_stream_write(struct net_stream *, enum net_stream_flow, struct span head, struct span rest,
 		     bool is_reliable, uint64_t now_us);
+// A Flow Synchronization into all flows of ours: what is written from here on is taken by the far
+// end after all that was written before, whatever flow it went by.
+void net_stream_barrier(struct net_stream *);
 uint32_t net_stream_queued_bytes(const struct net_stream *);
-// True: the next write would fail with -ENOBUFS because of the worker, not of the far end.
-bool net_stream_is_crowded(const struct net_stream *);
+
+// A stream of a session by its id, NULL: none; and what its owner gave with the events.
+struct net_stream *net_stream_find(const struct ctl_session *, enum net_stream_place, uint64_t id);
+void *net_stream_ctx(const struct net_stream *);
 
 // ---- for those who hear of flows: rpc.c ----
 

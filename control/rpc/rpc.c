@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "control/rpc/internal.h"
+#include "control/rpc/stream_client.h"
 #include "dataplane/wire/flow_kind.h"
 #include "dataplane/wire/rtmp_msg.h"
 
@@ -18,14 +19,20 @@ struct rpc *rpc_create(const struct rpc_opts *o)
 	*r = (struct rpc){
 		.opts = *o,
 		.next_us = UINT64_MAX,
-		.streams = {.max = o->streams_max, .per_session_max = o->streams_per_session_max}};
-	return r;
+		.streams = {.max = o->streams_max, .per_session_max = o->streams_per_session_max},
+		.live = live_hub_create(&o->live)};
+	if (r->live != NULL)
+		return r;
+	free(r);
+	return NULL;
 }
 
-static void nc_destroy(struct nc_session *nc)
+static void nc_destroy(struct nc_session *nc, uint64_t now_us)
 {
 	struct rpc *r = nc->rpc;
 
+	net_streams_session_closed(nc->session, now_us);
+	stream_client_disconnected(nc);
 	if (nc->prev != NULL)
 		nc->prev->next = nc->next;
 	else
@@ -41,7 +48,10 @@ static void nc_destroy(struct nc_session *nc)
 void rpc_destroy(struct rpc *r)
 {
 	while (r->all != NULL)
-		nc_destroy(r->all);
+		nc_destroy(r->all, 0);
+	while (r->client_streams != NULL)
+		rpc_stream_close(r->client_streams, 0);
+	live_hub_destroy(r->live);
 	free(r);
 }
 
@@ -262,6 +272,7 @@ static void end(struct nc_session *nc, uint64_t now_us)
 	}
 	nc->state = NC_GONE;
 	net_streams_disconnected(nc->session, now_us);
+	stream_client_disconnected(nc);
 	if (nc->near_control >= 0)
 		ctl_flow_close(nc->session, (uint16_t)nc->near_control);
 	nc->near_control = -1;
@@ -303,7 +314,7 @@ void rpc_session_closed(struct rpc *r, struct ctl_session *s, uint64_t now_us)
 {
 	net_streams_session_closed(s, now_us);
 	if (s->nc != NULL)
-		nc_destroy(s->nc);
+		nc_destroy(s->nc, now_us);
 }
 
 // ---- time ----
@@ -345,6 +356,8 @@ void rpc_timers(struct rpc *r, uint64_t now_us)
 {
 	struct nc_session *nc;
 
+	live_hub_turn(r->live, now_us);
+	stream_client_timers(r, now_us);
 	if (now_us < r->next_us)
 		return;
 	while ((nc = first_due(r, now_us)) != NULL) // from the start: an event may change the list
@@ -356,7 +369,10 @@ void rpc_timers(struct rpc *r, uint64_t now_us)
 
 uint64_t rpc_deadline_us(const struct rpc *r)
 {
-	return r->next_us;
+	uint64_t at = live_hub_deadline_us(r->live), client_us = stream_client_deadline_us(r);
+
+	at = client_us < at ? client_us : at;
+	return r->next_us < at ? r->next_us : at;
 }
 
 bool rpc_control_flow(const struct rpc *r, const struct ctl_session *s, uint64_t *far_flow_id)
@@ -377,6 +393,7 @@ void rpc_close(struct rpc *r, struct ctl_session *s, uint64_t now_us)
 		return;
 	nc->state = NC_GONE;
 	net_streams_disconnected(s, now_us);
+	stream_client_disconnected(nc);
 	if (nc->near_control >= 0)
 		ctl_flow_close(s, (uint16_t)nc->near_control);
 	nc->near_control = -1;
@@ -392,4 +409,9 @@ const struct rpc_client_info *rpc_client_info(const struct ctl_session *s)
 struct net_streams *rpc_streams(struct rpc *r)
 {
 	return &r->streams;
+}
+
+struct live_hub *rpc_live(struct rpc *r)
+{
+	return r->live;
 }

@@ -8,6 +8,7 @@
 
 #include "control/rpc/apps.h"
 #include "control/rpc/flow_sync.h"
+#include "control/rpc/live_hub.h"
 #include "control/startup/ctl_session.h"
 
 struct rpc;
@@ -51,6 +52,8 @@ struct rpc_opts {
 	uint8_t n_local_addrs;
 	uint32_t connects_max;
 	uint32_t streams_max, streams_per_session_max; // ends of streams (net_stream.h)
+	uint32_t stream_queue_bytes;                   // out to one of them at a time
+	struct live_hub_opts live;                     // as a server
 };
 
 struct rpc_counters {
@@ -95,3 +98,5 @@ bool rpc_control_flow(const struct rpc *, const struct ctl_session *, uint64_t *
 const struct rpc_client_info *rpc_client_info(const struct ctl_session *);
 // The streams on its sessions, for whoever makes one (net_stream.h).
 struct net_streams *rpc_streams(struct rpc *);
+// Live streams of the server (live_hub.h).
+struct live_hub *rpc_live(struct rpc *);

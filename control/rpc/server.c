@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "control/rpc/internal.h"
+#include "control/rpc/server_stream.h"
 #include "dataplane/wire/rtmp_msg.h"
 
 static void command_keepalive(struct nc_session *nc)
@@ -206,6 +207,8 @@ void server_command(struct nc_session *nc, const struct rpc_command *c, uint64_t
 		connect(nc, c);
 	else if (nc->state != NC_CONNECTED)
 		return; // nothing is promised before connect
+	else if (server_stream_command(nc, c, now_us))
+		return;
 	else if (strcmp(c->name, "setPeerInfo") != 0)
 		nc_stray(nc, c, now_us);
 	else if (nc_may_answer(nc, now_us)) // it may cost a keepalive command

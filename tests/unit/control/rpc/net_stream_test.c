@@ -339,7 +339,7 @@ static void what_is_not_taken_is_bounded(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(say_bytes(st, far, RTMP_VIDEO, 4995), 0);
 	assert_int_equal(net_stream_queued_bytes(far), BUDGET);
-	assert_int_equal(say_bytes(st, far, RTMP_AUDIO, 1), -ENOBUFS);
+	assert_int_equal(say_bytes(st, far, RTMP_AUDIO, 1), -EDQUOT);
 	assert_int_equal(rpc_streams(st->lines.server.rpc)->over_budget, 1);
 	lines_slow(&st->lines, 0, false);
 	assert_int_equal(net_stream_queued_bytes(far), 0);

@@ -292,7 +292,8 @@ static void who_may_not_is_rejected(void **state)
 	assert_int_equal(rpc_counters(server.rpc)->accepted, 0);
 }
 
-// What the server says to a client that is not the other end of this file: looked at and thrown away.
+// What the server says to a client that is not the other end of this file: looked at and thrown
+// away.
 static void server_says(void)
 {
 	struct command c;

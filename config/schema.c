@@ -173,6 +173,18 @@ COUNT("limits.neighbours_per_group", config, limits.neighbours_per_group, 1, 1 <
 	"Members of a group that we are connected to."),
 COUNT("limits.streams_per_group", config, limits.streams_per_group, 1, 65536, "64", ON_NOW,
 	"Streams carried in a group."),
+COUNT("limits.live_streams", config, limits.live_streams, 1, 4096, "256", ON_RESTART,
+	"Streams that clients publish to the server, or wait for, without a group."),
+COUNT("limits.live_streams_per_app", config, limits.live_streams_per_app, 1, 4096, "64", ON_RESTART,
+	"The same in one application instance."),
+COUNT("limits.live_players", config, limits.live_players, 1, 65536, "1000", ON_RESTART,
+	"Clients that play one of them."),
+SIZE("limits.live_queue", config, limits.live_queue_bytes, 64 * KiB, 64 * MiB, "2MiB", ON_RESTART,
+	"Sent to one client of such a stream and not yet acknowledged or given up. Who is slower loses "
+	"pictures until the next key frame."),
+SIZE("limits.live_backlog", config, limits.live_backlog_bytes, 64 * KiB, 64 * MiB, "2MiB", ON_RESTART,
+	"Kept of one such stream, so that newcomers begin at its newest key frame at once: its bit rate "
+	"times twice the distance of key frames."),
 RATE("limits.bandwidth", config, limits.bandwidth_bits, 100 * 1000, CONFIG_UNLIMITED, "unlimited",
 	ON_NOW, "Sent by the whole appliance."),
 

@@ -137,7 +137,7 @@ rm "$work/bad.yaml" "$work/annulusd.log"
 start
 [ "$(stat -c %a "$work/id")" = 600 ] || fail "the identity has mode $(stat -c %a "$work/id")"
 [ "$(stat -c %a "$work/ctl.sock")" = 600 ] || fail "the socket has mode $(stat -c %a "$work/ctl.sock")"
-for command in status peers groups streams drops help; do
+for command in status peers groups streams live drops help; do
 	ctl "$command" >/dev/null || fail "annulusctl $command"
 	ctl --json "$command" | grep -q '^[[{].*[]}]$' || fail "annulusctl --json $command"
 done

@@ -50,6 +50,31 @@ static const struct drop_row rpc_rows[] = {
 	RPC("syncs_abandoned", syncs.abandoned, "flow synchronization that was never complete"),
 };
 
+#define LIVE(name_, field, help_)                                                                  \
+	{                                                                                          \
+		name_, help_, offsetof(struct live_counters, field)                                \
+	}
+static const struct drop_row live_rows[] = {
+	LIVE("bad_names", bad_names, "publish of a name that is taken"),
+	LIVE("streams_refused", refused_streams,
+	     "stream beyond limits.live_streams or limits.live_streams_per_app"),
+	LIVE("players_refused", refused_players, "player beyond limits.live_players"),
+	LIVE("skipped", skipped, "message left out for a player that is too slow"),
+	LIVE("too_long", too_long, "message that limits.live_backlog cannot hold"),
+	LIVE("ignored", ignored, "message of a client that is not passed on"),
+};
+
+#define ENDS(name_, field, help_)                                                                  \
+	{                                                                                          \
+		name_, help_, offsetof(struct net_streams, field)                                  \
+	}
+static const struct drop_row end_rows[] = {
+	ENDS("ends_refused", refused, "createStream beyond the limit of its session or of all"),
+	ENDS("ends_excessive", excessive, "stream that opened too many flows"),
+	ENDS("over_budget", over_budget, "message that found limits.live_queue reached"),
+	ENDS("flows_rejected", rejected, "flow of a stream of ours that the far end rejected"),
+};
+
 #define GROUPS(field, help_)                                                                       \
 	{                                                                                          \
 #field, help_, offsetof(struct groups_counters, field)                             \
@@ -112,6 +137,8 @@ int show_drops(void *ctx, const char *args, struct json_out *j)
 	rows_of(j, "startup", startup_rows, N_ROWS(startup_rows),
 		startup_counters(node_startup(d->node)));
 	rows_of(j, "rpc", rpc_rows, N_ROWS(rpc_rows), node_rpc_counters(d->node));
+	rows_of(j, "live", live_rows, N_ROWS(live_rows), live_hub_counters(node_live(d->node)));
+	rows_of(j, "live", end_rows, N_ROWS(end_rows), node_stream_ends(d->node));
 	rows_of(j, "groups", groups_rows, N_ROWS(groups_rows), node_groups_counters(d->node));
 	json_array_end(j);
 	return 0;

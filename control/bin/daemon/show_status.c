@@ -15,6 +15,7 @@ int show_register(struct daemon *d)
 		{"peers", "open sessions: who, where, how fast", show_peers},
 		{"groups", "groups that are joined or introduced", show_groups},
 		{"streams", "streams that flow: fragments, late, missing", show_streams},
+		{"live", "streams of clients without a group: publisher, players, rate", show_live},
 		{"drops", "packets dropped, by reason", show_drops},
 	};
 	int err = 0;

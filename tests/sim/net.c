@@ -142,6 +142,17 @@ void net_move(struct net *n, uint32_t host)
 	h->ip = public_ip(n, host);
 }
 
+void net_move_to(struct net *n, uint32_t host, uint32_t ip)
+{
+	uint32_t i = ip - PUBLIC_BASE - 1;
+	struct host *h = &n->hosts[host];
+
+	assert(h->nat == NET_PUBLIC && i < n->n_owners && n->owners[i] == NOBODY);
+	n->owners[h->ip - PUBLIC_BASE - 1] = NOBODY;
+	n->owners[i] = host;
+	h->ip = ip;
+}
+
 void net_nat_forget(struct net *n, uint32_t nat)
 {
 	nat_forget(&n->nats[nat]);

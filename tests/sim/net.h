@@ -77,6 +77,8 @@ struct net_link *net_down(struct net *, uint32_t host);
 
 // A public host has a new address; nobody answers at the old one.
 void net_move(struct net *, uint32_t host);
+// The same, to an address that nobody has (any more).
+void net_move_to(struct net *, uint32_t host, uint32_t ip);
 // A translator forgets its ports; new ones follow.
 void net_nat_forget(struct net *, uint32_t nat);
 // Hosts on different islands do not reach each other. All begin on island 0.

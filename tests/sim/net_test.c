@@ -262,6 +262,9 @@ static void moved_and_parted_hosts_are_gone(void **state)
 	net_move(l->net, l->out[1]);
 	assert_false(reaches(l, l->out[0], 80, old, l->out[1], NULL));
 	assert_true(reaches(l, l->out[0], 80, at(l, l->out[1], 80), l->out[1], NULL));
+	net_move(l->net, l->out[0]);
+	net_move_to(l->net, l->out[0], old.ip); // in its former place
+	assert_true(reaches(l, l->out[1], 80, old, l->out[0], NULL));
 	net_island(l->net, l->out[1], 1);
 	assert_false(reaches(l, l->out[0], 80, at(l, l->out[1], 80), l->out[1], NULL));
 

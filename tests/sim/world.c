@@ -9,6 +9,7 @@
 #include "dataplane/wire/cursor.h"
 #include "tests/sim/test_cipher.h"
 #include "tests/sim/test_dh.h"
+#include "tests/sim/path_witness.h"
 #include "tests/sim/witness.h"
 #include "tests/sim/world_heap.h"
 
@@ -30,7 +31,7 @@ static void write_message(struct world_member *m, uint64_t now_us)
 	assert(m->publish.message_bytes >= MESSAGE_HEAD && m->publish.message_bytes < sizeof(data));
 	be64_put(data + 2, m->n_written);
 	be64_put(data + 10, now_us);
-	err = node_stream_write(m->stream, MESSAGE_TYPE, (uint32_t)(now_us / 1000), data,
+	err = node_stream_write(m->published, MESSAGE_TYPE, (uint32_t)(now_us / 1000), data,
 				m->publish.message_bytes, true, now_us);
 	if (err == -EAGAIN) {
 		m->write_us = now_us + WRITE_RETRY_US;
@@ -40,7 +41,7 @@ static void write_message(struct world_member *m, uint64_t now_us)
 	m->n_written++;
 	m->write_us += m->publish.every_us;
 	if (m->n_written == m->publish.n_messages)
-		node_stream_end(m->stream, now_us);
+		node_stream_end(m->published, now_us);
 }
 
 static void write_due(struct world_member *m, uint64_t now_us)
@@ -118,6 +119,8 @@ static void deliver(void *ctx, uint32_t host, struct net_addr src, struct net_ad
 	struct world_member *m = &w->members[host]; // made in the same order
 
 	witness_delivered(w->witness, host, src, data, len);
+	if (w->paths != NULL)
+		path_witness_delivered(w->paths, host, src, data, len);
 	sim_node_rx(m->sim, src, dst.port, data, len, w->now_us);
 	world_wake(w, host);
 }
@@ -138,6 +141,8 @@ static bool tap(void *ctx, uint32_t host, struct net_addr src, struct net_addr d
 	struct world *w = ctx;
 
 	witness_sent(w->witness, host, dst, data, len);
+	if (w->paths != NULL)
+		path_witness_sent(w->paths, host, dst, data, len);
 	w->digest = digest(digest(w->digest, &w->now_us, sizeof(w->now_us)), data, len);
 	return true;
 }
@@ -222,6 +227,7 @@ struct world *world_create(const struct world_opts *o)
 	w->crypto = o->run->has_test_keys ? test_cipher_create() : crypto_create(CRYPTO_AUTO);
 	assert(w->crypto != NULL);
 	w->witness = witness_create(w->crypto);
+	w->paths = o->watches_paths ? path_witness_create(w) : NULL;
 	w->net = net_create(random_u64(&w->random), deliver, w);
 	net_set_tap(w->net, tap, w);
 	make_spec(w);
@@ -246,6 +252,7 @@ void world_destroy(struct world *w)
 	free(w->members);
 	net_destroy(w->net);
 	witness_destroy(w->witness);
+	path_witness_destroy(w->paths);
 	crypto_destroy(w->crypto);
 	free(w);
 }
@@ -400,7 +407,8 @@ void world_leave(struct world *w, uint32_t i)
 void world_publish(struct world *w, uint32_t i, const struct world_publish *p)
 {
 	struct world_member *m = awake(w, i);
-	int err = node_publish(m->group, STREAM_NAME, &(struct group_stream_params){0}, &m->stream,
+	const char *name = p->name != NULL ? p->name : STREAM_NAME;
+	int err = node_publish(m->group, name, &(struct group_stream_params){0}, &m->published,
 			       w->now_us);
 
 	assert(err == 0);
@@ -408,12 +416,17 @@ void world_publish(struct world *w, uint32_t i, const struct world_publish *p)
 	m->write_us = w->now_us;
 }
 
-void world_play(struct world *w, uint32_t i)
+void world_play_named(struct world *w, uint32_t i, const char *name)
 {
 	struct world_member *m = awake(w, i);
-	int err = node_play(m->group, STREAM_NAME, &m->stream, w->now_us);
+	int err = node_play(m->group, name, &m->stream, w->now_us);
 
 	assert(err == 0);
+}
+
+void world_play(struct world *w, uint32_t i)
+{
+	world_play_named(w, i, STREAM_NAME);
 }
 
 static void open_at(struct world *w, uint32_t a, uint32_t b, struct wire_addr at)

@@ -29,6 +29,7 @@ struct world_due {
 struct world_publish {
 	uint32_t message_bytes, every_us;
 	uint64_t n_messages; // then it ends
+	const char *name;    // NULL: "s"
 };
 
 struct world_play {
@@ -45,7 +46,7 @@ struct world_member {
 	struct sim_node *sim;
 	struct node_conn *conn;
 	struct node_group *group;
-	struct node_stream *stream;
+	struct node_stream *stream, *published; // what it plays, what it publishes
 	struct world_publish publish;
 	uint64_t n_written, write_us; // next
 	struct world_play play;
@@ -70,7 +71,8 @@ struct world_opts {
 	// none.
 	const struct net_nat_opts *nats;
 	uint32_t n_nats;
-	bool is_one_nat; // all behind nats[0], together
+	bool is_one_nat;    // all behind nats[0], together
+	bool watches_paths; // path_witness.h
 };
 
 struct world {
@@ -82,6 +84,7 @@ struct world {
 	struct crypto *crypto;
 	struct net *net;
 	struct witness *witness;
+	struct path_witness *paths; // NULL: nobody looks
 	struct groupspec spec;
 	struct world_member *members;
 	uint32_t n;             // of members, the super-peer included
@@ -111,6 +114,7 @@ void world_leave(struct world *, uint32_t member);
 void world_kill(struct world *, uint32_t member);
 void world_publish(struct world *, uint32_t member, const struct world_publish *);
 void world_play(struct world *, uint32_t member);
+void world_play_named(struct world *, uint32_t member, const char *name);
 // Member a opens a session to member b at its address, without anybody's introduction.
 void world_open(struct world *, uint32_t a, uint32_t b);
 // Member a asks the super-peer for member b.

@@ -1,6 +1,6 @@
 // Acknowledgements that come in, what they leave unacknowledged, and the alarm for when none comes
 // (RFC 7016 §§3.6.2.4, 3.6.2.5, 3.6.2.6).
-#include "dataplane/core/cc.h"
+#include "dataplane/core/clock.h"
 #include "dataplane/core/flow_pools.h"
 #include "dataplane/core/pmtu.h"
 #include "dataplane/core/sent_ring.h"
@@ -75,8 +75,10 @@ void flows_on_ack(struct engine *e, uint32_t session_idx, struct rx_ctx *ctx, st
 	if (idx == FLOW_IDX_NONE || flow_tx_at(e->flows, idx)->sn_next == 1)
 		return;
 	f = flow_tx_at(e->flows, idx);
-	if (!ctx->any_ack)
+	if (!ctx->any_ack) {
 		ctx->in_flight_before = s->in_flight_bytes;
+		ctx->arrived_ms = flow_table_at(e->flows, session_idx)->late.arrived_ms;
+	}
 	ctx->any_ack = true;
 	e->stats.acks_received++;
 	f->flags &= (uint8_t)~FLOW_TX_UNACKED;
@@ -118,6 +120,15 @@ static bool has_overtaken(const struct flow_tx *f, uint32_t tsn_acked)
 	       tsn_is_before(x->tsn, tsn_acked);
 }
 
+// A negative ack: something sent later has arrived, and so much later that this path's lateness
+// does not explain it; or it would be time for the alarm anyway.
+static bool is_negative(const struct engine *e, const struct session *s, const struct lateness *l,
+			const struct sent *x)
+{
+	return tsn_is_before(x->tsn, s->tsn_acked) &&
+	       (lateness_exceeds(l, x->sent_ms) || e->now_ms - x->sent_ms >= s->erto_us / 1000);
+}
+
 static void count_naks(struct engine *e, uint32_t flow_idx, struct rx_ctx *ctx)
 {
 	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
@@ -130,7 +141,7 @@ static void count_naks(struct engine *e, uint32_t flow_idx, struct rx_ctx *ctx)
 	for (uint64_t sn = f->sn_base; sn < f->sn_next; sn++) {
 		struct sent *x = sent_at(f, sn);
 
-		if (!(x->flags & SENT_IN_FLIGHT) || !tsn_is_before(x->tsn, s->tsn_acked))
+		if (!(x->flags & SENT_IN_FLIGHT) || !is_negative(e, s, &t->late, x))
 			continue;
 		ctx->any_nak = true;
 		if (++x->naks < NAKS_FOR_LOSS)
@@ -140,6 +151,7 @@ static void count_naks(struct engine *e, uint32_t flow_idx, struct rx_ctx *ctx)
 			ctx->any_loss = true;
 			t->is_recovering = true;
 			t->tsn_cut = s->tsn_next;
+			flight_cut(e, f->session_idx);
 		}
 		flight_lose(e, flow_idx, sn);
 		has_lost = true;
@@ -164,6 +176,22 @@ static void resume(struct engine *e, uint32_t session_idx)
 		relay_flow_open_again(e, session_idx);
 }
 
+// What the echo names was sent before something that has arrived already: this path does not keep
+// order. An ack that settles nothing may itself be late, and says nothing.
+static void judge_lateness(struct engine *e, uint32_t session_idx, const struct rx_ctx *ctx)
+{
+	const struct session *s = session_at(e, session_idx);
+	struct lateness *l = &flow_table_at(e->flows, session_idx)->late;
+	uint16_t ticks_ago = (uint16_t)(clock_ticks(e->now_us) - ctx->echo);
+	// The last moment of its tick.
+	uint32_t sent_ms = (e->now_ms & ~3u) - 4u * ticks_ago + 3;
+
+	if (ctx->any_settled && ctx->has_echo && s->tsn_acked != 0 &&
+	    (int32_t)(l->arrived_ms - sent_ms) > 0)
+		lateness_saw(l, (int32_t)(l->arrived_ms - sent_ms) + 3, e->now_ms);
+	lateness_turn(l, e->now_ms);
+}
+
 static void after_acks(struct engine *e, uint32_t session_idx, struct rx_ctx *ctx)
 {
 	struct session *s = session_at(e, session_idx);
@@ -171,6 +199,7 @@ static void after_acks(struct engine *e, uint32_t session_idx, struct rx_ctx *ct
 	struct cc_event ev;
 
 	s->n_burst = 0; // §3.5.2.3
+	judge_lateness(e, session_idx, ctx);
 	if (t->is_recovering && !tsn_is_before(s->tsn_acked, t->tsn_cut))
 		t->is_recovering = false;
 	// Losing may end a flow's flight, but never begins another's.
@@ -230,6 +259,8 @@ void flows_on_erto(struct engine *e, uint32_t session_idx)
 
 	s->flags &= (uint8_t)~SESSION_ERTO_ARMED;
 	s->n_burst = 0;
+	if (in_flight != 0)
+		flight_cut(e, session_idx);
 	for (left = in_flight; left != 0; left &= left - 1)
 		had_loss |= lose_all(e, t->tx[__builtin_ctzll(left)]);
 	if (s->heard & HEARD_NO_BIG)

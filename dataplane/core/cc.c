@@ -70,3 +70,26 @@ void cc_on_timeout(struct session *s, bool had_loss)
 	s->growth_bytes = 0;
 	s->cwnd_bytes = had_loss ? CC_SMSS : CWND_INIT_BYTES;
 }
+
+void cc_cut_begin(struct cc_cut *c, const struct session *s)
+{
+	if (c->is_taken && c->n_doubted > 0)
+		return;
+	c->is_taken = true;
+	c->is_right = false;
+	c->cwnd_bytes = s->cwnd_bytes;
+	c->ssthresh_bytes = s->ssthresh_bytes;
+}
+
+bool cc_cut_settle(struct cc_cut *c, struct session *s)
+{
+	bool was_wrong = c->is_taken && !c->is_right;
+
+	if (was_wrong) {
+		s->ssthresh_bytes = clamp(c->ssthresh_bytes, s->ssthresh_bytes, SSTHRESH_NONE);
+		s->cwnd_bytes = clamp(c->cwnd_bytes, s->cwnd_bytes, CC_CWND_MAX);
+	}
+	c->is_taken = false;
+	c->is_right = false;
+	return was_wrong;
+}

@@ -19,7 +19,22 @@ struct cc_event {
 	bool is_tc;   // TC_SENT: we sent time critical data on this session, 800 ms back
 };
 
+// The window as it was before a cut, and how many fragments that were declared lost since have yet
+// to show whether it was right.
+struct cc_cut {
+	uint32_t cwnd_bytes, ssthresh_bytes;
+	uint32_t n_doubted;
+	bool is_taken; // the window was cut for them
+	bool is_right; // at least one was lost, or nobody can say that it was not
+};
+
 void cc_open(struct session *);
 void cc_on_packet(struct session *, const struct cc_event *);
 // The retransmission alarm fired; had_loss: something was in flight.
 void cc_on_timeout(struct session *, bool had_loss);
+// The window is about to be cut. Cuts that follow before all is settled are one with the first.
+void cc_cut_begin(struct cc_cut *, const struct session *);
+// All that was declared lost is settled: a cut for which nothing was lost is taken back (true), as
+// TCP does it (RFC 3522, RFC 5682). The window is then what RFC 5681 gives a sender that waited a
+// little longer.
+bool cc_cut_settle(struct cc_cut *, struct session *);

@@ -13,6 +13,12 @@ static inline uint16_t clock_ticks(uint64_t now_us)
 	return (uint16_t)(now_us / 4000);
 }
 
+// The same of a time in milliseconds by the engine's clock.
+static inline uint16_t ms_ticks(uint32_t ms)
+{
+	return (uint16_t)(ms / 4);
+}
+
 // A packet came with this timestamp; with this echo of ours.
 void clock_on_timestamp(struct session *, uint16_t ts, uint64_t now_us);
 void clock_on_echo(struct session *, uint16_t echo, uint64_t now_us);

@@ -1,5 +1,6 @@
 // What is in flight: numbers leave, and land or get lost (RFC 7016 §3.6.2.3 to 3.6.2.6). Keeps the
 // accounts of the flow and of its session.
+#include "dataplane/core/clock.h"
 #include "dataplane/core/flow_pools.h"
 #include "dataplane/core/pmtu.h"
 #include "dataplane/core/sent_ring.h"
@@ -74,10 +75,70 @@ static bool is_of_queue(const struct flow_tx *f, const struct flow_tx_cold *c)
 	return !(f->flags & FLOW_TX_STREAM) && !c->is_orphan;
 }
 
+// ---- was it lost? ----
+
+void flight_cut(struct engine *e, uint32_t session_idx)
+{
+	cc_cut_begin(&flow_table_at(e->flows, session_idx)->cut, session_at(e, session_idx));
+}
+
+static void doubt(struct flow_table *t, struct sent *x)
+{
+	if (x->is_doubted)
+		return;
+	x->is_doubted = true;
+	t->cut.n_doubted++;
+}
+
+static void doubt_ends(struct engine *e, uint32_t session_idx, struct sent *x, bool was_lost)
+{
+	struct flow_table *t = flow_table_at(e->flows, session_idx);
+
+	x->is_doubted = false;
+	t->cut.is_right |= was_lost;
+	if (--t->cut.n_doubted == 0 && cc_cut_settle(&t->cut, session_at(e, session_idx)))
+		t->is_recovering = false; // the next loss cuts anew
+}
+
+// Which transmission of a number was acknowledged? The echo tells when that was sent of which the
+// far end heard last (as RFC 3522 has it). If that was before the number was sent again, the
+// earlier transmission has arrived.
+static bool is_of_earlier(const struct sent *x, const struct rx_ctx *ctx)
+{
+	return ctx->has_echo && (int16_t)(ms_ticks(x->sent_ms) - ctx->echo) > 0;
+}
+
+// It proves that its last transmission has arrived, or, from a far end that never echoes, is taken
+// for a proof.
+static bool is_of_last(const struct session *s, const struct sent *x, const struct rx_ctx *ctx)
+{
+	if (!(x->flags & SENT_RESENT) || !(s->flags & SESSION_HAS_ECHO_RX))
+		return true;
+	return ctx->has_echo && !is_of_earlier(x, ctx);
+}
+
+static void on_arrival(struct engine *e, uint32_t session_idx, struct sent *x, struct rx_ctx *ctx)
+{
+	struct session *s = session_at(e, session_idx);
+	struct flow_table *t = flow_table_at(e->flows, session_idx);
+	bool was_needless;
+
+	if (x->tsn != 0 && tsn_is_after(x->tsn, s->tsn_acked) && is_of_last(s, x, ctx)) {
+		s->tsn_acked = x->tsn;
+		t->late.arrived_ms = x->sent_ms;
+	}
+	if (!x->is_doubted)
+		return;
+	was_needless = !(x->flags & SENT_RESENT) || is_of_earlier(x, ctx);
+	// Known to the millisecond; else the echo says it, after the packet's last ack.
+	if (!(x->flags & SENT_RESENT))
+		lateness_saw(&t->late, (int32_t)(ctx->arrived_ms - x->sent_ms), e->now_ms);
+	doubt_ends(e, session_idx, x, !was_needless);
+}
+
 void flight_settle(struct engine *e, uint32_t flow_idx, struct sent *x, struct rx_ctx *ctx)
 {
 	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
-	struct session *s = session_at(e, f->session_idx);
 	struct flow_tx_cold *c;
 
 	if (x->flags & SENT_ACKED)
@@ -87,11 +148,11 @@ void flight_settle(struct engine *e, uint32_t flow_idx, struct sent *x, struct r
 		leave_flight(e, f, x);
 		if (x->flags & SENT_BIG)
 			pmtu_big_acked(e, f->session_idx, x->tsn);
-		else if (s->heard & HEARD_NO_BIG)
+		else if (session_at(e, f->session_idx)->heard & HEARD_NO_BIG)
 			pmtu_small_acked(e, f->session_idx, x->tsn);
 	}
-	if (x->tsn != 0 && tsn_is_after(x->tsn, s->tsn_acked))
-		s->tsn_acked = x->tsn;
+	ctx->any_settled = true;
+	on_arrival(e, f->session_idx, x, ctx);
 	if (!(f->flags & FLOW_TX_STREAM) || x->flags & SENT_LOST) {
 		c = flow_tx_cold_at(e->flows, flow_idx);
 		// §3.6.2.4 would send it again; it has arrived, so we do not.
@@ -108,6 +169,8 @@ static void give_up(struct engine *e, struct flow_tx *f, struct flow_tx_cold *c,
 {
 	if (x->flags & (SENT_ACKED | SENT_ABANDONED))
 		return;
+	if (x->is_doubted)
+		doubt_ends(e, f->session_idx, x, true);
 	if (x->flags & SENT_LOST)
 		c->n_lost--;
 	x->flags &= (uint8_t)~SENT_LOST;
@@ -137,8 +200,11 @@ void flight_lose(struct engine *e, uint32_t flow_idx, uint64_t sn)
 	session_cold_at(e, f->session_idx)->n_lost++;
 	if (c->is_orphan)
 		give_up(e, f, c, x);
-	if (x->flags & SENT_ABANDONED)
+	if (x->flags & SENT_ABANDONED) {
+		flow_table_at(e->flows, f->session_idx)->cut.is_right = true;
 		return;
+	}
+	doubt(flow_table_at(e->flows, f->session_idx), x);
 	x->flags |= SENT_LOST;
 	if (c->n_lost++ == 0 || sn < c->lost_from)
 		c->lost_from = sn;

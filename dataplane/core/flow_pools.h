@@ -1,8 +1,10 @@
 // The flows from inside: what their files share. Not for the rest of the room.
 #pragma once
 
+#include "dataplane/core/cc.h"
 #include "dataplane/core/idx_pool.h"
 #include "dataplane/core/internal.h"
+#include "dataplane/core/lateness.h"
 #include "dataplane/core/msgq.h"
 #include "dataplane/core/reasm.h"
 #include "dataplane/core/rx_linger.h"
@@ -99,6 +101,8 @@ struct flow_table {
 	uint64_t tx_stream;                // send slots whose source is a stream
 	uint32_t tsn_cut;                  // first transmission after the congestion window was cut
 	bool is_recovering;                // what was in flight then is not settled yet
+	struct lateness late;
+	struct cc_cut cut;
 	struct linger_ack linger_acks[LINGER_ACKS_MAX];
 	uint8_t n_linger_acks;
 	uint8_t rx_hint;    // receive slot of the last data
@@ -175,6 +179,9 @@ bool message_expire(struct engine *, uint32_t flow_idx, uint32_t msg_idx);
 void flight_settle(struct engine *, uint32_t flow_idx, struct sent *, struct rx_ctx *);
 // Not acknowledged in time: to be sent again, or given up.
 void flight_lose(struct engine *, uint32_t flow_idx, uint64_t sn);
+// The window was cut, or is about to be, for what is declared lost in this turn: what it was like
+// before is kept, in case that all of it arrives after all.
+void flight_cut(struct engine *, uint32_t session_idx);
 // All fragments of a message, and the message.
 void message_abandon(struct engine *, uint32_t flow_idx, uint32_t msg_idx);
 

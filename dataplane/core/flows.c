@@ -210,6 +210,7 @@ void flows_session_gone(struct engine *e, uint32_t session_idx)
 	while (t->rx_used != 0)
 		flow_rx_free(e, t->rx[__builtin_ctzll(t->rx_used)]);
 	rx_linger_session_gone(&e->flows->lingering, session_idx);
+	assert(t->cut.n_doubted == 0);
 	*t = (struct flow_table){0};
 	s->rx_to_ack = 0;
 	s->delack_at_ms = 0;

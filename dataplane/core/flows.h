@@ -67,7 +67,9 @@ struct sent {
 	uint32_t tsn;
 	uint32_t ref; // stream: fragment number (low 32 bits); queue: message index
 	uint16_t bytes;
-	uint8_t naks, flags; // SENT_*
+	uint8_t naks : 7;
+	uint8_t is_doubted : 1; // was declared lost, and is not settled yet
+	uint8_t flags;          // SENT_*
 	uint32_t sent_ms;
 };
 static_assert(sizeof(struct sent) == 16, "fastpath.md 2");
@@ -91,7 +93,10 @@ void flows_destroy(struct flows *);
 struct rx_ctx {
 	uint32_t in_flight_before; // PRE of RFC 7016 appendix A
 	uint32_t acked_bytes;
+	uint32_t arrived_ms; // struct lateness, before the packet's acks
 	bool any_ack, any_nak, any_loss, has_data, has_tc;
+	bool any_settled, has_echo;
+	uint16_t echo; // of a timestamp of ours
 	struct user_data data; // the closest one so far, which Next User Data follows (§2.3.12)
 };
 

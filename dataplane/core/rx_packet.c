@@ -134,6 +134,8 @@ void rx_packet(struct engine *e, uint32_t idx, struct pkt *pkt, struct span plai
 		on_header(e, idx, &h);
 	ctx.flows.in_flight_before = s->in_flight_bytes;
 	ctx.flows.has_tc = (h.flags & PACKET_TC) != 0;
+	ctx.flows.has_echo = (h.flags & PACKET_TSE) != 0;
+	ctx.flows.echo = h.ts_echo;
 	while (s->state != S_CLOSED && chunk_next(&r, &c))
 		on_chunk(e, &ctx, &c, packet_mode(&h));
 	if (s->state == S_OPEN)

@@ -1,5 +1,6 @@
 #include "tests/unit/core/flow_world.h"
 
+#include "dataplane/core/clock.h"
 #include "dataplane/core/pmtu.h"
 
 #define NODE_SESSION_ID 0x5e551001u
@@ -285,10 +286,14 @@ static void on_chunk(struct node *n, struct rx_ctx *ctx, const struct chunk *c)
 
 void node_receive(struct node *n, const uint8_t *packet, size_t len)
 {
-	struct rx_ctx ctx = {.in_flight_before = node_session(n)->in_flight_bytes};
+	struct rx_ctx ctx = {.in_flight_before = node_session(n)->in_flight_bytes,
+			     .has_echo = n->echo_us != 0,
+			     .echo = clock_ticks(n->echo_us)};
 	struct rd r = rd_over(packet, len);
 	struct chunk c;
 
+	if (ctx.has_echo)
+		node_session(n)->flags |= SESSION_HAS_ECHO_RX;
 	while (chunk_next(&r, &c))
 		on_chunk(n, &ctx, &c);
 	flows_after_packet(&n->e, NODE_SESSION, &ctx);

@@ -25,6 +25,7 @@ struct node {
 		uint32_t n_wanted, n_big_acked, n_big_lost, n_small_acked, n_doubts;
 		uint32_t tsn; // of the last fragment
 	} pmtu;
+	uint64_t echo_us; // the packets that node_receive gets echo this time; 0: none
 	// What the relay was told.
 	struct {
 		uint32_t n_fragments, n_control, n_lost, n_open_again, n_gone;

@@ -200,9 +200,11 @@ static bool tell_opened(struct engine *e, struct flow_rx *f)
 	return true;
 }
 
+// What is held although somebody takes it lies beyond the end, or begins a message that has none.
 static bool is_complete(const struct flow_rx *f)
 {
-	return f->flags & FLOW_RX_HAS_FINAL && f->seen.cum >= f->final_sn && f->held.n == 0;
+	return f->flags & FLOW_RX_HAS_FINAL && f->seen.cum >= f->final_sn &&
+	       (f->held.n == 0 || flow_rx_may_deliver(f));
 }
 
 // §3.6.3.7. False: the report ring is full.

@@ -1,6 +1,7 @@
 #include "dataplane/core/clock.h"
 
 #include "dataplane/core/internal.h"
+#include "tests/support/loop.h"
 #include "tests/support/test.h"
 
 #define MS 1000ull
@@ -120,6 +121,50 @@ static void echoes_from_the_future_are_discarded_and_the_wrap_is_none(void **sta
 		clock_on_echo(&s, rows[i].echo, rows[i].now_us);
 		assert_row(((s.heard & HEARD_RTT) != 0) == rows[i].is_measured, rows[i].name);
 		assert_row(s.srtt_us == rows[i].rtt_us, rows[i].name);
+	}
+}
+
+// Requirement 134: two ends whose clocks wrap at different times, each after 262.144 s.
+static void a_session_measures_the_same_across_the_wrap(void **state)
+{
+	struct loop *l =
+		loop_create(&(struct loop_opts){.seed = 3, .n_nodes = 2, .delay_us = 20000});
+	struct loop_form form = {.keepalive_us = 1000000};
+	struct loop_pair p = loop_connect(l, 0, 1, &form);
+
+	loop_run_us(l, 20000000);
+	for (int i = 0; i < 600; i++) {
+		loop_run_us(l, 1000000);
+		for (int end = 0; end < 2; end++) {
+			const struct session *s =
+				session_at(l->nodes[p.node[end]].engine, p.slot[end]);
+
+			assert_int_equal(s->state, S_OPEN);
+			assert_in_range(s->srtt_us, 36000, 48000);
+			assert_in_range(s->erto_us, 250000, 300000);
+		}
+	}
+	loop_destroy(l);
+}
+
+// Requirement 134: the far end's clock is its own affair; we only give back what it said.
+static void a_far_clock_that_jumps_disturbs_no_round_trip(void **state)
+{
+	static const uint16_t jumps[] = {0, 0xf0f0, 0x8000, 0x7f00, 500, 0xabcd};
+	struct session s = {.mrto_us = MRTO_INITIAL_MS * 1000, .erto_us = ERTO_INITIAL_MS * 1000};
+	uint64_t now_us = 77 * 262144000ull - 2000000;
+	uint16_t echo;
+
+	for (uint32_t i = 0; i < 600; i++) {
+		uint16_t sent = clock_ticks(now_us);
+
+		now_us += 40000;
+		clock_on_timestamp(&s, (uint16_t)(jumps[i % ARRAY_LEN(jumps)] + i), now_us);
+		clock_on_echo(&s, sent, now_us);
+		assert_in_range(s.srtt_us, 36000, 44000);
+		assert_true(clock_echo_due(&s, now_us + 8000, &echo));
+		assert_int_equal(echo, (uint16_t)(jumps[i % ARRAY_LEN(jumps)] + i + 2));
+		clock_echoed(&s, echo);
 	}
 }
 
@@ -249,6 +294,8 @@ int main(void)
 		cmocka_unit_test(a_round_trip_is_measured_once_per_echo),
 		cmocka_unit_test(erto_is_never_under_250_ms_and_a_lan_does_not_divide_by_zero),
 		cmocka_unit_test(echoes_from_the_future_are_discarded_and_the_wrap_is_none),
+		cmocka_unit_test(a_session_measures_the_same_across_the_wrap),
+		cmocka_unit_test(a_far_clock_that_jumps_disturbs_no_round_trip),
 		cmocka_unit_test(back_off_grows_by_the_root_of_two_up_to_10_s),
 		cmocka_unit_test(tcr_is_about_other_sessions_and_lasts_800_ms),
 		cmocka_unit_test(a_third_sender_pushes_out_the_oldest),

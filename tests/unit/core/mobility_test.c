@@ -155,6 +155,78 @@ static void replies_count_for_120_s_and_never_backwards(void **state)
 	loop_destroy(l);
 }
 
+// What the engine sends now: to the old address and to the new one, how many packets hold user
+// data.
+static void count_data(struct far_end *f, const struct msg_addr *new, uint32_t n[2])
+{
+	uint8_t buf[LOOP_DATAGRAM_MAX];
+	struct loop_datagram d;
+	struct packet_header h;
+	struct span plain;
+	struct chunk c;
+	struct rd r;
+
+	n[0] = n[1] = 0;
+	loop_turn(f->loop); // the engine sends,
+	loop_turn(f->loop); // and it arrives
+	while (loop_stray(f->loop, &d)) {
+		assert_int_equal(
+			seed_open(f->loop->crypto, &f->seed, span_of(d.data, d.len), buf, &plain),
+			0);
+		r = rd_over_span(plain);
+		assert_int_equal(packet_header_read(&r, &h), 0);
+		while (chunk_next(&r, &c))
+			n[d.dst.port == new->port] += c.type == CHUNK_USER_DATA;
+	}
+}
+
+static void send_message(struct far_end *f)
+{
+	struct command cmd = {.op = CMD_FLOW_SEND,
+			      .flow = 5,
+			      .session_idx = f->slot,
+			      .session_id = f->id,
+			      .len = 4};
+
+	cmd.body = loop_body(f->loop, 0, "data", 4);
+	loop_command(f->loop, 0, &cmd);
+}
+
+// Requirement 58: whoever replays our far end's packets from elsewhere gets a ping and no more.
+static void no_user_data_goes_to_an_address_without_proof(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.tag_len = 10}, true);
+	struct msg_addr new = loop_addr(200, 4444);
+	struct command open = {
+		.op = CMD_FLOW_OPEN, .flow = 5, .session_idx = f.slot, .session_id = f.id};
+	uint8_t buf[64];
+	struct span message;
+	uint32_t n[2];
+
+	open.open.flow_id = 5;
+	open.open.rule_stream = NO_STREAM;
+	open.open.meta_len = 3;
+	loop_command(l, 0, &open);
+	f.addr = new;
+	say(&f, CHUNK_PADDING_00, span_of(NULL, 0));
+	assert_true(asked(&f, buf, &message)); // the ping went there
+	for (int i = 0; i < 3; i++) {
+		send_message(&f);
+		say(&f, CHUNK_PADDING_00, span_of(NULL, 0));
+		count_data(&f, &new, n);
+		assert_int_equal(n[0], 1);
+		assert_int_equal(n[1], 0);
+		loop_run_us(l, S / 10);
+	}
+	say(&f, CHUNK_PING_REPLY, message);
+	send_message(&f);
+	count_data(&f, &new, n);
+	assert_int_equal(n[0], 0);
+	assert_int_equal(n[1], 1);
+	loop_destroy(l);
+}
+
 static void an_address_is_asked_at_most_once_a_second(void **state)
 {
 	struct loop *l = loop_one();
@@ -199,6 +271,7 @@ int main(void)
 		cmocka_unit_test(only_the_address_that_was_asked_may_answer),
 		cmocka_unit_test(a_reply_counts_only_as_it_was_sent),
 		cmocka_unit_test(replies_count_for_120_s_and_never_backwards),
+		cmocka_unit_test(no_user_data_goes_to_an_address_without_proof),
 		cmocka_unit_test(an_address_is_asked_at_most_once_a_second),
 		cmocka_unit_test(a_moved_node_is_found_again),
 	};

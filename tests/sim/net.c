@@ -240,6 +240,8 @@ static void cross(struct net *n, struct line *l, struct frame *f, uint64_t now_u
 
 	if (is_dark(&l->link, now_us)) {
 		n->counters.dark++;
+	} else if (l->link.mtu > 0 && f->len + (uint32_t)IP_UDP_BYTES > l->link.mtu) {
+		n->counters.too_big++;
 	} else if (is_lost(n, l)) {
 		n->counters.lost++;
 	} else if (!depart(l, f->len + IP_UDP_BYTES, now_us, &from_us)) {

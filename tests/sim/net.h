@@ -30,6 +30,7 @@ struct net_link {
 	uint32_t duplicate_permille;           // arrive twice, each after a delay of its own
 	uint32_t corrupt_permille;             // arrive with one bit changed
 	uint32_t rate_bps, queue_bytes;        // 0: no limit; both count IP and UDP headers
+	uint32_t mtu;                          // larger IP packets vanish silently; 0: no limit
 	uint32_t dark_every_us, dark_us;       // of every so much, the first so much is silence
 };
 
@@ -58,6 +59,7 @@ typedef bool net_tap(void *ctx, uint32_t host, struct net_addr src, struct net_a
 struct net_counters {
 	uint64_t sent, delivered, duplicated, corrupted;
 	uint64_t lost, overflown, dark; // by chance; beyond the queue; in silence or partition
+	uint64_t too_big;               // for a line's MTU
 	uint64_t unroutable, filtered;  // to nobody's address; by a translator
 };
 

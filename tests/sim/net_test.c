@@ -85,6 +85,8 @@ static void lines_do_what_they_say(void **state)
 		 0.5,
 		 0,
 		 0},
+		{"as large as its MTU", {.mtu = 128}, 1, 0, 0}, // 100 octets and 28 of headers
+		{"larger than its MTU", {.mtu = 127}, 0, 0, 0},
 		{"bits are changed", {.corrupt_permille = 1000}, 1, 0.03, 0.01},
 	};
 

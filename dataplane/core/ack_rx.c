@@ -236,18 +236,19 @@ void flows_after_packet(struct engine *e, uint32_t session_idx, struct rx_ctx *c
 
 // ---- no acks at all ----
 
-static bool lose_all(struct engine *e, uint32_t flow_idx)
+// Returns what SENT_* flags the lost had.
+static uint8_t lose_all(struct engine *e, uint32_t flow_idx)
 {
 	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
-	bool had_any = false;
+	uint8_t lost = 0;
 
 	for (uint64_t sn = f->sn_base; sn < f->sn_next; sn++) {
 		if (sent_at(f, sn)->flags & SENT_IN_FLIGHT) {
+			lost |= sent_at(f, sn)->flags;
 			flight_lose(e, flow_idx, sn);
-			had_any = true;
 		}
 	}
-	return had_any;
+	return lost;
 }
 
 void flows_on_erto(struct engine *e, uint32_t session_idx)
@@ -255,15 +256,17 @@ void flows_on_erto(struct engine *e, uint32_t session_idx)
 	struct session *s = session_at(e, session_idx);
 	struct flow_table *t = flow_table_at(e->flows, session_idx);
 	uint64_t in_flight = s->tx_in_flight, left;
-	bool had_loss = false;
+	uint8_t lost = 0;
+	bool had_loss;
 
 	s->flags &= (uint8_t)~SESSION_ERTO_ARMED;
 	s->n_burst = 0;
 	if (in_flight != 0)
 		flight_cut(e, session_idx);
 	for (left = in_flight; left != 0; left &= left - 1)
-		had_loss |= lose_all(e, t->tx[__builtin_ctzll(left)]);
-	if (s->heard & HEARD_NO_BIG)
+		lost |= lose_all(e, t->tx[__builtin_ctzll(left)]);
+	had_loss = lost != 0;
+	if (lost & SENT_BIG)
 		pmtu_doubt(e, session_idx);
 	cc_on_timeout(s, had_loss);
 	if (had_loss) {

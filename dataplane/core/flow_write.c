@@ -284,7 +284,8 @@ static bool write_flow(struct engine *e, uint32_t flow_idx, struct txp *t)
 	if (c->is_probe_due)
 		has_written = write_probe(c, t);
 	txp_widen(t);
-	while (err == 0 && session_may_send(s) && window_is_open(f) &&
+	// Once there is data in it, the packet is filled: half a packet is no smaller burst.
+	while (err == 0 && (t->has_data || session_may_send(s)) && window_is_open(f) &&
 	       flow_tx_has_something(f, c)) {
 		number_expired(e, flow_idx);
 		if (sent_ring_wants_abn(f))

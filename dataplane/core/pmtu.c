@@ -329,6 +329,8 @@ void pmtu_small_acked(struct engine *e, uint32_t idx, uint32_t tsn)
 
 void pmtu_doubt(struct engine *e, uint32_t idx)
 {
+	if (!(session_at(e, idx)->heard & HEARD_NO_BIG))
+		return; // a later one arrived
 	pmtu_at(e, idx)->is_doubted = true;
 	session_at(e, idx)->payload_max = e->opts.payload_base;
 }

@@ -194,6 +194,38 @@ static void negative_acks_tell_of_big_packets_too(void **state)
 	node_destroy(n);
 }
 
+static void an_alarm_that_loses_nothing_big_casts_no_doubt(void **state)
+{
+	struct node *n = node_create(16);
+	struct far far = {0};
+
+	n->path_more = 240;
+	node_flow_open(n, 5, META, PRIO_CONTROL);
+	node_send(n, 5, octets, 100, 0);
+	packet(n, &far, false);
+	node_session(n)->heard |= HEARD_NO_BIG; // of earlier ones
+	time_out(n);
+	assert_int_equal(n->e.stats.timeouts, 1);
+	packet(n, &far, false);
+	node_gets_ack(n, 5, 64, 1, NULL);
+	time_out(n); // nothing in flight at all
+	assert_int_equal(n->pmtu.n_doubts, 0);
+	node_destroy(n);
+}
+
+// Once a packet has data in it, it is filled: the congestion window is asked before it begins.
+static void the_congestion_window_does_not_cut_a_packet(void **state)
+{
+	struct node *n = with_message(240);
+	struct far far = {0};
+
+	node_session(n)->cwnd_bytes = 1; // the first fragment is more than that
+	assert_true(packet(n, &far, false));
+	assert_int_equal(far.n_big, 1);
+	assert_false(packet(n, &far, false));
+	node_destroy(n);
+}
+
 // Acks tell nothing when they are lost: only user data takes a packet beyond the base size.
 static void acks_do_not_make_a_packet_big(void **state)
 {
@@ -223,6 +255,8 @@ int main(void)
 		cmocka_unit_test(a_message_goes_on_after_its_path_shrank),
 		cmocka_unit_test(one_fragment_of_a_big_packet_tells_its_fate),
 		cmocka_unit_test(negative_acks_tell_of_big_packets_too),
+		cmocka_unit_test(an_alarm_that_loses_nothing_big_casts_no_doubt),
+		cmocka_unit_test(the_congestion_window_does_not_cut_a_packet),
 		cmocka_unit_test(acks_do_not_make_a_packet_big),
 	};
 

@@ -366,6 +366,7 @@ static const struct {
 	{"a big one does", "LLbLLs", 0, true},
 	{"a big one that arrives after the alarm settles it", "LLLEb", 0, true},
 	{"three alarms, one big one in flight each", "LEsLEsLEs", 1, false},
+	{"a big one that a later one overtook is no reason", "bE", 0, true},
 	{"more of them are no second fall", "LLLsLLs", 1, false},
 };
 
@@ -379,7 +380,7 @@ static void several_big_ones_lost_in_a_row_are_a_black_hole(void **state)
 		for (const char *at = stories[i].story; *at != 0; at++) {
 			struct session *s = session_of(&p);
 
-			if (*at == ERTO && s->heard & HEARD_NO_BIG)
+			if (*at == ERTO)
 				pmtu_doubt(engine_of(&p), p.f.slot);
 			if (*at == LOSE_BIG)
 				big_lost(&p, tsn, tsn);

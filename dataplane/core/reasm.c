@@ -74,6 +74,30 @@ static const struct cell *held(const struct reasm *r, const struct cell_pool *p,
 	return idx != IDX_NONE ? &p->cells[idx] : NULL;
 }
 
+// The first number from sn on that is held; end: none before it. Eight at a time, since a far end
+// makes nearly REASM_SPAN_MAX numbers empty with one small packet, by its forward sequence number.
+static uint64_t next_held(const struct reasm *r, uint64_t sn, uint64_t end)
+{
+	uint64_t n = r->base + r->mask - sn + 1; // to the ring's end; numbers may be near 2^64
+
+	if (r->n == 0)
+		return end;
+	if (n > end - sn)
+		n = end - sn;
+	for (uint32_t step; n > 0; sn += step, n -= step) {
+		const uint32_t *at = &r->ring[sn & r->mask];
+
+		step = sn % 8 == 0 && n >= 8 ? 8 : 1;
+		if (step == 8 &&
+		    (at[0] & at[1] & at[2] & at[3] & at[4] & at[5] & at[6] & at[7]) != IDX_NONE)
+			step = 1;
+		if (step == 1 && *at != IDX_NONE)
+			return sn;
+	}
+	return end;
+}
+static_assert(IDX_NONE == UINT32_MAX, "all ones: what is not held leaves the others as they are");
+
 void reasm_init(struct reasm *r)
 {
 	*r = (struct reasm){.base = 1, .scanned = 1};
@@ -147,9 +171,10 @@ static void forget(struct reasm *r, struct cell_pool *p, uint64_t sn)
 
 void reasm_clear(struct reasm *r, struct cell_pool *p, struct slabs *slabs)
 {
-	for (uint64_t sn = r->base; r->n > 0; sn++)
-		if (held(r, p, sn) != NULL)
-			forget(r, p, sn);
+	for (uint64_t sn = r->base; r->n > 0; sn++) {
+		sn = next_held(r, sn, UINT64_MAX);
+		forget(r, p, sn);
+	}
 	ring_release(r, slabs);
 }
 
@@ -185,9 +210,11 @@ static void measure(const struct reasm *r, const struct cell_pool *p, struct seg
 // Drops what is held of from..to-1 and never sees them again.
 static void give_up(struct reasm *r, struct cell_pool *p, uint64_t to)
 {
-	for (; r->base < to; r->base++)
-		if (held(r, p, r->base) != NULL)
-			forget(r, p, r->base);
+	uint64_t sn = r->base;
+
+	while ((sn = next_held(r, sn, to)) < to)
+		forget(r, p, sn);
+	r->base = to;
 	r->has_gap = true;
 }
 
@@ -196,7 +223,7 @@ bool reasm_next(struct reasm *r, struct cell_pool *p, struct slabs *slabs, uint6
 {
 	while (r->n > 0 && r->base <= cum) {
 		const struct cell *c = held(r, p, r->base);
-		uint64_t end = r->base + 1;
+		uint64_t end = c != NULL ? r->base + 1 : next_held(r, r->base, cum + 1);
 
 		if (c != NULL && is_whole(c)) {
 			*s = (struct segment){r->base, r->base, c->total};
@@ -255,12 +282,11 @@ bool reasm_any(const struct reasm *r, const struct cell_pool *p, struct segment 
 {
 	uint32_t left = r->n;
 
-	for (uint64_t sn = r->base; left > 0; sn++) {
-		const struct cell *c = held(r, p, sn);
+	for (uint64_t sn = r->base; left > 0; sn++, left--) {
+		const struct cell *c;
 
-		if (c == NULL)
-			continue;
-		left--;
+		sn = next_held(r, sn, UINT64_MAX);
+		c = held(r, p, sn);
 		if ((is_whole(c) || is_begin(c)) && reasm_around(r, p, sn, s))
 			return true;
 	}

@@ -369,6 +369,8 @@ static void transmit(struct traffic *t, struct traffic_end *e)
 						      p->addr[2] << 8 | p->addr[3],
 					      p->port};
 
+			if (t->loses_probes && room[i].flags & PKT_PROBE)
+				continue;
 			note(t, room[i].data, room[i].len);
 			net_send(t->net, e->host, PORT, to, room[i].data, room[i].len, t->now_us);
 		}

@@ -64,6 +64,7 @@ struct traffic {
 	struct crypto *crypto;
 	struct random_state random_state;
 	struct random random;
+	bool loses_probes; // of path MTU: as good as far ends that do not answer them (16.3)
 	uint64_t now_us, digest;
 	uint32_t n_ends, n_sessions, n_flows, n_tcps;
 	struct traffic_end ends[TRAFFIC_ENDS_MAX];

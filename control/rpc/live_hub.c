@@ -320,7 +320,7 @@ void live_message(struct live_end *e, const struct net_stream_message *message, 
 {
 	struct net_stream_message m = *message;
 	struct live_stream *s = e->stream;
-	struct live_record r = {.kind = LIVE_MEDIA, .type = m.type};
+	struct live_record r = {.kind = LIVE_MEDIA, .type = m.type, .timestamp = m.timestamp};
 
 	if (!live_is_publishing(e) || (m.type != RTMP_AUDIO && m.type != RTMP_VIDEO &&
 				       m.type != RTMP_DATA_AMF0 && m.type != RTMP_DATA_AMF3)) {

@@ -32,7 +32,7 @@ struct live_counters {
 	uint64_t ignored;                   // messages of publishers that are not passed on
 };
 
-enum live_refusal { // what publish and play answer; also -errno
+enum live_refusal { // what publish and play answer
 	LIVE_OK,
 	LIVE_TAKEN, // another client publishes that name
 	LIVE_FULL,

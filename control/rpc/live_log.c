@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "dataplane/wire/media.h"
+#include "dataplane/wire/rtmp_msg.h"
 
-#define RING_FIRST 64u
+#define RING_FIRST     64u
+#define OVERTAKERS_MAX 256 // messages that are looked at before a key frame
 
 void live_log_init(struct live_log *l, uint32_t bytes_max)
 {
@@ -108,8 +110,23 @@ const struct live_record *live_log_at(const struct live_log *l, uint64_t number)
 
 bool live_log_start(const struct live_log *l, uint64_t *number)
 {
+	uint64_t i = l->key, last = l->key > OVERTAKERS_MAX ? l->key - OVERTAKERS_MAX : 0;
+	uint32_t key_ms;
+
 	*number = l->key;
-	return l->has_key && l->key >= l->first;
+	if (!l->has_key || l->key < l->first)
+		return false;
+	key_ms = (*place(l, l->key))->timestamp;
+	while (i > l->first && i > last) {
+		const struct live_record *r = *place(l, --i);
+		bool is_later = (int32_t)(r->timestamp - key_ms) >= 0;
+
+		if (r->kind != LIVE_MEDIA || (r->type == RTMP_AUDIO && !is_later))
+			break; // sound is in order by itself
+		if (r->type != RTMP_VIDEO && is_later)
+			*number = i;
+	}
+	return true;
 }
 
 void live_log_restart(struct live_log *l)

@@ -20,6 +20,7 @@ struct live_record {
 	uint8_t kind;  // enum live_record_kind
 	uint8_t type;  // enum rtmp_type
 	uint8_t media; // enum media_kind
+	uint32_t timestamp;
 	uint32_t len;
 	uint8_t octets[]; // header and payload
 };
@@ -39,7 +40,9 @@ void live_log_fini(struct live_log *);
 int live_log_add(struct live_log *, const struct live_record *, struct span octets);
 // NULL: not held, or not yet there.
 const struct live_record *live_log_at(const struct live_log *, uint64_t number);
-// The newest key frame, if all from there on is held. False: the next one has to be waited for.
+// Where all of the newest key frame's time and later is found: at that key frame, or at sound and
+// data which overtook it, on flows of their own, on the way here. False: it is no longer held, the
+// next one has to be waited for.
 bool live_log_start(const struct live_log *, uint64_t *number);
 // A new publisher: nobody starts before what comes next.
 void live_log_restart(struct live_log *);

@@ -10,8 +10,8 @@ void live_player_start(struct live_end *e)
 {
 	const struct live_stream *s = e->stream;
 
-	e->needs_key = !live_log_start(&s->log, &e->cursor);
-	if (e->needs_key)
+	e->needs_key = true;
+	if (!live_log_start(&s->log, &e->cursor))
 		e->cursor = s->log.next;
 	e->heads_due = live_heads_before(s, e->cursor);
 }
@@ -28,9 +28,11 @@ static bool is_wanted(const struct live_end *e, const struct live_record *r)
 	       (!e->needs_key || r->media == MEDIA_KEY_FRAME || r->media == MEDIA_VIDEO_CONFIG);
 }
 
-static bool is_config(const struct live_record *r)
+// What a decoder cannot do without: nothing of it is given up.
+static bool is_needed(const struct live_end *e, const struct live_record *r)
 {
-	return r->media == MEDIA_VIDEO_CONFIG || r->media == MEDIA_AUDIO_CONFIG;
+	return r->media == MEDIA_VIDEO_CONFIG || r->media == MEDIA_AUDIO_CONFIG ||
+	       (r->media == MEDIA_KEY_FRAME && e->needs_key);
 }
 
 static void pay(struct live_work *work, uint32_t bytes)
@@ -59,7 +61,7 @@ static bool serve_media(struct live_end *e, const struct live_record *r, struct 
 		return true;
 	}
 	err = net_stream_write(e->ns, net_stream_flow_of(r->type), span_of(r->octets, r->len),
-			       (struct span){0}, is_config(r), now_us);
+			       (struct span){0}, is_needed(e, r), now_us);
 	switch (err) {
 	case 0:
 		pay(work, r->len);

@@ -37,7 +37,8 @@ struct rpc_stream {
 
 static void tell(struct rpc_stream *s, enum rpc_stream_event_kind kind, const char *text)
 {
-	stream_merge_word(&s->in, kind, text);
+	// Status has a flow of its own: that it began may come after its first messages.
+	stream_merge_word(&s->in, kind, text, kind != RPC_STREAM_STARTED);
 }
 
 static void delete_stream(struct rpc_stream *s)

@@ -145,7 +145,7 @@ void stream_merge_message(struct stream_merge *m, const struct net_stream_messag
 	i->since_us = now_us;
 	if (!m->has_begun) // the other may be on its way
 		for (unsigned f = 0; f < DATA; f++)
-			m->flow[f].silent_us = now_us + MERGE_HOLD_US;
+			m->flow[f].silent_us = now_us + MERGE_BEGIN_US;
 	m->has_begun = true;
 	m->flow[flow].has_come = true;
 	m->flow[flow].timestamp = message->timestamp;
@@ -153,11 +153,16 @@ void stream_merge_message(struct stream_merge *m, const struct net_stream_messag
 	list_put(&m->waiting[flow], i);
 }
 
-void stream_merge_word(struct stream_merge *m, int word, const char *text)
+void stream_merge_word(struct stream_merge *m, int word, const char *text, bool is_behind)
 {
 	struct merge_item *i;
 
-	all_go(m);
+	if (is_behind) {
+		all_go(m);
+		m->has_begun = false; // whoever publishes next begins anew
+		for (unsigned f = 0; f < KINDS; f++)
+			m->flow[f].has_come = false;
+	}
 	i = item_create(m, span_of(text, strlen(text) + 1));
 	if (i == NULL)
 		return;
@@ -177,9 +182,16 @@ static bool may_bring(const struct stream_merge *m, unsigned flow, const struct 
 	return !m->flow[flow].has_come || is_before(m->flow[flow].timestamp, than->timestamp);
 }
 
+// How long it waits at most.
+static uint64_t hold_us(const struct stream_merge *m)
+{
+	return m->flow[PICTURES].has_come && m->flow[SOUND].has_come ? MERGE_HOLD_US
+								     : MERGE_BEGIN_US;
+}
+
 static bool may_go(const struct stream_merge *m, const struct merge_item *i, uint64_t now_us)
 {
-	if (now_us - i->since_us >= MERGE_HOLD_US)
+	if (now_us - i->since_us >= hold_us(m))
 		return true;
 	return !may_bring(m, PICTURES, i, now_us) && !may_bring(m, SOUND, i, now_us);
 }
@@ -217,7 +229,7 @@ uint64_t stream_merge_deadline_us(const struct stream_merge *m)
 		return 0;
 	if (i < 0)
 		return UINT64_MAX;
-	at = m->waiting[i].first->since_us + MERGE_HOLD_US;
+	at = m->waiting[i].first->since_us + hold_us(m);
 	for (unsigned f = 0; f < DATA; f++)
 		if (m->waiting[f].first == NULL && m->flow[f].silent_us < at)
 			at = m->flow[f].silent_us;

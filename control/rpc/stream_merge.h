@@ -1,7 +1,7 @@
 // One order for what comes by several flows: sound and pictures of a stream travel apart, and
 // whoever plays or keeps them wants them by time. A message waits until nothing earlier can come by
-// the other flow, at most MERGE_HOLD_US; a flow that is silent so long is not waited for any more.
-// Data are never waited for.
+// the other flow, at most MERGE_HOLD_US, at the beginning MERGE_BEGIN_US; a flow that is silent so
+// long is not waited for any more. Data are never waited for.
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,9 @@
 
 #include "control/rpc/net_stream.h"
 
-#define MERGE_HOLD_US 1000000 // netgroup-semantics 14: reorder window
+// Until the other flow has brought its first: later than that, live media has been given up.
+#define MERGE_BEGIN_US 2200000
+#define MERGE_HOLD_US  1000000 // netgroup-semantics 14: reorder window
 #define MERGE_BYTES_MAX                                                                            \
 	(8u << 20) // waiting and not taken; then nothing waits any more, and the
 		   // oldest are lost
@@ -55,8 +57,8 @@ void stream_merge_fini(struct stream_merge *);
 // A copy of a message. Without memory it is lost, and the next one has a gap.
 void stream_merge_message(struct stream_merge *, const struct net_stream_message *,
 			  uint64_t now_us);
-// Everything before it goes, then this.
-void stream_merge_word(struct stream_merge *, int word, const char *text);
+// A word of its user's: behind everything that has come, or beside it, as soon as may be.
+void stream_merge_word(struct stream_merge *, int word, const char *text, bool is_behind);
 // The next; lent until the next call. NULL: none, now.
 const struct merge_item *stream_merge_next(struct stream_merge *, uint64_t now_us);
 // When there may be one; 0: there is.

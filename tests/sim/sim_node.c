@@ -116,6 +116,10 @@ static void create_node(struct sim_node *s, uint64_t now_us)
 			      .streams_max = 8,
 			      .streams_total_max = 16,
 			      .extents_per_stream = 64,
+			      .live = {.streams_max = 16,
+				       .streams_per_app_max = 16,
+				       .players_max = 64,
+				       .log_bytes_max = 1u << 20},
 			      .n_local_addrs = 1};
 
 	o.local_addrs[0] = sim_node_addr(s, SIM_MEMBER_PORT);

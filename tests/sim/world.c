@@ -14,7 +14,8 @@
 #include "tests/sim/world_heap.h"
 
 #define SPIN_US        100 // a node that wants a turn right after one gets it so much later
-#define MESSAGE_TYPE   8
+#define SOUND          8
+#define PICTURE        9
 #define MESSAGE_HEAD   (2 + 8 + 8) // as of AAC, so that nobody waits for a key frame; number, time
 #define WRITE_RETRY_US 5000        // when control has no body free
 #define STREAM_NAME    "s"
@@ -23,15 +24,26 @@
 
 // ---- streams ----
 
+// Type and first octet, as of AAC and AVC.
+static uint8_t message_type(const struct world_publish *p, uint64_t number, uint8_t *first)
+{
+	*first = 0xaf;
+	if (p->key_every == 0 || number % 2 != 0)
+		return SOUND;
+	*first = number % p->key_every == 0 ? 0x17 : 0x27;
+	return PICTURE;
+}
+
 static void write_message(struct world_member *m, uint64_t now_us)
 {
-	uint8_t data[65536] = {0xaf, 0x01};
+	uint8_t data[65536] = {0, 0x01};
+	uint8_t type = message_type(&m->publish, m->n_written, &data[0]);
 	int err;
 
 	assert(m->publish.message_bytes >= MESSAGE_HEAD && m->publish.message_bytes < sizeof(data));
 	be64_put(data + 2, m->n_written);
 	be64_put(data + 10, now_us);
-	err = node_stream_write(m->published, MESSAGE_TYPE, (uint32_t)(now_us / 1000), data,
+	err = node_stream_write(m->published, type, (uint32_t)(now_us / 1000), data,
 				m->publish.message_bytes, true, now_us);
 	if (err == -EAGAIN) {
 		m->write_us = now_us + WRITE_RETRY_US;
@@ -55,7 +67,7 @@ static void take_message(struct world_member *m, const struct node_event *e, uin
 	struct world_play *p = &m->play;
 	uint64_t number, late_us;
 
-	assert(e->type == MESSAGE_TYPE && e->len >= MESSAGE_HEAD);
+	assert((e->type == SOUND || e->type == PICTURE) && e->len >= MESSAGE_HEAD);
 	number = be64_get(e->data + 2);
 	late_us = now_us - be64_get(e->data + 10);
 	if (p->n_messages == 0)
@@ -442,6 +454,25 @@ static void open_at(struct world *w, uint32_t a, uint32_t b, struct wire_addr at
 
 	epd_canonical(epd, sim_node_peer_id(far));
 	startup_open(node_startup(near->node), &o, &existing, w->now_us);
+}
+
+void world_live_publish(struct world *w, uint32_t i, const struct world_publish *p, uint64_t first)
+{
+	struct world_member *m = awake(w, i);
+	int err = node_conn_publish(m->conn, STREAM_NAME, &m->published, w->now_us);
+
+	assert(err == 0);
+	m->publish = *p;
+	m->n_written = first;
+	m->write_us = w->now_us;
+}
+
+void world_live_play(struct world *w, uint32_t i)
+{
+	struct world_member *m = awake(w, i);
+	int err = node_conn_play(m->conn, STREAM_NAME, &m->stream, w->now_us);
+
+	assert(err == 0);
 }
 
 void world_open(struct world *w, uint32_t a, uint32_t b)

@@ -30,6 +30,8 @@ struct world_publish {
 	uint32_t message_bytes, every_us;
 	uint64_t n_messages; // then it ends
 	const char *name;    // NULL: "s"
+	// Sound and pictures by turns, every so manieth a key frame; 0: sound alone.
+	uint32_t key_every;
 };
 
 struct world_play {
@@ -115,6 +117,11 @@ void world_kill(struct world *, uint32_t member);
 void world_publish(struct world *, uint32_t member, const struct world_publish *);
 void world_play(struct world *, uint32_t member);
 void world_play_named(struct world *, uint32_t member, const char *name);
+// The same at the super-peer's server, without the group. `first` is the number of its first
+// message.
+void world_live_publish(struct world *, uint32_t member, const struct world_publish *,
+			uint64_t first);
+void world_live_play(struct world *, uint32_t member);
 // Member a opens a session to member b at its address, without anybody's introduction.
 void world_open(struct world *, uint32_t a, uint32_t b);
 // Member a asks the super-peer for member b.

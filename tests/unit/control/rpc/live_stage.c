@@ -67,7 +67,7 @@ void live_stage_run(struct live_stage *st)
 {
 	lines_carry(&st->lines);
 	take_events(st);
-	lines_pass_us(&st->lines, MERGE_HOLD_US);
+	lines_pass_us(&st->lines, MERGE_BEGIN_US);
 	take_events(st);
 }
 

@@ -73,11 +73,27 @@ static void of_the_same_time_pictures_go_first(void **state)
 static void nobody_waits_longer_than_the_window(void **state)
 {
 	put(RTMP_VIDEO, 0, 1000);
+	assert_int_equal(stream_merge_deadline_us(&m), 1000 + MERGE_BEGIN_US);
+	expect_nothing(1000 + MERGE_BEGIN_US - 1);
+	expect(RTMP_VIDEO, 0, 1000 + MERGE_BEGIN_US);
+	put(RTMP_VIDEO, 40, 2000 + MERGE_BEGIN_US); // there is no sound: no more waiting
+	expect(RTMP_VIDEO, 40, 2000 + MERGE_BEGIN_US);
+}
+
+static void a_flow_that_falls_silent_is_not_waited_for(void **state)
+{
+	put(RTMP_VIDEO, 0, 1000);
+	put(RTMP_AUDIO, 0, 1000);
+	put(RTMP_VIDEO, 40, 5000);
+	expect(RTMP_VIDEO, 0, 5000);
+	expect(RTMP_AUDIO, 0, 5000);
 	assert_int_equal(stream_merge_deadline_us(&m), 1000 + MERGE_HOLD_US);
 	expect_nothing(1000 + MERGE_HOLD_US - 1);
-	expect(RTMP_VIDEO, 0, 1000 + MERGE_HOLD_US);
-	put(RTMP_VIDEO, 40, 2000 + MERGE_HOLD_US); // there is no sound: no more waiting
-	expect(RTMP_VIDEO, 40, 2000 + MERGE_HOLD_US);
+	expect(RTMP_VIDEO, 40, 1000 + MERGE_HOLD_US);
+	put(RTMP_AUDIO, 80, 6000 + MERGE_HOLD_US); // it is waited for again
+	put(RTMP_VIDEO, 120, 6000 + MERGE_HOLD_US);
+	expect(RTMP_AUDIO, 80, 6000 + MERGE_HOLD_US);
+	expect_nothing(6000 + MERGE_HOLD_US);
 }
 
 static void data_are_not_waited_for(void **state)
@@ -107,7 +123,7 @@ static void a_word_stands_where_it_was_said(void **state)
 	const struct merge_item *i;
 
 	put(RTMP_VIDEO, 0, 1000);
-	stream_merge_word(&m, 7, "end");
+	stream_merge_word(&m, 7, "end", true);
 	put(RTMP_VIDEO, 40, 1000);
 	expect(RTMP_VIDEO, 0, 1000);
 	i = stream_merge_next(&m, 1000);
@@ -117,14 +133,35 @@ static void a_word_stands_where_it_was_said(void **state)
 	expect_nothing(1000);
 }
 
+static void after_a_word_it_begins_anew(void **state)
+{
+	put(RTMP_VIDEO, 0, 1000);
+	put(RTMP_AUDIO, 0, 1000);
+	stream_merge_word(&m, 7, "end", true);
+	for (int i = 0; i < 3; i++)
+		assert_non_null(stream_merge_next(&m, 1000));
+	put(RTMP_AUDIO, 50, 100000000); // pictures were silent, but those were others
+	expect_nothing(100000000 + MERGE_HOLD_US);
+	put(RTMP_VIDEO, 40, 100000000 + MERGE_HOLD_US);
+	expect(RTMP_VIDEO, 40, 100000000 + MERGE_HOLD_US);
+}
+
+static void a_word_beside_lets_nothing_go(void **state)
+{
+	put(RTMP_VIDEO, 0, 1000);
+	stream_merge_word(&m, 7, "began", false);
+	assert_int_equal(stream_merge_next(&m, 1000)->kind, MERGE_WORD);
+	expect_nothing(1000);
+}
+
 static void a_gap_is_told_before_its_message(void **state)
 {
 	const struct net_stream_message message = {
 		.type = RTMP_VIDEO, .payload = span_of("octets", 6), .has_gap = true};
 
 	stream_merge_message(&m, &message, 1000);
-	assert_int_equal(stream_merge_next(&m, 1000 + MERGE_HOLD_US)->kind, MERGE_GAP);
-	expect(RTMP_VIDEO, 0, 1000 + MERGE_HOLD_US);
+	assert_int_equal(stream_merge_next(&m, 1000 + MERGE_BEGIN_US)->kind, MERGE_GAP);
+	expect(RTMP_VIDEO, 0, 1000 + MERGE_BEGIN_US);
 }
 
 static void what_is_not_taken_is_bounded(void **state)
@@ -154,9 +191,12 @@ int main(void)
 		T(a_message_waits_for_what_may_be_earlier),
 		T(of_the_same_time_pictures_go_first),
 		T(nobody_waits_longer_than_the_window),
+		T(a_flow_that_falls_silent_is_not_waited_for),
 		T(data_are_not_waited_for),
 		T(time_may_wrap),
 		T(a_word_stands_where_it_was_said),
+		T(after_a_word_it_begins_anew),
+		T(a_word_beside_lets_nothing_go),
 		T(a_gap_is_told_before_its_message),
 		T(what_is_not_taken_is_bounded),
 	};

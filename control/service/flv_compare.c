@@ -7,6 +7,7 @@
 
 #include "control/service/flv.h"
 #include "dataplane/wire/media.h"
+#include "dataplane/wire/rtmp_msg.h"
 
 struct tag {
 	uint8_t type, kind; // kind: enum media_kind
@@ -263,20 +264,22 @@ static bool headers_match(const struct flv_file *source, int64_t source_key,
 	return true;
 }
 
-static uint32_t skip_repeats(const struct flv_file *f, uint32_t i)
+// The next tag from i on that counts: no repeated header, and of this type (0: of any).
+static uint32_t next_tag(const struct flv_file *f, uint32_t i, uint8_t type)
 {
-	while (i < f->n && f->tags[i].is_repeat)
+	while (i < f->n && (f->tags[i].is_repeat || (type != 0 && f->tags[i].type != type)))
 		i++;
 	return i;
 }
 
 // (b)
 static bool sequences_match(const struct flv_file *source, uint32_t s,
-			    const struct flv_file *played, uint32_t p, struct flv_verdict *v)
+			    const struct flv_file *played, uint32_t p, uint8_t type,
+			    struct flv_verdict *v)
 {
 	for (;; s++, p++) {
-		s = skip_repeats(source, s);
-		p = skip_repeats(played, p);
+		s = next_tag(source, s, type);
+		p = next_tag(played, p, type);
 		if (s == source->n && p == played->n)
 			return true;
 		if (p == played->n) {
@@ -306,6 +309,44 @@ static bool sequences_match(const struct flv_file *source, uint32_t s,
 		}
 		v->tags_compared++;
 	}
+}
+
+// Sound and data that travelled beside the key frame may begin a little before or after it.
+static uint32_t first_apart(const struct flv_file *source, uint32_t source_key,
+			    const struct flv_file *played, uint32_t p, uint8_t type)
+{
+	uint32_t key_ms = source->tags[source_key].ms;
+	uint32_t s = next_tag(source, 0, type), at;
+
+	while (s < source->n &&
+	       (source->tags[s].ms + FLV_APART_MS < key_ms || is_header(source->tags[s].kind)))
+		s = next_tag(source, s + 1, type);
+	for (at = s; at < source->n && source->tags[at].ms <= key_ms + FLV_APART_MS;
+	     at = next_tag(source, at + 1, type))
+		if (p < played->n && same_tag(source, &source->tags[at], played, &played->tags[p]))
+			return at;
+	// None of them: the first that was due, so that the comparison says what is missing.
+	while (s < source->n && source->tags[s].ms <= key_ms)
+		s = next_tag(source, s + 1, type);
+	return s;
+}
+
+static bool sequences_match_apart(const struct flv_file *source, uint32_t source_key,
+				  const struct flv_file *played, uint32_t key,
+				  struct flv_verdict *v)
+{
+	static const uint8_t beside[] = {RTMP_AUDIO, RTMP_DATA_AMF0};
+
+	if (!sequences_match(source, source_key, played, key, RTMP_VIDEO, v))
+		return false;
+	for (unsigned i = 0; i < sizeof(beside); i++) {
+		uint32_t p = next_tag(played, key, beside[i]);
+		uint32_t s = first_apart(source, source_key, played, p, beside[i]);
+
+		if (!sequences_match(source, s, played, p, beside[i], v))
+			return false;
+	}
+	return true;
 }
 
 void flv_compare(const struct flv_file *source, const struct flv_file *played,
@@ -340,8 +381,10 @@ void flv_compare(const struct flv_file *source, const struct flv_file *played,
 			 v->first_key_ms);
 		return;
 	}
-	if (!headers_match(source, at, played, key, v) ||
-	    !sequences_match(source, (uint32_t)at, played, (uint32_t)key, v))
+	if (!headers_match(source, at, played, key, v))
+		return;
+	if (x->is_apart ? !sequences_match_apart(source, (uint32_t)at, played, (uint32_t)key, v)
+			: !sequences_match(source, (uint32_t)at, played, (uint32_t)key, 0, v))
 		return;
 	if (!x->has_ended) {
 		snprintf(v->why, sizeof(v->why), "did not end by itself on the stream's end");

@@ -20,11 +20,15 @@ void flv_file_free(struct flv_file *);
 uint32_t flv_file_n_tags(const struct flv_file *);
 uint32_t flv_file_last_ms(const struct flv_file *); // timestamp of the last tag
 
+#define FLV_APART_MS 500
+
 struct flv_expect {
 	bool from_start;      // (a) the source's first key frame
 	uint32_t joined_ms;   // else: stream time of the join,
 	uint32_t late_max_ms; // and how long after it the first key frame may lie
 	bool has_ended;       // (d)
+	bool is_apart; // (b) holds for pictures, sound and data each; sound and data may begin
+		       // up to FLV_APART_MS after the key frame
 };
 
 struct flv_verdict {

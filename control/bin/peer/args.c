@@ -40,6 +40,7 @@ enum {
 	OPT_JOINED,
 	OPT_LATE_MAX,
 	OPT_NOT_ENDED,
+	OPT_APART,
 };
 
 #define FOR(c)    (1u << (c))
@@ -85,6 +86,7 @@ static const struct {
 	{{"joined", required_argument, NULL, OPT_JOINED}, FOR(PEER_CMD_COMPARE)},
 	{{"late-max", required_argument, NULL, OPT_LATE_MAX}, FOR(PEER_CMD_COMPARE)},
 	{{"not-ended", no_argument, NULL, OPT_NOT_ENDED}, FOR(PEER_CMD_COMPARE)},
+	{{"apart", no_argument, NULL, OPT_APART}, FOR(PEER_CMD_COMPARE)},
 	{{"help", no_argument, NULL, OPT_HELP}, UINT32_MAX},
 };
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -103,9 +105,9 @@ static const struct {
 		{NULL,
 		 "usage: annulus-peer COMMAND ...\n"
 		 "\n"
-		 "  publish    --server HOST --group SPEC --name NAME FILE.flv   send a live "
-		 "stream into a group\n"
-		 "  play       --server HOST --group SPEC --name NAME OUT.flv    receive one\n"
+		 "  publish    --server HOST [--group SPEC] --name NAME FILE.flv send a live "
+		 "stream into a group, or to the server\n"
+		 "  play       --server HOST [--group SPEC] --name NAME OUT.flv  receive one\n"
 		 "  swarm      --server HOST --group SPEC --play NAME --members N   many players "
 		 "in one process\n"
 		 "  groupspec  --name NAME [--multicast ...] | --explain SPEC    make or decode a "
@@ -120,11 +122,13 @@ static const struct {
 		 "2 could not connect or join; 3 holes (listed); 4 the source vanished.\n"},
 	[PEER_CMD_PUBLISH] =
 		{"publish",
-		 "usage: annulus-peer publish --server HOST[:PORT][/APP] --group SPEC --name NAME "
+		 "usage: annulus-peer publish --server HOST[:PORT][/APP] [--group SPEC] --name "
+		 "NAME "
 		 "FILE.flv\n"
 		 "\n"
 		 "Publishes an FLV file, or standard input (-), into a group at the pace of its "
-		 "timestamps.\n"
+		 "timestamps; without\n"
+		 "--group to the server, from where other clients of the same APP play it.\n"
 		 "\n"
 		 "  --server HOST[:PORT][/APP]  introducer; repeatable (default port 1935)\n"
 		 "  --group SPEC                groupspec, or file:PATH of one\n"
@@ -138,12 +142,14 @@ static const struct {
 		 "  --quiet                     no progress\n"},
 	[PEER_CMD_PLAY] =
 		{"play",
-		 "usage: annulus-peer play --server HOST[:PORT][/APP] --group SPEC --name NAME "
+		 "usage: annulus-peer play --server HOST[:PORT][/APP] [--group SPEC] --name NAME "
 		 "OUT.flv\n"
 		 "\n"
 		 "Plays a stream of a group into an FLV file, or to standard output (-), from the "
 		 "first key frame\n"
-		 "on until its source ends it. Relays it to other members meanwhile.\n"
+		 "on until its source ends it. Relays it to other members meanwhile. Without "
+		 "--group: plays what a\n"
+		 "client of the same APP publishes to the server.\n"
 		 "\n"
 		 "  --server HOST[:PORT][/APP]  introducer; repeatable (default port 1935)\n"
 		 "  --group SPEC                groupspec, or file:PATH of one\n"
@@ -188,12 +194,15 @@ static const struct {
 				   "Diffie-Hellman group and features.\n"
 				   "\n" SECURITY_USAGE},
 	[PEER_CMD_COMPARE] = {"compare", "usage: annulus-peer compare SOURCE.flv PLAYED.flv "
-					 "[--joined MS [--late-max MS]] [--not-ended]\n"
+					 "[--joined MS [--late-max MS]] [--not-ended] [--apart]\n"
 					 "\n"
 					 "Says whether PLAYED is SOURCE from a key frame on, tag "
 					 "by tag. Without --joined that must be\n"
 					 "SOURCE's first key frame; with it, one at most "
-					 "--late-max (3000) ms of stream time after MS.\n"},
+					 "--late-max (3000) ms of stream time after MS. With "
+					 "--apart pictures, sound and data need\n"
+					 "not be in the source's order among each other: so it "
+					 "is without a group, where they travel apart.\n"},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -367,6 +376,9 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 		return number("joined", v, 0, UINT32_MAX, &a->joined_ms);
 	case OPT_LATE_MAX:
 		return number("late-max", v, 0, UINT32_MAX, &a->late_max_ms);
+	case OPT_APART:
+		a->is_apart = true;
+		return 0;
 	case OPT_NOT_ENDED:
 		a->did_not_end = true;
 		return 0;
@@ -390,10 +402,16 @@ static int check(const struct peer_args *a)
 
 	if (is_group && a->n_servers == 0)
 		return missing(name, "--server");
-	if (is_group && a->group == NULL)
+	if (a->command == PEER_CMD_SWARM && a->group == NULL)
 		return missing(name, "--group");
 	if (is_group && a->name == NULL)
 		return missing(name, a->command == PEER_CMD_SWARM ? "--play" : "--name");
+	if (is_group && a->group == NULL && (a->n_servers > 1 || a->window_ms > 0)) {
+		fprintf(stderr,
+			"annulus-peer %s: without --group it is one --server, and no --window\n",
+			name);
+		return PEER_USAGE;
+	}
 	switch (a->command) {
 	case PEER_CMD_PUBLISH:
 	case PEER_CMD_PLAY:

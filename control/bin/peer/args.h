@@ -34,7 +34,7 @@ struct peer_args {
 	const char *servers[PEER_SERVERS_MAX];
 	uint32_t n_servers;
 	const char *identity; // file, or NULL: a new identity
-	const char *group;    // groupspec text, or file:PATH
+	const char *group;    // groupspec text, or file:PATH; NULL: through the server
 	const char *name;     // stream, or the group's name for `groupspec`
 	const char *file; // FLV in or out, "-": a pipe; host for `info`; played file for `compare`
 	const char *source; // compare
@@ -57,7 +57,7 @@ struct peer_args {
 	uint32_t n_bootstrap;
 
 	// compare
-	bool is_late, did_not_end;
+	bool is_late, did_not_end, is_apart;
 	uint32_t joined_ms, late_max_ms;
 };
 

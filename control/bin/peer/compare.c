@@ -19,7 +19,8 @@ int peer_compare(const struct peer_args *a)
 	struct flv_expect x = {.from_start = !a->is_late,
 			       .joined_ms = a->joined_ms,
 			       .late_max_ms = a->late_max_ms,
-			       .has_ended = !a->did_not_end};
+			       .has_ended = !a->did_not_end,
+			       .is_apart = a->is_apart};
 	struct flv_file *source = load(a->source), *played = load(a->file);
 	struct flv_verdict v = {.passed = false};
 

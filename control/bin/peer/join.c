@@ -13,6 +13,8 @@ void join_event(struct join *j, const struct node_event *e)
 	switch (e->kind) {
 	case NODE_CONNECTED:
 		j->n_connected++;
+		j->conn = e->conn;
+		j->has_joined |= j->is_alone;
 		break;
 	case NODE_CONNECT_FAILED:
 		j->n_failed++;

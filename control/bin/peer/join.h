@@ -10,9 +10,11 @@
 struct join {
 	uint32_t n_conns, n_connected, n_failed; // introducers
 	uint32_t n_neighbours;
-	bool has_joined;     // there was a neighbour once
-	char failure[200];   // what the last refusal said
-	uint64_t give_up_us; // no connection or neighbour by then: UINT64_MAX: never
+	bool is_alone;          // no group: a connection is enough
+	bool has_joined;        // there was a neighbour once, or the connection
+	struct node_conn *conn; // the last that came up
+	char failure[200];      // what the last refusal said
+	uint64_t give_up_us;    // no connection or neighbour by then: UINT64_MAX: never
 };
 
 void join_init(struct join *, uint32_t n_conns, uint32_t wait_s, uint64_t now_us);

@@ -1,4 +1,4 @@
-// annulus-peer play: a stream of a group into an FLV.
+// annulus-peer play: a stream of a group, or of a server, into an FLV.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,8 @@
 static void show(struct viewer *v, struct progress *progress, uint64_t now_us, bool now)
 {
 	struct node_info info;
-	struct group_stream_info s = node_stream_info(v->stream);
+	struct group_stream_info s =
+		v->stream != NULL ? node_stream_info(v->stream) : (struct group_stream_info){0};
 	struct flv_out_totals t = flv_out_totals(v->out);
 	struct progress_state state = {.state = viewer_state(v),
 				       .fragments = s.received,

@@ -1,4 +1,4 @@
-// annulus-peer publish: an FLV into a group, at the pace of its timestamps.
+// annulus-peer publish: an FLV into a group or to a server, at the pace of its timestamps.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +24,7 @@ struct publish {
 	int fd;
 	int exit_code;
 	bool is_at_end, has_tag, is_watching, is_done;
+	bool is_agreed;     // the group, or the server, takes it
 	struct flv_tag tag; // next to leave, its body in the parser
 	bool has_started;
 	bool has_warned;
@@ -112,13 +113,13 @@ static bool publish_tag(struct publish *p, uint64_t now_us)
 				(uint32_t)p->tag.body.len, kind == MEDIA_KEY_FRAME, now_us);
 	if (err == -EAGAIN)
 		return false;
-	if (err == 1)
+	if (err == 1 || err == -EPIPE) // refused, or over: an event says why
 		return true;
 	if (err == -EMSGSIZE) {
 		p->refused++;
 		if (!p->has_warned)
 			progress_say(&p->progress,
-				     "a message of %zu octets at %u ms is too long for a group; "
+				     "a message of %zu octets at %u ms is too long; "
 				     "skipping to the next key frame",
 				     p->tag.body.len, p->tag.timestamp_ms);
 		p->has_warned = true;
@@ -135,13 +136,17 @@ static void start_clock(struct publish *p, uint64_t now_us)
 	p->has_started = true;
 	p->first_ms = p->last_ms = p->tag.timestamp_ms;
 	p->first_us = now_us;
-	progress_say(&p->progress, "publishing '%s', window %u ms", p->peer.args->name,
-		     p->peer.args->window_ms > 0 ? p->peer.args->window_ms : 8000);
+	if (p->peer.args->group == NULL)
+		progress_say(&p->progress, "publishing '%s' to %s", p->peer.args->name,
+			     p->peer.servers[0].uri);
+	else
+		progress_say(&p->progress, "publishing '%s', window %u ms", p->peer.args->name,
+			     p->peer.args->window_ms > 0 ? p->peer.args->window_ms : 8000);
 }
 
 static void publish_due(struct publish *p, uint64_t now_us)
 {
-	while (!p->is_at_end && p->stream != NULL) {
+	while (!p->is_at_end && p->is_agreed) {
 		if (!p->has_tag && !parse_next(p)) {
 			finish_input(p, now_us);
 			return;
@@ -167,7 +172,13 @@ static void take_events(void *ctx, struct member *m)
 
 	while (node_event(member_node(m), &e, clock_us())) {
 		join_event(&p->join, &e);
-		if (e.kind == NODE_PUBLISH_DONE)
+		p->is_agreed |= e.kind == NODE_PUBLISH_START;
+		if (e.kind == NODE_STREAM_FAILED) {
+			progress_say(&p->progress, "cannot publish '%s': %s", p->peer.args->name,
+				     e.text);
+			p->exit_code = PEER_CONNECT;
+		}
+		if (e.kind == NODE_PUBLISH_DONE || e.kind == NODE_STREAM_FAILED)
 			p->is_done = true;
 	}
 }
@@ -192,7 +203,7 @@ static void show(struct publish *p, uint64_t now_us, bool now)
 static uint64_t next_us(const struct publish *p, uint64_t now_us)
 {
 	uint64_t at = progress_due_us(&p->progress);
-	uint64_t tag = p->has_tag && p->stream != NULL ? tag_due_us(p) : UINT64_MAX;
+	uint64_t tag = p->has_tag && p->is_agreed ? tag_due_us(p) : UINT64_MAX;
 
 	if (p->retry_us > now_us && tag < p->retry_us)
 		tag = p->retry_us;
@@ -206,7 +217,7 @@ static uint64_t next_us(const struct publish *p, uint64_t now_us)
 // Watches the input only while the next tag is unknown, so a pipe is not read faster than it plays.
 static void watch_input(struct publish *p)
 {
-	bool wanted = !p->is_at_end && !p->has_tag && p->stream != NULL;
+	bool wanted = !p->is_at_end && !p->has_tag && p->is_agreed;
 
 	if (wanted && !p->is_watching)
 		p->is_watching = member_loop_watch(p->peer.loop, p->fd, on_readable, p) == 0;
@@ -214,9 +225,18 @@ static void watch_input(struct publish *p)
 		member_loop_unwatch(p->peer.loop), p->is_watching = false;
 }
 
-static void run(struct publish *p, struct node_group *group)
+static int ask(struct publish *p, struct node_group *group, uint64_t now_us)
 {
 	const struct group_stream_params params = {.window_ms = p->peer.args->window_ms};
+
+	if (group == NULL)
+		return node_conn_publish(p->join.conn, p->peer.args->name, &p->stream, now_us);
+	p->is_agreed = true;
+	return node_publish(group, p->peer.args->name, &params, &p->stream, now_us);
+}
+
+static void run(struct publish *p, struct node_group *group)
+{
 	const char *why;
 
 	while (!p->is_done) {
@@ -230,7 +250,7 @@ static void run(struct publish *p, struct node_group *group)
 			return;
 		}
 		if (p->stream == NULL && p->join.has_joined) {
-			int err = node_publish(group, p->peer.args->name, &params, &p->stream, now);
+			int err = ask(p, group, now);
 
 			if (err != 0) {
 				progress_say(&p->progress, "cannot publish '%s': %s",
@@ -268,9 +288,9 @@ static int open_input(struct publish *p)
 	return p->exit_code;
 }
 
-static int check_name(const struct groupspec *spec, const char *name)
+static int check_name(const struct peer *p, const char *name)
 {
-	if (!spec->multicast) {
+	if (p->args->group != NULL && !p->spec.multicast) {
 		peer_error("the group does not allow streams (its groupspec lacks multicast)");
 		return PEER_USAGE;
 	}
@@ -292,14 +312,14 @@ int peer_publish(const struct peer_args *a)
 {
 	struct publish p = {.fd = -1};
 	struct identity id;
-	struct node_group *group;
+	struct node_group *group = NULL;
 	int err = peer_start(&p.peer, a);
 	uint64_t now = clock_us();
 
 	if (err != 0)
 		return err;
 	progress_init(&p.progress, a->is_quiet, a->wants_lines, now);
-	err = check_name(&p.peer.spec, a->name);
+	err = check_name(&p.peer, a->name);
 	if (err == 0)
 		err = open_input(&p);
 	if (err == 0)
@@ -312,9 +332,11 @@ int peer_publish(const struct peer_args *a)
 		goto stop;
 	}
 	join_init(&p.join, p.peer.n_servers, a->wait_s, now);
+	p.join.is_alone = a->group == NULL;
 	err = peer_connect_all(&p.peer, p.member, now);
-	group = err == 0 ? node_join(member_node(p.member), &p.peer.spec, NULL, &err, now) : NULL;
-	if (group != NULL) {
+	if (err == 0 && a->group != NULL)
+		group = node_join(member_node(p.member), &p.peer.spec, NULL, &err, now);
+	if (err == 0) {
 		run(&p, group);
 		err = p.exit_code;
 		show(&p, clock_us(), a->wants_lines);

@@ -27,6 +27,10 @@ int viewer_start(struct viewer *v, struct peer *p, FILE *out, uint64_t now_us)
 	err = peer_connect_all(p, v->member, now_us);
 	if (err != 0)
 		return err;
+	if (p->args->group == NULL) { // it asks the server when that is there
+		v->join.is_alone = true;
+		return 0;
+	}
 	v->group = node_join(member_node(v->member), &p->spec, NULL, &err, now_us);
 	if (v->group == NULL)
 		return peer_join_error(err);
@@ -78,6 +82,11 @@ static void take_event(struct viewer *v, const struct node_event *e, uint64_t no
 	case NODE_PLAY_END:
 		v->end = VIEWER_ENDED;
 		break;
+	case NODE_STREAM_FAILED:
+		snprintf(v->why, sizeof(v->why), "cannot play '%s': %s", v->peer->args->name,
+			 e->text);
+		v->end = v->has_begun ? VIEWER_VANISHED : VIEWER_NO_JOIN;
+		break;
 	case NODE_PLAY_LOST:
 		snprintf(v->why, sizeof(v->why),
 			 "the source vanished: nothing for twice the window");
@@ -88,6 +97,18 @@ static void take_event(struct viewer *v, const struct node_event *e, uint64_t no
 	}
 }
 
+// Without a group: once the connection is up.
+static void ask_server(struct viewer *v, uint64_t now_us)
+{
+	int err = node_conn_play(v->join.conn, v->peer->args->name, &v->stream, now_us);
+
+	if (err == 0)
+		return;
+	snprintf(v->why, sizeof(v->why), "cannot play '%s': %s", v->peer->args->name,
+		 strerror(-err));
+	v->end = VIEWER_NO_JOIN;
+}
+
 void viewer_turn(struct viewer *v, uint64_t now_us)
 {
 	struct node_event e;
@@ -96,6 +117,8 @@ void viewer_turn(struct viewer *v, uint64_t now_us)
 	while (node_event(member_node(v->member), &e, now_us))
 		if (v->end == VIEWER_RUNNING)
 			take_event(v, &e, now_us);
+	if (v->end == VIEWER_RUNNING && v->stream == NULL && v->join.has_joined)
+		ask_server(v, now_us);
 	if (v->end == VIEWER_RUNNING && join_has_failed(&v->join, now_us, &why)) {
 		snprintf(v->why, sizeof(v->why), "%s (%s)", why, v->peer->servers[0].uri);
 		v->end = VIEWER_NO_JOIN;

@@ -27,8 +27,8 @@ struct viewer {
 	struct peer *peer;
 	struct identity id;
 	struct member *member;
-	struct node_group *group;
-	struct node_stream *stream;
+	struct node_group *group;   // NULL: through the server,
+	struct node_stream *stream; // from the connection on
 	struct join join;
 	struct flv_out *out;
 	enum viewer_end end;

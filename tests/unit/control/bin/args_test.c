@@ -37,6 +37,14 @@ static void a_play_line_is_understood(void **state)
 	assert_int_equal(a.wait_s, 7);
 }
 
+static void without_a_group_it_is_the_servers_stream(void **state)
+{
+	assert_int_equal(PARSE("play", "--server", "h/app", "--name", "n", "out.flv"), 0);
+	assert_null(a.group);
+	assert_int_equal(PARSE("publish", "--server", "h/app", "--name", "n", "in.flv"), 0);
+	assert_null(a.group);
+}
+
 static void servers_repeat(void **state)
 {
 	assert_int_equal(PARSE("play", GROUP, "--server", "two:2000/app", "-"), 0);
@@ -65,7 +73,9 @@ static const char *const refused[][12] = {
 	{"dance"},
 	{"play"},
 	{"play", "--server", "h", "--group", "G:00", "x"},
-	{"play", "--server", "h", "--name", "n", "x"},
+	{"play", "--server", "h", "--server", "i", "--name", "n", "x"},
+	{"publish", "--server", "h", "--name", "n", "--window", "1000", "x"},
+	{"swarm", "--server", "h", "--play", "n", "--members", "3"},
 	{"play", "--group", "G:00", "--name", "n", "x"},
 	{"play", GROUP},
 	{"play", GROUP, "x", "y"},
@@ -94,9 +104,12 @@ static void everything_else_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_play_line_is_understood),  cmocka_unit_test(servers_repeat),
-		cmocka_unit_test(an_address_needs_no_port),   cmocka_unit_test(help_is_no_mistake),
+		cmocka_unit_test(a_play_line_is_understood),
+		cmocka_unit_test(servers_repeat),
+		cmocka_unit_test(an_address_needs_no_port),
+		cmocka_unit_test(help_is_no_mistake),
 		cmocka_unit_test(everything_else_is_refused),
+		cmocka_unit_test(without_a_group_it_is_the_servers_stream),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

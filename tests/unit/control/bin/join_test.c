@@ -30,6 +30,17 @@ static void a_neighbour_ends_the_waiting(void **state)
 	assert_null(failure(&j, UINT64_MAX));
 }
 
+static void without_a_group_a_connection_is_enough(void **state)
+{
+	struct join j;
+
+	join_init(&j, 1, 30, 1000);
+	j.is_alone = true;
+	join_event(&j, &(struct node_event){.kind = NODE_CONNECTED, .conn = (void *)&j});
+	assert_true(j.has_joined);
+	assert_ptr_equal(j.conn, &j);
+}
+
 static void the_time_limit_names_how_far_it_came(void **state)
 {
 	struct join j;
@@ -64,6 +75,7 @@ static void it_is_over_when_every_introducer_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_group_a_connection_is_enough),
 		cmocka_unit_test(a_neighbour_ends_the_waiting),
 		cmocka_unit_test(the_time_limit_names_how_far_it_came),
 		cmocka_unit_test(without_a_limit_it_waits_for_ever),

@@ -245,9 +245,65 @@ static void an_empty_player_file_fails(void **state)
 	assert_false(judge(&source, &copy, from_start).passed);
 }
 
+// ---- pictures, sound and data that travelled apart ----
+
+static const struct flv_expect apart = {.from_start = true, .has_ended = true, .is_apart = true};
+
+static void swap(struct script *s, uint32_t a, uint32_t b)
+{
+	struct script_tag t = s->tags[a];
+
+	s->tags[a] = s->tags[b];
+	s->tags[b] = t;
+}
+
+static void cut(struct script *s, uint32_t at)
+{
+	memmove(&s->tags[at], &s->tags[at + 1], (s->n - at - 1) * sizeof(s->tags[0]));
+	s->n--;
+}
+
+static void order_between_sound_and_pictures_may_differ(void **state)
+{
+	struct script source = source_script(), copy = played_from(&source, 0);
+
+	swap(&copy, 10, 11);
+	assert_true(judge(&source, &copy, apart).passed);
+	assert_false(judge(&source, &copy, from_start).passed);
+	swap(&copy, 10, 12); // two of the same kind
+	assert_false(judge(&source, &copy, apart).passed);
+}
+
+static void a_missing_tag_is_missed_apart_too(void **state)
+{
+	struct script source = source_script();
+
+	for (uint32_t at = 5; at < source.n;
+	     at += 13) { // sound and pictures by turns, the last too
+		struct script copy = played_from(&source, 0);
+
+		cut(&copy, at);
+		assert_false(judge(&source, &copy, apart).passed);
+	}
+}
+
+static void sound_may_begin_half_a_second_after_the_key_frame(void **state)
+{
+	struct script source = source_script(), copy = played_from(&source, 0);
+
+	for (uint32_t i = 0; i < 2; i++) // of 20 and 220 ms
+		cut(&copy, 4 + i);
+	assert_true(judge(&source, &copy, apart).passed);
+	cut(&copy, 6); // of 420 ms: 620 is too late
+	assert_false(judge(&source, &copy, apart).passed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(order_between_sound_and_pictures_may_differ),
+		cmocka_unit_test(a_missing_tag_is_missed_apart_too),
+		cmocka_unit_test(sound_may_begin_half_a_second_after_the_key_frame),
 		cmocka_unit_test(a_whole_copy_passes),
 		cmocka_unit_test(repeats_on_either_side_do_not_matter),
 		cmocka_unit_test(a_changed_header_must_be_there),

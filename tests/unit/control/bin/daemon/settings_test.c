@@ -27,7 +27,7 @@ static void limits_become_sizes_of_an_engine(void **state)
 	const struct config *cfg =
 		load("backend: udp\n"
 		     "limits: {sessions: 100, window_memory: 8MiB, message: 32KiB,\n"
-		     "  flows_per_session: 12, handshakes_per_s: 300,\n"
+		     "  flows_per_session: 12, packet: 1400, handshakes_per_s: 300,\n"
 		     "  introductions_per_s: 700}\n");
 	struct engine_opts o = settings_engine(cfg);
 
@@ -36,6 +36,7 @@ static void limits_become_sizes_of_an_engine(void **state)
 	assert_int_equal(o.extents_max, 128);
 	assert_int_equal(o.message_bytes_max, 32 << 10);
 	assert_int_equal(o.flows_per_session, 12);
+	assert_int_equal(o.mtu_max, 1400);
 	assert_int_equal(o.keyings_per_s, 300);
 	assert_int_equal(o.hellos_per_s, 700);
 	config_destroy(cfg);

@@ -96,6 +96,7 @@ static void little_is_sent_again_without_need(void **state)
 					 .scenario = rows[i].name,
 					 .row = i,
 					 .n_seeds = 200,
+					 .keys = SIM_KEYS_TEST,
 					 .run = reordered,
 					 .figures_len = sizeof(struct figures)};
 		uint32_t n;

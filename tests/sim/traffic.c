@@ -17,6 +17,7 @@
 #define STEP_MIN_US  1000 // when an engine says "now" although it was just asked
 #define BACKLOG_MAX  64   // messages of a flow that always has more
 #define QUEUE_MAX    3000 // messages at one end; what is due beyond waits with its time
+#define DATA_BYTES   500  // no packet without user data is longer, but for probes
 #define FIRST_SLOT   5
 #define METADATA     "\x54\x43\x04"
 #define METADATA_LEN 3
@@ -129,6 +130,7 @@ uint32_t traffic_connect(struct traffic *t, uint32_t initiator, uint32_t respond
 		s->id[i] = session_id_make(0, s->slot[i], 1);
 		random_key(t, seeds[i].tx_sched, seeds[!i].rx_sched);
 		seeds[!i].far_id = s->id[i];
+		seeds[i].rtt_us = t->startup_rtt_us;
 		seeds[i].flags = SEED_TX_SSEQ | SEED_RX_SSEQ | (i == 0 ? SEED_INITIATOR : 0);
 		seeds[i].far = (struct msg_addr){.port = PORT, .family = 4};
 		for (int k = 0; k < 4; k++)
@@ -217,10 +219,8 @@ static uint64_t write_due_us(struct traffic *t, const struct traffic_flow *f)
 
 static void write_flow(struct traffic *t, struct traffic_flow *f)
 {
-	const struct traffic_end *e = writer(t, f);
-
 	if (f->opts.every_us == 0) {
-		while (!has_ended(f) && body_pool_lent(e->bodies) < BACKLOG_MAX)
+		while (!has_ended(f) && f->n_written - f->n_delivered < BACKLOG_MAX)
 			write_message(t, f);
 		return;
 	}
@@ -353,6 +353,19 @@ static void note(struct traffic *t, const uint8_t *data, uint16_t len)
 		t->digest = (t->digest ^ words[i]) * 0x100000001b3;
 }
 
+// User data since the last ack or timeout (§3.5.2.3), as an onlooker sees it: by size.
+static void count_burst(struct traffic_end *e, const struct pkt *p)
+{
+	const struct worker_stats *s = engine_stats(e->engine);
+
+	if (s->acks_received + s->timeouts != e->n_answers) {
+		e->n_answers = s->acks_received + s->timeouts;
+		e->n_burst = 0;
+	}
+	if (p->len >= DATA_BYTES && !(p->flags & PKT_PROBE) && ++e->n_burst > e->n_burst_max)
+		e->n_burst_max = e->n_burst;
+}
+
 static void transmit(struct traffic *t, struct traffic_end *e)
 {
 	static _Thread_local uint8_t buffers[LENT][ROOM];
@@ -371,6 +384,7 @@ static void transmit(struct traffic *t, struct traffic_end *e)
 
 			if (t->loses_probes && room[i].flags & PKT_PROBE)
 				continue;
+			count_burst(e, &room[i]);
 			note(t, room[i].data, room[i].len);
 			net_send(t->net, e->host, PORT, to, room[i].data, room[i].len, t->now_us);
 		}

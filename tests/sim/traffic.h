@@ -30,7 +30,7 @@ struct traffic;
 struct traffic_flow_opts {
 	uint32_t session;
 	uint32_t message_bytes;
-	uint32_t every_us;   // 0: there is always more than the session can send; one such per end
+	uint32_t every_us;   // 0: there is always more than the session can send
 	uint64_t n_messages; // then it ends; 0: never
 	bool is_bulk, is_time_critical;
 };
@@ -50,7 +50,9 @@ struct traffic_end {
 	struct mailbox *commands, *reports;
 	struct body_pool *bodies;
 	uint32_t host, n_closed;
-	bool is_touched; // wants a turn
+	uint64_t n_answers;            // acks and timeouts so far
+	uint32_t n_burst, n_burst_max; // long packets between two of those
+	bool is_touched;               // wants a turn
 	uint64_t turn_us;
 };
 
@@ -66,6 +68,7 @@ struct traffic {
 	struct random random;
 	bool loses_probes; // of path MTU: as good as far ends that do not answer them (16.3)
 	uint64_t now_us, digest;
+	uint32_t startup_rtt_us; // of sessions made from now on, as startup measures it; 0: unknown
 	uint32_t n_ends, n_sessions, n_flows, n_tcps;
 	struct traffic_end ends[TRAFFIC_ENDS_MAX];
 	struct traffic_session sessions[TRAFFIC_SESSIONS_MAX];

@@ -6,7 +6,9 @@
 #include "dataplane/core/pmtu.h"
 
 #define UNACKED_LIMIT_MS   120000 // nothing acknowledged for so long: given up (§12)
-#define KEEPALIVE_LIMIT_MS 60000  // silence beyond the first ping, unless control says otherwise
+// Silence beyond the first ping, unless control says otherwise: an outage of 60 s, and the pings after
+// it, which come 10 s apart by then and of which one may be lost.
+#define KEEPALIVE_LIMIT_MS 85000
 #define CHALLENGE_MIN_MS   1000   // §7.2: max(3 ERTO, 1 s)
 
 static uint32_t us_to_ms(uint32_t us)

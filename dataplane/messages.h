@@ -289,7 +289,7 @@ struct endpoint_seed {
 	uint8_t answers_hello; // RHello to hellos that select the certificate
 	uint16_t cert_len;
 	uint8_t fingerprint[32];
-	uint8_t cert[512];
+	uint8_t cert[1024];
 };
 
 #define SEED_INITIATOR 0x01 // we opened: our packets carry mode 1

@@ -9,6 +9,7 @@
 #include "crypto/random.h"
 #include "dataplane/core/bucket.h"
 #include "dataplane/core/frag.h"
+#include "dataplane/core/frag_tx.h"
 #include "dataplane/core/rx.h"
 #include "dataplane/core/startup_queue.h"
 
@@ -100,18 +101,10 @@ static void pass_on(struct engine *e, const struct hello_ctx *ctx, uint8_t op, s
 
 // -- answering --
 
-// The datagram that a chunk of chunk_len octets will make.
-static size_t datagram_len(size_t chunk_len)
-{
-	struct packet_form form = {0};
-
-	return SSID_LEN + packet_form_sealed_len(form, 0, packet_header_len(PACKET_TS) + chunk_len);
-}
-
 // How often that answer may be sent. Who pads the question, as we do, gets it more than once.
 static uint32_t n_answers(struct engine *e, const struct hello_ctx *ctx, size_t chunk_len)
 {
-	size_t out = datagram_len(chunk_len) + IP_UDP_LEN;
+	size_t out = frag_tx_n_octets(e, chunk_len);
 	size_t in = (size_t)ctx->pkt->len + IP_UDP_LEN;
 
 	if (out <= AMPLIFICATION_MAX * in)
@@ -397,7 +390,9 @@ void hello_reply(struct engine *e, const struct command *cmd)
 
 uint32_t hello_n_due(const struct engine *e)
 {
-	return startup_queue_n(e->hello->queue);
+	uint32_t n = startup_queue_n(e->hello->queue);
+
+	return n > 0 ? n + FRAGMENT_BURST_PACKETS - 1 : 0; // any of them may leave in fragments
 }
 
 void hello_timers(struct engine *e)

@@ -20,7 +20,7 @@ void hello_endpoint(struct engine *, const struct command *);
 void hello_send(struct engine *, const struct command *);  // CMD_PACKET
 void hello_reply(struct engine *, const struct command *); // CMD_HELLO_REPLY
 
-// Packets that wait to be sent, and sending them.
+// Buffers that those need that wait to be sent, at most; and sending them.
 uint32_t hello_n_due(const struct engine *);
 void hello_tx(struct engine *);
 // Answers that are due again.

@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/core/frag_tx.h"
 #include "dataplane/core/txp.h"
 #include "dataplane/pages.h"
 #include "dataplane/wire/limits.h"
 
 #define CELLS     256  // four full receive bursts
 #define LATER_MAX 64   // of them wait to be sent again: a quarter of the pool, 640 a second
-#define CHUNK_MAX 1280 // octets; no startup chunk of ours is longer
+#define CHUNK_MAX 2048 // octets; no startup chunk of ours is longer
 #define NONE      UINT32_MAX
 
 struct cell {
@@ -28,6 +29,7 @@ struct startup_queue {
 	// To be sent again. All wait equally long, so the order they came in is that of their time.
 	uint32_t later_head, later_tail, n_later;
 	uint32_t begun; // the cell that is being written
+	struct frag_tx frags;
 	struct wr w;
 	struct cell *cells;
 };
@@ -117,14 +119,14 @@ void startup_queue_commit_often(struct startup_queue *q, uint32_t n)
 
 // -- again --
 
-// Sent: it waits to be sent again, or its cell is free.
-static void put_by(struct startup_queue *q, uint32_t i, uint64_t now_us)
+// It waits to be sent again; false: or not, and its cell is free.
+static bool put_by(struct startup_queue *q, uint32_t i, uint64_t now_us)
 {
 	struct cell *c = &q->cells[i];
 
 	if (c->n_again == 0 || q->n_later == LATER_MAX) {
 		give(q, i);
-		return;
+		return false;
 	}
 	c->n_again--;
 	c->again_us = now_us + HELLO_ANSWER_AGAIN_MS * 1000;
@@ -135,6 +137,7 @@ static void put_by(struct startup_queue *q, uint32_t i, uint64_t now_us)
 		q->cells[q->later_tail].next = i;
 	q->later_tail = i;
 	q->n_later++;
+	return true;
 }
 
 void startup_queue_timers(struct startup_queue *q, uint64_t now_us)
@@ -181,31 +184,36 @@ uint32_t startup_queue_n(const struct startup_queue *q)
 	return q->n;
 }
 
-static bool send_first(struct engine *e, struct startup_queue *q)
+// What became of the first cell's chunk.
+static enum frag_tx_result send_one(struct engine *e, struct startup_queue *q, const struct cell *c)
 {
-	struct cell *c = &q->cells[q->head];
 	struct txp t;
 
+	if (frag_tx_n_packets(e, c->len) > 1)
+		return frag_tx_send(e, &q->frags, &c->to, c->id_tx, span_of(c->chunk, c->len));
 	if (!txp_begin_startup(e, &t, &c->to, c->id_tx))
-		return false;
+		return FRAG_TX_NO_BUFFER;
 	wr_bytes(&t.w, c->chunk, c->len);
-	if (t.w.err == 0) {
-		txp_end(e, &t);
-	} else { // longer than this path's packets
-		txp_abort(e, &t);
-		engine_drop(e, DROP_TX_QUEUE);
-	}
-	return true;
+	txp_end(e, &t);
+	return FRAG_TX_SENT;
 }
 
 void startup_queue_send(struct engine *e, struct startup_queue *q)
 {
-	uint32_t i;
+	while (q->n > 0) {
+		uint32_t i = q->head;
+		struct cell *c = &q->cells[i];
+		enum frag_tx_result result = send_one(e, q, c);
 
-	while (q->n > 0 && send_first(e, q)) {
-		i = q->head;
-		q->head = q->cells[i].next;
+		if (result == FRAG_TX_NO_BUFFER)
+			return;
+		q->head = c->next;
 		q->n--;
-		put_by(q, i, e->now_us);
+		if (result == FRAG_TX_TOO_SOON)
+			c->n_again++; // this one did not count
+		if (result == FRAG_TX_TOO_LONG)
+			c->n_again = 0;
+		if (!put_by(q, i, e->now_us) && result != FRAG_TX_SENT)
+			engine_drop(e, DROP_TX_QUEUE); // whoever waits for it asks again
 	}
 }

@@ -1,6 +1,8 @@
 #include "dataplane/core/startup_queue.h"
 
 #include "dataplane/core/bucket.h"
+#include "dataplane/core/frag.h"
+#include "dataplane/core/frag_tx.h"
 #include "tests/support/far_end.h"
 #include "tests/support/test.h"
 
@@ -95,15 +97,167 @@ static void what_was_begun_and_not_committed_does_not_count(void **state)
 	startup_queue_destroy(q);
 }
 
-static void a_chunk_no_packet_can_take_is_dropped_by_name(void **state)
+// -- in fragments --
+
+static void put_long(struct startup_queue *q, const struct msg_addr *at, uint32_t id, size_t len)
+{
+	struct wr *w = startup_queue_begin(q, at, id);
+
+	wr_u8(w, CHUNK_IIKEYING);
+	wr_u16(w, (uint16_t)(len - 3));
+	while (w->len < len)
+		wr_u8(w, (uint8_t)(w->len * 7));
+	startup_queue_commit(q);
+}
+
+// Sends, and puts together what leaves in fragments: how many packets, and in *whole what they
+// make.
+static uint16_t send_joined(struct loop *l, struct startup_queue *q, struct frag_table *t,
+			    uint16_t lent, struct span *whole)
+{
+	static uint8_t data[ENGINE_BURST_MAX][LOOP_DATAGRAM_MAX];
+	struct pkt room[ENGINE_BURST_MAX];
+	struct engine *e = l->nodes[0].engine;
+	static uint8_t buf[LOOP_DATAGRAM_MAX];
+	struct packet_fragment f;
+	struct packet_header h;
+	struct span plain;
+	struct chunk c;
+	uint32_t id;
+	struct rd r;
+
+	for (int i = 0; i < ENGINE_BURST_MAX; i++)
+		room[i] = (struct pkt){.data = data[i], .room = LOOP_DATAGRAM_MAX};
+	e->tx.room = room;
+	e->tx.n = 0;
+	e->tx.max = lent;
+	startup_queue_send(e, q);
+	crypto_seal(l->crypto, e->tx.ops, e->tx.n);
+	for (uint16_t i = 0; i < e->tx.n; i++) {
+		assert_true(room[i].len <= e->opts.payload_base);
+		ssid_scramble(room[i].data, room[i].len, e->tx.id[i]);
+		assert_int_equal(
+			startup_unseal(l, span_of(room[i].data, room[i].len), &id, buf, &plain), 0);
+		r = rd_over_span(plain);
+		assert_int_equal(packet_header_read(&r, &h), 0);
+		assert_int_equal(packet_mode(&h), MODE_STARTUP);
+		assert_true(chunk_next(&r, &c));
+		assert_int_equal(c.type, CHUNK_PACKET_FRAGMENT);
+		assert_int_equal(packet_fragment_read(&f, c.payload), 0);
+		frag_add(t, &to, id, &f, 1000000, whole);
+	}
+	return e->tx.n;
+}
+
+static void a_chunk_no_packet_can_take_leaves_in_fragments(void **state)
+{
+	static const struct {
+		size_t payload_base, len;
+		uint16_t n_packets;
+	} rows[] = {
+		{1232, 1212, 2}, {1232, 2048, 2}, {576, 1200, 3}, {576, 2000, 4}, {576, 560, 2},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loop *l = loop_create(&(struct loop_opts){.seed = 15, .n_nodes = 1});
+		struct startup_queue *q = startup_queue_create();
+		struct frag_table *t = frag_table_create();
+		struct engine *e = l->nodes[0].engine;
+		struct packet_header h;
+		struct span whole = {0};
+		struct chunk c = {0};
+		struct rd r;
+
+		e->opts.payload_base = (uint16_t)rows[i].payload_base;
+		put_long(q, &to, 9, rows[i].len);
+		assert_int_equal(send_joined(l, q, t, rows[i].n_packets - 1, &whole), 0);
+		assert_int_equal(send_joined(l, q, t, 100, &whole), rows[i].n_packets);
+		r = rd_over_span(whole);
+		assert_int_equal(packet_header_read(&r, &h), 0);
+		assert_int_equal(h.flags, PACKET_TS | MODE_STARTUP); // as its carriers
+		assert_true(chunk_next(&r, &c));
+		assert_int_equal(c.type, CHUNK_IIKEYING);
+		assert_int_equal(c.payload.len, rows[i].len - 3);
+		for (size_t k = 0; k < c.payload.len; k++)
+			assert_int_equal(c.payload.data[k], (uint8_t)((k + 3) * 7));
+		assert_int_equal(startup_queue_n(q), 0);
+		frag_table_destroy(t);
+		startup_queue_destroy(q);
+		loop_destroy(l);
+	}
+}
+
+// Requirement 26. What has to wait keeps nobody else waiting.
+static void an_endpoint_gets_four_packets_in_fragments_per_200_ms(void **state)
 {
 	struct loop *l = loop_create(&(struct loop_opts){.seed = 15, .n_nodes = 1});
 	struct startup_queue *q = startup_queue_create();
-	uint8_t numbers[ENGINE_BURST_MAX], big[1250] = {0};
-	struct wr *w = startup_queue_begin(q, &to, 9);
+	struct frag_table *t = frag_table_create();
+	struct engine *e = l->nodes[0].engine;
+	struct msg_addr other = to;
+	struct span whole;
+	uint64_t at_us[8], now_us = e->now_us;
+	unsigned n = 0;
 
-	wr_bytes(w, big, sizeof(big));
-	startup_queue_commit(q);
+	other.port++;
+	for (int i = 0; i < 4; i++)
+		put_long(q, &to, 9, 1300);
+	put_long(q, &other, 9, 1300);
+	for (uint64_t ms = 0; ms < 1000; ms++) {
+		uint16_t n_sent = send_joined(l, q, t, 100, &whole);
+
+		for (; n_sent > 0; n_sent -= 2)
+			at_us[n++] = e->now_us - now_us;
+		e->now_us += 1000;
+		startup_queue_timers(q, e->now_us);
+	}
+	assert_int_equal(n, 5);
+	assert_int_equal(at_us[2], 0);          // two of one, and the other's
+	assert_int_equal(at_us[3], 200 * 1000); // two more
+	assert_int_equal(at_us[4], 200 * 1000);
+	// The octets count as well: of 2048 and of 1300 together they are fewer than 4380.
+	assert_true(2 * frag_tx_n_octets(e, 2048) <= 4380);
+	assert_true(frag_tx_n_octets(e, 2048) > 2048 + 2 * 28);
+	frag_table_destroy(t);
+	startup_queue_destroy(q);
+	loop_destroy(l);
+}
+
+static void many_endpoints_wait_their_turn(void **state)
+{
+	struct loop *l = loop_create(&(struct loop_opts){.seed = 15, .n_nodes = 1});
+	struct startup_queue *q = startup_queue_create();
+	struct frag_table *t = frag_table_create();
+	struct engine *e = l->nodes[0].engine;
+	struct msg_addr at = to;
+	uint32_t n_packets = 0;
+	struct span whole;
+
+	for (uint16_t i = 0; i < 40; i++) {
+		at.port = 1000 + i;
+		put_long(q, &at, 9, 1300);
+	}
+	assert_int_equal(send_joined(l, q, t, 128, &whole), 2 * FRAG_ENDPOINTS_MAX);
+	for (int ms = 0; ms < 500; ms++) {
+		e->now_us += 1000;
+		startup_queue_timers(q, e->now_us);
+		n_packets += send_joined(l, q, t, 128, &whole);
+	}
+	assert_int_equal(n_packets, 2 * (40 - FRAG_ENDPOINTS_MAX));
+	assert_int_equal(engine_stats(e)->drops[DROP_TX_QUEUE], 0);
+	frag_table_destroy(t);
+	startup_queue_destroy(q);
+	loop_destroy(l);
+}
+
+static void what_four_packets_cannot_take_is_dropped_by_name(void **state)
+{
+	struct loop *l = loop_create(&(struct loop_opts){.seed = 15, .n_nodes = 1});
+	struct startup_queue *q = startup_queue_create();
+	uint8_t numbers[ENGINE_BURST_MAX];
+
+	l->nodes[0].engine->opts.payload_base = 400;
+	put_long(q, &to, 9, 2000);
 	put(q, 7);
 	assert_int_equal(send(l, q, 100, numbers), 1);
 	assert_int_equal(numbers[0], 7);
@@ -248,7 +402,10 @@ int main(void)
 		cmocka_unit_test(chunks_leave_in_order_as_buffers_allow),
 		cmocka_unit_test(the_pool_is_finite_and_comes_back),
 		cmocka_unit_test(what_was_begun_and_not_committed_does_not_count),
-		cmocka_unit_test(a_chunk_no_packet_can_take_is_dropped_by_name),
+		cmocka_unit_test(a_chunk_no_packet_can_take_leaves_in_fragments),
+		cmocka_unit_test(an_endpoint_gets_four_packets_in_fragments_per_200_ms),
+		cmocka_unit_test(many_endpoints_wait_their_turn),
+		cmocka_unit_test(what_four_packets_cannot_take_is_dropped_by_name),
 		cmocka_unit_test(a_chunk_is_sent_again_after_a_while),
 		cmocka_unit_test(an_address_that_has_it_gets_it_no_more),
 		cmocka_unit_test(only_so_many_wait_to_be_sent_again),

@@ -4,6 +4,7 @@
 #include "control/startup/startup.h"
 #include "crypto/epd.h"
 #include "crypto/identity.h"
+#include "dataplane/core/internal.h"
 #include "tests/support/loop.h"
 #include "tests/support/test.h"
 
@@ -44,7 +45,24 @@ static void on_closed(void *ctx, struct ctl_session *s, enum session_close_reaso
 	((struct end *)ctx)->n_closed++;
 }
 
-static void end_create(struct world *w, unsigned i, bool introduces)
+// Keys of groups 16 and 14: 775 octets, which with a cookie and a component no small packet takes.
+static void long_identity(struct identity *id, const struct random *random)
+{
+	static const uint8_t groups[] = {DH_GROUP_16, DH_GROUP_14};
+	struct identity_endpoint *e = &id->member;
+	struct certificate c;
+
+	for (e->n_keys = 0; e->n_keys < ARRAY_LEN(groups); e->n_keys++)
+		assert_int_equal(dh_key_generate(&e->keys[e->n_keys], groups[e->n_keys], random),
+				 0);
+	e->certificate_len = (uint16_t)certificate_build_static(
+		e->certificate, sizeof(e->certificate), e->keys, e->n_keys);
+	assert_true(e->certificate_len > 512);
+	assert_int_equal(certificate_read(&c, span_of(e->certificate, e->certificate_len)), 0);
+	memcpy(e->fingerprint, c.fingerprint, sizeof(e->fingerprint));
+}
+
+static void end_create(struct world *w, unsigned i, bool introduces, bool is_long)
 {
 	struct end *e = &w->ends[i];
 	struct startup_endpoint endpoint = {.identity = &e->identity.member,
@@ -64,7 +82,11 @@ static void end_create(struct world *w, unsigned i, bool introduces)
 		.keepalive_us = TALK_US,
 	};
 
-	assert_int_equal(identity_generate(&e->identity, IDENTITY_PEER, &w->l->random), 0);
+	assert_int_equal(identity_generate(&e->identity, is_long ? IDENTITY_PEER_14 : IDENTITY_PEER,
+					   &w->l->random),
+			 0);
+	if (is_long && i == 0)
+		long_identity(&e->identity, &w->l->random);
 	w->l->nodes[i].is_deaf = true; // we read its reports
 	opts.outbox = e->outbox = outbox_create(&w->l->nodes[i].commands, 1, w->l->nodes[i].bodies);
 	opts.keyer = e->keyer = keyer_inline_create(&w->l->random);
@@ -72,7 +94,7 @@ static void end_create(struct world *w, unsigned i, bool introduces)
 	assert_non_null(e->startup);
 }
 
-static struct world *world_create(uint64_t seed, unsigned n, uint32_t loss_permille)
+static struct world *world_of(uint64_t seed, unsigned n, uint32_t loss_permille, bool is_long)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
@@ -83,8 +105,13 @@ static struct world *world_create(uint64_t seed, unsigned n, uint32_t loss_permi
 					       .loss_permille = loss_permille});
 	w->n = n;
 	for (unsigned i = 0; i < n; i++)
-		end_create(w, i, i == 2); // the third is the introducer
+		end_create(w, i, i == 2, is_long); // the third is the introducer
 	return w;
+}
+
+static struct world *world_create(uint64_t seed, unsigned n, uint32_t loss_permille)
+{
+	return world_of(seed, n, loss_permille, false);
 }
 
 static void end_turn(struct world *w, unsigned i)
@@ -267,6 +294,24 @@ static void a_cookie_that_moved_is_changed(void **state)
 	world_destroy(w);
 }
 
+// Requirements 22 to 26 from end to end: on a path of 576 octets the long certificate travels in
+// two fragments, as an initiator's in the IIKeying and as a responder's in the RHello.
+static void a_certificate_too_long_for_a_packet_opens_sessions(void **state)
+{
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		struct world *w = world_of(seed, 2, seed <= 2 ? 0 : 150, true);
+		unsigned from = seed % 2;
+
+		for (unsigned i = 0; i < 2; i++)
+			w->l->nodes[i].engine->opts.payload_base = 576 - 28;
+		open_at(w, from, !from, !from);
+		run_us(w, 40 * 1000000);
+		they_share_a_session(w, 0, 1);
+		assert_int_equal(w->ends[0].opened->dh_group, DH_GROUP_14);
+		world_destroy(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +321,7 @@ int main(void)
 		cmocka_unit_test(a_third_introduces_two),
 		cmocka_unit_test(a_dead_session_gives_its_address_to_another_certificate),
 		cmocka_unit_test(a_cookie_that_moved_is_changed),
+		cmocka_unit_test(a_certificate_too_long_for_a_packet_opens_sessions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

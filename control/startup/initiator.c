@@ -258,6 +258,7 @@ static void on_cookie_change(struct startup *st, uint8_t endpoint, uint32_t sess
 		return;
 	}
 	o->n_cookie_changes++;
+	o->n_sent = 0; // it is another packet, at the beginning of its schedule
 	memcpy(o->cookie, change.new_cookie.data, change.new_cookie.len);
 	o->cookie_len = (uint16_t)change.new_cookie.len;
 	// Only the cookie differs, so what fitted with the longest one fits now.

@@ -21,7 +21,7 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"no loss", 20, {.delay_us = DELAY_US}, 1000, 1000, 0},
+	{"no loss", 200, {.delay_us = DELAY_US}, 1000, 1000, 0},
 	{"30 % loss", 300, {.delay_us = DELAY_US, .loss_permille = 300}, 970, 995, 300},
 	{"30 % loss, bursts of 3",
 	 300,
@@ -37,7 +37,7 @@ static const struct row rows[] = {
 	 900,
 	 500},
 	{"30 % corrupted", 300, {.delay_us = DELAY_US, .corrupt_permille = 300}, 970, 995, 300},
-	{"round trip of 3 s", 20, {.delay_us = 1500000}, 1000, 1000, 0},
+	{"round trip of 3 s", 200, {.delay_us = 1500000}, 1000, 1000, 0},
 };
 
 // ---- what the schedule allows ----

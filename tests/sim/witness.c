@@ -11,6 +11,10 @@
 #include "dataplane/wire/packet.h"
 
 #define COOKIE_MAX 64
+// Datagrams that may be a Cookie Change with two cookies of ours; session packets that are as long
+// are looked into in vain.
+#define CHANGE_LEN_MIN 132
+#define CHANGE_LEN_MAX 164
 
 struct cookie {
 	uint32_t host;
@@ -60,7 +64,8 @@ static void *push(void **array, uint32_t *n, uint32_t *cap, size_t size)
 	return (uint8_t *)*array + (*n)++ * size;
 }
 
-// The first chunk of that type in a packet to session 0. False: it has none, or is no such packet.
+// The first chunk of that type in a packet under the default key, to session 0 or (Cookie Change)
+// to another. False: it has none, or is no such packet.
 static bool find_chunk(struct witness *w, const uint8_t *data, uint16_t len, uint8_t type,
 		       uint8_t buf[2048], struct chunk *c)
 {
@@ -72,7 +77,8 @@ static bool find_chunk(struct witness *w, const uint8_t *data, uint16_t len, uin
 	int front, n;
 	struct rd r;
 
-	if (ssid_unscramble(data, len, &id) != 0 || id != 0 || len > 2048)
+	if (ssid_unscramble(data, len, &id) != 0 || len > 2048 ||
+	    (id != 0) != (type == CHUNK_COOKIE_CHANGE))
 		return false;
 	n = packet_form_open_check(form, len - SSID_LEN);
 	if (n < 0)
@@ -93,20 +99,29 @@ static bool find_chunk(struct witness *w, const uint8_t *data, uint16_t len, uin
 	return false;
 }
 
+static void give(struct witness *w, uint32_t host, struct net_addr to, struct span cookie)
+{
+	struct cookie *k = push((void **)&w->cookies, &w->n_cookies, &w->cookies_cap, sizeof(*k));
+
+	assert(cookie.len <= COOKIE_MAX);
+	*k = (struct cookie){.host = host, .to = to, .len = cookie.len};
+	memcpy(k->octets, cookie.data, cookie.len);
+}
+
 void witness_sent(struct witness *w, uint32_t host, struct net_addr dst, const uint8_t *data,
 		  uint16_t len)
 {
+	struct cookie_change change;
 	uint8_t buf[2048];
-	struct cookie *k;
 	struct rhello h;
 	struct chunk c;
 
-	if (!find_chunk(w, data, len, CHUNK_RHELLO, buf, &c) || rhello_read(&h, c.payload) != 0)
-		return;
-	assert(h.cookie.len <= COOKIE_MAX);
-	k = push((void **)&w->cookies, &w->n_cookies, &w->cookies_cap, sizeof(*k));
-	*k = (struct cookie){.host = host, .to = dst, .len = h.cookie.len};
-	memcpy(k->octets, h.cookie.data, h.cookie.len);
+	if (find_chunk(w, data, len, CHUNK_RHELLO, buf, &c) && rhello_read(&h, c.payload) == 0)
+		give(w, host, dst, h.cookie);
+	if (len >= CHANGE_LEN_MIN && len <= CHANGE_LEN_MAX &&
+	    find_chunk(w, data, len, CHUNK_COOKIE_CHANGE, buf, &c) &&
+	    cookie_change_read(&change, c.payload) == 0)
+		give(w, host, dst, change.new_cookie);
 }
 
 static bool was_given(const struct witness *w, uint32_t host, struct net_addr to,

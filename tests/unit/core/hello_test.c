@@ -547,6 +547,50 @@ static void a_packet_in_fragments_counts_as_one(void **state)
 	world_destroy(&w);
 }
 
+// Requirement 23, and fragments of fragments, which nobody needs.
+static void what_fragments_may_not_make_is_dropped_by_name(void **state)
+{
+	static const struct {
+		const char *name;
+		uint8_t whole[12]; // in two pieces
+		uint8_t len, first;
+		enum drop_reason drop;
+	} rows[] = {
+		{"an initiator's packet", {0x09, 0, 0, CHUNK_PING, 0, 0}, 6, 3, DROP_MODE},
+		{"no mode at all", {0x08, 0, 0, CHUNK_PING, 0, 0}, 6, 3, DROP_MODE},
+		{"cut in its header", {0x0b, 0}, 2, 1, DROP_TRUNCATED},
+		{"a session's chunk", {0x0b, 0, 0, CHUNK_PING, 0, 0}, 6, 3, DROP_WRONG_MODE_CHUNK},
+		{"a fragment",
+		 {0x0b, 0, 0, CHUNK_PACKET_FRAGMENT, 0, 4, 0, 1, 0, 0x0b},
+		 10,
+		 4,
+		 DROP_MALFORMED},
+		{"an empty piece", {0x0b, 0, 0}, 3, 3, DROP_MALFORMED},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world w;
+		uint8_t chunk[64];
+
+		world_create(&w, true);
+		for (unsigned k = 0; k < 2; k++) {
+			const uint8_t *from = rows[i].whole + (k == 0 ? 0 : rows[i].first);
+			size_t len = k == 0 ? rows[i].first : rows[i].len - rows[i].first;
+			struct packet_fragment f = {.has_more = k == 0,
+						    .packet_id = 9,
+						    .index = k,
+						    .body = span_of(from, len)};
+			struct wr piece = wr_over(chunk, sizeof(chunk));
+
+			assert_row(stats(&w)->drops[rows[i].drop] == 0, rows[i].name);
+			assert_int_equal(packet_fragment_write(&piece, &f), 0);
+			send_to(&w, 0, 0, &piece, 0);
+		}
+		assert_row(stats(&w)->drops[rows[i].drop] == 1, rows[i].name);
+		world_destroy(&w);
+	}
+}
+
 // -- control's packets --
 
 static void control_sends_whole_chunks_to_any_address_and_id(void **state)
@@ -637,6 +681,7 @@ int main(void)
 		cmocka_unit_test(answers_to_our_own_openings_go_to_control),
 		cmocka_unit_test(session_modes_under_the_default_key_are_dropped),
 		cmocka_unit_test(a_packet_in_fragments_counts_as_one),
+		cmocka_unit_test(what_fragments_may_not_make_is_dropped_by_name),
 		cmocka_unit_test(control_sends_whole_chunks_to_any_address_and_id),
 		cmocka_unit_test(control_may_have_a_hello_answered),
 		cmocka_unit_test(our_own_hellos_are_padded),

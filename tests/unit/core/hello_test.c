@@ -2,116 +2,10 @@
 
 #include "crypto/cookie.h"
 #include "crypto/epd.h"
-#include "tests/support/far_end.h"
 #include "tests/support/test.h"
+#include "tests/unit/core/hello_world.h"
 
 #define S 1000000ull
-
-// A stranger, two endpoints (0: a server's certificate, 1: one with static keys), and what passes.
-struct world {
-	struct loop *l;
-	struct msg_addr stranger;
-	uint8_t cert[2][512];
-	size_t cert_len[2];
-	uint8_t fingerprint[2][FINGERPRINT_LEN];
-	uint8_t buf[LOOP_DATAGRAM_MAX];
-	size_t sent_len; // of the latest datagram
-};
-
-static void add_endpoint(struct world *w, uint8_t endpoint, bool answers)
-{
-	struct endpoint_seed seed = {.endpoint = endpoint, .answers_hello = answers};
-	struct command cmd = {.op = CMD_ENDPOINT, .len = sizeof(seed)};
-	struct certificate c;
-
-	seed.cert_len = (uint16_t)w->cert_len[endpoint];
-	memcpy(seed.cert, w->cert[endpoint], seed.cert_len);
-	assert_int_equal(certificate_read(&c, span_of(seed.cert, seed.cert_len)), 0);
-	memcpy(w->fingerprint[endpoint], c.fingerprint, FINGERPRINT_LEN);
-	cmd.body = loop_body(w->l, 0, &seed, sizeof(seed));
-	loop_command(w->l, 0, &cmd);
-	loop_turn(w->l);
-}
-
-static void world_create(struct world *w, bool answers)
-{
-	uint8_t random[CERTIFICATE_RANDOM_LEN];
-	struct dh_key keys[2] = {{.group = DH_GROUP_2, .public_len = 128},
-				 {.group = DH_GROUP_14, .public_len = 256}};
-
-	memset(w, 0, sizeof(*w));
-	w->l = loop_create(&(struct loop_opts){.seed = 14, .n_nodes = 1});
-	w->stranger = loop_addr(99, 7777);
-	random_fill(&w->l->random, random, sizeof(random));
-	w->cert_len[0] = (size_t)certificate_build_server(w->cert[0], sizeof(w->cert[0]), random);
-	for (int i = 0; i < 2; i++)
-		random_fill(&w->l->random, keys[i].public_key, keys[i].public_len);
-	w->cert_len[1] = (size_t)certificate_build_static(w->cert[1], sizeof(w->cert[1]), keys, 2);
-	add_endpoint(w, 0, answers);
-	add_endpoint(w, 1, answers);
-}
-
-static void world_destroy(struct world *w)
-{
-	assert_int_equal(body_pool_lent(w->l->nodes[0].bodies), 0);
-	loop_forget(w->l, 0);
-	assert_int_equal(body_pool_lent(w->l->nodes[0].engine->bodies), 0);
-	loop_destroy(w->l);
-}
-
-static struct worker_stats *stats(struct world *w)
-{
-	return engine_stats(w->l->nodes[0].engine);
-}
-
-static void send_to(struct world *w, uint8_t endpoint, uint32_t id, const struct wr *chunks,
-		    size_t padding)
-{
-	uint8_t datagram[LOOP_DATAGRAM_MAX], padded[LOOP_DATAGRAM_MAX];
-	size_t len;
-
-	memcpy(padded, chunks->base, chunks->len);
-	memset(padded + chunks->len, 0xff, padding);
-	len = startup_seal(w->l, id, span_of(padded, chunks->len + padding), datagram);
-	w->sent_len = len;
-	w->l->nodes[0].addr.endpoint = endpoint;
-	loop_send(w->l, &w->stranger, &w->l->nodes[0].addr, span_of(datagram, len));
-	loop_turn(w->l);
-	loop_turn(w->l);
-}
-
-static const uint8_t tag[16] = "sixteen octets.";
-
-static void send_hello(struct world *w, uint8_t endpoint, const uint8_t *fingerprint,
-		       size_t padding)
-{
-	uint8_t epd[EPD_CANONICAL_LEN], chunks[256];
-	struct ihello hello = {span_of(epd, sizeof(epd)), span_of(tag, sizeof(tag))};
-	struct wr wr = wr_over(chunks, sizeof(chunks));
-
-	epd_canonical(epd, fingerprint);
-	assert_int_equal(ihello_write(&wr, &hello), 0);
-	send_to(w, endpoint, 0, &wr, padding);
-}
-
-// The chunk that came back, if any; its payload lies in w->buf.
-static bool comes_back(struct world *w, uint32_t *id, struct chunk *c)
-{
-	struct loop_datagram d;
-	struct packet_header h;
-	struct span plain;
-	struct rd r;
-
-	if (!loop_stray(w->l, &d))
-		return false;
-	assert_int_equal(d.dst.port, w->stranger.port);
-	assert_int_equal(startup_unseal(w->l, span_of(d.data, d.len), id, w->buf, &plain), 0);
-	r = rd_over_span(plain);
-	assert_int_equal(packet_header_read(&r, &h), 0);
-	assert_int_equal(h.flags, PACKET_TS | MODE_STARTUP);
-	assert_true(chunk_next(&r, c));
-	return true;
-}
 
 // -- IHello --
 
@@ -216,51 +110,6 @@ static void answers_are_no_longer_than_three_times_the_question(void **state)
 	world_destroy(&w);
 }
 
-// An answer may be lost like the question. Who pads the question gets it again, but no more octets
-// in all than three times it; old peers, who do not, get what they always got: one.
-static void a_padded_hello_is_answered_again_within_three_times(void **state)
-{
-	static const struct {
-		const char *name;
-		size_t padding;
-		uint8_t endpoint;
-		uint32_t n_answers;
-	} rows[] = {
-		{"an old peer asks a server", 0, 0, 1},
-		{"two fit", 80, 0, 2},
-		{"three are enough", 280, 0, 3},
-		{"two keys, twice as long", 110, 1, 1},
-		{"two of them", 280, 1, 2},
-	};
-
-	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-		struct world w;
-		uint32_t n = 0, id;
-		size_t octets = 0;
-		struct loop_datagram d;
-
-		world_create(&w, true);
-		send_hello(&w, rows[i].endpoint, w.fingerprint[rows[i].endpoint], rows[i].padding);
-		for (int ms = 0; ms < 1000; ms++) {
-			while (loop_stray(w.l, &d)) {
-				struct span plain;
-
-				n++;
-				octets += d.len + 28;
-				assert_int_equal(startup_unseal(w.l, span_of(d.data, d.len), &id,
-								w.buf, &plain),
-						 0);
-				assert_row(plain.data[3] == CHUNK_RHELLO, rows[i].name);
-			}
-			loop_run_us(w.l, 1000);
-		}
-		assert_row(n == rows[i].n_answers, rows[i].name);
-		assert_row(octets <= 3 * (w.sent_len + 28), rows[i].name);
-		assert_row(stats(&w)->hellos_answered == 1, rows[i].name);
-		world_destroy(&w);
-	}
-}
-
 static void one_hello_per_packet(void **state)
 {
 	struct world w;
@@ -312,20 +161,6 @@ static struct span get_cookie(struct world *w, uint8_t cookie[COOKIE_LEN])
 	return span_of(cookie, COOKIE_LEN);
 }
 
-static void send_keying(struct world *w, struct span cookie, uint32_t isid)
-{
-	uint8_t chunks[512];
-	struct wr wr = wr_over(chunks, sizeof(chunks));
-	struct iikeying k = {.initiator_session_id = isid,
-			     .cookie_echo = cookie,
-			     .cert = span_of("cert", 4),
-			     .skic = span_of("skic", 4),
-			     .signature = span_of("X", 1)};
-
-	assert_int_equal(iikeying_write(&wr, &k), 0);
-	send_to(w, 0, 0, &wr, 0);
-}
-
 static void a_good_cookie_opens_the_way_to_control(void **state)
 {
 	struct world w;
@@ -343,30 +178,6 @@ static void a_good_cookie_opens_the_way_to_control(void **state)
 	assert_memory_equal(r.packet.from.ip, w.stranger.ip, 4);
 	assert_int_equal(stats(&w)->keyings_reported, 1);
 	loop_put(w.l, 0, r.body);
-	world_destroy(&w);
-}
-
-static void who_has_our_answer_does_not_get_it_again(void **state)
-{
-	struct world w;
-	uint8_t cookie[COOKIE_LEN];
-	struct loop_datagram d;
-	struct rhello answer;
-	struct chunk c;
-	uint32_t id;
-
-	world_create(&w, true);
-	send_hello(&w, 0, w.fingerprint[0], 280);
-	assert_true(comes_back(&w, &id, &c));
-	assert_int_equal(rhello_read(&answer, c.payload), 0);
-	memcpy(cookie, answer.cookie.data, COOKIE_LEN);
-	send_keying(&w, span_of(cookie, COOKIE_LEN - 1), 7); // that shows nothing
-	loop_run_us(w.l, 110000);
-	assert_true(loop_stray(w.l, &d));
-	send_keying(&w, span_of(cookie, COOKIE_LEN), 7);
-	loop_run_us(w.l, 1000000);
-	assert_false(loop_stray(w.l, &d));
-	assert_int_equal(stats(&w)->keyings_reported, 1);
 	world_destroy(&w);
 }
 
@@ -547,50 +358,6 @@ static void a_packet_in_fragments_counts_as_one(void **state)
 	world_destroy(&w);
 }
 
-// Requirement 23, and fragments of fragments, which nobody needs.
-static void what_fragments_may_not_make_is_dropped_by_name(void **state)
-{
-	static const struct {
-		const char *name;
-		uint8_t whole[12]; // in two pieces
-		uint8_t len, first;
-		enum drop_reason drop;
-	} rows[] = {
-		{"an initiator's packet", {0x09, 0, 0, CHUNK_PING, 0, 0}, 6, 3, DROP_MODE},
-		{"no mode at all", {0x08, 0, 0, CHUNK_PING, 0, 0}, 6, 3, DROP_MODE},
-		{"cut in its header", {0x0b, 0}, 2, 1, DROP_TRUNCATED},
-		{"a session's chunk", {0x0b, 0, 0, CHUNK_PING, 0, 0}, 6, 3, DROP_WRONG_MODE_CHUNK},
-		{"a fragment",
-		 {0x0b, 0, 0, CHUNK_PACKET_FRAGMENT, 0, 4, 0, 1, 0, 0x0b},
-		 10,
-		 4,
-		 DROP_MALFORMED},
-		{"an empty piece", {0x0b, 0, 0}, 3, 3, DROP_MALFORMED},
-	};
-
-	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-		struct world w;
-		uint8_t chunk[64];
-
-		world_create(&w, true);
-		for (unsigned k = 0; k < 2; k++) {
-			const uint8_t *from = rows[i].whole + (k == 0 ? 0 : rows[i].first);
-			size_t len = k == 0 ? rows[i].first : rows[i].len - rows[i].first;
-			struct packet_fragment f = {.has_more = k == 0,
-						    .packet_id = 9,
-						    .index = k,
-						    .body = span_of(from, len)};
-			struct wr piece = wr_over(chunk, sizeof(chunk));
-
-			assert_row(stats(&w)->drops[rows[i].drop] == 0, rows[i].name);
-			assert_int_equal(packet_fragment_write(&piece, &f), 0);
-			send_to(&w, 0, 0, &piece, 0);
-		}
-		assert_row(stats(&w)->drops[rows[i].drop] == 1, rows[i].name);
-		world_destroy(&w);
-	}
-}
-
 // -- control's packets --
 
 static void control_sends_whole_chunks_to_any_address_and_id(void **state)
@@ -670,8 +437,6 @@ int main(void)
 		cmocka_unit_test(a_hello_for_another_goes_to_control),
 		cmocka_unit_test(hellos_nobody_answers_are_named),
 		cmocka_unit_test(answers_are_no_longer_than_three_times_the_question),
-		cmocka_unit_test(a_padded_hello_is_answered_again_within_three_times),
-		cmocka_unit_test(who_has_our_answer_does_not_get_it_again),
 		cmocka_unit_test(one_hello_per_packet),
 		cmocka_unit_test(what_reaches_control_is_limited),
 		cmocka_unit_test(a_good_cookie_opens_the_way_to_control),
@@ -681,7 +446,6 @@ int main(void)
 		cmocka_unit_test(answers_to_our_own_openings_go_to_control),
 		cmocka_unit_test(session_modes_under_the_default_key_are_dropped),
 		cmocka_unit_test(a_packet_in_fragments_counts_as_one),
-		cmocka_unit_test(what_fragments_may_not_make_is_dropped_by_name),
 		cmocka_unit_test(control_sends_whole_chunks_to_any_address_and_id),
 		cmocka_unit_test(control_may_have_a_hello_answered),
 		cmocka_unit_test(our_own_hellos_are_padded),

@@ -197,7 +197,8 @@ ORDER("security.dh_groups", config, security.dh_groups, "2|5|14|16", 1, CONFIG_O
 	"has to be listed."),
 CHOICE("security.dh_group_min", config, security.dh_group_min, "2|5|14|16", "2", ON_RESTART,
 	"The weakest group that is accepted; weaker ones of the list count as if they were not there. "
-	"Anything but 2 shuts out old peers, which know no other, and annulus-peer without --dh 14."),
+	"Anything but 2 shuts out old peers, which know no other, and annulus-peer without --dh 14, and "
+	"changes both peer IDs."),
 CHOICE("security.hmac", config, security.hmac, "off|prefer|require", "prefer", ON_NEXT,
 	"Whether packets have an HMAC in place of a checksum. prefer: if the peer offers it, too; "
 	"require: peers that do not, such as old ones, are refused."),

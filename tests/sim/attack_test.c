@@ -311,6 +311,30 @@ static uint64_t drops_of(const struct world *w, enum drop_reason why)
 	return n;
 }
 
+static void tell_drops(const struct world *w)
+{
+#define X(id, name, help) {DROP_##id, name},
+	static const struct {
+		enum drop_reason why;
+		const char *name;
+	} reasons[] = {DROP_REASONS(X)};
+#undef X
+
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+		if (drops_of(w, reasons[i].why) > 0)
+			print_message(" %s %" PRIu64, reasons[i].name, drops_of(w, reasons[i].why));
+	print_message("\n");
+}
+
+// Nothing that was struck with came to an end without a name.
+static void every_packet_has_a_name(const struct world *w, uint64_t n)
+{
+	assert_int_equal(drops_of(w, DROP_SHORT) + drops_of(w, DROP_NO_SESSION) +
+				 drops_of(w, DROP_WRONG_WORKER) + drops_of(w, DROP_AUTH) +
+				 drops_of(w, DROP_REPLAY),
+			 n);
+}
+
 static void attack_row(const struct row *row, const struct sim_pool *pool)
 {
 	struct sim_run run = {.test = "attack", .scenario = row->name, .seed = 5, .pool = pool};
@@ -338,11 +362,11 @@ static void attack_row(const struct row *row, const struct sim_pool *pool)
 		attack(w, a, &j, each);
 	}
 	print_message("  %s: %" PRIu64 " packets made of %" PRIu32 " in %u ways, %" PRIu64
-		      " octets of state; dropped: short %" PRIu64 ", no_session %" PRIu64
-		      ", auth %" PRIu64 ", replay %" PRIu64 "\n",
-		      row->name, each * n_bits(kinds), n_session, n_bits(kinds), watch_bytes(),
-		      drops_of(w, DROP_SHORT), drops_of(w, DROP_NO_SESSION), drops_of(w, DROP_AUTH),
-		      drops_of(w, DROP_REPLAY));
+		      " octets of state; dropped:",
+		      row->name, each * n_bits(kinds), n_session, n_bits(kinds), watch_bytes());
+	tell_drops(w);
+	if (row->is_tolerated == 0)
+		every_packet_has_a_name(w, each * n_bits(kinds));
 	an_honest_packet_shows(w);
 	stream_is_whole(w);
 	attacker_destroy(a);

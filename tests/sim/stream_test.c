@@ -10,8 +10,9 @@ struct row {
 	uint32_t n_seeds, n_members; // the first publishes
 	struct net_link line;        // both ways
 	struct world_publish stream;
-	uint64_t rest_us; // after the last message
-	bool may_move;    // the first player's address changes every 5 s
+	uint64_t rest_us;   // after the last message
+	bool may_move;      // the first player's address changes every 5 s
+	uint64_t settle_us; // before the first message; 0: SETTLE_US
 };
 
 static const struct row rows[] = {
@@ -47,6 +48,15 @@ static const struct row rows[] = {
 	 {1000, 20000, 500},
 	 20000000,
 	 false},
+	// To the super-peer and back; between members it is twice that.
+	{"round trip 2 s",
+	 20,
+	 3,
+	 {.delay_us = 1000000, .jitter_us = 1000},
+	 {500, 250000, 200},
+	 40000000,
+	 false,
+	 60000000},
 };
 
 struct figures {
@@ -90,7 +100,7 @@ static void stream(const struct sim_run *r)
 							    .down = row->line});
 
 	world_join_all(w);
-	world_run_us(w, SETTLE_US);
+	world_run_us(w, row->settle_us > 0 ? row->settle_us : SETTLE_US);
 	promise_all_connected(w);
 	for (uint32_t i = 2; i < w->n; i++)
 		world_play(w, i);

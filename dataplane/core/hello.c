@@ -42,6 +42,7 @@ struct hello_ctx {
 	uint32_t near_id;
 	struct msg_addr from;
 	bool has_hello; // one is enough per packet
+	size_t n_owed;  // octets of the answers so far; all chunks of a packet share its allowance
 	bool is_joined; // the packet was put together from fragments
 };
 
@@ -101,15 +102,21 @@ static void pass_on(struct engine *e, const struct hello_ctx *ctx, uint8_t op, s
 
 // -- answering --
 
-// How often that answer may be sent. Who pads the question, as we do, gets it more than once.
-static uint32_t n_answers(struct engine *e, const struct hello_ctx *ctx, size_t chunk_len)
+// How often that answer may be sent, n_max times at most. Who pads the question, as we do, gets it
+// more than once.
+static uint32_t n_answers(struct engine *e, struct hello_ctx *ctx, size_t chunk_len, uint32_t n_max)
 {
 	size_t out = frag_tx_n_octets(e, chunk_len);
-	size_t in = (size_t)ctx->pkt->len + IP_UDP_LEN;
+	size_t all = AMPLIFICATION_MAX * ((size_t)ctx->pkt->len + IP_UDP_LEN);
+	size_t n = ctx->n_owed < all ? (all - ctx->n_owed) / out : 0;
 
-	if (out <= AMPLIFICATION_MAX * in)
-		return (uint32_t)(AMPLIFICATION_MAX * in / out);
-	return bucket_take(&e->hello->long_answers, LONG_ANSWERS_PER_S, e->now_us);
+	if (n == 0)
+		return ctx->n_owed == 0 &&
+		       bucket_take(&e->hello->long_answers, LONG_ANSWERS_PER_S, e->now_us);
+	if (n > n_max)
+		n = n_max;
+	ctx->n_owed += n * out;
+	return (uint32_t)n;
 }
 
 static struct wr *answer_begin(struct engine *e, const struct hello_ctx *ctx, uint32_t id_tx)
@@ -122,16 +129,16 @@ static struct wr *answer_begin(struct engine *e, const struct hello_ctx *ctx, ui
 }
 
 // err: of writing the chunk, which is sent n_max times at most.
-static bool answer_end(struct engine *e, const struct hello_ctx *ctx, const struct wr *w, int err,
+static bool answer_end(struct engine *e, struct hello_ctx *ctx, const struct wr *w, int err,
 		       uint32_t n_max)
 {
-	uint32_t n = err == 0 ? n_answers(e, ctx, w->len) : 0;
+	uint32_t n = err == 0 ? n_answers(e, ctx, w->len, n_max) : 0;
 
 	if (n == 0) {
 		engine_drop(e, DROP_HELLO_RATE);
 		return false;
 	}
-	startup_queue_commit_often(e->hello->queue, n < n_max ? n : n_max);
+	startup_queue_commit_often(e->hello->queue, n);
 	return true;
 }
 
@@ -150,7 +157,7 @@ static int answer_write(struct engine *e, struct wr *w, const struct msg_addr *t
 	return rhello_write(w, &answer);
 }
 
-static void answer_hello(struct engine *e, const struct hello_ctx *ctx, const struct ihello *hello,
+static void answer_hello(struct engine *e, struct hello_ctx *ctx, const struct ihello *hello,
 			 const struct endpoint *ep)
 {
 	struct wr *w = answer_begin(e, ctx, 0);
@@ -185,7 +192,7 @@ static void on_ihello(struct engine *e, struct hello_ctx *ctx, const struct chun
 		engine_drop(e, DROP_HELLO_NOT_US);
 }
 
-static void change_cookie(struct engine *e, const struct hello_ctx *ctx, const struct iikeying *k)
+static void change_cookie(struct engine *e, struct hello_ctx *ctx, const struct iikeying *k)
 {
 	struct wr *w = answer_begin(e, ctx, k->initiator_session_id);
 	uint8_t cookie[COOKIE_LEN];

@@ -230,6 +230,39 @@ static void a_cookie_that_moved_is_changed_once_it_is_ours(void **state)
 	world_destroy(&w);
 }
 
+// An IHello and IIKeyings with a cookie of the sender's own address, all in one packet from a
+// victim's: each answer fits three times the packet, together they must, too.
+static void all_answers_to_a_packet_share_what_it_may_cost(void **state)
+{
+	for (unsigned n_keyings = 1; n_keyings <= 6; n_keyings++) {
+		uint8_t epd[EPD_CANONICAL_LEN], chunks[1100], cookie[COOKIE_LEN];
+		struct wr wr = wr_over(chunks, sizeof(chunks));
+		struct ihello hello = {span_of(epd, sizeof(epd)), span_of(tag, sizeof(tag))};
+		struct loop_datagram d;
+		size_t octets = 0;
+		struct world w;
+
+		world_create(&w, true);
+		get_cookie(&w, cookie);
+		w.stranger.port = 8888;
+		epd_canonical(epd, w.fingerprint[0]);
+		assert_int_equal(ihello_write(&wr, &hello), 0);
+		for (unsigned i = 0; i < n_keyings; i++) {
+			struct iikeying k = {.initiator_session_id = 1 + i,
+					     .cookie_echo = span_of(cookie, COOKIE_LEN)};
+
+			assert_int_equal(iikeying_write(&wr, &k), 0);
+		}
+		send_to(&w, 0, 0, &wr, 0);
+		loop_run_us(w.l, 1000000);
+		while (loop_stray(w.l, &d))
+			if (d.dst.port == 8888)
+				octets += d.len + 28;
+		assert_true(octets > 0 && octets <= 3 * (w.sent_len + 28));
+		world_destroy(&w);
+	}
+}
+
 static void cookies_outlive_one_change_of_the_secret(void **state)
 {
 	struct world w;
@@ -442,6 +475,7 @@ int main(void)
 		cmocka_unit_test(a_good_cookie_opens_the_way_to_control),
 		cmocka_unit_test(other_cookies_open_nothing),
 		cmocka_unit_test(a_cookie_that_moved_is_changed_once_it_is_ours),
+		cmocka_unit_test(all_answers_to_a_packet_share_what_it_may_cost),
 		cmocka_unit_test(cookies_outlive_one_change_of_the_secret),
 		cmocka_unit_test(answers_to_our_own_openings_go_to_control),
 		cmocka_unit_test(session_modes_under_the_default_key_are_dropped),

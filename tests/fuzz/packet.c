@@ -3,8 +3,6 @@
 // get back, takes no memory, works no more than for a usual packet, and sends an address that has
 // not proven itself three times what came from there.
 #include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "crypto/certificate.h"
@@ -365,9 +363,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct oracle_line line;
 	struct world w = {0};
 
-	if (getenv("LINE"))
-		fprintf(stderr, "%zu %zu %lu %lu\n", line.small_len, line.large_len, line.small,
-			line.large);
 	if (!line.is_set)
 		line = usual_line();
 	w.line = line;

@@ -84,6 +84,7 @@ enum session_close_reason {
 	CLOSED_TIMEOUT,  // retransmissions, keepalive or a challenge unanswered
 	CLOSED_OVERRIDE, // CLOSE_SILENT
 	CLOSED_NO_ROOM,  // SESSION_ADD could not be carried out
+	CLOSED_ABUSE,    // too much that no peer does by accident
 };
 
 enum command_op {

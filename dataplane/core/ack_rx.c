@@ -67,7 +67,7 @@ void flows_on_ack(struct engine *e, uint32_t session_idx, struct rx_ctx *ctx, st
 	uint32_t idx;
 
 	if (ack_read(&a, is_bitmap ? CHUNK_ACK_BITMAP : CHUNK_ACK_RANGES, payload) != 0) {
-		engine_drop(e, DROP_MALFORMED);
+		session_blame(e, session_idx, DROP_MALFORMED);
 		return;
 	}
 	idx = flow_tx_find(e->flows, session_idx, a.flow_id);
@@ -99,7 +99,7 @@ void flows_on_exception(struct engine *e, uint32_t session_idx, struct span payl
 	uint32_t idx;
 
 	if (flow_exception_read(&x, payload) != 0) {
-		engine_drop(e, DROP_MALFORMED);
+		session_blame(e, session_idx, DROP_MALFORMED);
 		return;
 	}
 	idx = flow_tx_find(e->flows, session_idx, x.flow_id);

@@ -112,11 +112,14 @@ uint32_t flow_rx_open(struct engine *e, uint32_t session_idx, const struct user_
 	struct flows *flows = e->flows;
 	struct flow_table *t = flow_table_at(flows, session_idx);
 	const struct flow_options *o = &d->options;
-	uint32_t assoc_idx = FLOW_IDX_NONE, idx = IDX_NONE;
+	uint32_t assoc_idx = FLOW_IDX_NONE, idx;
 	struct flow_rx *f;
 
-	if ((uint32_t)__builtin_popcountll(t->rx_used) < e->opts.flows_per_session)
-		idx = idx_get(&flows->rx_pool);
+	if ((uint32_t)__builtin_popcountll(t->rx_used) >= e->opts.flows_per_session) {
+		session_blame(e, session_idx, DROP_NO_FLOW);
+		return FLOW_IDX_NONE;
+	}
+	idx = idx_get(&flows->rx_pool);
 	if (idx == IDX_NONE) {
 		engine_drop(e, DROP_NO_FLOW);
 		return FLOW_IDX_NONE;

@@ -22,7 +22,7 @@ static int keep(struct engine *e, uint32_t idx, const struct user_data *d)
 	// Fragments that wait for a longer message than we take will never be given out.
 	if (f->held.n_octets + d->body.len >
 	    (uint64_t)e->opts.message_bytes_max + f->capacity_bytes) {
-		engine_drop(e, DROP_MESSAGE_SIZE);
+		session_blame(e, f->session_idx, DROP_MESSAGE_SIZE);
 		flow_rx_reject(e, idx, 0);
 		return -EMSGSIZE;
 	}
@@ -59,7 +59,7 @@ static bool take_number(struct engine *e, uint32_t idx, const struct user_data *
 		      (f->prev_rwnd >= 0 && f->prev_rwnd < 2);
 
 	if (f->flags & FLOW_RX_HAS_FINAL && d->seq > f->final_sn) {
-		engine_drop(e, DROP_FLOW_RULE);
+		session_blame(e, f->session_idx, DROP_FLOW_RULE);
 		return true;
 	}
 	if (!is_new)
@@ -119,7 +119,7 @@ static void take(struct engine *e, uint32_t session_idx, struct rx_ctx *ctx)
 	struct flow_rx *f;
 
 	if (d->seq > SEQ_MAX) {
-		engine_drop(e, DROP_MALFORMED);
+		session_blame(e, session_idx, DROP_MALFORMED);
 		return;
 	}
 	ctx->has_data = true;
@@ -142,7 +142,7 @@ void flows_on_user_data(struct engine *e, uint32_t session_idx, struct rx_ctx *c
 			struct span payload)
 {
 	if (user_data_read(&ctx->data, payload) != 0)
-		engine_drop(e, DROP_MALFORMED);
+		session_blame(e, session_idx, DROP_MALFORMED);
 	else
 		take(e, session_idx, ctx);
 }
@@ -151,7 +151,7 @@ void flows_on_next_user_data(struct engine *e, uint32_t session_idx, struct rx_c
 			     struct span payload)
 {
 	if (next_user_data_read(&ctx->data, payload) != 0)
-		engine_drop(e, DROP_MALFORMED);
+		session_blame(e, session_idx, DROP_MALFORMED);
 	else
 		take(e, session_idx, ctx);
 }
@@ -162,7 +162,7 @@ void flows_on_buffer_probe(struct engine *e, uint32_t session_idx, struct span p
 	uint32_t idx;
 
 	if (buffer_probe_read(&flow_id, payload) != 0) {
-		engine_drop(e, DROP_MALFORMED);
+		session_blame(e, session_idx, DROP_MALFORMED);
 		return;
 	}
 	idx = flow_rx_find(e->flows, session_idx, flow_id);

@@ -75,6 +75,10 @@ static inline void engine_drop(struct engine *e, enum drop_reason why)
 	e->stats.drops[why]++;
 }
 
+// The same for what only a far end with our keys can bring about, and none does by accident. Who
+// keeps doing it is closed (§10, requirement 95): FAULTS_MAX within FAULTS_MS.
+void session_blame(struct engine *, uint32_t session_idx, enum drop_reason why);
+
 // Times in ms wrap after 49 days; those that are compared lie close together.
 static inline bool ms_reached(uint32_t at_ms, uint32_t now_ms)
 {

@@ -303,9 +303,9 @@ static void close_orderly(struct engine *e, uint32_t idx, enum session_close_rea
 	session_tell(e, idx, TELL_CLOSING);
 }
 
-static void close_abrupt(struct engine *e, uint32_t idx)
+static void close_abrupt(struct engine *e, uint32_t idx, enum session_close_reason reason)
 {
-	leave_open(e, idx, CLOSED_BY_US);
+	leave_open(e, idx, reason);
 	session_at(e, idx)->state = S_LAST_WORD;
 	want(e, idx, WANT_CLOSE_ACK);
 	session_cold_alarm(e, idx, ALARM_END, e->now_ms + LAST_WORD_MS);
@@ -324,7 +324,7 @@ bool session_close(struct engine *e, const struct command *cmd)
 	else if (s->state != S_OPEN && (s->state == S_RESERVED || cmd->close.how == CLOSE_ABRUPT))
 		session_destroy(e, idx, CLOSED_BY_US);
 	else if (s->state == S_OPEN && cmd->close.how == CLOSE_ABRUPT)
-		close_abrupt(e, idx);
+		close_abrupt(e, idx, CLOSED_BY_US);
 	else if (s->state == S_OPEN)
 		close_orderly(e, idx, CLOSED_BY_US);
 	return true;
@@ -333,6 +333,26 @@ bool session_close(struct engine *e, const struct command *cmd)
 void session_give_up(struct engine *e, uint32_t idx)
 {
 	close_orderly(e, idx, CLOSED_TIMEOUT);
+}
+
+void session_blame(struct engine *e, uint32_t idx, enum drop_reason why)
+{
+	struct session_cold *c = session_cold_at(e, idx);
+
+	engine_drop(e, why);
+	if (c->n_faults == 0 || ms_reached(c->faults_since_ms + FAULTS_MS, e->now_ms)) {
+		c->n_faults = 0;
+		c->faults_since_ms = e->now_ms;
+	}
+	// Not here: whoever blames it is still at work on its packet.
+	if (++c->n_faults == FAULTS_MAX)
+		session_cold_alarm(e, idx, ALARM_ABUSE, e->now_ms);
+}
+
+void session_on_abuse(struct engine *e, uint32_t idx)
+{
+	e->stats.sessions_abusive++;
+	close_abrupt(e, idx, CLOSED_ABUSE);
 }
 
 void session_on_close(struct engine *e, uint32_t idx)

@@ -155,6 +155,7 @@ static void (*const on_cold_alarm[ALARM_N])(struct engine *, uint32_t) = {
 	[ALARM_KEEPALIVE] = on_keepalive, [ALARM_CHALLENGE] = on_challenge,
 	[ALARM_CLOSE] = on_close,         [ALARM_END] = on_end,
 	[ALARM_PROBE] = flows_on_probe,   [ALARM_PMTU] = pmtu_on_alarm,
+	[ALARM_ABUSE] = session_on_abuse,
 };
 
 // -- the wheel's entry --

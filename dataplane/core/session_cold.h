@@ -15,6 +15,7 @@ enum session_alarm {
 	ALARM_END,       // a closing state is over
 	ALARM_PROBE,     // flows: a buffer probe is due
 	ALARM_PMTU,      // a probe's answer is overdue, or it is time to look again
+	ALARM_ABUSE,     // set for at once: it has done too much that nobody does by accident
 	ALARM_N
 };
 
@@ -88,6 +89,9 @@ struct session_cold {
 	uint64_t mobility_rx_us; // timestamp in the last reply that counted
 
 	struct pmtu pmtu;
+
+	// Faults of the far end since a moment.
+	uint32_t n_faults, faults_since_ms;
 
 	// Packets that came before the keys: cells of early.h
 	uint32_t early_head, early_tail, n_early;

@@ -16,6 +16,7 @@ void session_said_last_word(struct engine *, uint32_t idx); // its Close Ack lef
 // Nothing of ours was acknowledged for too long, or it is silent: orderly, since it may yet hear
 // us.
 void session_give_up(struct engine *, uint32_t idx);
+void session_on_abuse(struct engine *, uint32_t idx); // what session_blame counted is too much
 
 // Where its packets go from now on.
 void session_path_set(struct engine *, uint32_t idx, const struct msg_addr *to);

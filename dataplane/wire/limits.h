@@ -65,6 +65,8 @@
 #define BUFFER_PROBE_MAX_MS     60000  // R 9.7
 #define FLOW_COMPLETE_LINGER_MS 130000 // R 9.1: of a send flow, before its id is used again
 #define RF_COMPLETE_LINGER_MS   120000 // R 10.1: of a receive flow
+#define FAULTS_MAX              1000   // R 18.95, ours: chunks that no peer sends, and then the end
+#define FAULTS_MS               10000  // within so long
 
 // ---- RTMP messages ----
 

@@ -42,6 +42,11 @@ void session_cold_alarm(struct engine *e, uint32_t session_idx, enum session_ala
 	session_cold_at(e, session_idx)->alarm_at_ms[alarm] = at_ms;
 }
 
+void session_blame(struct engine *e, uint32_t session_idx, enum drop_reason why)
+{
+	engine_drop(e, why);
+}
+
 bool session_tcr_received(const struct engine *e, uint32_t session_idx)
 {
 	return node_of(e)->is_tcr;

@@ -434,10 +434,14 @@ uint64_t initiator_deadline_us(const struct startup *st)
 {
 	uint64_t at_us = UINT64_MAX;
 
-	for (uint32_t i = 0; i < st->openings_max && st->n_openings > 0; i++) {
+	// Asked after every turn. The lowest free one is taken first, so the walk is short.
+	for (uint32_t i = 0, n_left = st->n_openings; n_left > 0; i++) {
 		const struct opening *o = &st->openings[i];
 
-		if (o->state != OPENING_FREE && opening_deadline_us(o) < at_us)
+		if (o->state == OPENING_FREE)
+			continue;
+		n_left--;
+		if (opening_deadline_us(o) < at_us)
 			at_us = opening_deadline_us(o);
 	}
 	return at_us;

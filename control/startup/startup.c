@@ -148,7 +148,8 @@ void startup_destroy(struct startup *st)
 	if (st == NULL)
 		return;
 	for (uint32_t i = 0; st->openings != NULL && i < st->openings_max; i++)
-		keying_wipe(&st->openings[i].keying);
+		if (st->openings[i].state != OPENING_FREE) // else it was wiped as it was given back
+			keying_wipe(&st->openings[i].keying);
 	pages_give(st->jobs, st->jobs_max * sizeof(st->jobs[0]));
 	pages_give(st->openings, st->openings_max * sizeof(st->openings[0]));
 	directory_destroy(st->directory);

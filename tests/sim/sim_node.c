@@ -11,6 +11,7 @@
 #define BODY_BYTES (8u << 20) // address space; pages come with use
 #define LENT       32         // buffers per engine_tx
 #define ROOM       2048
+#define KEYINGS    16 // the keyer has done each before the next comes
 #define PUMPS_MAX  16 // node <-> engine rounds per turn
 
 // ---- addresses ----
@@ -107,6 +108,7 @@ static void create_node(struct sim_node *s, uint64_t now_us)
 			      .is_super = s->is_super,
 			      .introduce_unlisted = s->is_super,
 			      .sessions_max = s->opts.sessions_max,
+			      .keyings_max = KEYINGS,
 			      .keepalive_nat_us = 15000000,
 			      .keepalive_public_us = 20000000,
 			      .groups_max = 4,

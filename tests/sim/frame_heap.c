@@ -23,58 +23,59 @@ struct frame *frame_copy(const struct frame *f)
 	return copy;
 }
 
-static bool is_before(const struct frame *a, const struct frame *b)
+static bool is_before(const struct frame_entry *a, const struct frame_entry *b)
 {
 	return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
 }
 
 void frame_heap_push(struct frame_heap *h, struct frame *f)
 {
+	struct frame_entry e = {f->at_us, h->order++, f};
 	uint32_t i = h->n++;
 
 	if (i == h->cap) {
 		h->cap = h->cap != 0 ? 2 * h->cap : 64;
-		h->frames = realloc(h->frames, h->cap * sizeof(struct frame *));
-		assert(h->frames != NULL);
+		h->entries = realloc(h->entries, h->cap * sizeof(*h->entries));
+		assert(h->entries != NULL);
 	}
-	f->order = h->order++;
-	for (; i > 0 && is_before(f, h->frames[(i - 1) / 2]); i = (i - 1) / 2)
-		h->frames[i] = h->frames[(i - 1) / 2];
-	h->frames[i] = f;
+	for (; i > 0 && is_before(&e, &h->entries[(i - 1) / 2]); i = (i - 1) / 2)
+		h->entries[i] = h->entries[(i - 1) / 2];
+	h->entries[i] = e;
 }
 
 struct frame *frame_heap_pop(struct frame_heap *h, uint64_t now_us)
 {
-	struct frame *first, *last;
+	struct frame_entry last;
+	struct frame *first;
 	uint32_t i = 0;
 
-	if (h->n == 0 || h->frames[0]->at_us > now_us)
+	if (h->n == 0 || h->entries[0].at_us > now_us)
 		return NULL;
-	first = h->frames[0];
-	last = h->frames[--h->n];
+	first = h->entries[0].frame;
+	last = h->entries[--h->n];
 	for (;;) {
 		uint32_t child = 2 * i + 1;
 
-		if (child + 1 < h->n && is_before(h->frames[child + 1], h->frames[child]))
+		if (child + 1 < h->n && is_before(&h->entries[child + 1], &h->entries[child]))
 			child++;
-		if (child >= h->n || !is_before(h->frames[child], last))
+		if (child >= h->n || !is_before(&h->entries[child], &last))
 			break;
-		h->frames[i] = h->frames[child];
+		h->entries[i] = h->entries[child];
 		i = child;
 	}
-	h->frames[i] = last;
+	h->entries[i] = last;
 	return first;
 }
 
 uint64_t frame_heap_next_us(const struct frame_heap *h)
 {
-	return h->n > 0 ? h->frames[0]->at_us : UINT64_MAX;
+	return h->n > 0 ? h->entries[0].at_us : UINT64_MAX;
 }
 
 void frame_heap_clear(struct frame_heap *h)
 {
 	for (uint32_t i = 0; i < h->n; i++)
-		free(h->frames[i]);
-	free(h->frames);
+		free(h->entries[i].frame);
+	free(h->entries);
 	*h = (struct frame_heap){0};
 }

@@ -4,7 +4,7 @@
 #include "tests/sim/net.h"
 
 struct frame {
-	uint64_t at_us, order;
+	uint64_t at_us;
 	struct net_addr src, dst;
 	uint32_t from, to; // hosts; to: once is_down
 	bool is_down;      // on its receiver's line
@@ -13,7 +13,10 @@ struct frame {
 };
 
 struct frame_heap {
-	struct frame **frames;
+	struct frame_entry {
+		uint64_t at_us, order;
+		struct frame *frame;
+	} * entries; // keys beside each other: who looks for a place touches no frame
 	uint32_t n, cap;
 	uint64_t order;
 };

@@ -10,6 +10,7 @@
 #define RING       1024
 #define BODY_BYTES (8u << 20) // address space; pages come with use
 #define LENT       32         // buffers per engine_tx
+#define LENT_FIRST 2
 #define ROOM       2048
 #define KEYINGS    16 // the keyer has done each before the next comes
 #define PUMPS_MAX  16 // node <-> engine rounds per turn
@@ -199,32 +200,38 @@ static void send_one(struct sim_node *s, const struct pkt *p, uint64_t now_us)
 		 p->len, now_us);
 }
 
+// A member has mostly one packet to send, or a burst.
 static void transmit(struct sim_node *s, uint64_t now_us)
 {
 	static _Thread_local uint8_t buffers[LENT][ROOM];
 	struct pkt room[LENT];
-	uint16_t n;
+	uint16_t lent = LENT_FIRST, n;
 
-	do {
-		for (unsigned i = 0; i < LENT; i++)
+	for (;; lent = LENT) {
+		for (unsigned i = 0; i < lent; i++)
 			room[i] = (struct pkt){.data = buffers[i],
 					       .room = ROOM,
 					       .session_idx = SESSION_NONE,
 					       .path_idx = PATH_NONE};
-		n = engine_tx(s->engine, room, LENT, now_us);
+		n = engine_tx(s->engine, room, lent, now_us);
 		for (uint16_t i = 0; i < n; i++)
 			send_one(s, &room[i], now_us);
-	} while (n == LENT);
+		if (n < lent)
+			return;
+	}
 }
 
 // ---- a turn ----
 
+// What says that it has nothing to do is not asked to do it: so a turn is cheap, and what is due
+// too late for its owner's deadline comes too late here, as in any other world.
 static void turn_engine(struct sim_node *s, uint64_t now_us)
 {
 	engine_timers(s->engine, now_us);
 	while (engine_commands(s->engine, now_us) == ENGINE_TURN_COMMANDS)
 		;
-	transmit(s, now_us);
+	if (engine_deadline_us(s->engine) <= now_us)
+		transmit(s, now_us);
 }
 
 static void turn_node(struct sim_node *s, uint64_t now_us)
@@ -232,6 +239,8 @@ static void turn_node(struct sim_node *s, uint64_t now_us)
 	struct node_event e;
 	struct report r;
 
+	if (mailbox_n(s->reports) == 0 && s->node_due_us > now_us)
+		return;
 	while (mailbox_pop(s->reports, &r))
 		node_report(s->node, 0, &r, now_us);
 	if (node_deadline_us(s->node) <= now_us)
@@ -239,6 +248,7 @@ static void turn_node(struct sim_node *s, uint64_t now_us)
 	while (node_event(s->node, &e, now_us))
 		s->opts.on_event(s->opts.ctx, s, &e, now_us);
 	outbox_flush(s->outbox);
+	s->node_due_us = outbox_waiting(s->outbox, 0) > 0 ? 0 : node_deadline_us(s->node);
 }
 
 void sim_node_turn(struct sim_node *s, uint64_t now_us)
@@ -252,13 +262,17 @@ void sim_node_turn(struct sim_node *s, uint64_t now_us)
 	}
 }
 
+void sim_node_wake(struct sim_node *s)
+{
+	s->node_due_us = 0;
+}
+
 uint64_t sim_node_deadline_us(const struct sim_node *s)
 {
-	uint64_t a, b;
+	uint64_t at_us;
 
-	if (mailbox_n(s->commands) > 0 || outbox_waiting(s->outbox, 0) > 0)
+	if (mailbox_n(s->commands) > 0)
 		return 0;
-	a = engine_deadline_us(s->engine);
-	b = node_deadline_us(s->node);
-	return a < b ? a : b;
+	at_us = engine_deadline_us(s->engine);
+	return at_us < s->node_due_us ? at_us : s->node_due_us;
 }

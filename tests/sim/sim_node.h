@@ -40,6 +40,7 @@ struct sim_node {
 	struct keyer *keyer;
 	struct engine *engine;
 	struct node *node;
+	uint64_t node_due_us; // what its control said last; 0: something was asked of it since
 	uint64_t turns;
 };
 
@@ -49,6 +50,7 @@ void sim_node_destroy(struct sim_node *); // says goodbye to nobody
 // A datagram; a turn must follow.
 void sim_node_rx(struct sim_node *, struct net_addr src, uint16_t dst_port, uint8_t *data,
 		 uint16_t len, uint64_t now_us);
+void sim_node_wake(struct sim_node *); // something was asked of its node
 void sim_node_turn(struct sim_node *, uint64_t now_us);
 // When it wants the next turn; not later than now: at once.
 uint64_t sim_node_deadline_us(const struct sim_node *);

@@ -56,10 +56,16 @@ static void write_message(struct world_member *m, uint64_t now_us)
 		node_stream_end(m->published, now_us);
 }
 
-static void write_due(struct world_member *m, uint64_t now_us)
+// True: something was.
+static bool write_due(struct world_member *m, uint64_t now_us)
 {
-	while (m->n_written < m->publish.n_messages && m->write_us <= now_us)
+	bool is_due = false;
+
+	while (m->n_written < m->publish.n_messages && m->write_us <= now_us) {
 		write_message(m, now_us);
+		is_due = true;
+	}
+	return is_due;
 }
 
 static void take_message(struct world_member *m, const struct node_event *e, uint64_t now_us)
@@ -124,6 +130,11 @@ static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, 
 
 // ---- create, destroy ----
 
+static void due_now(struct world *w, uint32_t i)
+{
+	world_heap_set(w->due, w->n, &w->members[i].due, w->now_us);
+}
+
 static void deliver(void *ctx, uint32_t host, struct net_addr src, struct net_addr dst,
 		    uint8_t *data, uint16_t len)
 {
@@ -134,14 +145,20 @@ static void deliver(void *ctx, uint32_t host, struct net_addr src, struct net_ad
 	if (w->paths != NULL)
 		path_witness_delivered(w->paths, host, src, data, len);
 	sim_node_rx(m->sim, src, dst.port, data, len, w->now_us);
-	world_wake(w, host);
+	due_now(w, host);
 }
 
-// FNV-1a.
+// FNV-1a over words instead of octets.
 static uint64_t digest(uint64_t d, const void *data, size_t len)
 {
 	const uint8_t *octets = data;
+	uint64_t word;
 
+	for (; len >= sizeof(word); octets += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, octets, sizeof(word));
+		d = (d ^ word) * 0x100000001b3;
+		d ^= d >> 32;
+	}
 	for (size_t i = 0; i < len; i++)
 		d = (d ^ octets[i]) * 0x100000001b3;
 	return d;
@@ -282,7 +299,8 @@ static uint64_t next_us(const struct world *w)
 
 void world_wake(struct world *w, uint32_t i)
 {
-	world_heap_set(w->due, w->n, &w->members[i].due, w->now_us);
+	sim_node_wake(w->members[i].sim);
+	due_now(w, i);
 }
 
 static void note_opening(struct world_member *m, uint64_t now_us)
@@ -291,14 +309,19 @@ static void note_opening(struct world_member *m, uint64_t now_us)
 		m->opened_us = now_us;
 }
 
-static void talk(struct world *w, struct world_member *m)
+// True: commands for its engine.
+static bool talk(struct world *w, struct world_member *m)
 {
 	struct ctl_session *s;
 	uint32_t at = 0;
+	bool has_talked = false;
 
 	while ((s = startup_next(node_startup(m->sim->node), &at)) != NULL)
-		if (s->is_initiator && s->opened_us == w->now_us)
+		if (s->is_initiator && s->opened_us == w->now_us) {
 			ctl_session_keepalive(s, w->opts.keepalive_us, 0);
+			has_talked = true;
+		}
+	return has_talked;
 }
 
 void world_turn(struct world *w, uint32_t i)
@@ -306,11 +329,12 @@ void world_turn(struct world *w, uint32_t i)
 	struct world_member *m = &w->members[i];
 	uint64_t due_us;
 
-	write_due(m, w->now_us);
+	if (write_due(m, w->now_us))
+		sim_node_wake(m->sim);
 	sim_node_turn(m->sim, w->now_us);
 	note_opening(m, w->now_us);
-	if (w->opts.keepalive_us > 0)
-		talk(w, m);
+	if (w->opts.keepalive_us > 0 && talk(w, m))
+		sim_node_wake(m->sim);
 	due_us = sim_node_deadline_us(m->sim);
 	if (due_us <= w->now_us) {
 		due_us = w->now_us + SPIN_US;

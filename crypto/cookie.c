@@ -82,3 +82,13 @@ enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_s
 		return COOKIE_OTHER_ADDRESS;
 	return COOKIE_GOOD;
 }
+
+bool cookie_is_from_before(struct span cookie, uint64_t at_s)
+{
+	uint32_t earlier_s;
+
+	if (cookie.len != COOKIE_LEN)
+		return false;
+	earlier_s = ((uint32_t)at_s - be32_get(cookie.data)) & TIME_MASK;
+	return earlier_s > 0 && earlier_s < TIME_MASK / 2; // 31 bits go round: the rest is later
+}

@@ -44,4 +44,7 @@ void cookie_make(uint8_t out[COOKIE_LEN], const struct cookie_secrets *s, uint64
 enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_s,
 				  struct span cookie, struct span address);
 
+// Was a cookie that has been found good made before that second of the same clock?
+bool cookie_is_from_before(struct span cookie, uint64_t at_s);
+
 #endif

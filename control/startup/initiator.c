@@ -278,7 +278,7 @@ static void on_rikeying(struct startup *st, uint8_t endpoint, uint32_t session_i
 	if (o == NULL)
 		return;
 	// While it yields, the far end's own keying is as good as accepted: one session is enough.
-	if (o->yields_to != 0 || rikeying_read(&answer, payload) != 0 ||
+	if ((o->yields_to != 0 && !o->lingers) || rikeying_read(&answer, payload) != 0 ||
 	    answer.responder_session_id == 0) {
 		st->counters.unexpected++;
 		return;
@@ -399,15 +399,30 @@ bool initiator_hellos_due(struct startup *st, struct opening *o, uint64_t now_us
 	return some_left;
 }
 
+// Whoever gave in has waited long enough.
+static bool keying_is_due(struct opening *o, uint64_t now_us)
+{
+	if (o->state != OPENING_SENT || (o->yields_to != 0 && !o->gives_in) || o->next_us > now_us)
+		return false;
+	o->yields_to = 0;
+	o->gives_in = false;
+	return true;
+}
+
 static void opening_due(struct startup *st, struct opening *o, uint64_t now_us)
 {
 	bool has_hope = now_us < o->end_us;
 
+	if (!has_hope && o->lingers) {
+		opening_fail(o, OPEN_DUPLICATE,
+			     startup_find(st, o->endpoint, o->seat->ctl.fingerprint));
+		return;
+	}
 	if (has_hope && o->state == OPENING_HELLO)
 		has_hope = initiator_hellos_due(st, o, now_us);
 	if (!has_hope)
 		opening_fail(o, OPEN_TIMEOUT, NULL);
-	else if (o->state == OPENING_SENT && o->yields_to == 0 && o->next_us <= now_us)
+	else if (keying_is_due(o, now_us))
 		keying_send(st, o, now_us);
 }
 
@@ -415,7 +430,7 @@ static uint64_t opening_deadline_us(const struct opening *o)
 {
 	uint64_t at_us = o->end_us;
 
-	if (o->state == OPENING_SENT && o->yields_to == 0 && o->next_us < at_us)
+	if (o->state == OPENING_SENT && (o->yields_to == 0 || o->gives_in) && o->next_us < at_us)
 		at_us = o->next_us;
 	for (unsigned i = 0; i < o->n_candidates && o->state == OPENING_HELLO; i++)
 		if (o->candidates[i].next_us < at_us)

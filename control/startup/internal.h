@@ -162,6 +162,10 @@ struct opening *opening_by_tag(struct startup *, uint8_t endpoint, struct span t
 // with this certificate; NULL.
 struct opening *opening_by_destination(struct startup *, uint8_t endpoint, const struct wire_addr *,
 				       const struct certificate *);
+// The opening that yields to that session; NULL.
+struct opening *opening_by_yield(struct startup *, const struct seat *);
+// It was no glare after all: the opening that yields to that session, if there is one, goes on.
+void opening_resume(struct startup *, const struct seat *);
 bool opening_wants(const struct opening *, const struct certificate *);
 bool opening_wants_print(const struct opening *, const uint8_t fingerprint[32]);
 void opening_candidate_add(struct opening *, const struct wire_addr *, uint64_t now_us);

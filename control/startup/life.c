@@ -68,6 +68,7 @@ static void tell_closed(struct startup *st, struct seat *s, enum session_close_r
 	if (!s->was_opened)
 		return;
 	s->was_opened = false;
+	opening_resume(st, s);
 	if (st->events.closed != NULL)
 		st->events.closed(st->events.ctx, &s->ctl, reason);
 }
@@ -96,6 +97,8 @@ void seat_end(struct startup *st, struct seat *s, enum session_close_how how,
 // both use. If ours prevails, the far end may have answered and overridden it already.
 static bool is_needless(struct startup *st, const struct opening *o, const struct seat *s)
 {
+	if (o->yields_to == s->ctl.id)
+		return true;
 	if (o->endpoint != s->ctl.endpoint || !opening_wants_print(o, s->ctl.fingerprint))
 		return false;
 	if (o->state == OPENING_SENT)
@@ -104,7 +107,22 @@ static bool is_needless(struct startup *st, const struct opening *o, const struc
 	return o->state == OPENING_HELLO;
 }
 
-static void on_alive(struct startup *st, struct seat *s)
+// One whose IIKeying is younger than the session may have been taken for a new life: if its answer
+// is on its way, the session is overridden there, and we must come along.
+static void needless(struct opening *o, struct seat *s, uint64_t now_us)
+{
+	if (o->state != OPENING_SENT || o->yields_to == s->ctl.id ||
+	    o->first_sent_us <= s->ctl.opened_us) {
+		opening_fail(o, OPEN_DUPLICATE, &s->ctl);
+		return;
+	}
+	o->yields_to = s->ctl.id;
+	o->lingers = true;
+	if (o->end_us > now_us + GIVE_IN_US)
+		o->end_us = now_us + GIVE_IN_US;
+}
+
+static void on_alive(struct startup *st, struct seat *s, uint64_t now_us)
 {
 	if (s->ctl.state != CTL_OPEN)
 		return;
@@ -116,7 +134,7 @@ static void on_alive(struct startup *st, struct seat *s)
 
 		if (s->ctl.state == CTL_OPEN && o->state != OPENING_FREE && o->seat != s &&
 		    is_needless(st, o, s))
-			opening_fail(o, OPEN_DUPLICATE, &s->ctl);
+			needless(o, s, now_us);
 	}
 }
 
@@ -168,7 +186,7 @@ void life_report(struct startup *st, uint32_t worker, const struct report *r, ui
 		return;
 	switch (r->op) {
 	case REP_SESSION_ALIVE:
-		on_alive(st, s);
+		on_alive(st, s, now_us);
 		break;
 	case REP_SESSION_MOVED:
 		on_moved(st, s, &r->addr);

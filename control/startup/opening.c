@@ -114,6 +114,26 @@ struct opening *opening_by_destination(struct startup *st, uint8_t endpoint,
 	return NULL;
 }
 
+struct opening *opening_by_yield(struct startup *st, const struct seat *s)
+{
+	for (uint32_t i = 0; i < st->openings_max && st->n_openings > 0; i++)
+		if (st->openings[i].state != OPENING_FREE && st->openings[i].yields_to == s->ctl.id)
+			return &st->openings[i];
+	return NULL;
+}
+
+void opening_resume(struct startup *st, const struct seat *s)
+{
+	struct opening *o = opening_by_yield(st, s);
+
+	if (o == NULL)
+		return;
+	o->yields_to = 0;
+	o->gives_in = false;
+	o->lingers = false;
+	o->next_us = 0; // at once
+}
+
 static struct candidate *candidate_find(struct opening *o, const struct wire_addr *a)
 {
 	for (unsigned i = 0; i < o->n_candidates; i++)

@@ -19,6 +19,7 @@ enum opening_state {
 #define IIKEYING_MAX      2048    // octets of the chunk: cookie, two lengths of 1024, the rest
 #define BAD_ANSWERS_MAX   3       // RIKeyings that do not combine
 #define GLARE_PATIENCE_US 5000000 // groups.md 5: then the far end's rule must be another than ours
+#define GIVE_IN_US        3000000 // then what is on its way has come
 
 // A destination, on a schedule of its own (§3.5.1.1.1).
 struct candidate {
@@ -43,9 +44,14 @@ struct opening {
 
 	// Glare: since when we have been dropping IIKeyings of the very peer we open to (0: none
 	// came), and the id of the session that answers one of them and will replace this opening
-	// (0: none).
+	// (0: none). If ours prevailed and we only give in to it, the far end may meanwhile have
+	// given in to ours: unless the session proves itself, the opening goes on at next_us.
 	uint64_t glare_since_us;
 	uint32_t yields_to;
+	bool gives_in;
+	// Needless, since the session it yields to has proved itself; but our keying was made later
+	// than that session, so its answer may be on its way and the session overridden there.
+	bool lingers;
 
 	// From OPENING_KEYING on.
 	struct seat *seat;

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "control/startup/internal.h"
+#include "crypto/cookie.h"
 #include "crypto/signature.h"
 
 #define CHALLENGE_US      (2 * SECOND_US)  // one challenge at a time
@@ -96,11 +97,15 @@ static void challenge(struct startup *st, struct seat *occupant, uint64_t now_us
 
 // The far end's own keying of a glare that it has lost since: sent before our IIKeying reached it,
 // and overtaken by its answer. It looks like the beginning of a new life, but would end the session
-// that both have just opened. Who really was restarted sends it again.
+// that both have just opened. Who really was restarted sends it again, with a cookie of ours that
+// is younger than the session; one that is older tells a keying from before, however long it was on
+// its way.
 static bool is_left_over_from_glare(struct startup *st, const struct seat *s,
 				    const struct request *q, uint64_t now_us)
 {
-	return s->ctl.is_initiator && now_us < s->ctl.opened_us + GLARE_PATIENCE_US &&
+	return s->ctl.is_initiator &&
+	       (now_us < s->ctl.opened_us + GLARE_PATIENCE_US ||
+		cookie_is_from_before(q->k.cookie_echo, s->ctl.opened_us / SECOND_US)) &&
 	       certificate_near_prevails(near_end_at(st, q->endpoint)->certificate.whole,
 					 q->far.whole);
 }
@@ -130,7 +135,7 @@ static struct seat *address_occupant(struct startup *st, const struct request *q
 }
 
 // What glare says to an opening and an IIKeying of the very peer it wants, from its destination.
-enum glare { GLARE_DROP, GLARE_YIELD, GLARE_BOTH };
+enum glare { GLARE_DROP, GLARE_YIELD, GLARE_GIVE_IN, GLARE_BOTH };
 
 // Some old peers let another rule decide than the certificates' order (groups.md 5). When we
 // prevailed and still hear nothing but their own keying, we give in, or both would wait for ever.
@@ -144,18 +149,19 @@ static bool patience_is_over(const struct opening *o, uint64_t now_us)
 static enum glare glare_judge(struct startup *st, struct opening *o, const struct request *q,
 			      uint64_t now_us)
 {
-	struct span near = near_end_at(st, q->endpoint)->certificate.whole;
+	bool prevails = certificate_near_prevails(near_end_at(st, q->endpoint)->certificate.whole,
+						  q->far.whole);
 
 	if (o->state == OPENING_CHECK || o->yields_to != 0) // answered already, or being answered
 		return GLARE_DROP;
-	if (certificate_near_prevails(near, q->far.whole) && !patience_is_over(o, now_us))
+	if (prevails && !patience_is_over(o, now_us))
 		return GLARE_DROP;
 	// In S_IHELLO_SENT there is no far certificate yet, so nothing is overridden: the opening
 	// will end as a duplicate, once the new session has proved to be who it claims.
 	if (o->state == OPENING_HELLO ||
 	    !certificate_overrides(q->far.whole, span_of(o->far_cert, o->far_cert_len)))
 		return GLARE_BOTH;
-	return GLARE_YIELD;
+	return prevails ? GLARE_GIVE_IN : GLARE_YIELD;
 }
 
 // Sessions of one identity, of which only the far end's owner can have proven ones. False: too many
@@ -261,28 +267,19 @@ void responder_keying(struct startup *st, uint32_t worker, const struct msg_addr
 	if (s == NULL || o == NULL)
 		return;
 	st->counters.glare_lost++;
-	if (glare == GLARE_YIELD)
-		o->yields_to = s->ctl.id; // its RIKeying would come too late now
+	if (glare == GLARE_BOTH)
+		return;
+	o->yields_to = s->ctl.id; // no more IIKeyings
+	o->gives_in = glare == GLARE_GIVE_IN;
+	if (o->gives_in)
+		o->next_us = now_us + GIVE_IN_US;
 }
 
 // -- the keyer's verdict --
 
-static struct opening *opening_that_yields(struct startup *st, const struct seat *s)
+static void give_up(struct startup *st, struct seat *s)
 {
-	for (uint32_t i = 0; i < st->openings_max && st->n_openings > 0; i++)
-		if (st->openings[i].state != OPENING_FREE && st->openings[i].yields_to == s->ctl.id)
-			return &st->openings[i];
-	return NULL;
-}
-
-static void give_up(struct startup *st, struct seat *s, uint64_t now_us)
-{
-	struct opening *o = opening_that_yields(st, s);
-
-	if (o != NULL) { // it was no glare after all: on we go
-		o->yields_to = 0;
-		o->next_us = now_us;
-	}
+	opening_resume(st, s);
 	directory_give(st->directory, s);
 }
 
@@ -326,8 +323,8 @@ static void opened(struct startup *st, struct seat *s)
 	s->was_opened = true;
 	if (st->events.opened != NULL)
 		st->events.opened(st->events.ctx, &s->ctl, NULL);
-	o = opening_that_yields(st, s);
-	if (o != NULL)
+	o = opening_by_yield(st, s);
+	if (o != NULL && !o->gives_in) // else when it proves itself
 		opening_fail(o, OPEN_DUPLICATE, &s->ctl);
 }
 
@@ -336,12 +333,12 @@ void responder_job_done(struct startup *st, struct seat *s, struct key_job *job,
 	if (job->result != 0) {
 		if (!refusal_count(st, job))
 			st->counters.keyings_rejected++;
-		give_up(st, s, now_us);
+		give_up(st, s);
 		return;
 	}
 	if (!address_clear(st, s)) {
 		st->counters.keyings_dropped++;
-		give_up(st, s, now_us);
+		give_up(st, s);
 		return;
 	}
 	s->ctl.dh_group = job->keying.pair.group;
@@ -349,7 +346,7 @@ void responder_job_done(struct startup *st, struct seat *s, struct key_job *job,
 	// early.
 	if (seat_open(st, s, &job->secrets, 0, now_us) != 0) {
 		st->counters.no_room++;
-		give_up(st, s, now_us);
+		give_up(st, s);
 		return;
 	}
 	answer_write(s, &job->keying);

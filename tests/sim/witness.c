@@ -99,6 +99,14 @@ static bool find_chunk(struct witness *w, const uint8_t *data, uint16_t len, uin
 	return false;
 }
 
+bool witness_is_hello(struct witness *w, const uint8_t *data, uint16_t len)
+{
+	uint8_t buf[2048];
+	struct chunk c;
+
+	return find_chunk(w, data, len, CHUNK_IHELLO, buf, &c);
+}
+
 static void give(struct witness *w, uint32_t host, struct net_addr to, struct span cookie)
 {
 	struct cookie *k = push((void **)&w->cookies, &w->n_cookies, &w->cookies_cap, sizeof(*k));

@@ -135,10 +135,9 @@ static void due_now(struct world *w, uint32_t i)
 	world_heap_set(w->due, w->n, &w->members[i].due, w->now_us);
 }
 
-static void deliver(void *ctx, uint32_t host, struct net_addr src, struct net_addr dst,
-		    uint8_t *data, uint16_t len)
+void world_deliver(struct world *w, uint32_t host, struct net_addr src, struct net_addr dst,
+		   uint8_t *data, uint16_t len)
 {
-	struct world *w = ctx;
 	struct world_member *m = &w->members[host]; // made in the same order
 
 	witness_delivered(w->witness, host, src, data, len);
@@ -146,6 +145,12 @@ static void deliver(void *ctx, uint32_t host, struct net_addr src, struct net_ad
 		path_witness_delivered(w->paths, host, src, data, len);
 	sim_node_rx(m->sim, src, dst.port, data, len, w->now_us);
 	due_now(w, host);
+}
+
+static void deliver(void *ctx, uint32_t host, struct net_addr src, struct net_addr dst,
+		    uint8_t *data, uint16_t len)
+{
+	world_deliver(ctx, host, src, dst, data, len);
 }
 
 // FNV-1a over words instead of octets.
@@ -173,7 +178,7 @@ static bool tap(void *ctx, uint32_t host, struct net_addr src, struct net_addr d
 	if (w->paths != NULL)
 		path_witness_sent(w->paths, host, dst, data, len);
 	w->digest = digest(digest(w->digest, &w->now_us, sizeof(w->now_us)), data, len);
-	return true;
+	return w->carrier == NULL || !w->carrier(w->carrier_ctx, host, src, dst, data, len);
 }
 
 static void make_spec(struct world *w)

@@ -77,6 +77,10 @@ struct world_opts {
 	bool watches_paths; // path_witness.h
 };
 
+// Takes what a member sends out of the network's hands; true: it did.
+typedef bool world_carrier(void *ctx, uint32_t host, struct net_addr src, struct net_addr dst,
+			   const uint8_t *data, uint16_t len);
+
 struct world {
 	struct world_opts opts;
 	uint64_t now_us;
@@ -85,6 +89,8 @@ struct world {
 	struct random random; // of the nodes; the network has its own
 	struct crypto *crypto;
 	struct net *net;
+	world_carrier *carrier; // NULL: the network carries everything
+	void *carrier_ctx;
 	struct witness *witness;
 	struct path_witness *paths; // NULL: nobody looks
 	struct groupspec spec;
@@ -103,8 +109,11 @@ bool world_run_until(struct world *, bool (*is_so)(struct world *), uint64_t us)
 
 // The member has a turn at once; so it must after anything was asked of its node.
 void world_wake(struct world *, uint32_t member);
-// That turn alone, whoever else is due: for a scenario that keeps the order itself.
+// For a scenario that keeps the order itself: a turn of a member, whoever else is due, and a datagram
+// that no network brought. Such a member must have its turn next.
 void world_turn(struct world *, uint32_t member);
+void world_deliver(struct world *, uint32_t member, struct net_addr src, struct net_addr dst,
+		   uint8_t *data, uint16_t len);
 
 // To the super-peer's server.
 void world_connect(struct world *, uint32_t member);

@@ -126,6 +126,32 @@ static void a_cookie_outlives_one_change_of_secret(void **state)
 	assert_int_equal(cookie_verify(&s, NOW, span_of(second, COOKIE_LEN), HERE), COOKIE_GOOD);
 }
 
+static void a_cookie_tells_whether_it_is_older(void **state)
+{
+	static const struct row {
+		const char *name;
+		uint64_t made_s, at_s;
+		bool is_from_before;
+	} rows[] = {
+		{"the same second", NOW, NOW, false},
+		{"a second before", NOW - 1, NOW, true},
+		{"a second after", NOW + 1, NOW, false},
+		{"as old as it may get", NOW - 100, NOW, true},
+		{"before 31 bits go round", 0x7fffffff, 0x80000000, true},
+		{"after they went round", 0x80000000, 0x7fffffff, false},
+	};
+	struct cookie_secrets s = secrets();
+	uint8_t buf[COOKIE_LEN];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct span cookie = made(buf, &s, rows[i].made_s);
+
+		if (cookie_is_from_before(cookie, rows[i].at_s) != rows[i].is_from_before)
+			fail_msg("%s", rows[i].name);
+	}
+	assert_false(cookie_is_from_before(span_of(buf, COOKIE_LEN - 1), NOW));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +161,7 @@ int main(void)
 		cmocka_unit_test(every_flipped_bit_is_noticed),
 		cmocka_unit_test(other_lengths_are_foreign),
 		cmocka_unit_test(a_cookie_outlives_one_change_of_secret),
+		cmocka_unit_test(a_cookie_tells_whether_it_is_older),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

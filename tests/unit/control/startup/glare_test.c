@@ -315,6 +315,7 @@ static void a_session_that_is_proved_late_ends_our_keying(void **state)
 	struct host *a, *b;
 	struct net *n = glare_pair(false, 0, &a, &b);
 	struct silence silence = {b->addrs[0], true, true};
+	uint64_t n_sent;
 
 	n->filter = keep_silence;
 	n->filter_ctx = &silence;
@@ -328,7 +329,12 @@ static void a_session_that_is_proved_late_ends_our_keying(void **state)
 	silence.on_sessions = false;
 	ctl_session_ping(the_only_session(b), 0);
 	net_run_us(n, FAKE_TALK_US);
+	assert_int_equal(host_n_seen(a, SEEN_FAILED), 0); // B may have answered it after all
+	n_sent = a->worker.n_packets[CHUNK_IIKEYING];
+	net_run_us(n, 3 * 1000000);
 	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_DUPLICATE);
+	assert_ptr_equal(host_seen(a, SEEN_FAILED)->session, the_only_session(a));
+	assert_int_equal(a->worker.n_packets[CHUNK_IIKEYING], n_sent); // nor was it sent again
 	net_run_us(n, 10 * 1000000); // beyond the 5 s in which B drops it
 	assert_same_keys(the_only_session(a), the_only_session(b));
 	assert_int_equal(host_n_seen(a, SEEN_CLOSED) + host_n_seen(b, SEEN_CLOSED), 0);
@@ -355,6 +361,43 @@ static void an_answer_overrides_what_its_sender_has_overridden(void **state)
 	net_destroy(n);
 }
 
+// What A keys is lost, and what B says on sessions.
+static bool keep_apart(void *ctx, struct datagram *d)
+{
+	const struct silence *s = ctx;
+
+	if (!d->is_startup)
+		return !s->on_sessions || !wire_addr_equal(&d->from, &s->from);
+	return !s->on_sessions || wire_addr_equal(&d->from, &s->from) ||
+	       d->octets[0] != CHUNK_IIKEYING;
+}
+
+static void who_gave_in_to_a_session_that_never_speaks_goes_on(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(true, 0, &a, &b);
+	struct silence silence = {b->addrs[0], false, true};
+	uint32_t answered;
+
+	n->filter = keep_apart;
+	n->filter_ctx = &silence;
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 8 * 1000000); // A gives in to B's IIKeying of 7.5 s
+	answered = the_only_session(a)->id;
+	assert_false(the_only_session(a)->is_alive);
+	assert_int_equal(host_n_seen(a, SEEN_FAILED), 0);
+	n->filter = keep_silence; // what A keys arrives, what B says on its session does not
+	net_run_us(n, 4 * 1000000);
+	silence.on_sessions = false;
+	net_run_us(n, 1 * 1000000);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	assert_true(the_only_session(a)->is_initiator);
+	assert_int_not_equal(the_only_session(a)->id, answered);
+	assert_int_equal(host_n_seen(a, SEEN_FAILED), 0);
+	net_destroy(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +414,7 @@ int main(void)
 		cmocka_unit_test(only_the_very_certificate_takes_an_openings_place),
 		cmocka_unit_test(a_session_that_is_proved_late_ends_our_keying),
 		cmocka_unit_test(an_answer_overrides_what_its_sender_has_overridden),
+		cmocka_unit_test(who_gave_in_to_a_session_that_never_speaks_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,11 @@
 #define QUICK_US    3000000
 #define NEVER       UINT64_MAX
 
+struct meeting {
+	uint64_t took_us; // NEVER: they have not met
+	uint64_t seed;
+};
+
 static const char *const names[KINDS] = {"none", "full cone", "address", "port", "symmetric"};
 
 // 1 % from a member to the super-peer, 2 % from member to member.
@@ -57,11 +62,13 @@ static struct world *connected(const struct sim_run *r, const struct net_nat_opt
 	return w;
 }
 
-static void meet(struct world *w, uint64_t *took_us)
+static void meet(struct world *w, const struct sim_run *r)
 {
 	uint64_t start_us = w->now_us;
+	struct meeting *m = r->figures;
 
-	*took_us = world_run_until(w, have_met, TRY_US) ? w->now_us - start_us : NEVER;
+	m->seed = r->seed;
+	m->took_us = world_run_until(w, have_met, TRY_US) ? w->now_us - start_us : NEVER;
 	promise_always(w);
 	world_destroy(w);
 }
@@ -76,7 +83,7 @@ static void ask(const struct sim_run *r)
 	struct world *w = connected(r, nats, false, false);
 
 	world_ask_for(w, 1, 2);
-	meet(w, r->figures);
+	meet(w, r);
 }
 
 // The same, and what brings them together is the group they join.
@@ -87,61 +94,49 @@ static void join(const struct sim_run *r)
 		{.kind = r->row % KINDS, .timeout_us = 120000000},
 	};
 
-	meet(connected(r, nats, false, true), r->figures);
+	meet(connected(r, nats, false, true), r);
 }
 
 // ---- figures ----
 
-static int by_value(const void *a, const void *b)
+static int by_time(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	const struct meeting *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	return x->took_us < y->took_us ? -1 : x->took_us > y->took_us;
 }
 
-static uint32_t n_within(const uint64_t *took_us, uint32_t n, uint64_t limit_us)
+static uint32_t n_within(const struct meeting *m, uint32_t n, uint64_t limit_us)
 {
 	uint32_t in = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		in += took_us[i] <= limit_us;
+		in += m[i].took_us <= limit_us;
 	return in;
 }
 
-// The seed that took longest is named when it took too long.
-static void tell_slowest(const struct sim_scenario *s, const uint64_t *took_us, uint32_t n)
+static void print_cell(const struct meeting *m, uint32_t n)
 {
-	uint32_t slowest = 0;
-
-	for (uint32_t i = 1; i < n; i++)
-		if (took_us[i] > took_us[slowest])
-			slowest = i;
-	if (took_us[slowest] > QUICK_US)
-		print_message(
-			"\n%s, row %u: seed %llu took longest\n", s->scenario, s->row,
-			(unsigned long long)(slowest + (s->first_seed > 0 ? s->first_seed : 1)));
-}
-
-static void print_cell(uint64_t *took_us, uint32_t n)
-{
-	qsort(took_us, n, sizeof(*took_us), by_value);
-	if (took_us[0] == NEVER)
-		print_message("%15s", "never");
+	if (m[0].took_us == NEVER)
+		print_message("%17s", "never");
 	else
-		print_message("  %.2f %.2f %5.1f", (double)took_us[n / 2] / 1e6,
-			      (double)took_us[n - 1] / 1e6,
-			      100.0 * n_within(took_us, n, QUICK_US) / n);
+		print_message("  %.2f %.2f %5.1f", (double)m[n / 2].took_us / 1e6,
+			      (double)m[n - 1].took_us / 1e6, 100.0 * n_within(m, n, QUICK_US) / n);
 }
 
-// What can meet does, nearly always soon: three attempts fit into 3 s, and of a thousand runs
-// hardly one loses a packet of each. What cannot meet does not.
-static void check_cell(const struct sim_scenario *s, uint64_t *took_us, uint32_t n, bool can)
+// What can meet does, nearly always soon: three attempts fit into 3 s, and of 4 000 runs one loses
+// a packet of each at so much loss. Who was slow is named. What cannot meet does not.
+static void check_cell(const struct sim_scenario *s, struct meeting *m, uint32_t n, bool can)
 {
-	if (can && n_within(took_us, n, QUICK_US) < n)
-		tell_slowest(s, took_us, n);
-	print_cell(took_us, n);
-	assert_row(n_within(took_us, n, TRY_US) == (can ? n : 0), s->scenario);
-	assert_row(!can || n - n_within(took_us, n, QUICK_US) <= n / 1000, s->scenario);
+	uint32_t n_slow = n - n_within(m, n, QUICK_US);
+
+	qsort(m, n, sizeof(*m), by_time);
+	print_cell(m, n);
+	if (can && n_slow > 0)
+		print_message("\n%s, row %u: seed %llu took longest\n", s->scenario, s->row,
+			      (unsigned long long)m[n - 1].seed);
+	assert_row(n_within(m, n, TRY_US) == (can ? n : 0), s->scenario);
+	assert_row(!can || n_slow <= 1 + n / 1000, s->scenario);
 }
 
 static void pairs(const struct sim_pool *pool, const char *what, uint32_t n_seeds,
@@ -157,14 +152,14 @@ static void pairs(const struct sim_pool *pool, const char *what, uint32_t n_seed
 					 .n_seeds = n_seeds,
 					 .pool = pool,
 					 .run = run,
-					 .figures_len = sizeof(uint64_t)};
+					 .figures_len = sizeof(struct meeting)};
 		uint32_t n;
-		uint64_t *took_us = sim_each_seed(&s, &n);
+		struct meeting *m = sim_each_seed(&s, &n);
 
 		if (row % KINDS == 0)
 			print_message("\n%-10s", names[row / KINDS]);
-		check_cell(&s, took_us, n, can_meet(row / KINDS, row % KINDS));
-		sim_figures_free(&s, took_us, n);
+		check_cell(&s, m, n, can_meet(row / KINDS, row % KINDS));
+		sim_figures_free(&s, m, n);
 	}
 	print_message("\n");
 }
@@ -209,7 +204,7 @@ static void ask_at_home(const struct sim_run *r)
 	struct world *w = connected(r, &homes[r->row].nat, true, false);
 
 	world_ask_for(w, 1, 2);
-	meet(w, r->figures);
+	meet(w, r);
 }
 
 static void members_behind_one_translator_meet(void **state)
@@ -222,14 +217,14 @@ static void members_behind_one_translator_meet(void **state)
 					 .n_seeds = SEEDS,
 					 .pool = *state,
 					 .run = ask_at_home,
-					 .figures_len = sizeof(uint64_t)};
+					 .figures_len = sizeof(struct meeting)};
 		uint32_t n;
-		uint64_t *took_us = sim_each_seed(&s, &n);
+		struct meeting *m = sim_each_seed(&s, &n);
 
 		print_message("%-28s", homes[i].name);
-		check_cell(&s, took_us, n, homes[i].can);
+		check_cell(&s, m, n, homes[i].can);
 		print_message("\n");
-		sim_figures_free(&s, took_us, n);
+		sim_figures_free(&s, m, n);
 	}
 }
 

@@ -31,6 +31,7 @@ struct lines {
 	uint64_t now_us;
 	// Per client: what the server sends it waits, and is given up at its deadline.
 	bool is_slow[LINES_MAX];
+	bool is_raw[LINES_MAX]; // its rpc does not hear of flows that the server opens
 	struct line_sent *waiting[LINES_MAX], **waiting_tail[LINES_MAX];
 	uint32_t n_given_up[LINES_MAX];
 	bool has_gap[LINES_MAX][FLOWS_PER_SESSION];

@@ -128,6 +128,10 @@ static void promise_replay(const struct runs *rs, const struct sim_run *once)
 		sim_fail(once, "the same seed was another run the second time");
 }
 
+// A coverage build (./run coverage) keeps its counts when a process ends by exit(); this one does
+// not.
+void __gcov_dump(void) __attribute__((weak));
+
 // A process's life: the next seed that no other has begun, until there is none.
 _Noreturn static void work(struct runs *rs, uint32_t job)
 {
@@ -147,6 +151,8 @@ _Noreturn static void work(struct runs *rs, uint32_t job)
 			promise_replay(rs, &r);
 	}
 	fflush(NULL);
+	if (__gcov_dump != NULL)
+		__gcov_dump();
 	_exit(EXIT_SUCCESS);
 }
 

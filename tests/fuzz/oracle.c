@@ -169,7 +169,9 @@ size_t oracle_repeat(uint8_t *to, size_t len, const void *head, size_t head_len,
 #define AMPLIFICATION      3
 #define HEADERS_LEN        28 // IP and UDP, which count on both sides
 #define LONG_ANSWERS_PER_S 50
-#define LONG_ANSWER_MAX    552 // the RHello of a certificate with two keys
+// The RHello of a certificate with two keys, with the longest tag that leaves it longer than three
+// hellos with that tag.
+#define LONG_ANSWER_MAX 640
 
 static struct oracle_path *path_at(struct oracle_ledger *l, const uint8_t ip[16], uint16_t port)
 {

@@ -23,7 +23,7 @@ static struct barrier *find(struct flow_syncs *fs, const void *tree, uint32_t id
 }
 
 // Lets those go who wait for at most so many.
-static void let_go(struct flow_syncs *fs, struct barrier *b, struct ctl_session *s, uint32_t n)
+static void let_go(struct flow_syncs *fs, struct barrier *b, uint32_t n)
 {
 	for (uint64_t left = b->held; left != 0; left &= left - 1) {
 		uint16_t slot = (uint16_t)__builtin_ctzll(left);
@@ -31,14 +31,14 @@ static void let_go(struct flow_syncs *fs, struct barrier *b, struct ctl_session 
 		if (fs->count[slot] > n)
 			continue;
 		b->held &= ~(UINT64_C(1) << slot);
-		ctl_flow_go_on(s, slot, s->rx[slot].flow_id);
+		ctl_flow_go_on(fs->session, slot, fs->flow_id[slot]);
 	}
 }
 
-void flow_sync_arrived(struct flow_syncs *fs, struct ctl_session *s, const void *tree,
-		       uint16_t slot, struct span payload, struct flow_sync_counters *c,
-		       uint64_t now_us)
+void flow_sync_arrived(struct flow_syncs *fs, const void *tree, uint16_t slot, struct span payload,
+		       struct flow_sync_counters *c, uint64_t now_us)
 {
+	uint64_t flow_id = fs->session->rx[slot].flow_id;
 	struct barrier *b = NULL;
 	struct user_control u;
 
@@ -46,7 +46,7 @@ void flow_sync_arrived(struct flow_syncs *fs, struct ctl_session *s, const void 
 		b = find(fs, tree, u.flow_sync.id);
 	if (b == NULL) {
 		c->refused++;
-		ctl_flow_go_on(s, slot, s->rx[slot].flow_id);
+		ctl_flow_go_on(fs->session, slot, flow_id);
 		return;
 	}
 	if (b->n == 0)
@@ -56,20 +56,14 @@ void flow_sync_arrived(struct flow_syncs *fs, struct ctl_session *s, const void 
 		b->wants = u.flow_sync.count;
 	b->held |= UINT64_C(1) << slot;
 	fs->count[slot] = (uint8_t)u.flow_sync.count;
+	fs->flow_id[slot] = flow_id;
 	c->held += u.flow_sync.count > b->n;
-	let_go(fs, b, s, b->n);
+	let_go(fs, b, b->n);
 	if (b->n >= b->wants)
 		b->wants = 0;
 }
 
-void flow_sync_flow_gone(struct flow_syncs *fs, uint16_t slot)
-{
-	for (unsigned i = 0; i < BARRIERS_MAX; i++)
-		fs->of[i].held &= ~(UINT64_C(1) << slot);
-}
-
-void flow_syncs_timers(struct flow_syncs *fs, struct ctl_session *s, struct flow_sync_counters *c,
-		       uint64_t now_us)
+void flow_syncs_timers(struct flow_syncs *fs, struct flow_sync_counters *c, uint64_t now_us)
 {
 	for (unsigned i = 0; i < BARRIERS_MAX; i++) {
 		struct barrier *b = &fs->of[i];
@@ -77,7 +71,7 @@ void flow_syncs_timers(struct flow_syncs *fs, struct ctl_session *s, struct flow
 		if (b->wants == 0 || now_us < b->give_up_us)
 			continue;
 		c->abandoned++;
-		let_go(fs, b, s, UINT32_MAX);
+		let_go(fs, b, UINT32_MAX);
 		b->wants = 0;
 	}
 }

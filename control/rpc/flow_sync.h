@@ -32,8 +32,13 @@ struct barrier {
 };
 
 struct flow_syncs { // of a session
+	struct ctl_session *session;
+	struct flow_syncs *next, *prev; // all that an owner has
 	struct barrier of[BARRIERS_MAX];
-	uint8_t count[FLOWS_PER_SESSION]; // what each receive slot that waits asks for
+	// What each receive slot that waits asks for, and the flow that does: a slot may have
+	// another one by the time.
+	uint8_t count[FLOWS_PER_SESSION];
+	uint64_t flow_id[FLOWS_PER_SESSION];
 };
 
 struct flow_sync_counters {
@@ -44,13 +49,9 @@ struct flow_sync_counters {
 
 // One came in a flow: the flow waits now, or goes on at once together with those that waited for
 // it.
-void flow_sync_arrived(struct flow_syncs *, struct ctl_session *, const void *tree,
-		       uint16_t rx_slot, struct span payload, struct flow_sync_counters *,
-		       uint64_t now_us);
-// The flow is at its end: whoever uses its slot next does not wait. It got there nevertheless.
-void flow_sync_flow_gone(struct flow_syncs *, uint16_t rx_slot);
-void flow_syncs_timers(struct flow_syncs *, struct ctl_session *, struct flow_sync_counters *,
-		       uint64_t now_us);
+void flow_sync_arrived(struct flow_syncs *, const void *tree, uint16_t rx_slot, struct span payload,
+		       struct flow_sync_counters *, uint64_t now_us);
+void flow_syncs_timers(struct flow_syncs *, struct flow_sync_counters *, uint64_t now_us);
 uint64_t flow_syncs_deadline_us(const struct flow_syncs *);
 
 // Puts a barrier into n of our flows of one tree. 0; -EINVAL: none, or the same twice; or why it

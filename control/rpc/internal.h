@@ -35,7 +35,6 @@ struct nc_session {
 	void *user;           // client
 	uint64_t give_up_us;  // client: connect unanswered by then
 	uint64_t opened_us;
-	struct flow_syncs *syncs; // from the first barrier on
 	struct rpc_client_info info;
 	char app[APP_MAX], tc_url[TC_URL_MAX];
 	uint8_t args[ARGS_MAX];
@@ -49,7 +48,8 @@ struct rpc {
 	struct rpc_opts opts;
 	struct nc_session *all;
 	uint32_t n;
-	uint64_t next_us; // no deadline of any of them is before
+	uint64_t next_us;         // no deadline of any of them, nor of a barrier, is before
+	struct flow_syncs *syncs; // of all sessions that had a barrier
 	struct rpc_counters counters;
 	struct net_streams streams;
 	struct live_hub *live;             // as a server

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/outbox.h"
 #include "control/rpc/flow_sync.h"
@@ -62,6 +63,20 @@ static uint32_t count(const struct ctl_session *s)
 	return n;
 }
 
+bool net_stream_is_direct(const struct net_stream *ns)
+{
+	return ns->o.place != NET_STREAM_CONNECTED;
+}
+
+bool net_streams_are_direct(const struct ctl_session *s)
+{
+	const struct net_stream *ns = s->streams;
+
+	while (ns != NULL && !net_stream_is_direct(ns))
+		ns = ns->next;
+	return ns != NULL;
+}
+
 int net_stream_create(const struct net_stream_opts *o, struct net_stream **out)
 {
 	struct ctl_session *s = o->session;
@@ -88,6 +103,8 @@ int net_stream_create(const struct net_stream_opts *o, struct net_stream **out)
 	}
 	for (unsigned i = 0; i < NET_STREAM_FLOWS; i++)
 		ns->tx[i] = SLOT_NONE;
+	if (net_stream_is_direct(ns) && !net_streams_are_direct(s))
+		o->streams->n_direct_sessions++;
 	if (ns->next != NULL)
 		ns->next->prev = ns;
 	s->streams = ns;
@@ -134,6 +151,8 @@ static void detach(struct net_stream *ns)
 	ns->next = ns->prev = NULL;
 	ns->session = NULL;
 	ns->o.streams->n--;
+	if (net_stream_is_direct(ns) && !net_streams_are_direct(s))
+		ns->o.streams->n_direct_sessions--;
 }
 
 void net_stream_destroy(struct net_stream *ns)
@@ -153,6 +172,13 @@ static void end(struct net_stream *ns, enum net_stream_end why, uint64_t now_us)
 void *net_stream_ctx(const struct net_stream *ns)
 {
 	return ns->o.events.ctx;
+}
+
+void net_stream_send_as(struct net_stream *ns,
+			const struct net_stream_sending sending[NET_STREAM_FLOWS], bool is_one_flow)
+{
+	memcpy(ns->o.sending, sending, sizeof(ns->o.sending));
+	ns->o.is_one_flow = is_one_flow;
 }
 
 uint32_t net_stream_id(const struct net_stream *ns)
@@ -225,8 +251,8 @@ int net_stream_write(struct net_stream *ns, enum net_stream_flow which, struct s
 		ns->o.streams->over_budget++;
 		return -EDQUOT;
 	}
-	if (ns->o.place == NET_STREAM_SUBSCRIBER)
-		which = NET_STREAM_COMMAND; // its only flow
+	if (ns->o.place == NET_STREAM_SUBSCRIBER || ns->o.is_one_flow)
+		which = NET_STREAM_COMMAND;
 	if (ns->tx[which] == SLOT_NONE) {
 		err = open_flow(ns, which);
 		if (err != 0)
@@ -303,7 +329,7 @@ void net_stream_on_message(struct ctl_session *s, uint16_t rx_slot, struct span 
 			   bool has_gap, uint64_t now_us)
 {
 	struct net_stream *ns = s->rx[rx_slot].ctx;
-	struct net_stream_message m = {.whole = message, .has_gap = has_gap};
+	struct net_stream_message m = {.whole = message, .has_gap = has_gap, .rx_slot = rx_slot};
 	struct rd rd = rd_over(message.data, message.len);
 	struct rtmp_head head;
 

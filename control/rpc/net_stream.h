@@ -46,6 +46,7 @@ struct net_stream_message {
 	struct span payload;
 	struct span whole; // header and payload: what would be sent on
 	bool has_gap;      // messages before it in its flow were given up
+	uint16_t rx_slot;  // that flow
 };
 
 enum net_stream_end {
@@ -78,11 +79,12 @@ struct net_stream_sending {
 struct net_streams {
 	uint32_t max, per_session_max;
 	uint32_t n;
-	uint64_t opened;      // since the start
-	uint64_t refused;     // over max or per_session_max
-	uint64_t excessive;   // ended for opening too many flows
-	uint64_t over_budget; // messages that found queue_bytes_max reached
-	uint64_t rejected;    // a far end rejected flows of ours
+	uint32_t n_direct_sessions; // that have a direct stream
+	uint64_t opened;            // since the start
+	uint64_t refused;           // over max or per_session_max
+	uint64_t excessive;         // ended for opening too many flows
+	uint64_t over_budget;       // messages that found queue_bytes_max reached
+	uint64_t rejected;          // a far end rejected flows of ours
 };
 
 struct net_stream_opts {
@@ -94,6 +96,7 @@ struct net_stream_opts {
 	// (PUBLISHER).
 	uint64_t far_flow;
 	struct net_stream_sending sending[NET_STREAM_FLOWS];
+	bool is_one_flow; // everything travels as it is written, in the flow of the commands
 	// Written and not yet acknowledged or given up; commands may exceed it by 16 KiB.
 	uint32_t queue_bytes_max;
 	struct net_stream_events events;
@@ -111,8 +114,14 @@ int net_stream_create(const struct net_stream_opts *, struct net_stream **out);
 // Closes our flows after what is queued, rejects theirs with code 0, all together.
 void net_stream_destroy(struct net_stream *);
 
+// Another way of sending, for flows that are not open yet.
+void net_stream_send_as(struct net_stream *, const struct net_stream_sending[NET_STREAM_FLOWS],
+			bool is_one_flow);
+
 uint32_t net_stream_id(const struct net_stream *);
 struct ctl_session *net_stream_session(const struct net_stream *); // NULL: gone
+bool net_stream_is_direct(const struct net_stream *);              // no NetConnection is between
+bool net_streams_are_direct(const struct ctl_session *);           // the session has such a stream
 bool net_stream_may_write(const struct net_stream *); // not gone, no flow of ours rejected
 
 // The flow that a message of this type travels on.

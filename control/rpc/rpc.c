@@ -41,8 +41,35 @@ static void nc_destroy(struct nc_session *nc, uint64_t now_us)
 		nc->next->prev = nc->prev;
 	nc->session->nc = NULL;
 	r->n--;
-	free(nc->syncs);
 	free(nc);
+}
+
+static struct flow_syncs *syncs_of(struct rpc *r, struct ctl_session *s)
+{
+	struct flow_syncs *fs = s->syncs;
+
+	if (fs == NULL)
+		fs = calloc(1, sizeof(*fs));
+	if (fs == NULL || s->syncs != NULL)
+		return fs;
+	*fs = (struct flow_syncs){.session = s, .next = r->syncs};
+	if (fs->next != NULL)
+		fs->next->prev = fs;
+	r->syncs = fs;
+	s->syncs = fs;
+	return fs;
+}
+
+static void syncs_destroy(struct rpc *r, struct flow_syncs *fs)
+{
+	if (fs->prev != NULL)
+		fs->prev->next = fs->next;
+	else
+		r->syncs = fs->next;
+	if (fs->next != NULL)
+		fs->next->prev = fs->prev;
+	fs->session->syncs = NULL;
+	free(fs);
 }
 
 void rpc_destroy(struct rpc *r)
@@ -51,6 +78,8 @@ void rpc_destroy(struct rpc *r)
 		nc_destroy(r->all, 0);
 	while (r->client_streams != NULL)
 		rpc_stream_close(r->client_streams, 0);
+	while (r->syncs != NULL)
+		syncs_destroy(r, r->syncs);
 	live_hub_destroy(r->live);
 	free(r);
 }
@@ -77,6 +106,12 @@ static struct nc_session *nc_create(struct rpc *r, struct ctl_session *s, bool i
 	r->n++;
 	s->nc = nc;
 	return nc;
+}
+
+static void wake_by(struct rpc *r, uint64_t at_us)
+{
+	if (at_us < r->next_us)
+		r->next_us = at_us;
 }
 
 const struct rpc_counters *rpc_counters(const struct rpc *r)
@@ -168,6 +203,10 @@ void rpc_flow_opened(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, uin
 	if (tc.stream_id != 0) {
 		if (net_stream_flow_opened(s, rx_slot, flow_id, assoc_flow, &tc, now_us))
 			return;
+		if (assoc_flow == NO_FLOW && r->opts.events.asked != NULL &&
+		    r->opts.events.asked(r->opts.events.ctx, s, rx_slot, flow_id,
+					 (uint32_t)tc.stream_id))
+			return;
 		goto reject; // nobody's stream
 	}
 	if (nc == NULL && s->endpoint == r->opts.server_endpoint && assoc_flow == NO_FLOW)
@@ -191,22 +230,22 @@ reject:
 	ctl_flow_reject(s, rx_slot, flow_id, 0);
 }
 
-// All flows of a NetConnection are one association tree: the client's return the server's control
-// flow, the server's the client's (14.4).
-static void flow_sync(struct nc_session *nc, uint16_t rx_slot, struct span payload, uint64_t now_us)
+// tree: all flows of a NetConnection are one association tree, since the client's return the
+// server's control flow and the server's the client's (14.4): NULL. Each direct stream is another.
+static void flow_sync(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, const void *tree,
+		      struct span message, uint64_t now_us)
 {
-	struct rpc *r = nc->rpc;
+	struct flow_syncs *fs = syncs_of(r, s);
 
-	if (nc->syncs == NULL)
-		nc->syncs = calloc(1, sizeof(*nc->syncs));
-	if (nc->syncs == NULL) {
+	if (fs == NULL) {
 		r->counters.syncs.refused++;
-		ctl_flow_go_on(nc->session, rx_slot, nc->session->rx[rx_slot].flow_id);
+		ctl_flow_go_on(s, rx_slot, s->rx[rx_slot].flow_id);
 		return;
 	}
-	flow_sync_arrived(nc->syncs, nc->session, NULL, rx_slot, payload, &r->counters.syncs,
-			  now_us);
-	nc_wake_by(nc, flow_syncs_deadline_us(nc->syncs));
+	flow_sync_arrived(fs, tree, rx_slot,
+			  span_of(message.data + RTMP_HEAD_LEN, message.len - RTMP_HEAD_LEN),
+			  &r->counters.syncs, now_us);
+	wake_by(r, flow_syncs_deadline_us(fs));
 }
 
 static void command(struct nc_session *nc, uint8_t type, struct span payload, uint64_t now_us)
@@ -238,7 +277,7 @@ void rpc_message(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, struct 
 	}
 	payload = rd_rest(&rd);
 	if (rtmp_is_flow_sync(message))
-		flow_sync(nc, rx_slot, payload, now_us);
+		flow_sync(r, s, rx_slot, NULL, message, now_us);
 	else if (head.type == RTMP_USER_CONTROL && nc->is_client)
 		client_user_control(nc, payload);
 	else if (!rtmp_type_is_ignored(head.type))
@@ -248,14 +287,12 @@ void rpc_message(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, struct 
 void rpc_stream_message(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, struct span message,
 			bool has_gap, uint64_t now_us)
 {
+	const struct net_stream *ns = s->rx[rx_slot % FLOWS_PER_SESSION].ctx;
+
 	if (!rtmp_is_flow_sync(message))
 		net_stream_on_message(s, rx_slot, message, has_gap, now_us);
-	else if (s->nc == NULL)
-		ctl_flow_go_on(s, rx_slot, s->rx[rx_slot].flow_id);
 	else
-		flow_sync(s->nc, rx_slot,
-			  span_of(message.data + RTMP_HEAD_LEN, message.len - RTMP_HEAD_LEN),
-			  now_us);
+		flow_sync(r, s, rx_slot, net_stream_is_direct(ns) ? ns : NULL, message, now_us);
 }
 
 // The far end's control flow is at its end: so is the connection (14.4 step 7).
@@ -287,8 +324,6 @@ void rpc_flow_finished(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, u
 {
 	struct nc_session *nc = s->nc;
 
-	if (nc != NULL && nc->syncs != NULL)
-		flow_sync_flow_gone(nc->syncs, rx_slot);
 	if (s->rx[rx_slot % FLOWS_PER_SESSION].owner == OWNER_STREAM)
 		net_stream_on_finished(s, rx_slot, now_us);
 	else if (nc != NULL && nc->has_far_control && nc->far_slot == rx_slot)
@@ -321,23 +356,16 @@ void rpc_session_closed(struct rpc *r, struct ctl_session *s, uint64_t now_us)
 
 void nc_wake_by(struct nc_session *nc, uint64_t at_us)
 {
-	if (at_us < nc->rpc->next_us)
-		nc->rpc->next_us = at_us;
+	wake_by(nc->rpc, at_us);
 }
 
 static uint64_t nc_deadline_us(const struct nc_session *nc)
 {
-	uint64_t at = nc->syncs != NULL ? flow_syncs_deadline_us(nc->syncs) : UINT64_MAX;
-
-	if (nc->is_client && nc->state == NC_CONNECTING && nc->give_up_us < at)
-		at = nc->give_up_us;
-	return at;
+	return nc->is_client && nc->state == NC_CONNECTING ? nc->give_up_us : UINT64_MAX;
 }
 
 static void nc_timers(struct nc_session *nc, uint64_t now_us)
 {
-	if (nc->syncs != NULL)
-		flow_syncs_timers(nc->syncs, nc->session, &nc->rpc->counters.syncs, now_us);
 	if (nc->is_client && nc->state == NC_CONNECTING && now_us >= nc->give_up_us)
 		client_failed(nc, "NetConnection.Connect.Failed");
 }
@@ -363,6 +391,10 @@ void rpc_timers(struct rpc *r, uint64_t now_us)
 	while ((nc = first_due(r, now_us)) != NULL) // from the start: an event may change the list
 		nc_timers(nc, now_us);
 	r->next_us = UINT64_MAX;
+	for (struct flow_syncs *fs = r->syncs; fs != NULL; fs = fs->next) {
+		flow_syncs_timers(fs, &r->counters.syncs, now_us);
+		wake_by(r, flow_syncs_deadline_us(fs));
+	}
 	for (nc = r->all; nc != NULL; nc = nc->next)
 		nc_wake_by(nc, nc_deadline_us(nc));
 }

@@ -39,6 +39,10 @@ struct rpc_events {
 	// client: the canonical control flow ended or was rejected: the connection is gone (14.4
 	// step 7)
 	void (*gone)(void *ctx, struct ctl_session *, void *user);
+	// A flow of a stream that returns nothing: somebody asks us for a direct stream (14.5).
+	// False: not accepted, it is rejected. NULL: all are.
+	bool (*asked)(void *ctx, struct ctl_session *, uint16_t rx_slot, uint64_t flow_id,
+		      uint32_t stream_id);
 };
 
 struct rpc_opts {

@@ -153,6 +153,13 @@ void stream_merge_message(struct stream_merge *m, const struct net_stream_messag
 	list_put(&m->waiting[flow], i);
 }
 
+void stream_merge_in_order(struct stream_merge *m, const struct net_stream_message *message,
+			   uint64_t now_us)
+{
+	stream_merge_message(m, message, now_us);
+	all_go(m);
+}
+
 void stream_merge_word(struct stream_merge *m, int word, const char *text, bool is_behind)
 {
 	struct merge_item *i;

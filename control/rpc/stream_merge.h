@@ -57,6 +57,9 @@ void stream_merge_fini(struct stream_merge *);
 // A copy of a message. Without memory it is lost, and the next one has a gap.
 void stream_merge_message(struct stream_merge *, const struct net_stream_message *,
 			  uint64_t now_us);
+// The same of a message that comes by one flow with all others: behind everything that came before.
+void stream_merge_in_order(struct stream_merge *, const struct net_stream_message *,
+			   uint64_t now_us);
 // A word of its user's: behind everything that has come, or beside it, as soon as may be.
 void stream_merge_word(struct stream_merge *, int word, const char *text, bool is_behind);
 // The next; lent until the next call. NULL: none, now.

@@ -12,6 +12,7 @@
 
 struct outbox;
 struct outbox_account;
+struct flow_syncs;
 struct nc_session;    // rpc's half: the NetConnection on this session, or NULL
 struct net_stream;    // rpc's, too: a stream's end on this session
 struct group_session; // group's half: neighbour relations on this session, or NULL
@@ -69,6 +70,7 @@ struct ctl_session {
 	struct ctl_flow rx[FLOWS_PER_SESSION];
 
 	struct nc_session *nc;
+	struct flow_syncs *syncs;   // rpc's: barriers across flows, or NULL
 	struct net_stream *streams; // their list
 	struct group_session *groups;
 	struct outbox *outbox;

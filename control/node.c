@@ -29,6 +29,8 @@ static void on_opened(void *ctx, struct ctl_session *s, void *user)
 	n->n_sessions++;
 	if (c != NULL)
 		conn_opened(c, s);
+	else if (direct_is_call(n, user))
+		direct_opened(n, s);
 	else if (s->endpoint == n->opts.member_endpoint)
 		groups_session_opened(n->groups, s, user, n->now_us);
 }
@@ -41,6 +43,8 @@ static void on_open_failed(void *ctx, void *user, enum open_failure why,
 
 	if (c != NULL)
 		conn_open_failed(c, why, existing);
+	else if (direct_is_call(n, user))
+		direct_open_failed(n, user, why);
 	else
 		groups_open_failed(n->groups, user, why, existing, n->now_us);
 }
@@ -108,7 +112,8 @@ static int create_rpc(struct node *n)
 	struct rpc_opts o = {.events = {.ctx = n,
 					.connected = conn_rpc_connected,
 					.failed = conn_rpc_failed,
-					.gone = conn_rpc_gone},
+					.gone = conn_rpc_gone,
+					.asked = direct_on_asked},
 			     .server_endpoint = n->opts.server_endpoint,
 			     .apps = n->opts.apps,
 			     .n_apps = n->opts.n_apps,
@@ -168,7 +173,7 @@ struct node *node_create(const struct node_opts *o, uint64_t now_us)
 	n->figures =
 		calloc((size_t)outbox_n_workers(o->outbox) * o->sessions_max, sizeof(*n->figures));
 	if (n->figures == NULL || create_startup(n, now_us) < 0 || create_rpc(n) < 0 ||
-	    create_groups(n, now_us) < 0) {
+	    direct_start(n) < 0 || create_groups(n, now_us) < 0) {
 		node_destroy(n);
 		return NULL;
 	}
@@ -183,6 +188,10 @@ void node_destroy(struct node *n)
 		n->joined = g->next;
 		free(g);
 	}
+	while (n->calls != NULL)
+		direct_call_close(n->calls);
+	if (n->direct != NULL)
+		direct_destroy(n->direct);
 	while (n->streams != NULL) {
 		struct node_stream *s = n->streams;
 
@@ -373,6 +382,7 @@ void node_timers(struct node *n, uint64_t now_us)
 	startup_timers(n->startup, now_us);
 	conns_timers(n);
 	rpc_timers(n->rpc, now_us);
+	direct_node_timers(n);
 	groups_timers(n->groups, now_us);
 	if (now_us >= n->stats_us && n->n_sessions > 0)
 		ask_for_figures(n);
@@ -393,6 +403,7 @@ uint64_t node_deadline_us(const struct node *n)
 		return 0;
 	at = earlier(at, conns_deadline_us(n));
 	at = earlier(at, rpc_deadline_us(n->rpc));
+	at = earlier(at, direct_node_deadline_us(n));
 	at = earlier(at, groups_deadline_us(n->groups));
 	return n->n_sessions > 0 ? earlier(at, earlier(n->stats_us, n->clients_us)) : at;
 }

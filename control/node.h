@@ -11,6 +11,7 @@
 #include "control/group/group.h"
 #include "control/outbox.h"
 #include "control/rpc/apps.h"
+#include "control/rpc/direct.h"
 #include "control/rpc/live_hub.h"
 #include "control/startup/startup.h"
 #include "dataplane/messages.h"
@@ -47,6 +48,9 @@ struct node_opts {
 	struct live_hub_opts live;   // client-server streams at our server; zero: none
 	const struct rpc_app *apps;  // who may connect to what; borrowed; NULL: anybody to anything
 	uint32_t n_apps;
+	// Peers with direct streams, in and out together (netgroup-semantics NC-15: 8); 0: there
+	// are no direct streams, as at a server's endpoint (SV-9).
+	uint32_t peer_connections_max;
 };
 #define NODE_NO_ENDPOINT 0xff
 
@@ -97,6 +101,34 @@ int node_conn_publish(struct node_conn *, const char *name, struct node_stream *
 // Waits for a publisher, and after NODE_PLAY_END for the next one. NODE_PLAY_GAP counts gaps.
 int node_conn_play(struct node_conn *, const char *name, struct node_stream **out, uint64_t now_us);
 
+// -- direct one-to-one streams (rtmfp.md 14.5, netgroup-semantics 9) --
+// They go on without the introducer that brought the peers together: NC-12 closes a Flash client's
+// streams with its connection because they hang on it, ours hang on the node.
+struct node_direct_params {
+	// P2-5, the other way round: what may be given up after about 2 s instead of being sent
+	// until it is there.
+	bool audio_is_late_ok, video_is_late_ok, data_is_late_ok;
+	// onPeerConnect (P2-2), before somebody plays; it may not call the node. NULL: everybody
+	// may.
+	bool (*peer_connect)(void *ctx, const uint8_t peer_id[32]);
+	void *ctx;
+};
+// node_stream_write, _end and _close as above. -EOPNOTSUPP: off; -EINVAL: the name; -EEXIST: we
+// publish it already (NetStream.Publish.BadName); -ENOBUFS, -ENOMEM.
+int node_direct_publish(struct node *, const char *name, const struct node_direct_params *,
+			struct node_stream **out, uint64_t now_us);
+// From the peer of that ID, by the session that there is or one that our introducers help to open;
+// may be called before they are connected. Waits until the peer publishes the name.
+int node_direct_play(struct node *, const uint8_t peer_id[32], const char *name,
+		     struct node_stream **out, uint64_t now_us);
+// Who plays a stream of ours (P2-3); stream NULL: who waits for what we do not publish (NC-16). How
+// many there are; at most max are told, and good until the next call into the node.
+uint32_t node_direct_peers(struct node *, const struct node_stream *, struct direct_peer_info *,
+			   uint32_t max);
+void node_direct_peer_close(struct node *, struct direct_peer *, uint64_t now_us);
+void node_set_peer_connections_max(struct node *, uint32_t max);         // ends nothing (NC-15)
+const struct direct_counters *node_direct_counters(const struct node *); // NULL: off
+
 enum node_event_kind {
 	NODE_NONE,
 	NODE_CONNECTED,            // conn
@@ -115,7 +147,10 @@ enum node_event_kind {
 	NODE_PLAY_RESET,           // stream: another instance of the name is followed now (MC-6)
 	NODE_PUBLISH_DONE,         // stream
 	NODE_PUBLISH_START,        // stream of a connection: the server agreed
-	NODE_STREAM_FAILED,        // stream of a connection, text: code (NetStream.Publish.BadName)
+	NODE_STREAM_FAILED,        // stream of a connection or direct, text: code
+				   // (NetStream.Publish.BadName); over
+	NODE_PEER_CONNECT,         // stream, peer: it plays what we publish directly
+	NODE_PEER_DISCONNECT,      // stream, peer
 };
 
 struct node_event {

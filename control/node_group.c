@@ -37,12 +37,12 @@ void node_leave(struct node_group *g, uint64_t now_us)
 	free(g);
 }
 
-static struct node_stream *stream_create(struct node_group *g)
+struct node_stream *stream_create(struct node *n, struct node_group *g)
 {
 	struct node_stream *s = calloc(1, sizeof(*s));
 
 	if (s != NULL)
-		*s = (struct node_stream){.node = g->node, .group = g};
+		*s = (struct node_stream){.node = n, .group = g};
 	return s;
 }
 
@@ -55,7 +55,7 @@ void stream_list(struct node_stream *s)
 int node_publish(struct node_group *g, const char *name, const struct group_stream_params *params,
 		 struct node_stream **out, uint64_t now_us)
 {
-	struct node_stream *s = stream_create(g);
+	struct node_stream *s = stream_create(g->node, g);
 	int err;
 
 	if (s == NULL)
@@ -72,7 +72,7 @@ int node_publish(struct node_group *g, const char *name, const struct group_stre
 
 int node_play(struct node_group *g, const char *name, struct node_stream **out, uint64_t now_us)
 {
-	struct node_stream *s = stream_create(g);
+	struct node_stream *s = stream_create(g->node, g);
 	int err;
 
 	if (s == NULL)
@@ -96,6 +96,8 @@ int node_stream_write(struct node_stream *s, uint8_t type, uint32_t timestamp_ms
 		s->node->now_us = now_us;
 		return live_write(s, type, timestamp_ms, (struct span){data, len});
 	}
+	if (s->direct_name != NULL)
+		return direct_write(s->direct_name, type, timestamp_ms, m.body, now_us);
 	if (s->publication == NULL)
 		return -EPIPE;
 	return group_publication_write(s->publication, &m, is_key, now_us);
@@ -103,10 +105,26 @@ int node_stream_write(struct node_stream *s, uint8_t type, uint32_t timestamp_ms
 
 void node_stream_end(struct node_stream *s, uint64_t now_us)
 {
+	s->node->now_us = now_us;
 	if (s->publication != NULL)
 		group_publication_end(s->publication, now_us);
 	if (s->live != NULL)
 		rpc_stream_end(s->live, now_us);
+	if (s->direct_name != NULL)
+		direct_name_end(s);
+}
+
+// What was to be told of it is nobody's any more.
+static void forget_events(const struct node_stream *s)
+{
+	struct node *n = s->node;
+
+	for (uint32_t i = 0; i < n->n_events; i++) {
+		struct node_event *e = &n->events[(n->first_event + i) % EVENTS_MAX];
+
+		if (e->stream == s)
+			*e = (struct node_event){.kind = NODE_NONE};
+	}
 }
 
 void node_stream_close(struct node_stream *s, uint64_t now_us)
@@ -119,6 +137,11 @@ void node_stream_close(struct node_stream *s, uint64_t now_us)
 		group_play_close(s->play, now_us);
 	if (s->live != NULL)
 		rpc_stream_close(s->live, now_us);
+	if (s->direct_name != NULL)
+		direct_unpublish(s->direct_name, now_us);
+	if (s->call != NULL)
+		direct_call_close(s->call);
+	forget_events(s);
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
@@ -174,13 +197,14 @@ static void translate(struct node *n, struct node_event *out)
 bool node_event(struct node *n, struct node_event *out, uint64_t now_us)
 {
 	n->now_us = now_us;
-	if (n->n_events > 0) {
+	while (n->n_events > 0) {
 		*out = n->events[n->first_event];
 		n->first_event = (n->first_event + 1) % EVENTS_MAX;
 		n->n_events--;
-		return true;
+		if (out->kind != NODE_NONE)
+			return true;
 	}
-	if (live_event(n, out))
+	if (live_event(n, out) || direct_event(n, out))
 		return true;
 	if (!groups_event(n->groups, &n->group_event, now_us))
 		return false;
@@ -218,7 +242,7 @@ struct group_stream_info node_stream_info(struct node_stream *s)
 		return live_info_of(s);
 	if (s->publication != NULL)
 		group_publication_info(s->publication, &info);
-	else
+	else if (s->play != NULL)
 		group_play_info(s->play, &info);
 	return info;
 }

@@ -3,6 +3,8 @@
 
 #include "control/group/group.h"
 #include "control/node.h"
+#include "control/rpc/direct.h"
+#include "control/rpc/direct_play.h"
 #include "control/rpc/rpc.h"
 #include "control/rpc/stream_client.h"
 
@@ -43,6 +45,12 @@ struct node_stream {
 	struct group_publication *publication; // or
 	struct group_play *play;               // or
 	struct rpc_stream *live;               // of a connection
+	struct direct_name *direct_name;       // or
+	struct direct_call *call;
+	bool (*peer_connect)(void *ctx, const uint8_t peer_id[32]); // of direct_name
+	void *peer_connect_ctx;
+	bool has_ended; // direct_name: nothing more will be written
+	uint64_t settle_by_us;
 	struct node_stream *next;
 };
 
@@ -60,6 +68,9 @@ struct node {
 	struct node_conn conns[CONNS_MAX];
 	struct node_group *joined;
 	struct node_stream *streams;
+	struct direct *direct; // NULL: off
+	struct direct_call *calls;
+	uint32_t next_direct_id;
 	struct node_event events[EVENTS_MAX]; // of connections; groups keeps its own
 	uint32_t n_events, first_event;
 	struct group_event group_event;  // the one last handed out: its name and message are lent
@@ -91,3 +102,19 @@ void conns_close(struct node *);
 void conn_rpc_connected(void *node, struct ctl_session *, void *user, const char *code);
 void conn_rpc_failed(void *node, struct ctl_session *, void *user, const char *code);
 void conn_rpc_gone(void *node, struct ctl_session *, void *user);
+
+// -- node_group.c --
+struct node_stream *stream_create(struct node *, struct node_group *);
+
+// -- node_direct.c --
+int direct_start(struct node *); // 0 or -ENOMEM
+bool direct_on_asked(void *node, struct ctl_session *, uint16_t rx_slot, uint64_t flow_id,
+		     uint32_t stream_id);
+bool direct_is_call(const struct node *, const void *user);
+void direct_opened(struct node *, struct ctl_session *);
+void direct_open_failed(struct node *, void *call, enum open_failure);
+void direct_call_close(struct direct_call *);
+void direct_name_end(struct node_stream *);
+bool direct_event(struct node *, struct node_event *);
+void direct_node_timers(struct node *);
+uint64_t direct_node_deadline_us(const struct node *);

@@ -14,10 +14,9 @@ static int open_stream(struct node_conn *c, const char *name, bool is_publisher,
 	n->now_us = now_us;
 	if (c->state != CONN_UP)
 		return -ENOTCONN;
-	s = calloc(1, sizeof(*s));
+	s = stream_create(n, NULL);
 	if (s == NULL)
 		return -ENOMEM;
-	*s = (struct node_stream){.node = n};
 	err = rpc_stream_open(
 		n->rpc, c->session,
 		&(struct rpc_stream_opts){.name = name, .is_publisher = is_publisher, .user = s},

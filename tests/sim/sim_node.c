@@ -14,6 +14,7 @@
 #define ROOM       2048
 #define KEYINGS    16 // the keyer has done each before the next comes
 #define PUMPS_MAX  16 // node <-> engine rounds per turn
+#define PEERS_MAX  8  // with direct streams (netgroup-semantics NC-15)
 
 // ---- addresses ----
 
@@ -123,6 +124,7 @@ static void create_node(struct sim_node *s, uint64_t now_us)
 				       .streams_per_app_max = 16,
 				       .players_max = 64,
 				       .log_bytes_max = 1u << 20},
+			      .peer_connections_max = s->is_super ? 0 : PEERS_MAX,
 			      .n_local_addrs = 1};
 
 	o.local_addrs[0] = sim_node_addr(s, SIM_MEMBER_PORT);

@@ -1,6 +1,7 @@
 #include "tests/sim/world.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,16 @@ static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, 
 		break;
 	case NODE_PUBLISH_DONE:
 		m->is_done = true;
+		break;
+	case NODE_PEER_CONNECT:
+		m->n_peers++;
+		break;
+	case NODE_PEER_DISCONNECT:
+		m->n_peers--;
+		break;
+	case NODE_STREAM_FAILED:
+		m->n_stream_failures++;
+		snprintf(m->stream_failure, sizeof(m->stream_failure), "%s", e->text);
 		break;
 	default:
 		break;
@@ -468,6 +479,26 @@ void world_play_named(struct world *w, uint32_t i, const char *name)
 void world_play(struct world *w, uint32_t i)
 {
 	world_play_named(w, i, STREAM_NAME);
+}
+
+void world_publish_direct(struct world *w, uint32_t i, const struct world_publish *p)
+{
+	struct world_member *m = awake(w, i);
+	int err = node_direct_publish(m->sim->node, STREAM_NAME, &(struct node_direct_params){0},
+				      &m->published, w->now_us);
+
+	assert(err == 0);
+	m->publish = *p;
+	m->write_us = w->now_us;
+}
+
+void world_play_direct(struct world *w, uint32_t i, uint32_t from)
+{
+	struct world_member *m = awake(w, i);
+	int err = node_direct_play(m->sim->node, sim_node_peer_id(w->members[from].sim),
+				   STREAM_NAME, &m->stream, w->now_us);
+
+	assert(err == 0);
 }
 
 static void open_at(struct world *w, uint32_t a, uint32_t b, struct wire_addr at)

@@ -56,7 +56,9 @@ struct world_member {
 	uint64_t opened_us,
 		connected_us; // first session to the super-peer, first NetConnection; 0: not yet
 	uint32_t n_neighbours, n_failures, n_disconnects, n_neighbour_losses;
-	bool is_done; // publisher: everything settled
+	bool is_done;                        // publisher: everything settled
+	uint32_t n_peers, n_stream_failures; // direct: who plays from it; streams that are over
+	char stream_failure[64];             // the last one's code
 };
 
 struct world_opts {
@@ -131,6 +133,9 @@ void world_play_named(struct world *, uint32_t member, const char *name);
 void world_live_publish(struct world *, uint32_t member, const struct world_publish *,
 			uint64_t first);
 void world_live_play(struct world *, uint32_t member);
+// Directly, without the group: what one publishes, another plays from it.
+void world_publish_direct(struct world *, uint32_t member, const struct world_publish *);
+void world_play_direct(struct world *, uint32_t member, uint32_t from);
 // Member a opens a session to member b at its address, without anybody's introduction.
 void world_open(struct world *, uint32_t a, uint32_t b);
 // Member a asks the super-peer for member b.

@@ -1,0 +1,141 @@
+// Direct streams (rtmfp.md 14.5, netgroup-semantics 9): two members behind address translators,
+// whom an introducer brings together (SV-1) and who then do without it.
+#include <string.h>
+
+#include "tests/sim/promises.h"
+#include "tests/support/test.h"
+
+#define SEEDS 4
+#define KINDS 5
+
+static const char *const names[KINDS] = {"none", "full cone", "address", "port", "symmetric"};
+static const struct world_publish film = {
+	.message_bytes = 600, .every_us = 20000, .n_messages = 1500};
+
+// As in nat_test.c: does either end's first datagram find the other's port open?
+static bool can_meet(enum nat_kind a, enum nat_kind b)
+{
+	if (a == NAT_SYMMETRIC)
+		return b != NAT_SYMMETRIC && b != NAT_PORT_RESTRICTED;
+	return b != NAT_SYMMETRIC || a != NAT_PORT_RESTRICTED;
+}
+
+static bool are_known(struct world *w)
+{
+	uint32_t n = 0, at = 0;
+	const struct ctl_session *s;
+
+	while ((s = startup_next(node_startup(w->members[0].sim->node), &at)) != NULL)
+		n += s->is_registered;
+	return n == 2;
+}
+
+static bool has_begun(struct world *w)
+{
+	return w->members[2].play.n_messages > 0;
+}
+
+static bool has_ended(struct world *w)
+{
+	return w->members[2].play.has_ended && w->members[1].is_done;
+}
+
+static bool has_failed(struct world *w)
+{
+	return w->members[2].n_stream_failures > 0;
+}
+
+// Past its first message the introducer is gone (NC-12 is for a Flash client; node.h says what we
+// do).
+static void watch(const struct sim_run *r, struct world *w)
+{
+	const struct world_play *p = &w->members[2].play;
+
+	if (!world_run_until(w, has_begun, 25000000))
+		sim_fail(r, "nothing came");
+	net_island(w->net, w->members[0].host, 1);
+	if (!world_run_until(w, has_ended, 120000000))
+		sim_fail(r, "the stream did not end");
+	if (p->n_gaps > 0 || p->n_duplicates > 0 || p->next != film.n_messages)
+		sim_fail(r, "%llu messages, the last %llu, %llu gaps, %llu twice",
+			 (unsigned long long)p->n_messages, (unsigned long long)p->next - 1,
+			 (unsigned long long)p->n_gaps, (unsigned long long)p->n_duplicates);
+	if (w->members[2].n_stream_failures > 0 || w->members[1].n_peers != 1)
+		sim_fail(r, "it was over before");
+	promise_one_session(w, 1, 2);
+}
+
+static void be_told(const struct sim_run *r, struct world *w)
+{
+	if (!world_run_until(w, has_failed, 100000000))
+		sim_fail(r, "nobody said that they cannot meet");
+	if (strcmp(w->members[2].stream_failure, "NetStream.Connect.Failed") != 0)
+		sim_fail(r, "told %s", w->members[2].stream_failure);
+	if (w->members[2].play.n_messages > 0)
+		sim_fail(r, "it came all the same");
+}
+
+// Row: both kinds, the publisher's first.
+static void direct(const struct sim_run *r)
+{
+	const struct net_nat_opts nats[2] = {
+		{.kind = r->row / KINDS, .timeout_us = 120000000},
+		{.kind = r->row % KINDS, .timeout_us = 120000000},
+	};
+	struct net_link line = {.delay_us = 10000, .jitter_us = 5000, .loss_permille = 20};
+	struct world *w = world_create(&(struct world_opts){.run = r,
+							    .has_super = true,
+							    .n_members = 2,
+							    .up = line,
+							    .down = line,
+							    .nats = nats,
+							    .n_nats = 2});
+
+	world_connect(w, 1);
+	world_connect(w, 2);
+	if (!world_run_until(w, are_known, 30000000))
+		sim_fail(r, "not registered with the introducer");
+	world_publish_direct(w, 1, &film);
+	world_play_direct(w, 2, 1);
+	if (can_meet(nats[0].kind, nats[1].kind))
+		watch(r, w);
+	else
+		be_told(r, w);
+	promise_always(w);
+	*(uint64_t *)r->figures = w->members[2].play.first;
+	world_destroy(w);
+}
+
+static void whoever_can_meet_gets_the_stream(void **state)
+{
+	for (uint32_t row = 0; row < KINDS * KINDS; row++) {
+		struct sim_scenario s = {.test = "direct",
+					 .scenario = names[row / KINDS],
+					 .row = row,
+					 .n_seeds = SEEDS,
+					 .pool = *state,
+					 .run = direct,
+					 .figures_len = sizeof(uint64_t)};
+		uint64_t *first, late = 0;
+		uint32_t n;
+
+		first = sim_each_seed(&s, &n);
+		for (uint32_t i = 0; i < n; i++)
+			late = first[i] > late ? first[i] : late;
+		if (can_meet(row / KINDS, row % KINDS))
+			print_message("%-10s to %-10s whole from %.1f s on at the latest\n",
+				      names[row / KINDS], names[row % KINDS],
+				      (double)(late * film.every_us) / 1e6);
+		else
+			print_message("%-10s to %-10s cannot meet, and are told\n",
+				      names[row / KINDS], names[row % KINDS]);
+		sim_figures_free(&s, first, n);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(whoever_can_meet_gets_the_stream)};
+
+	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
+}

@@ -2,6 +2,7 @@
 #
 #   lab_up                       a bridge, in a namespace of its own
 #   lab_host NAME ADDRESS        a namespace NAME with eth0 = ADDRESS/24, kernel stack
+#   lab_home NAME ADDRESS        a namespace NAME behind a translator (port-restricted cone) with that address
 #   lab_port NAME                a namespace NAME with eth0 without address: a DPDK port's
 #   lab NAME COMMAND...          runs COMMAND in NAME, in the foreground
 #   lab_start VARIABLE NAME LOG COMMAND...  ... in the background, output to LOG; its pid into VARIABLE
@@ -53,6 +54,29 @@ lab_cable() {
 lab_host() {
 	lab_cable "$1"
 	ip -n "$lab_id-$1" addr add "$2/24" dev eth0
+}
+
+# NAME has 192.168.1.2 in a net of its own; NAME-nat stands between and lends it ADDRESS.
+lab_home() {
+	local nat=$1-nat
+
+	lab_host "$nat" "$2"
+	ip netns add "$lab_id-$1"
+	lab_hosts+=("$1")
+	ip link add eth0 netns "$lab_id-$1" type veth peer name eth1 netns "$lab_id-$nat"
+	ip netns exec "$lab_id-$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+	ip netns exec "$lab_id-$nat" sysctl -qw net.ipv4.ip_forward=1
+	ip -n "$lab_id-$nat" addr add 192.168.1.1/24 dev eth1
+	ip -n "$lab_id-$nat" link set eth1 up
+	ip -n "$lab_id-$1" addr add 192.168.1.2/24 dev eth0
+	ip -n "$lab_id-$1" link set lo up
+	ip -n "$lab_id-$1" link set eth0 up
+	ip -n "$lab_id-$1" route add default via 192.168.1.1
+	# What comes unasked from outside is dropped, as a home's router would, not answered with an ICMP.
+	lab "$nat" nft "table ip home {
+		chain out { type nat hook postrouting priority 100; oifname eth0 masquerade; }
+		chain in { type filter hook input priority 0; iifname eth0 ct state new udp dport 1024-65535 drop; }
+	}" || lab_die "nft refuses to translate"
 }
 
 lab_port() {

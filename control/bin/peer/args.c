@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/peer_id.h"
+
 enum {
 	OPT_SERVER = 256,
 	OPT_IDENTITY,
@@ -41,6 +43,10 @@ enum {
 	OPT_LATE_MAX,
 	OPT_NOT_ENDED,
 	OPT_APART,
+	OPT_DIRECT,
+	OPT_PEER,
+	OPT_PEERS_MAX,
+	OPT_DROP_LATE,
 };
 
 #define FOR(c)    (1u << (c))
@@ -65,6 +71,10 @@ static const struct {
 	{{"name", required_argument, NULL, OPT_NAME},
 	 FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_GROUPSPEC)},
 	{{"window", required_argument, NULL, OPT_WINDOW}, FOR(PEER_CMD_PUBLISH)},
+	{{"direct", no_argument, NULL, OPT_DIRECT}, FOR(PEER_CMD_PUBLISH)},
+	{{"peers-max", required_argument, NULL, OPT_PEERS_MAX}, FOR(PEER_CMD_PUBLISH)},
+	{{"drop-late", required_argument, NULL, OPT_DROP_LATE}, FOR(PEER_CMD_PUBLISH)},
+	{{"peer", required_argument, NULL, OPT_PEER}, FOR(PEER_CMD_PLAY)},
 	{{"members", required_argument, NULL, OPT_MEMBERS}, FOR(PEER_CMD_SWARM)},
 	{{"play", required_argument, NULL, OPT_PLAY}, FOR(PEER_CMD_SWARM)},
 	{{"rate", required_argument, NULL, OPT_RATE}, FOR(PEER_CMD_SWARM)},
@@ -108,6 +118,10 @@ static const struct {
 		 "  publish    --server HOST [--group SPEC] --name NAME FILE.flv send a live "
 		 "stream into a group, or to the server\n"
 		 "  play       --server HOST [--group SPEC] --name NAME OUT.flv  receive one\n"
+		 "  publish    --server HOST --direct --name NAME FILE.flv       ... or to peers "
+		 "one by "
+		 "one\n"
+		 "  play       --server HOST --peer ID --name NAME OUT.flv       ... from a peer\n"
 		 "  swarm      --server HOST --group SPEC --play NAME --members N   many players "
 		 "in one process\n"
 		 "  groupspec  --name NAME [--multicast ...] | --explain SPEC    make or decode a "
@@ -125,15 +139,27 @@ static const struct {
 		 "usage: annulus-peer publish --server HOST[:PORT][/APP] [--group SPEC] --name "
 		 "NAME "
 		 "FILE.flv\n"
+		 "       annulus-peer publish --server HOST[:PORT][/APP] --direct --name NAME "
+		 "FILE.flv\n"
 		 "\n"
 		 "Publishes an FLV file, or standard input (-), into a group at the pace of its "
 		 "timestamps; without\n"
-		 "--group to the server, from where other clients of the same APP play it.\n"
+		 "--group to the server, from where other clients of the same APP play it. "
+		 "With --direct to\n"
+		 "peers who come for it one by one: prints the peer ID that they need on standard "
+		 "output,\n"
+		 "and begins when the first one plays.\n"
 		 "\n"
 		 "  --server HOST[:PORT][/APP]  introducer; repeatable (default port 1935)\n"
 		 "  --group SPEC                groupspec, or file:PATH of one\n"
 		 "  --name NAME                 stream name\n"
 		 "  --window MS                 window of the stream (default 8000)\n"
+		 "  --direct                    to peers that the introducer sends, without a "
+		 "group\n"
+		 "  --peers-max N               peers at a time with --direct (default 8)\n"
+		 "  --drop-late KINDS           with --direct: audio,video,data are given up after "
+		 "about 2 s instead\n"
+		 "                              of being sent until they are there\n"
 		 "  --identity FILE             keep the peer ID in this file (default: a new one "
 		 "each run)\n"
 		 "  --bind ADDRESS[:PORT]       local address (default: any)\n" SECURITY_USAGE
@@ -144,15 +170,21 @@ static const struct {
 		{"play",
 		 "usage: annulus-peer play --server HOST[:PORT][/APP] [--group SPEC] --name NAME "
 		 "OUT.flv\n"
+		 "       annulus-peer play --server HOST[:PORT][/APP] --peer ID --name NAME "
+		 "OUT.flv\n"
 		 "\n"
 		 "Plays a stream of a group into an FLV file, or to standard output (-), from the "
 		 "first key frame\n"
 		 "on until its source ends it. Relays it to other members meanwhile. Without "
 		 "--group: plays what a\n"
-		 "client of the same APP publishes to the server.\n"
+		 "client of the same APP publishes to the server. With --peer: what that peer "
+		 "publishes\n"
+		 "directly; the introducer shows the way to it.\n"
 		 "\n"
 		 "  --server HOST[:PORT][/APP]  introducer; repeatable (default port 1935)\n"
 		 "  --group SPEC                groupspec, or file:PATH of one\n"
+		 "  --peer ID                   whom to play from, 64 hex digits, instead of a "
+		 "group\n"
 		 "  --name NAME                 stream name\n"
 		 "  --identity FILE             keep the peer ID in this file (default: a new one "
 		 "each run)\n"
@@ -276,6 +308,37 @@ static int bind_address(struct peer_args *a, const char *text)
 	return PEER_USAGE;
 }
 
+static int drop_late(struct peer_args *a, const char *text)
+{
+	static const char *const kinds[] = {"audio", "video", "data"};
+	bool *const drops[] = {&a->drops_audio, &a->drops_video, &a->drops_data};
+
+	for (size_t len; *text != '\0'; text += len + (text[len] == ',')) {
+		unsigned i = 0;
+
+		len = strcspn(text, ",");
+		while (i < 3 && (strlen(kinds[i]) != len || memcmp(kinds[i], text, len) != 0))
+			i++;
+		if (i == 3) {
+			fprintf(stderr,
+				"annulus-peer: --drop-late: '%.*s' is not audio, video or data\n",
+				(int)len, text);
+			return PEER_USAGE;
+		}
+		*drops[i] = true;
+	}
+	return 0;
+}
+
+static int peer_id(struct peer_args *a, const char *text)
+{
+	a->peer_text = text;
+	if (peer_id_parse(a->peer, text) == 0)
+		return 0;
+	fprintf(stderr, "annulus-peer: --peer: '%.80s' is not a peer ID (64 hex digits)\n", text);
+	return PEER_USAGE;
+}
+
 static int list_add(const char *option, const char **list, uint32_t *n, uint32_t max,
 		    const char *value)
 {
@@ -382,6 +445,15 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 	case OPT_NOT_ENDED:
 		a->did_not_end = true;
 		return 0;
+	case OPT_DIRECT:
+		a->is_direct = true;
+		return 0;
+	case OPT_PEER:
+		return peer_id(a, v);
+	case OPT_PEERS_MAX:
+		return number("peers-max", v, 1, 10000, &a->peers_max);
+	case OPT_DROP_LATE:
+		return drop_late(a, v);
 	default: // getopt has said what
 		return PEER_USAGE;
 	}
@@ -398,15 +470,20 @@ static int missing(const char *command, const char *what)
 static int check(const struct peer_args *a)
 {
 	const char *name = commands[a->command].name;
-	bool is_group = FOR_GROUP & FOR(a->command);
+	bool is_group = FOR_GROUP & FOR(a->command), is_direct = a->is_direct || a->peer_text;
 
 	if (is_group && a->n_servers == 0)
 		return missing(name, "--server");
 	if (a->command == PEER_CMD_SWARM && a->group == NULL)
 		return missing(name, "--group");
+	if (is_direct && a->group != NULL) {
+		fprintf(stderr, "annulus-peer %s: give --group or %s, not both\n", name,
+			a->is_direct ? "--direct" : "--peer");
+		return PEER_USAGE;
+	}
 	if (is_group && a->name == NULL)
 		return missing(name, a->command == PEER_CMD_SWARM ? "--play" : "--name");
-	if (is_group && a->group == NULL && (a->n_servers > 1 || a->window_ms > 0)) {
+	if (is_group && a->group == NULL && !is_direct && (a->n_servers > 1 || a->window_ms > 0)) {
 		fprintf(stderr,
 			"annulus-peer %s: without --group it is one --server, and no --window\n",
 			name);
@@ -461,6 +538,7 @@ int peer_args_parse(struct peer_args *a, int argc, char **argv)
 				.wait_s = 30,
 				.join_per_s = 50,
 				.late_max_ms = 3000,
+				.peers_max = 8,
 				.bind = {.family = 4}};
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		a->wants_help = argc >= 2;

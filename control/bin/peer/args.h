@@ -45,6 +45,13 @@ struct peer_args {
 	uint32_t window_ms;          // publish: 0 = default
 	bool is_quiet, wants_lines, wants_help;
 
+	// direct streams: publish --direct, play --peer
+	bool is_direct;
+	const char *peer_text; // of peer, NULL: not given
+	uint8_t peer[32];
+	uint32_t peers_max;
+	bool drops_audio, drops_video, drops_data; // when they are late
+
 	uint32_t members; // swarm
 	uint32_t join_per_s;
 	const char *verify, *out_dir;

@@ -5,6 +5,7 @@
 void join_init(struct join *j, uint32_t n_conns, uint32_t wait_s, uint64_t now_us)
 {
 	*j = (struct join){.n_conns = n_conns,
+			   .nobody = "could not join: no member of this group answered",
 			   .give_up_us = wait_s > 0 ? now_us + wait_s * 1000000ull : UINT64_MAX};
 }
 
@@ -24,15 +25,20 @@ void join_event(struct join *j, const struct node_event *e)
 		if (j->n_connected > 0)
 			j->n_connected--;
 		break;
+	case NODE_PLAY_START: // of a peer, who is no neighbour
+		j->has_joined = true;
+		break;
 	case NODE_GROUP_REJECTED:
 		snprintf(j->failure, sizeof(j->failure), "could not join: %s", e->text);
 		j->n_failed++;
 		break;
 	case NODE_NEIGHBOUR_CONNECT:
+	case NODE_PEER_CONNECT:
 		j->n_neighbours++;
 		j->has_joined = true;
 		break;
 	case NODE_NEIGHBOUR_DISCONNECT:
+	case NODE_PEER_DISCONNECT:
 		if (j->n_neighbours > 0)
 			j->n_neighbours--;
 		break;
@@ -56,7 +62,7 @@ bool join_has_failed(const struct join *j, uint64_t now_us, const char **text)
 	else if (j->n_connected == 0)
 		*text = "could not connect: no introducer answered";
 	else
-		*text = "could not join: no member of this group answered";
+		*text = j->nobody;
 	return true;
 }
 

@@ -13,6 +13,7 @@ struct join {
 	bool is_alone;          // no group: a connection is enough
 	bool has_joined;        // there was a neighbour once, or the connection
 	struct node_conn *conn; // the last that came up
+	const char *nobody;     // what is said when nobody was there in time
 	char failure[200];      // what the last refusal said
 	uint64_t give_up_us;    // no connection or neighbour by then: UINT64_MAX: never
 };

@@ -234,7 +234,8 @@ struct member *peer_member_create(struct peer *p, const struct identity *id)
 					 .neighbours_max = 256,
 					 .streams_max = 64,
 					 .extents_per_stream = 512,
-					 .openings_max = 64}};
+					 .openings_max = 64,
+					 .peer_connections_max = p->args->peers_max}};
 	char why[200];
 	struct member *m;
 

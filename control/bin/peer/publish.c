@@ -24,7 +24,7 @@ struct publish {
 	int fd;
 	int exit_code;
 	bool is_at_end, has_tag, is_watching, is_done;
-	bool is_agreed;     // the group, or the server, takes it
+	bool is_agreed;     // the group, the server, or a first peer takes it
 	struct flv_tag tag; // next to leave, its body in the parser
 	bool has_started;
 	bool has_warned;
@@ -136,7 +136,9 @@ static void start_clock(struct publish *p, uint64_t now_us)
 	p->has_started = true;
 	p->first_ms = p->last_ms = p->tag.timestamp_ms;
 	p->first_us = now_us;
-	if (p->peer.args->group == NULL)
+	if (p->peer.args->is_direct)
+		progress_say(&p->progress, "publishing '%s' directly", p->peer.args->name);
+	else if (p->peer.args->group == NULL)
 		progress_say(&p->progress, "publishing '%s' to %s", p->peer.args->name,
 			     p->peer.servers[0].uri);
 	else
@@ -172,7 +174,7 @@ static void take_events(void *ctx, struct member *m)
 
 	while (node_event(member_node(m), &e, clock_us())) {
 		join_event(&p->join, &e);
-		p->is_agreed |= e.kind == NODE_PUBLISH_START;
+		p->is_agreed |= e.kind == NODE_PUBLISH_START || e.kind == NODE_PEER_CONNECT;
 		if (e.kind == NODE_STREAM_FAILED) {
 			progress_say(&p->progress, "cannot publish '%s': %s", p->peer.args->name,
 				     e.text);
@@ -227,12 +229,26 @@ static void watch_input(struct publish *p)
 
 static int ask(struct publish *p, struct node_group *group, uint64_t now_us)
 {
-	const struct group_stream_params params = {.window_ms = p->peer.args->window_ms};
+	const struct peer_args *a = p->peer.args;
+	const struct group_stream_params params = {.window_ms = a->window_ms};
+	const struct node_direct_params direct = {.audio_is_late_ok = a->drops_audio,
+						  .video_is_late_ok = a->drops_video,
+						  .data_is_late_ok = a->drops_data};
 
+	if (a->is_direct)
+		return node_direct_publish(member_node(p->member), a->name, &direct, &p->stream,
+					   now_us);
 	if (group == NULL)
-		return node_conn_publish(p->join.conn, p->peer.args->name, &p->stream, now_us);
+		return node_conn_publish(p->join.conn, a->name, &p->stream, now_us);
 	p->is_agreed = true;
-	return node_publish(group, p->peer.args->name, &params, &p->stream, now_us);
+	return node_publish(group, a->name, &params, &p->stream, now_us);
+}
+
+// To a group once it has a neighbour, to the server or to whom it introduces once it is there.
+static bool may_ask(const struct publish *p)
+{
+	return p->stream == NULL &&
+	       (p->peer.args->is_direct ? p->join.n_connected > 0 : p->join.has_joined);
 }
 
 static void run(struct publish *p, struct node_group *group)
@@ -249,7 +265,7 @@ static void run(struct publish *p, struct node_group *group)
 			p->exit_code = PEER_CONNECT;
 			return;
 		}
-		if (p->stream == NULL && p->join.has_joined) {
+		if (may_ask(p)) {
 			int err = ask(p, group, now);
 
 			if (err != 0) {
@@ -301,6 +317,15 @@ static int check_name(const struct peer *p, const char *name)
 	return 0;
 }
 
+// What players need, alone on a line for whoever passes it on.
+static void say_peer_id(const struct identity *id)
+{
+	for (unsigned i = 0; i < FINGERPRINT_LEN; i++)
+		printf("%02x", id->member.fingerprint[i]);
+	putchar('\n');
+	fflush(stdout);
+}
+
 static void say_result(const struct publish *p)
 {
 	fprintf(stderr, "annulus-peer: published '%s': %.1f s, %llu tags, %.2f MB%s\n",
@@ -332,7 +357,11 @@ int peer_publish(const struct peer_args *a)
 		goto stop;
 	}
 	join_init(&p.join, p.peer.n_servers, a->wait_s, now);
-	p.join.is_alone = a->group == NULL;
+	p.join.is_alone = a->group == NULL && !a->is_direct;
+	if (a->is_direct) {
+		p.join.nobody = "nobody came to play";
+		say_peer_id(&id);
+	}
 	err = peer_connect_all(&p.peer, p.member, now);
 	if (err == 0 && a->group != NULL)
 		group = node_join(member_node(p.member), &p.peer.spec, NULL, &err, now);

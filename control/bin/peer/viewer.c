@@ -5,6 +5,12 @@
 
 #include "control/bin/clock.h"
 
+static int play_error(const struct peer *p, int err)
+{
+	peer_error("cannot play '%s': %s", p->args->name, strerror(-err));
+	return PEER_USAGE;
+}
+
 int viewer_start(struct viewer *v, struct peer *p, FILE *out, uint64_t now_us)
 {
 	int err;
@@ -27,6 +33,12 @@ int viewer_start(struct viewer *v, struct peer *p, FILE *out, uint64_t now_us)
 	err = peer_connect_all(p, v->member, now_us);
 	if (err != 0)
 		return err;
+	if (p->args->peer_text != NULL) {
+		v->join.nobody = "nobody publishes that there, or the peer cannot be reached";
+		err = node_direct_play(member_node(v->member), p->args->peer, p->args->name,
+				       &v->stream, now_us);
+		return err != 0 ? play_error(p, err) : 0;
+	}
 	if (p->args->group == NULL) { // it asks the server when that is there
 		v->join.is_alone = true;
 		return 0;
@@ -35,11 +47,7 @@ int viewer_start(struct viewer *v, struct peer *p, FILE *out, uint64_t now_us)
 	if (v->group == NULL)
 		return peer_join_error(err);
 	err = node_play(v->group, p->args->name, &v->stream, now_us);
-	if (err != 0) {
-		peer_error("cannot play '%s': %s", p->args->name, strerror(-err));
-		return PEER_USAGE;
-	}
-	return 0;
+	return err != 0 ? play_error(p, err) : 0;
 }
 
 static void add_hole(struct viewer *v, const struct node_event *e)

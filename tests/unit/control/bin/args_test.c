@@ -69,7 +69,30 @@ static void help_is_no_mistake(void **state)
 	assert_true(a.wants_help);
 }
 
+#define PEER_ID "0123456789abcdef0123456789abcdef0123456789ABCDEF0123456789ABCDEF"
+
+static void direct_streams_need_no_group(void **state)
+{
+	assert_int_equal(PARSE("publish", "--server", "h", "--direct", "--name", "n", "--drop-late",
+			       "audio,data", "--peers-max", "3", "x"),
+			 0);
+	assert_true(a.is_direct);
+	assert_int_equal(a.peers_max, 3);
+	assert_true(a.drops_audio && a.drops_data && !a.drops_video);
+	assert_int_equal(PARSE("play", "--server", "h", "--peer", PEER_ID, "--name", "n", "x"), 0);
+	assert_int_equal(a.peer[1], 0x23);
+	assert_int_equal(a.peers_max, 8); // netgroup-semantics NC-15
+}
+
 static const char *const refused[][12] = {
+	{"publish", "--server", "h", "--direct", "--group", "G:00", "--name", "n", "x"},
+	{"publish", "--server", "h", "--direct", "x"},
+	{"publish", "--server", "h", "--direct", "--name", "n", "--drop-late", "smell", "x"},
+	{"publish", "--server", "h", "--direct", "--name", "n", "--drop-late", "audio,,data", "x"},
+	{"publish", "--server", "h", "--direct", "--name", "n", "--peers-max", "0", "x"},
+	{"play", "--server", "h", "--peer", "0123", "--name", "n", "x"},
+	{"play", "--server", "h", "--direct", "--name", "n", "x"},
+	{"play", GROUP, "--peer", PEER_ID, "x"},
 	{"dance"},
 	{"play"},
 	{"play", "--server", "h", "--group", "G:00", "x"},
@@ -108,6 +131,7 @@ int main(void)
 		cmocka_unit_test(servers_repeat),
 		cmocka_unit_test(an_address_needs_no_port),
 		cmocka_unit_test(help_is_no_mistake),
+		cmocka_unit_test(direct_streams_need_no_group),
 		cmocka_unit_test(everything_else_is_refused),
 		cmocka_unit_test(without_a_group_it_is_the_servers_stream),
 	};

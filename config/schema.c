@@ -271,8 +271,8 @@ TEXTS("apps[].pages", config_app, pages, n_pages, 64, "", ON_NOW,
 TEXTS("apps[].players", config_app, players, n_players, 64, "", ON_NOW,
 	"Hosts that players themselves (swfUrl) may come from, likewise."),
 TEXTS("apps[].keys", config_app, keys, n_keys, 64, "", ON_NOW,
-	"Secrets, one of which a client has to know: as the instance (rtmfp://host/APP/KEY) or as its "
-	"first argument to connect."),
+	"Secrets, one of which a client has to know: as the instance (rtmfp://host/APP/KEY; APP/KEY has "
+	"at most 127 characters) or as its first argument to connect."),
 
 SECTION("keepalive", "How often clients are told to show that they are there."),
 DURATION("keepalive.behind_nat", config, keepalive.behind_nat_us, 1 * S, 1 * H, "15s", ON_NEXT,

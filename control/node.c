@@ -372,7 +372,7 @@ static void look_for_silent_clients(struct node *n)
 	n->clients_us = n->now_us + CLIENTS_LOOK_US;
 	while ((s = startup_next(n->startup, &at)) != NULL)
 		if (s->endpoint == n->opts.server_endpoint && rpc_client_info(s) == NULL &&
-		    n->now_us >= s->opened_us + CLIENT_SILENT_US)
+		    !rpc_is_ending(s) && n->now_us >= s->opened_us + CLIENT_SILENT_US)
 			ctl_session_close(s, CLOSE_ORDERLY);
 }
 
@@ -421,7 +421,8 @@ void node_close(struct node *n, uint64_t now_us)
 	groups_leave_all(n->groups, now_us);
 	conns_close(n);
 	while ((s = startup_next(n->startup, &at)) != NULL)
-		ctl_session_close(s, CLOSE_ORDERLY);
+		if (!rpc_is_ending(s))
+			ctl_session_close(s, CLOSE_ORDERLY);
 }
 
 bool node_is_closed(const struct node *n)

@@ -161,10 +161,8 @@ void conn_rpc_gone(void *ctx, struct ctl_session *s, void *user)
 {
 	struct node_conn *c = user;
 
-	if (c->session != s)
-		return;
-	conn_session_gone(c);
-	ctl_session_close(s, CLOSE_ORDERLY);
+	if (c->session == s)
+		conn_session_gone(c); // rpc closes the session
 }
 
 void conns_timers(struct node *n)

@@ -7,17 +7,19 @@
 #include "control/rpc/net_stream.h"
 #include "control/rpc/rpc.h"
 
-#define APP_MAX    384
+#define APP_MAX    128 // longer ones are unknown, not cut: the hub compares what it keeps
 #define TC_URL_MAX 512
 #define ARGS_MAX   256  // octets of further arguments to connect
 #define REPLY_MAX  1024 // longest message we write
 #define STRAY_MAX  64   // commands a second that the far end may send in vain
 #define CONNECT_US 15000000
+#define ENDING_US  1000000 // for the other end's last word (14.4 step 7)
 
 enum nc_state {
 	NC_IDLE,       // control flow open, no connect yet
 	NC_CONNECTING, // client: connect is out
 	NC_CONNECTED,
+	NC_ENDING, // our flows are closed; until theirs are, or the session is
 	NC_GONE,
 };
 
@@ -33,7 +35,7 @@ struct nc_session {
 	uint16_t far_slot;    // its receive slot
 	int near_control;     // our control flow's send slot, -1: none
 	void *user;           // client
-	uint64_t give_up_us;  // client: connect unanswered by then
+	uint64_t give_up_us;  // connect unanswered, or the end not completed by then
 	uint64_t opened_us;
 	struct rpc_client_info info;
 	char app[APP_MAX], tc_url[TC_URL_MAX];

@@ -295,10 +295,42 @@ void rpc_stream_message(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, 
 		flow_sync(r, s, rx_slot, net_stream_is_direct(ns) ? ns : NULL, message, now_us);
 }
 
-// The far end's control flow is at its end: so is the connection (14.4 step 7).
-static void end(struct nc_session *nc, uint64_t now_us)
+// ---- the end (14.4 step 7) ----
+
+// Whoever ends closes all its flows, and the other one, who sees that, its own; who ended first
+// sees those complete and closes the session. So what was queued before the end arrives. Who does
+// not play along has a second for it.
+static void close_ours(struct nc_session *nc, uint64_t now_us)
 {
-	struct rpc *r = nc->rpc;
+	nc->state = NC_ENDING;
+	nc->give_up_us = now_us + ENDING_US;
+	nc_wake_by(nc, nc->give_up_us);
+	net_streams_disconnected(nc->session, now_us);
+	stream_client_disconnected(nc);
+	if (nc->near_control >= 0)
+		ctl_flow_close(nc->session, (uint16_t)nc->near_control);
+	nc->near_control = -1;
+	nc->session->is_registered = false;
+}
+
+static void ended(struct nc_session *nc)
+{
+	nc->state = NC_GONE;
+	ctl_session_close(nc->session, CLOSE_ORDERLY);
+}
+
+static void tell_gone(struct nc_session *nc)
+{
+	const struct rpc_events *e = &nc->rpc->opts.events;
+
+	if (nc->is_client && e->gone != NULL)
+		e->gone(e->ctx, nc->session, nc->user);
+}
+
+// The far end's control flow is complete. Ours closes with the connection, orderly or, when it was
+// rejected, at once.
+static void end(struct nc_session *nc, bool is_abrupt, uint64_t now_us)
+{
 	bool was_up = nc->state == NC_CONNECTED;
 
 	if (nc->state == NC_GONE)
@@ -307,17 +339,15 @@ static void end(struct nc_session *nc, uint64_t now_us)
 		client_failed(nc, "NetConnection.Connect.Failed");
 		return;
 	}
-	nc->state = NC_GONE;
-	net_streams_disconnected(nc->session, now_us);
-	stream_client_disconnected(nc);
-	if (nc->near_control >= 0)
-		ctl_flow_close(nc->session, (uint16_t)nc->near_control);
-	nc->near_control = -1;
-	nc->session->is_registered = false;
-	if (nc->is_client && was_up && r->opts.events.gone != NULL)
-		r->opts.events.gone(r->opts.events.ctx, nc->session, nc->user);
-	else if (!nc->is_client)
-		ctl_session_close(nc->session, CLOSE_ORDERLY);
+	if (nc->state == NC_ENDING) {
+		ended(nc);
+		return;
+	}
+	close_ours(nc, now_us);
+	if (is_abrupt)
+		ended(nc);
+	if (was_up)
+		tell_gone(nc);
 }
 
 void rpc_flow_finished(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, uint64_t now_us)
@@ -327,7 +357,7 @@ void rpc_flow_finished(struct rpc *r, struct ctl_session *s, uint16_t rx_slot, u
 	if (s->rx[rx_slot % FLOWS_PER_SESSION].owner == OWNER_STREAM)
 		net_stream_on_finished(s, rx_slot, now_us);
 	else if (nc != NULL && nc->has_far_control && nc->far_slot == rx_slot)
-		end(nc, now_us);
+		end(nc, false, now_us);
 }
 
 void rpc_flow_exception(struct rpc *r, struct ctl_session *s, uint16_t tx_slot, uint64_t code,
@@ -336,7 +366,7 @@ void rpc_flow_exception(struct rpc *r, struct ctl_session *s, uint16_t tx_slot, 
 	if (s->tx[tx_slot % FLOWS_PER_SESSION].owner == OWNER_STREAM)
 		net_stream_on_exception(s, tx_slot, now_us);
 	else if (s->nc != NULL && s->nc->near_control == tx_slot)
-		end(s->nc, now_us);
+		end(s->nc, true, now_us);
 }
 
 void rpc_session_moved(struct rpc *r, struct ctl_session *s)
@@ -361,12 +391,16 @@ void nc_wake_by(struct nc_session *nc, uint64_t at_us)
 
 static uint64_t nc_deadline_us(const struct nc_session *nc)
 {
-	return nc->is_client && nc->state == NC_CONNECTING ? nc->give_up_us : UINT64_MAX;
+	bool waits = nc->state == NC_ENDING || (nc->is_client && nc->state == NC_CONNECTING);
+
+	return waits ? nc->give_up_us : UINT64_MAX;
 }
 
-static void nc_timers(struct nc_session *nc, uint64_t now_us)
+static void nc_timers(struct nc_session *nc)
 {
-	if (nc->is_client && nc->state == NC_CONNECTING && now_us >= nc->give_up_us)
+	if (nc->state == NC_ENDING)
+		ended(nc);
+	else
 		client_failed(nc, "NetConnection.Connect.Failed");
 }
 
@@ -389,7 +423,7 @@ void rpc_timers(struct rpc *r, uint64_t now_us)
 	if (now_us < r->next_us)
 		return;
 	while ((nc = first_due(r, now_us)) != NULL) // from the start: an event may change the list
-		nc_timers(nc, now_us);
+		nc_timers(nc);
 	r->next_us = UINT64_MAX;
 	for (struct flow_syncs *fs = r->syncs; fs != NULL; fs = fs->next) {
 		flow_syncs_timers(fs, &r->counters.syncs, now_us);
@@ -421,14 +455,16 @@ void rpc_close(struct rpc *r, struct ctl_session *s, uint64_t now_us)
 {
 	struct nc_session *nc = s->nc;
 
-	if (nc == NULL || nc->state == NC_GONE)
+	if (nc == NULL || nc->state == NC_GONE || nc->state == NC_ENDING)
 		return;
-	nc->state = NC_GONE;
-	net_streams_disconnected(s, now_us);
-	stream_client_disconnected(nc);
-	if (nc->near_control >= 0)
-		ctl_flow_close(s, (uint16_t)nc->near_control);
-	nc->near_control = -1;
+	close_ours(nc, now_us);
+	if (!nc->has_far_control) // nobody who could answer
+		ended(nc);
+}
+
+bool rpc_is_ending(const struct ctl_session *s)
+{
+	return s->nc != NULL && s->nc->state == NC_ENDING;
 }
 
 const struct rpc_client_info *rpc_client_info(const struct ctl_session *s)

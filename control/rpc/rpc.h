@@ -94,8 +94,10 @@ uint64_t rpc_deadline_us(const struct rpc *);
 // Client: opens the control flow on an open session and sends connect. 0 or -errno. Answered by an
 // event within 15 s at the latest.
 int rpc_connect(struct rpc *, struct ctl_session *, const char *uri, void *user, uint64_t now_us);
-// Orderly end: closes our control flow(s).
+// Orderly end: closes our flows, then, once the far end has closed its own or a second later, the
+// session.
 void rpc_close(struct rpc *, struct ctl_session *, uint64_t now_us);
+bool rpc_is_ending(const struct ctl_session *); // rpc closes the session when it has ended
 // Association for flows inside the connection (GC): the far end's canonical control flow. False:
 // not connected.
 bool rpc_control_flow(const struct rpc *, const struct ctl_session *, uint64_t *far_flow_id);

@@ -76,16 +76,19 @@ static void refuse_app(struct nc_session *nc, const struct rpc_command *c, enum 
 static enum app_verdict judge(struct nc_session *nc, const struct rpc_command *c,
 			      const struct amf_node *object)
 {
-	char page_url[TC_URL_MAX], swf_url[TC_URL_MAX], argument[APP_MAX];
+	const struct amf_node *app = amf_get(&c->doc, object, "app");
+	char page_url[TC_URL_MAX], swf_url[TC_URL_MAX], argument[TC_URL_MAX];
 	const struct app_applicant a = {
 		.app = nc->app,
 		.page_url = amf_text(amf_get(&c->doc, object, "pageUrl"), page_url, TC_URL_MAX),
 		.swf_url = amf_text(amf_get(&c->doc, object, "swfUrl"), swf_url, TC_URL_MAX),
-		.argument = amf_text(amf_at(&c->doc, 3), argument, APP_MAX),
+		.argument = amf_text(amf_at(&c->doc, 3), argument, TC_URL_MAX),
 		.far = &nc->session->far,
 		.peer_id = nc->session->fingerprint,
 	};
 
+	if (app != NULL && app->text.len >= APP_MAX)
+		return APP_UNKNOWN;
 	return app_judge(nc->rpc->opts.apps, nc->rpc->opts.n_apps, &a);
 }
 

@@ -546,23 +546,78 @@ static void a_flow_without_stream_id_is_refused(void **state)
 	assert_int_equal(server.n_rejected, 1);
 }
 
-static void the_end_of_the_control_flow_ends_the_connection(void **state)
+// rtmfp.md 14.4 step 7: the server ends, the client follows, the server closes the session.
+static void the_servers_end_is_followed(void **state)
 {
 	connect_to("rtmfp://host/live");
-	rpc_flow_finished(client.rpc, &client.session, 0, 3000);
-	assert_int_equal(client.n_gone, 1);
+	rpc_close(server.rpc, &server.session, 3000);
+	assert_true(rpc_is_ending(&server.session));
+	assert_int_equal(server.n_closed, 0);
 	carry(3000);
+	assert_int_equal(client.n_gone, 1);
 	assert_int_equal(server.n_closed, 1);
+	assert_int_equal(client.n_closed, 0);
 	assert_false(server.session.is_registered);
+	assert_false(rpc_is_ending(&server.session));
 }
 
-static void our_own_goodbye_reaches_the_server(void **state)
+// The same from the client, whose session the server leaves alone until the client has closed it.
+static void the_clients_end_is_followed(void **state)
 {
 	connect_to("rtmfp://host/live");
 	rpc_close(client.rpc, &client.session, 3000);
+	rpc_close(client.rpc, &client.session, 3000); // once is enough
 	carry(3000);
 	assert_int_equal(client.n_gone, 0);
+	assert_int_equal(client.n_closed, 1);
+	assert_int_equal(server.n_closed, 0);
+	assert_null(rpc_client_info(&server.session));
+	assert_false(server.session.is_registered);
+	rpc_timers(server.rpc, 3000 + 1000000); // ... if it does
+	carry(3000 + 1000000);
 	assert_int_equal(server.n_closed, 1);
+}
+
+static void an_end_that_is_not_followed_takes_a_second(void **state)
+{
+	connect_to("rtmfp://host/live");
+	rpc_close(client.rpc, &client.session, 3000);
+	assert_int_equal(rpc_deadline_us(client.rpc), 3000 + 1000000);
+	rpc_timers(client.rpc, 3000 + 999999);
+	assert_true(rpc_is_ending(&client.session));
+	rpc_timers(client.rpc, 3000 + 1000000);
+	assert_false(rpc_is_ending(&client.session));
+	assert_int_equal(rpc_deadline_us(client.rpc), UINT64_MAX);
+	carry(3000 + 1000000);
+	assert_int_equal(client.n_closed, 1);
+}
+
+// 14.4 step 7, abrupt: a rejected control flow is the end at once.
+static void a_rejected_control_flow_ends_at_once(void **state)
+{
+	connect_to("rtmfp://host/live");
+	rpc_flow_exception(client.rpc, &client.session, 0, 0, 3000);
+	assert_int_equal(client.n_gone, 1);
+	assert_int_equal(client.session.state, CTL_CLOSING);
+	rpc_flow_exception(server.rpc, &server.session, 0, 0, 3000);
+	assert_int_equal(server.session.state, CTL_CLOSING);
+}
+
+// Not cut to something that others may be connected to.
+static void an_app_that_is_too_long_is_unknown(void **state)
+{
+	char uri[256] = "rtmfp://host/live/";
+	size_t len = strlen(uri);
+
+	memset(uri + len, 'x', 122); // 127 with "live/"
+	connect_to(uri);
+	assert_int_equal(client.n_connected, 1);
+	assert_int_equal(strlen(rpc_client_info(&server.session)->app), 127);
+	teardown(state);
+	setup(state);
+	uri[len + 122] = 'x';
+	connect_to(uri);
+	assert_string_equal(client.code, "NetConnection.Connect.InvalidApp");
 }
 
 static void a_connect_without_answer_fails_in_time(void **state)
@@ -710,8 +765,11 @@ int main(void)
 		T(broken_messages_are_counted),
 		T(streams_of_the_connection_are_refused_with_code_0),
 		T(a_flow_without_stream_id_is_refused),
-		T(the_end_of_the_control_flow_ends_the_connection),
-		T(our_own_goodbye_reaches_the_server),
+		T(the_servers_end_is_followed),
+		T(the_clients_end_is_followed),
+		T(an_end_that_is_not_followed_takes_a_second),
+		T(a_rejected_control_flow_ends_at_once),
+		T(an_app_that_is_too_long_is_unknown),
 		T(a_connect_without_answer_fails_in_time),
 		T(the_clients_own_bounds_hold),
 		T(receive_intent_is_honoured),

@@ -133,9 +133,103 @@ static void whoever_can_meet_gets_the_stream(void **state)
 	}
 }
 
+// ---- two that can meet, and what else may happen to them ----
+
+static struct world *two_members(const struct sim_run *r)
+{
+	struct net_link line = {.delay_us = 10000, .jitter_us = 5000, .loss_permille = 20};
+	struct world *w = world_create(&(struct world_opts){
+		.run = r, .has_super = true, .n_members = 2, .up = line, .down = line});
+
+	world_connect(w, 1);
+	world_connect(w, 2);
+	if (!world_run_until(w, are_known, 30000000))
+		sim_fail(r, "not registered with the introducer");
+	return w;
+}
+
+// P2-4: whoever plays is told.
+static void publisher_vanishes(const struct sim_run *r)
+{
+	struct world *w = two_members(r);
+
+	world_publish_direct(w, 1, &film);
+	world_play_direct(w, 2, 1);
+	if (!world_run_until(w, has_begun, 25000000))
+		sim_fail(r, "nothing came");
+	net_island(w->net, w->members[1].host, 1);
+	if (!world_run_until(w, has_failed, 125000000))
+		sim_fail(r, "the publisher was not missed");
+	if (strcmp(w->members[2].stream_failure, "NetStream.Connect.Closed") != 0)
+		sim_fail(r, "told %s", w->members[2].stream_failure);
+	world_destroy(w);
+}
+
+static bool have_both_begun(struct world *w)
+{
+	return w->members[1].play.n_messages > 0 && w->members[2].play.n_messages > 0;
+}
+
+// Both call each other at once: one session carries both streams (14.5). A third stream, of a name
+// that nobody publishes, shares it, too, and waits (NC-16).
+static void both_play(const struct sim_run *r)
+{
+	struct world *w = two_members(r);
+	struct direct_peer_info waiting;
+	struct node_stream *s;
+
+	for (uint32_t i = 1; i <= 2; i++) {
+		world_publish_direct(w, i, &film);
+		if (node_direct_play(w->members[i].sim->node,
+				     sim_node_peer_id(w->members[3 - i].sim), "s", &s,
+				     w->now_us) != 0)
+			sim_fail(r, "may not play");
+	}
+	if (!world_run_until(w, have_both_begun, 25000000))
+		sim_fail(r, "nothing came");
+	promise_one_session(w, 1, 2);
+	if (node_direct_play(w->members[2].sim->node, sim_node_peer_id(w->members[1].sim), "other",
+			     &s, w->now_us) != 0)
+		sim_fail(r, "may not wait");
+	world_wake(w, 2);
+	world_run_us(w, 10000000);
+	promise_one_session(w, 1, 2);
+	if (node_direct_peers(w->members[1].sim->node, NULL, &waiting, 1) != 1 ||
+	    strcmp(waiting.name, "other") != 0)
+		sim_fail(r, "nobody waits");
+	if (w->members[1].n_stream_failures + w->members[2].n_stream_failures > 0)
+		sim_fail(r, "a stream was over before");
+	promise_no_duplicates(w);
+	promise_always(w);
+	world_destroy(w);
+}
+
+static void one_session_is_enough_and_its_loss_is_told(void **state)
+{
+	struct sim_scenario s[] = {
+		{.scenario = "the publisher vanishes", .run = publisher_vanishes},
+		{.scenario = "both play from each other", .run = both_play, .row = 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+		uint32_t n;
+		void *figures;
+
+		s[i].test = "direct";
+		s[i].n_seeds = 20;
+		s[i].pool = *state;
+		s[i].figures_len = 1;
+		figures = sim_each_seed(&s[i], &n);
+		sim_figures_free(&s[i], figures, n);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(whoever_can_meet_gets_the_stream)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whoever_can_meet_gets_the_stream),
+		cmocka_unit_test(one_session_is_enough_and_its_loss_is_told),
+	};
 
 	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
 }

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "crypto/sha.h"
+#include "dataplane/wire/rtmp_msg.h"
 
 #define NO_BLOCKS UINT32_MAX
 // Of a flow that waits for control, as the engine assumes (flow_rx_open).
@@ -242,6 +243,22 @@ static void check_octets(struct replay *r, const struct rx_flow *f, uint64_t fir
 	replay_check(r, left == 0, "message %" PRIu64 " is %zu octets too long", first, left);
 }
 
+static void command_class(struct replay *r, struct replay_session *s, const struct rx_flow *f,
+			  enum flow_class class, uint32_t capacity, uint64_t code)
+{
+	struct command cmd = {.op = CMD_FLOW_CLASS, .flow = f->slot};
+	struct tc_metadata tc = {0};
+
+	flow_kind_of(f->first->metadata, &tc);
+	cmd.class.flow_id = f->id;
+	cmd.class.capacity_bytes = capacity;
+	cmd.class.exception = (uint32_t)code;
+	cmd.class.stream = NO_STREAM;
+	cmd.class.class = (uint8_t) class;
+	cmd.class.is_network_order = (tc.flags & TC_RXI) != 0;
+	replay_command(r, s, cmd);
+}
+
 void rx_message(struct replay *r, struct replay_session *s, const struct report *rep)
 {
 	struct rx_flow *f = reported(r, s, rep->message.flow_id, "MESSAGE");
@@ -265,6 +282,9 @@ void rx_message(struct replay *r, struct replay_session *s, const struct report 
 		   first, last - first + 1, rep->len, be64_get(hash));
 	f->last_told = last;
 	f->told = last + 1;
+	// Each stops its flow until control says otherwise (messages.h, FLOW_CONTROL).
+	if (rtmp_is_flow_sync(span_of(rep->body->data, rep->len)))
+		command_class(r, s, f, FLOW_CONTROL, f->capacity, 0);
 }
 
 void rx_finished(struct replay *r, struct replay_session *s, const struct report *rep)
@@ -279,22 +299,6 @@ void rx_finished(struct replay *r, struct replay_session *s, const struct report
 }
 
 // ---- control's word ----
-
-static void command_class(struct replay *r, struct replay_session *s, const struct rx_flow *f,
-			  enum flow_class class, uint32_t capacity, uint64_t code)
-{
-	struct command cmd = {.op = CMD_FLOW_CLASS, .flow = f->slot};
-	struct tc_metadata tc = {0};
-
-	flow_kind_of(f->first->metadata, &tc);
-	cmd.class.flow_id = f->id;
-	cmd.class.capacity_bytes = capacity;
-	cmd.class.exception = (uint32_t)code;
-	cmd.class.stream = NO_STREAM;
-	cmd.class.class = (uint8_t) class;
-	cmd.class.is_network_order = (tc.flags & TC_RXI) != 0;
-	replay_command(r, s, cmd);
-}
 
 void rx_take(struct replay *r, struct replay_session *s, struct rx_flow *f, enum flow_class class,
 	     uint32_t capacity)

@@ -46,8 +46,9 @@ struct live_end {
 	struct live_end *next, *prev; // players of it
 	bool is_amf3, is_publisher;
 	// Of a player.
-	uint64_t cursor;    // number of its next message
-	uint32_t heads_due; // bit per head, to be sent before
+	struct live_start start; // where it began
+	uint64_t cursor;         // number of its next message
+	uint32_t heads_due;      // bit per head, to be sent before
 	bool wants_audio, wants_video, is_paused;
 	bool needs_key; // pictures would build on some it did not get,
 	bool is_behind; // because it was too slow

@@ -8,7 +8,7 @@
 #include "dataplane/wire/rtmp_msg.h"
 
 #define RING_FIRST     64u
-#define OVERTAKERS_MAX 256 // messages that are looked at before a key frame
+#define OVERTAKERS_MAX 256 // messages that are looked at before a key frame, and behind it
 
 void live_log_init(struct live_log *l, uint32_t bytes_max)
 {
@@ -108,25 +108,42 @@ const struct live_record *live_log_at(const struct live_log *l, uint64_t number)
 	return number >= l->first && number < l->next ? *place(l, number) : NULL;
 }
 
-bool live_log_start(const struct live_log *l, uint64_t *number)
+// Timestamps are 32 bits that wrap.
+static bool is_before(const struct live_record *r, uint32_t ms)
+{
+	return (int32_t)(r->timestamp - ms) < 0;
+}
+
+// Sound and data wait for their own losses only, so each flow is looked through for itself: sound
+// as far as its order says; data, which may have any time, as far as we look.
+bool live_log_start(const struct live_log *l, struct live_start *out)
 {
 	uint64_t i = l->key, last = l->key > OVERTAKERS_MAX ? l->key - OVERTAKERS_MAX : 0;
+	bool is_sound_done = false;
 	uint32_t key_ms;
 
-	*number = l->key;
+	*out = (struct live_start){.number = l->next};
 	if (!l->has_key || l->key < l->first)
 		return false;
 	key_ms = (*place(l, l->key))->timestamp;
+	*out = (struct live_start){l->key, l->key + OVERTAKERS_MAX, key_ms};
 	while (i > l->first && i > last) {
 		const struct live_record *r = *place(l, --i);
-		bool is_later = (int32_t)(r->timestamp - key_ms) >= 0;
+		bool is_early = is_before(r, key_ms);
 
-		if (r->kind != LIVE_MEDIA || (r->type == RTMP_AUDIO && !is_later))
-			break; // sound is in order by itself
-		if (r->type != RTMP_VIDEO && is_later)
-			*number = i;
+		if (r->kind != LIVE_MEDIA || r->media == MEDIA_KEY_FRAME)
+			break;
+		is_sound_done |= r->type == RTMP_AUDIO && is_early;
+		if (r->type != RTMP_VIDEO && !is_early && !(r->type == RTMP_AUDIO && is_sound_done))
+			out->number = i;
 	}
 	return true;
+}
+
+bool live_start_is_early(const struct live_start *s, uint64_t number, const struct live_record *r)
+{
+	return number < s->sound_until && r->type == RTMP_AUDIO && r->media != MEDIA_AUDIO_CONFIG &&
+	       is_before(r, s->sound_from_ms);
 }
 
 void live_log_restart(struct live_log *l)

@@ -40,9 +40,18 @@ void live_log_fini(struct live_log *);
 int live_log_add(struct live_log *, const struct live_record *, struct span octets);
 // NULL: not held, or not yet there.
 const struct live_record *live_log_at(const struct live_log *, uint64_t number);
-// Where all of the newest key frame's time and later is found: at that key frame, or at sound and
-// data which overtook it, on flows of their own, on the way here. False: it is no longer held, the
-// next one has to be waited for.
-bool live_log_start(const struct live_log *, uint64_t *number);
+
+// Where whoever comes late starts: at the newest key frame, or at sound and data of its time or
+// later which overtook it, on flows of their own, on the way here. What it overtook itself lies
+// among them and behind it; of that, sound is of no use without its pictures.
+struct live_start {
+	uint64_t number;
+	uint64_t sound_until;   // sound of lower numbers may be from before the key frame: its
+	uint32_t sound_from_ms; // time says so
+};
+// False: the newest key frame is no longer held, the next one has to be waited for.
+bool live_log_start(const struct live_log *, struct live_start *);
+// Is this record, of that number, such sound?
+bool live_start_is_early(const struct live_start *, uint64_t number, const struct live_record *);
 // A new publisher: nobody starts before what comes next.
 void live_log_restart(struct live_log *);

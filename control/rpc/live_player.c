@@ -11,8 +11,8 @@ void live_player_start(struct live_end *e)
 	const struct live_stream *s = e->stream;
 
 	e->needs_key = true;
-	if (!live_log_start(&s->log, &e->cursor))
-		e->cursor = s->log.next;
+	live_log_start(&s->log, &e->start);
+	e->cursor = e->start.number;
 	e->heads_due = live_heads_before(s, e->cursor);
 }
 
@@ -21,7 +21,7 @@ static bool is_wanted(const struct live_end *e, const struct live_record *r)
 	if (e->is_paused)
 		return false;
 	if (r->type == RTMP_AUDIO)
-		return e->wants_audio;
+		return e->wants_audio && !live_start_is_early(&e->start, e->cursor, r);
 	if (r->type != RTMP_VIDEO)
 		return true;
 	return e->wants_video &&
@@ -84,6 +84,7 @@ static bool serve_media(struct live_end *e, const struct live_record *r, struct 
 static bool serve_begin(struct live_end *e, uint64_t now_us)
 {
 	e->needs_key = true;
+	e->start.sound_until = 0; // another publisher, another clock
 	return stream_user_control(e->ns, UC_STREAM_BEGIN, now_us) != -ENOBUFS &&
 	       stream_status(e->ns, e->is_amf3, "status", "NetStream.Play.PublishNotify",
 			     live_name(e), now_us) != -ENOBUFS;

@@ -71,7 +71,8 @@ static void promise_late_play(struct world *w, uint32_t i)
 {
 	const struct world_play *p = &w->members[i].play;
 
-	if (p->first < 400 || p->first > 500 || p->next != film.n_messages || !p->has_ended ||
+	if (p->first < 400 || p->first > 500 || p->first % KEY_EVERY != 0 ||
+	    p->next != film.n_messages || !p->has_ended ||
 	    p->next - p->first - p->n_messages > KEY_EVERY)
 		sim_fail(w->opts.run, "who came late played %llu of %llu to %llu",
 			 (unsigned long long)p->n_messages, (unsigned long long)p->first,

@@ -145,6 +145,12 @@ void live_stage_sound(struct live_stage *st, struct seat *seat, uint32_t timesta
 	lines_carry(&st->lines);
 }
 
+void live_stage_data(struct live_stage *st, struct seat *seat, uint32_t timestamp)
+{
+	live_stage_write(st, seat, RTMP_DATA_AMF0, timestamp, 60, "\x02");
+	lines_carry(&st->lines);
+}
+
 void live_stage_command(struct live_stage *st, uint32_t client, const char *name, struct span args)
 {
 	struct ctl_session *s = &st->lines.server.sessions[client];

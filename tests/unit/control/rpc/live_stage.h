@@ -43,6 +43,7 @@ void live_stage_config(struct live_stage *, struct seat *); // metadata and both
 void live_stage_key(struct live_stage *, struct seat *, uint32_t timestamp);
 void live_stage_picture(struct live_stage *, struct seat *, uint32_t timestamp);
 void live_stage_sound(struct live_stage *, struct seat *, uint32_t timestamp);
+void live_stage_data(struct live_stage *, struct seat *, uint32_t timestamp); // no key frame
 // All that is on its way, and all that waits for its time.
 void live_stage_run(struct live_stage *);
 // A command on a stream of a client, past its program: name and arguments already in AMF0.

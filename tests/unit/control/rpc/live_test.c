@@ -135,6 +135,57 @@ static void sound_that_overtook_the_key_frame_is_not_missed(void **state)
 	assert_int_equal(media(late, 2)->timestamp, 90);
 }
 
+// Data, too; and sound that was held up for itself does not hide them.
+static void data_that_overtook_the_key_frame_are_not_missed(void **state)
+{
+	struct live_stage *st = *state;
+	struct seat *source = live_stage_publish(st, 0, "film"), *late;
+
+	live_stage_key(st, source, 0);
+	live_stage_data(st, source, 40);
+	live_stage_picture(st, source, 40);
+	live_stage_data(st, source, 85);
+	live_stage_sound(st, source, 70);
+	live_stage_sound(st, source, 90);
+	live_stage_key(st, source, 80);
+	late = live_stage_play(st, 1, "film");
+	live_stage_run(st);
+	assert_int_equal(late->n_media, 3);
+	assert_true(is_key(media(late, 0)));
+	assert_int_equal(media(late, 1)->type, RTMP_DATA_AMF0);
+	assert_int_equal(media(late, 1)->timestamp, 85);
+	assert_int_equal(media(late, 2)->type, RTMP_AUDIO);
+	assert_int_equal(media(late, 2)->timestamp, 90);
+}
+
+// The other way round: what the key frame overtook is from before it.
+static void sound_that_came_behind_a_later_key_frame_is_left_out(void **state)
+{
+	struct live_stage *st = *state;
+	struct seat *source = live_stage_publish(st, 0, "film"), *late;
+
+	live_stage_key(st, source, 0);
+	live_stage_key(st, source, 80);
+	live_stage_sound(st, source, 60);
+	assert_int_equal(rpc_stream_write(source->stream, RTMP_AUDIO, 0, // that is none of it
+					  span_of("\xaf\x00\x12\x10", 4), st->lines.now_us),
+			 0);
+	lines_carry(&st->lines);
+	late = live_stage_play(st, 1, "film");
+	live_stage_sound(st, source, 75);
+	live_stage_sound(st, source, 85);
+	live_stage_run(st);
+	assert_int_equal(late->n_media, 3);
+	assert_int_equal(media(late, 0)->timestamp, 0);
+	assert_true(is_key(media(late, 1)));
+	assert_int_equal(media(late, 2)->timestamp, 85);
+	rpc_stream_close(source->stream, st->lines.now_us); // the next one's clock begins anew
+	source = live_stage_publish(st, 0, "film");
+	live_stage_sound(st, source, 10);
+	live_stage_run(st);
+	assert_int_equal(late->n_media, 4);
+}
+
 static void without_a_key_frame_in_memory_the_next_is_waited_for(void **state)
 {
 	struct live_stage *st = *state;
@@ -559,6 +610,8 @@ int main(void)
 		T(what_is_published_is_played_by_others_of_the_app),
 		T(who_comes_late_gets_heads_and_all_since_the_newest_key_frame),
 		T(sound_that_overtook_the_key_frame_is_not_missed),
+		T(data_that_overtook_the_key_frame_are_not_missed),
+		T(sound_that_came_behind_a_later_key_frame_is_left_out),
 		T(without_a_key_frame_in_memory_the_next_is_waited_for),
 		T(cleared_data_is_not_given_to_late_ones),
 		T(a_name_that_is_taken_is_refused),

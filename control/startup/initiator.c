@@ -440,24 +440,19 @@ static uint64_t opening_deadline_us(const struct opening *o)
 
 void initiator_timers(struct startup *st, uint64_t now_us)
 {
-	for (uint32_t i = 0; i < st->openings_max && st->n_openings > 0; i++)
-		if (st->openings[i].state != OPENING_FREE)
-			opening_due(st, &st->openings[i], now_us);
+	struct opening *o = NULL;
+
+	while ((o = opening_next(st, o)) != NULL)
+		opening_due(st, o, now_us);
 }
 
 uint64_t initiator_deadline_us(const struct startup *st)
 {
+	const struct opening *o = NULL;
 	uint64_t at_us = UINT64_MAX;
 
-	// Asked after every turn. The lowest free one is taken first, so the walk is short.
-	for (uint32_t i = 0, n_left = st->n_openings; n_left > 0; i++) {
-		const struct opening *o = &st->openings[i];
-
-		if (o->state == OPENING_FREE)
-			continue;
-		n_left--;
+	while ((o = opening_next(st, o)) != NULL)
 		if (opening_deadline_us(o) < at_us)
 			at_us = opening_deadline_us(o);
-	}
 	return at_us;
 }

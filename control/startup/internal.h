@@ -58,6 +58,7 @@ struct startup {
 	struct directory *directory;
 	struct opening *openings; // openings_max of them
 	uint32_t openings_max, n_openings;
+	uint32_t openings_end; // from here on none is in use
 	struct key_job *jobs; // jobs_max of them
 	struct key_list jobs_free;
 	uint32_t jobs_max;
@@ -152,6 +153,8 @@ void ctl_flow_freed(struct ctl_session *, uint16_t slot);
 
 // -- opening.c --
 struct opening *opening_take(struct startup *, uint8_t endpoint);
+// The first in use (after == NULL), or the next one; NULL: no more. Any may be given back meanwhile.
+struct opening *opening_next(const struct startup *, const struct opening *after);
 // Its seat goes, too, unless that became a session. No event.
 void opening_give(struct opening *);
 // The last word: an event, then it is free.

@@ -124,18 +124,16 @@ static void needless(struct opening *o, struct seat *s, uint64_t now_us)
 
 static void on_alive(struct startup *st, struct seat *s, uint64_t now_us)
 {
+	struct opening *o = NULL;
+
 	if (s->ctl.state != CTL_OPEN)
 		return;
 	s->ctl.is_alive = true;
 	s->answer_len = 0; // it has our RIKeying: nobody will ask for it again
 	unproven_remove(st, s);
-	for (uint32_t i = 0; i < st->openings_max; i++) {
-		struct opening *o = &st->openings[i];
-
-		if (s->ctl.state == CTL_OPEN && o->state != OPENING_FREE && o->seat != s &&
-		    is_needless(st, o, s))
+	while (s->ctl.state == CTL_OPEN && (o = opening_next(st, o)) != NULL)
+		if (o->seat != s && is_needless(st, o, s))
 			needless(o, s, now_us);
-	}
 }
 
 static void on_moved(struct startup *st, struct seat *s, const struct msg_addr *to)

@@ -21,8 +21,20 @@ struct opening *opening_take(struct startup *st, uint8_t endpoint)
 		o->worker = i % outbox_n_workers(st->outbox);
 		random_fill(st->rng, o->tag, sizeof(o->tag));
 		st->n_openings++;
+		if (i >= st->openings_end)
+			st->openings_end = i + 1;
 		return o;
 	}
+	return NULL;
+}
+
+struct opening *opening_next(const struct startup *st, const struct opening *after)
+{
+	// The lowest free one is taken first, so the walk is short.
+	for (size_t i = after != NULL ? (size_t)(after - st->openings) + 1 : 0;
+	     i < st->openings_end; i++)
+		if (st->openings[i].state != OPENING_FREE)
+			return &st->openings[i];
 	return NULL;
 }
 
@@ -40,6 +52,8 @@ void opening_give(struct opening *o)
 	keying_wipe(&o->keying);
 	o->state = OPENING_FREE;
 	st->n_openings--;
+	while (st->openings_end > 0 && st->openings[st->openings_end - 1].state == OPENING_FREE)
+		st->openings_end--;
 }
 
 void opening_fail(struct opening *o, enum open_failure why, struct ctl_session *existing)
@@ -55,14 +69,12 @@ void opening_fail(struct opening *o, enum open_failure why, struct ctl_session *
 
 struct opening *opening_by_tag(struct startup *st, uint8_t endpoint, struct span tag)
 {
-	for (uint32_t i = 0; i < st->openings_max && st->n_openings > 0; i++) {
-		struct opening *o = &st->openings[i];
+	struct opening *o = NULL;
 
-		if (o->state != OPENING_FREE && o->endpoint == endpoint &&
-		    span_equal(tag, span_of(o->tag, sizeof(o->tag))))
-			return o;
-	}
-	return NULL;
+	while ((o = opening_next(st, o)) != NULL)
+		if (o->endpoint == endpoint && span_equal(tag, span_of(o->tag, sizeof(o->tag))))
+			break;
+	return o;
 }
 
 // What we were asked to reach was read when the opening began, so reading it again cannot fail.
@@ -104,22 +116,22 @@ static bool is_destination(const struct opening *o, const struct wire_addr *a)
 struct opening *opening_by_destination(struct startup *st, uint8_t endpoint,
 				       const struct wire_addr *a, const struct certificate *c)
 {
-	for (uint32_t i = 0; i < st->openings_max && st->n_openings > 0; i++) {
-		struct opening *o = &st->openings[i];
+	struct opening *o = NULL;
 
-		if (o->state != OPENING_FREE && o->endpoint == endpoint && is_destination(o, a) &&
-		    opening_wants(o, c))
-			return o;
-	}
-	return NULL;
+	while ((o = opening_next(st, o)) != NULL)
+		if (o->endpoint == endpoint && is_destination(o, a) && opening_wants(o, c))
+			break;
+	return o;
 }
 
 struct opening *opening_by_yield(struct startup *st, const struct seat *s)
 {
-	for (uint32_t i = 0; i < st->openings_max && st->n_openings > 0; i++)
-		if (st->openings[i].state != OPENING_FREE && st->openings[i].yields_to == s->ctl.id)
-			return &st->openings[i];
-	return NULL;
+	struct opening *o = NULL;
+
+	while ((o = opening_next(st, o)) != NULL)
+		if (o->yields_to == s->ctl.id)
+			break;
+	return o;
 }
 
 void opening_resume(struct startup *st, const struct seat *s)

@@ -145,11 +145,12 @@ struct startup *startup_create(const struct startup_opts *opts, uint64_t now_us)
 
 void startup_destroy(struct startup *st)
 {
+	struct opening *o = NULL;
+
 	if (st == NULL)
 		return;
-	for (uint32_t i = 0; st->openings != NULL && i < st->openings_max; i++)
-		if (st->openings[i].state != OPENING_FREE) // else it was wiped as it was given back
-			keying_wipe(&st->openings[i].keying);
+	while ((o = opening_next(st, o)) != NULL) // who was given back was wiped
+		keying_wipe(&o->keying);
 	pages_give(st->jobs, st->jobs_max * sizeof(st->jobs[0]));
 	pages_give(st->openings, st->openings_max * sizeof(st->openings[0]));
 	directory_destroy(st->directory);

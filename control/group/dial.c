@@ -131,11 +131,12 @@ void dial_timers(struct groups *gs)
 {
 	for (int i = 0; i < DIALS_MAX; i++) {
 		struct dial *d = &gs->dials[i];
-		struct candidates c = {.n = 0};
+		struct candidates c;
 
 		if (d->introduce_us == 0 || d->introduce_us > gs->now_us)
 			continue;
 		d->introduce_us = 0;
+		c.n = 0;
 		introducers(gs, d->member, &c);
 		if (c.n > 0)
 			startup_open_add(d->opening, c.addrs, c.n, gs->now_us);

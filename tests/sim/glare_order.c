@@ -195,6 +195,7 @@ static void create(struct order *o, const struct sim_run *r)
 	o->w = world_create(&(struct world_opts){.run = r,
 						 .has_super = has_super,
 						 .n_members = 2,
+						 .has_small_nodes = true,
 						 .keepalive_us = KEEPALIVE_US,
 						 .up = {.delay_us = 10000}});
 	o->choice = random_seeded(&o->state, random_u64(&o->w->random));

@@ -2,6 +2,7 @@
 // whatever on the way.
 #include <stdlib.h>
 
+#include "dataplane/pages.h"
 #include "tests/sim/glare_order.h"
 #include "tests/sim/promises.h"
 #include "tests/support/test.h"
@@ -166,11 +167,33 @@ static void what_was_mended_stays_so(void **state)
 	}
 }
 
+// The next world starts from nothing, whoever lends the pages (page_arena.c).
+static void pages_come_back_zeroed(void **state)
+{
+	size_t len = 5 * 4096 + 1;
+
+	for (unsigned i = 0; i < 3; i++) {
+		uint8_t *a = pages_take(len), *b = pages_take(len);
+
+		assert_non_null(a);
+		assert_non_null(b);
+		for (size_t k = 0; k < len; k++) {
+			assert_int_equal(a[k] | b[k], 0);
+			a[k] = 1;
+		}
+		assert_int_equal(b[0] | b[len - 1], 0); // they do not overlap
+		b[len - 1] = 1;
+		pages_give(a, len);
+		pages_give(b, len);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(two_openings_become_one_session),
 					   cmocka_unit_test(any_order_leaves_one_session),
-					   cmocka_unit_test(what_was_mended_stays_so)};
+					   cmocka_unit_test(what_was_mended_stays_so),
+					   cmocka_unit_test(pages_come_back_zeroed)};
 
 	cmocka_set_test_filter(getenv("TEST_FILTER"));
 	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);

@@ -7,14 +7,16 @@
 #include "control/startup/keyer.h"
 #include "crypto/identity.h"
 
-#define RING       1024
-#define BODY_BYTES (8u << 20) // address space; pages come with use
-#define LENT       32         // buffers per engine_tx
-#define LENT_FIRST 2
-#define ROOM       2048
-#define KEYINGS    16 // the keyer has done each before the next comes
-#define PUMPS_MAX  16 // node <-> engine rounds per turn
-#define PEERS_MAX  8  // with direct streams (netgroup-semantics NC-15)
+#define RING             1024
+#define BODY_BYTES       (8u << 20) // address space; pages come with use
+#define RING_SMALL       128
+#define BODY_BYTES_SMALL (256u << 10)
+#define LENT             32 // buffers per engine_tx
+#define LENT_FIRST       2
+#define ROOM             2048
+#define KEYINGS          16 // the keyer has done each before the next comes
+#define PUMPS_MAX        16 // node <-> engine rounds per turn
+#define PEERS_MAX        8  // with direct streams (netgroup-semantics NC-15)
 
 // ---- addresses ----
 
@@ -94,6 +96,11 @@ static void create_engine(struct sim_node *s)
 	o.streams_max = 16;
 	o.links_max = 4 * n;
 	o.extents_max = 256;
+	if (s->opts.is_small) {
+		o.extents_max = 1;
+		o.body_bytes = BODY_BYTES_SMALL;
+		o.message_bytes_max = BODY_BYTES_SMALL / 4;
+	}
 	s->engine = engine_create(&o);
 	assert(s->engine != NULL);
 }
@@ -137,13 +144,14 @@ static void create_node(struct sim_node *s, uint64_t now_us)
 struct sim_node *sim_node_create(const struct sim_node_opts *o, uint64_t now_us)
 {
 	struct sim_node *s = calloc(1, sizeof(*s));
+	uint32_t ring = o->is_small ? RING_SMALL : RING;
 
 	assert(s != NULL);
 	s->opts = *o;
 	s->is_super = o->identity->kind == IDENTITY_APPLIANCE;
-	s->commands = mailbox_create(RING);
-	s->reports = mailbox_create(RING);
-	s->bodies = body_pool_create(BODY_BYTES);
+	s->commands = mailbox_create(ring);
+	s->reports = mailbox_create(ring);
+	s->bodies = body_pool_create(o->is_small ? BODY_BYTES_SMALL : BODY_BYTES);
 	assert(s->commands != NULL && s->reports != NULL && s->bodies != NULL);
 	s->outbox = outbox_create(&s->commands, 1, s->bodies);
 	s->keyer = keyer_inline_create(s->opts.random);

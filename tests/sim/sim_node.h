@@ -26,6 +26,7 @@ struct sim_node_opts {
 	const struct identity *identity;    // borrowed; an appliance's makes a super-peer
 	const struct keying_policy *policy; // borrowed; NULL: the default
 	uint32_t sessions_max, members_max;
+	bool is_small; // little memory: sessions come and go, but no streams
 	sim_event *on_event;
 	void *ctx;
 };

@@ -75,8 +75,9 @@ struct world_opts {
 	// none.
 	const struct net_nat_opts *nats;
 	uint32_t n_nats;
-	bool is_one_nat;    // all behind nats[0], together
-	bool watches_paths; // path_witness.h
+	bool is_one_nat;      // all behind nats[0], together
+	bool watches_paths;   // path_witness.h
+	bool has_small_nodes; // sim_node.h
 };
 
 // Takes what a member sends out of the network's hands; true: it did.
@@ -111,8 +112,8 @@ bool world_run_until(struct world *, bool (*is_so)(struct world *), uint64_t us)
 
 // The member has a turn at once; so it must after anything was asked of its node.
 void world_wake(struct world *, uint32_t member);
-// For a scenario that keeps the order itself: a turn of a member, whoever else is due, and a datagram
-// that no network brought. Such a member must have its turn next.
+// For a scenario that keeps the order itself: a turn of a member, whoever else is due, and a
+// datagram that no network brought. Such a member must have its turn next.
 void world_turn(struct world *, uint32_t member);
 void world_deliver(struct world *, uint32_t member, struct net_addr src, struct net_addr dst,
 		   uint8_t *data, uint16_t len);

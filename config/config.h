@@ -126,7 +126,7 @@ struct config_limits {
 	uint64_t packet;                       // octets of IP packet: path MTU discovery
 	uint64_t flows_per_session;            // receiving; the same again sending
 	uint64_t message_bytes;                // one reassembled message
-	uint64_t reassembly_bytes;             // per session, all receive flows together
+	uint64_t reassembly_bytes;             // per session, beyond 256 KiB of each flow
 	uint64_t window_memory_bytes;          // all stream windows of a worker
 	uint64_t groups;                       // own and introduced ones
 	uint64_t members_per_group;
@@ -137,7 +137,7 @@ struct config_limits {
 	uint64_t live_players;       // of one of them
 	uint64_t live_queue_bytes;   // out to one player
 	uint64_t live_backlog_bytes; // kept of one of them
-	uint64_t bandwidth_bits; // sent, everything together
+	uint64_t bandwidth_bits;     // sent, everything together
 };
 
 struct config_security {

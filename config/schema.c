@@ -157,10 +157,12 @@ COUNT("limits.flows_per_session", config, limits.flows_per_session, 8, 64, "64",
 COUNT("limits.packet", config, limits.packet, 1280, 9000, "1500", ON_RESTART,
 	"Largest IP packet that is tried where a path may carry more than 1280 octets, which every "
 	"session begins with; 1280: none. Never more than ports[].mtu, or 2048 with kernel sockets."),
-SIZE("limits.message", config, limits.message_bytes, 16 * KiB, 16 * MiB, "256KiB", ON_NEXT,
-	"Largest message that is put together from fragments."),
-SIZE("limits.reassembly", config, limits.reassembly_bytes, 64 * KiB, 64 * MiB, "1MiB", ON_NEXT,
-	"Unfinished messages of a session, together."),
+SIZE("limits.message", config, limits.message_bytes, 16 * KiB, 2 * MiB, "1MiB", ON_RESTART,
+	"Largest message that is put together from fragments, its header of 5 octets included; a longer "
+	"one is left out. Key frames of live streams are the longest: limits.live_queue and "
+	"limits.live_backlog have to hold them, too."),
+SIZE("limits.reassembly", config, limits.reassembly_bytes, 64 * KiB, 64 * MiB, "1MiB", ON_RESTART,
+	"Unfinished messages of a session, together, beyond the first 256 KiB of each flow."),
 SIZE("limits.window_memory", config, limits.window_memory_bytes, 4 * MiB, 1024 * GiB, "128MiB",
 	ON_RESTART,
 	"Stream windows of a worker, together. A stream takes its bit rate times (window + margin): "

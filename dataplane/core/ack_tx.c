@@ -8,7 +8,7 @@
 
 uint32_t flow_rx_window(const struct flow_rx *f)
 {
-	uint32_t held = reasm_bytes(&f->held);
+	uint32_t held = flow_rx_waiting(f);
 	uint32_t room = f->capacity_bytes > held ? f->capacity_bytes - held : 0;
 
 	// Not 0: a message longer than the buffer must come through (§3.6.3.5), and older far ends

@@ -34,6 +34,7 @@ static void opts_common(struct engine_opts *o, uint32_t sessions_max)
 		.links_max = sessions_max * 4,
 		.early_max = 256,
 		.message_bytes_max = 1 << 20,
+		.reassembly_bytes_max = 1 << 20,
 		.payload_base = PACKET_UDP_PAYLOAD_DEFAULT,
 		.mtu_max = ETHERNET_MTU,
 	};

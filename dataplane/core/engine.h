@@ -43,11 +43,12 @@ struct engine_opts {
 	uint32_t rx_cells_max;      // fragments held for reassembly or order, all flows
 	size_t body_bytes;          // arena of the bodies lent to control
 	uint32_t streams_max, links_max;
-	uint32_t extents_max;       // 64 KiB each, all stream windows
-	uint32_t early_max;         // packets kept for reserved sessions
-	uint32_t message_bytes_max; // longest reassembled message
-	uint32_t hellos_per_s;      // to control: hellos and other startup chunks of strangers
-	uint32_t keyings_per_s;     // to control: IIKeyings with a good cookie
+	uint32_t extents_max;          // 64 KiB each, all stream windows
+	uint32_t early_max;            // packets kept for reserved sessions
+	uint32_t message_bytes_max;    // longest reassembled message
+	uint32_t reassembly_bytes_max; // held by a session's flows beyond their windows
+	uint32_t hellos_per_s;         // to control: hellos and other startup chunks of strangers
+	uint32_t keyings_per_s;        // to control: IIKeyings with a good cookie
 	uint16_t payload_base; // UDP payload that every path carries: where sessions begin (§8.5)
 	uint16_t mtu_max; // largest IP packet of our links: path MTU discovery looks no further
 	uint16_t visit;   // packets per neighbour and visit the world prefers: 1 DPDK, 2-4 sockets

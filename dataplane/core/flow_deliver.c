@@ -120,8 +120,9 @@ static bool give_out(struct engine *e, uint32_t idx, const struct segment *m)
 
 	if (m->len > e->opts.message_bytes_max) {
 		engine_drop(e, DROP_MESSAGE_SIZE);
-		flow_rx_reject(e, idx, 0);
-		return false;
+		reasm_drop(&f->held, &e->flows->cells, e->flows->rx_slabs, m);
+		f->held.has_gap = true;
+		return true;
 	}
 	if (!deliver_held(e, idx, m)) {
 		f->flags |= FLOW_RX_STALLED;
@@ -161,15 +162,32 @@ void flow_rx_give_around(struct engine *e, uint32_t idx, uint64_t sn)
 		give_out(e, idx, &m);
 }
 
+// Longer than what we take, or than there are numbers for: it costs itself, not its flow. Whoever
+// takes the next message hears that something is missing.
+static bool skip_too_long(struct engine *e, struct flow_rx *f)
+{
+	struct reasm *r = &f->held;
+
+	if (!reasm_has_run(r) ||
+	    (r->run_octets <= e->opts.message_bytes_max && r->scanned - r->base < REASM_SPAN_MAX))
+		return false;
+	engine_drop(e, DROP_MESSAGE_SIZE);
+	reasm_skip_run(r, &e->flows->cells);
+	return true;
+}
+
 static void deliver_in_order(struct engine *e, uint32_t idx)
 {
 	struct flow_rx *f = &e->flows->rx[idx];
 	struct segment m;
+	bool goes_on = true;
 
-	while (flow_rx_may_deliver(f) &&
-	       reasm_next(&f->held, &e->flows->cells, e->flows->rx_slabs, f->seen.cum, &m) &&
-	       give_out(e, idx, &m))
-		;
+	while (goes_on && flow_rx_may_deliver(f)) {
+		if (reasm_next(&f->held, &e->flows->cells, e->flows->rx_slabs, f->seen.cum, &m))
+			goes_on = give_out(e, idx, &m);
+		else
+			goes_on = skip_too_long(e, f);
+	}
 }
 
 static void deliver_any(struct engine *e, uint32_t idx)

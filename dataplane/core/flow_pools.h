@@ -76,7 +76,8 @@ struct flow_rx {
 	uint16_t assoc_slot; // our send slot that it returns, or NO_FLOW
 	uint16_t meta_len;   // true length; meta has at most FLOW_META_MAX octets of it
 	uint8_t slot, state, class, flags;
-	uint8_t kind; // enum flow_kind
+	uint8_t kind;    // enum flow_kind
+	bool is_crowded; // what flows of its session hold beyond their windows is at its limit
 	uint8_t meta[FLOW_META_MAX];
 };
 
@@ -209,6 +210,13 @@ void flow_rx_give_around(struct engine *, uint32_t flow_idx, uint64_t sn);
 void flow_rx_advance(struct engine *, uint32_t flow_idx);
 // The same after a pause: all that became whole meanwhile is looked for.
 void flow_rx_resume(struct engine *, uint32_t flow_idx);
+
+// Bytes that count against its window. A message that is coming in does not, while there is room
+// for it: else one longer than the window would come a packet a round trip.
+static inline uint32_t flow_rx_waiting(const struct flow_rx *f)
+{
+	return reasm_bytes(&f->held) - (f->is_crowded ? 0 : reasm_run_bytes(&f->held));
+}
 
 // -- ack_tx.c --
 // What the far end may still send, in blocks (§3.6.3.5): never 0.

@@ -5,13 +5,49 @@
 // The far end's numbers never get here; they grow by one (§3.6.2.2).
 #define SEQ_MAX INT64_MAX
 
-// Is there room for it? A message that has begun may outgrow the window, or it would never end; but
-// only its next fragment, and only while it is given out as soon as it is whole.
-static bool has_room(const struct flow_rx *f, const struct user_data *d)
+static uint32_t beyond_window(const struct flow_rx *f)
 {
-	if (reasm_bytes(&f->held) + reasm_charge(d->body.len) <= f->capacity_bytes)
+	uint32_t held = reasm_bytes(&f->held);
+
+	return held > f->capacity_bytes ? held - f->capacity_bytes : 0;
+}
+
+// May this flow hold that much more than its window, with all that others of the session do? The
+// one that holds most may always go on, fragment by fragment, or none of them would ever end.
+static bool may_grow(struct engine *e, struct flow_rx *f, uint32_t charge, bool is_next)
+{
+	const struct flow_table *t = flow_table_at(e->flows, f->session_idx);
+	uint64_t sum = charge;
+	uint32_t most = 0;
+
+	for (uint64_t left = t->rx_used; left != 0; left &= left - 1) {
+		uint32_t n = beyond_window(&e->flows->rx[t->rx[__builtin_ctzll(left)]]);
+
+		sum += n;
+		most = n > most ? n : most;
+	}
+	f->is_crowded = sum > e->opts.reassembly_bytes_max;
+	return !f->is_crowded || (is_next && beyond_window(f) == most);
+}
+
+// Is there room for it? A message that is coming in may outgrow the window (§3.6.3.5), but only
+// while it is given out as soon as it is whole. Where more waits than the window, only the next
+// fragment is taken.
+static bool has_room(struct engine *e, struct flow_rx *f, const struct user_data *d)
+{
+	uint32_t charge = reasm_charge(d->body.len);
+	bool is_next = d->seq == f->seen.cum + 1;
+
+	if (reasm_bytes(&f->held) + charge <= f->capacity_bytes) {
+		f->is_crowded = false;
 		return true;
-	return flow_rx_may_deliver(f) && d->seq == f->seen.cum + 1;
+	}
+	if (!flow_rx_may_deliver(f))
+		return false;
+	if (!is_next &&
+	    reasm_bytes(&f->held) - reasm_run_bytes(&f->held) + charge > f->capacity_bytes)
+		return false;
+	return may_grow(e, f, charge, is_next);
 }
 
 static int keep(struct engine *e, uint32_t idx, const struct user_data *d)
@@ -19,14 +55,7 @@ static int keep(struct engine *e, uint32_t idx, const struct user_data *d)
 	struct flow_rx *f = &e->flows->rx[idx];
 	int err = -ENOBUFS;
 
-	// Fragments that wait for a longer message than we take will never be given out.
-	if (f->held.n_octets + d->body.len >
-	    (uint64_t)e->opts.message_bytes_max + f->capacity_bytes) {
-		session_blame(e, f->session_idx, DROP_MESSAGE_SIZE);
-		flow_rx_reject(e, idx, 0);
-		return -EMSGSIZE;
-	}
-	if (has_room(f, d))
+	if (has_room(e, f, d))
 		err = reasm_put(&f->held, &e->flows->cells, e->flows->rx_slabs, f->seen.cum, d->seq,
 				d->flags, d->body);
 	if (err != 0)
@@ -42,7 +71,7 @@ static bool take_data(struct engine *e, uint32_t idx, const struct user_data *d)
 	if (flow_rx_pass_by(e, idx, d))
 		return true;
 	if (keep(e, idx, d) != 0)
-		return f->state != RF_OPEN; // just rejected: the number has been seen all the same
+		return false;
 	if (f->flags & FLOW_RX_NETWORK_ORDER)
 		flow_rx_give_around(e, idx, d->seq);
 	return true;
@@ -82,7 +111,7 @@ static bool take_number(struct engine *e, uint32_t idx, const struct user_data *
 	if (is_new)
 		seq_set_add(&f->seen, slabs, d->seq);
 	return is_now || seq_set_has_gap(&f->seen) || f->state != RF_OPEN ||
-	       reasm_bytes(&f->held) + WINDOW_BLOCK > f->capacity_bytes;
+	       flow_rx_waiting(f) + WINDOW_BLOCK > f->capacity_bytes;
 }
 
 // A number of a flow that is none of the open ones.
@@ -101,8 +130,8 @@ static uint32_t find_or_open(struct engine *e, uint32_t session_idx, const struc
 	return flow_rx_open(e, session_idx, d);
 }
 
-// Older senders answer an exception with a final number 0 and send nothing more (§16.3): a flow that
-// waited for its true end would hold its place as long as the session lasts.
+// Older senders answer an exception with a final number 0 and send nothing more (§16.3): a flow
+// that waited for its true end would hold its place as long as the session lasts.
 static void take_last_word(struct flow_rx *f, const struct user_data *d)
 {
 	if (f->state != RF_REJECTED || d->seq != 0 || !(d->flags & USER_DATA_FINAL))

@@ -175,6 +175,7 @@ void reasm_clear(struct reasm *r, struct cell_pool *p, struct slabs *slabs)
 		sn = next_held(r, sn, UINT64_MAX);
 		forget(r, p, sn);
 	}
+	r->scanned = r->base;
 	ring_release(r, slabs);
 }
 
@@ -218,6 +219,23 @@ static void give_up(struct reasm *r, struct cell_pool *p, uint64_t to)
 	r->has_gap = true;
 }
 
+// Goes on along the message that begins at the base, up to cum at most.
+static void scan(struct reasm *r, const struct cell_pool *p, uint64_t cum)
+{
+	const struct cell *c = held(r, p, r->base);
+
+	if (r->scanned <= r->base) {
+		r->scanned = r->base + 1;
+		r->run_cells = c->n;
+		r->run_octets = c->total;
+	}
+	while (r->scanned <= cum && is_middle(c = held(r, p, r->scanned))) {
+		r->scanned++;
+		r->run_cells += c->n;
+		r->run_octets += c->total;
+	}
+}
+
 bool reasm_next(struct reasm *r, struct cell_pool *p, struct slabs *slabs, uint64_t cum,
 		struct segment *s)
 {
@@ -230,11 +248,8 @@ bool reasm_next(struct reasm *r, struct cell_pool *p, struct slabs *slabs, uint6
 			return true;
 		}
 		if (c != NULL && is_begin(c)) {
-			if (r->scanned > end)
-				end = r->scanned;
-			while (end <= cum && is_middle(held(r, p, end)))
-				end++;
-			r->scanned = end;
+			scan(r, p, cum);
+			end = r->scanned;
 			if (end > cum)
 				return false; // in progress
 			if (is_end(held(r, p, end))) {
@@ -291,6 +306,11 @@ bool reasm_any(const struct reasm *r, const struct cell_pool *p, struct segment 
 			return true;
 	}
 	return false;
+}
+
+void reasm_skip_run(struct reasm *r, struct cell_pool *p)
+{
+	give_up(r, p, r->scanned);
 }
 
 void reasm_copy(const struct reasm *r, const struct cell_pool *p, const struct segment *s,

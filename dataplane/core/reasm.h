@@ -34,8 +34,9 @@ struct cell_pool {
 };
 
 struct reasm {
-	uint64_t base;     // nothing below is held or will be
-	uint64_t scanned;  // in order: base..scanned-1 are held, a beginning and its middles
+	uint64_t base;    // nothing below is held or will be
+	uint64_t scanned; // in order: base..scanned-1 are held, a beginning and its middles,
+	uint32_t run_cells, run_octets; // and so long; if scanned is not above base: nothing
 	uint32_t *ring;    // index of the first cell, or IDX_NONE; NULL: nothing is held
 	uint32_t mask;     // of the ring
 	uint32_t n;        // fragments held
@@ -54,6 +55,17 @@ void reasm_clear(struct reasm *, struct cell_pool *, struct slabs *);
 static inline uint32_t reasm_bytes(const struct reasm *r)
 {
 	return r->n_cells * CELL_BYTES;
+}
+
+// The message that is coming in: in order as far as it is here, its end is not.
+static inline bool reasm_has_run(const struct reasm *r)
+{
+	return r->n > 0 && r->scanned > r->base;
+}
+
+static inline uint32_t reasm_run_bytes(const struct reasm *r)
+{
+	return reasm_has_run(r) ? r->run_cells * CELL_BYTES : 0;
 }
 
 // What a fragment of so many octets will count.
@@ -80,6 +92,9 @@ bool reasm_next(struct reasm *, struct cell_pool *, struct slabs *, uint64_t cum
 bool reasm_around(const struct reasm *, const struct cell_pool *, uint64_t sn, struct segment *);
 // Any whole message.
 bool reasm_any(const struct reasm *, const struct cell_pool *, struct segment *);
+
+// The message that is coming in will never be given out; the rest of it are orphans.
+void reasm_skip_run(struct reasm *, struct cell_pool *);
 
 void reasm_copy(const struct reasm *, const struct cell_pool *, const struct segment *,
 		uint8_t *dst);

@@ -104,6 +104,33 @@ static void audience(const struct sim_run *r)
 	world_destroy(w);
 }
 
+// ---- key frames larger than any window ----
+
+static void large(const struct sim_run *r)
+{
+	static const struct net_link line = {
+		.delay_us = 15000, .rate_bps = 50000000, .queue_bytes = 250000};
+	struct world *w = begin(r, &line, 3);
+	struct world_publish p = film;
+
+	p.key_bytes = 600 << 10;
+	for (uint32_t i = FIRST_SEAT; i < w->n - 1; i++)
+		world_live_play(w, i);
+	world_live_publish(w, PUBLISHER, &p, 0);
+	world_run_us(w, 10000000);
+	world_live_play(w, w->n - 1);
+	world_run_us(w, 20000000);
+	promise_always(w);
+	promise_no_losses(w);
+	for (uint32_t i = FIRST_SEAT; i < w->n; i++) {
+		promise_play(w, i, i < w->n - 1 ? 0 : 500, film.n_messages);
+		if (w->members[i].play.len_max != p.key_bytes)
+			sim_fail(r, "member %u got no key frame", i);
+	}
+	take_figures(w, r->figures);
+	world_destroy(w);
+}
+
 // ---- the publisher goes and another comes ----
 
 static void change(const struct sim_run *r)
@@ -180,6 +207,7 @@ static const struct {
 } rows[] = {
 	{"6 players, one 10 s late", 8, 0, audience},
 	{"the same, 2 % loss", 16, 1, audience},
+	{"key frames of 600 KiB", 4, 0, large},
 	{"a publisher ends, another begins", 8, 0, change},
 	{"a publisher vanishes, another begins", 4, 1, change},
 	{"one of 4 players has half of the rate", 8, 0, slow},

@@ -92,7 +92,8 @@ static void create_engine(struct sim_node *s)
 	o.reports = s->reports;
 	o.sessions_max = n;
 	o.flows_tx_max = o.flows_rx_max = 16 * n;
-	o.messages_max = o.rx_cells_max = 32 * n > 1024 ? 32 * n : 1024;
+	o.messages_max = 32 * n > 1024 ? 32 * n : 1024;
+	o.rx_cells_max = 8192; // two messages of a megabyte
 	o.streams_max = 16;
 	o.links_max = 4 * n;
 	o.extents_max = 256;

@@ -17,6 +17,7 @@
 #define SPIN_US        100 // a node that wants a turn right after one gets it so much later
 #define SOUND          8
 #define PICTURE        9
+#define KEY            0x17
 #define MESSAGE_HEAD   (2 + 8 + 8) // as of AAC, so that nobody waits for a key frame; number, time
 #define WRITE_RETRY_US 5000        // when control has no body free
 #define STREAM_NAME    "s"
@@ -31,21 +32,27 @@ static uint8_t message_type(const struct world_publish *p, uint64_t number, uint
 	*first = 0xaf;
 	if (p->key_every == 0 || number % 2 != 0)
 		return SOUND;
-	*first = number % p->key_every == 0 ? 0x17 : 0x27;
+	*first = number % p->key_every == 0 ? KEY : 0x27;
 	return PICTURE;
 }
 
 static void write_message(struct world_member *m, uint64_t now_us)
 {
-	uint8_t data[65536] = {0, 0x01};
-	uint8_t type = message_type(&m->publish, m->n_written, &data[0]);
+	const struct world_publish *p = &m->publish;
+	uint8_t first, type = message_type(p, m->n_written, &first);
+	bool is_large = type == PICTURE && first == KEY && p->key_bytes > 0;
+	uint32_t len = is_large ? p->key_bytes : p->message_bytes;
+	uint8_t *data = calloc(1, len);
 	int err;
 
-	assert(m->publish.message_bytes >= MESSAGE_HEAD && m->publish.message_bytes < sizeof(data));
+	assert(data != NULL && p->message_bytes >= MESSAGE_HEAD);
+	data[0] = first;
+	data[1] = 0x01;
 	be64_put(data + 2, m->n_written);
 	be64_put(data + 10, now_us);
-	err = node_stream_write(m->published, type, (uint32_t)(now_us / 1000), data,
-				m->publish.message_bytes, true, now_us);
+	err = node_stream_write(m->published, type, (uint32_t)(now_us / 1000), data, len, true,
+				now_us);
+	free(data);
 	if (err == -EAGAIN) {
 		m->write_us = now_us + WRITE_RETRY_US;
 		return;
@@ -77,6 +84,7 @@ static void take_message(struct world_member *m, const struct node_event *e, uin
 	assert((e->type == SOUND || e->type == PICTURE) && e->len >= MESSAGE_HEAD);
 	number = be64_get(e->data + 2);
 	late_us = now_us - be64_get(e->data + 10);
+	p->len_max = e->len > p->len_max ? e->len : p->len_max;
 	if (p->n_messages == 0)
 		p->first = p->next = number;
 	p->n_duplicates += number < p->next;

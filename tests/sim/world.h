@@ -32,12 +32,14 @@ struct world_publish {
 	const char *name;    // NULL: "s"
 	// Sound and pictures by turns, every so manieth a key frame; 0: sound alone.
 	uint32_t key_every;
+	uint32_t key_bytes; // octets of a key frame; 0: like all others
 };
 
 struct world_play {
 	uint64_t n_messages, n_duplicates, n_gaps;
 	uint64_t first, next;       // numbers
 	uint64_t late_us, late_max; // from writing to playing: sum, greatest
+	uint32_t len_max;
 	bool has_ended, was_lost;
 	uint32_t n_resets;
 };

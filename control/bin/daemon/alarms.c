@@ -17,6 +17,7 @@ static const struct alarm table[] = {
 			  "limits.introductions_per_s"},
 	{DROP_EARLY_FULL, "packets came before their session's keys and found no room"},
 	{DROP_RX_BUFFER, "fragments found no room to wait for others (limits.reassembly)"},
+	{DROP_MESSAGE_SIZE, "messages were too long (limits.message)"},
 	{DROP_TX_QUEUE, "messages found no room in send queues"},
 	{DROP_STREAM_MEMORY, "stream windows are full (limits.window_memory)"},
 	{DROP_HANDOFF_FULL, "a worker does not keep up with another's streams"},

@@ -9,6 +9,8 @@
 #define STREAM_SHARE       4 // a single stream may take this part of a worker's window memory
 #define LINKS_PER_SESSION  4
 #define BODIES_BYTES_BASE  (64u << 20)
+#define CELLS_PER_KIB      5     // of a message, whatever its fragments: 3.5 in such of 1180 octets
+#define LONGEST_AT_LEAST   4     // messages of limits.message that may come in at a time
 #define BODIES_PER_SESSION 8192u // bytes of messages on their way to control
 
 static uint32_t min_u32(uint64_t a, uint32_t b)
@@ -34,6 +36,7 @@ struct engine_opts settings_engine(const struct config *cfg)
 {
 	const struct config_limits *l = &cfg->limits;
 	uint32_t extents = min_u32(l->window_memory_bytes / EXTENT_BYTES, UINT32_MAX);
+	uint32_t cells = (uint32_t)(l->message_bytes >> 10) * CELLS_PER_KIB * LONGEST_AT_LEAST;
 	struct engine_opts o;
 
 	engine_opts_appliance(&o, (uint32_t)l->sessions, extents);
@@ -43,6 +46,9 @@ struct engine_opts settings_engine(const struct config *cfg)
 	o.flows_per_session = (uint32_t)l->flows_per_session;
 	o.mtu_max = (uint16_t)l->packet;
 	o.message_bytes_max = (uint32_t)l->message_bytes;
+	o.reassembly_bytes_max = (uint32_t)l->reassembly_bytes;
+	if (o.rx_cells_max < cells)
+		o.rx_cells_max = cells;
 	o.hellos_per_s = share(cfg, l->introductions_per_s);
 	o.keyings_per_s = share(cfg, l->handshakes_per_s);
 	return o;

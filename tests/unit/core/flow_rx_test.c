@@ -555,16 +555,22 @@ static void messages_wait_for_the_report_ring(void **state)
 	}
 }
 
-static void gets_octets(struct node *n, uint64_t seq, uint8_t flags, const uint8_t *octets,
-			size_t len)
+static void flow_gets_octets(struct node *n, uint64_t id, uint64_t seq, uint8_t flags,
+			     const uint8_t *octets, size_t len)
 {
 	uint8_t packet[NODE_PACKET_MAX];
 	struct wr w = wr_over(packet, sizeof(packet));
 	struct user_data d = {
-		.flow_id = 7, .seq = seq, .flags = flags, .body = span_of(octets, len)};
+		.flow_id = id, .seq = seq, .flags = flags, .body = span_of(octets, len)};
 
 	assert_int_equal(user_data_write(&w, &d), 0);
 	node_receive(n, packet, w.len);
+}
+
+static void gets_octets(struct node *n, uint64_t seq, uint8_t flags, const uint8_t *octets,
+			size_t len)
+{
+	flow_gets_octets(n, 7, seq, flags, octets, len);
 }
 
 // rtmfp.md 14.3, requirement 121: what comes after a Flow Synchronization stays with the worker
@@ -627,30 +633,124 @@ static void other_flows_know_no_flow_sync(void **state)
 	node_destroy(n);
 }
 
-// §3.6.3.5: longer than the window, it comes through all the same, but not beyond our limit.
-static void a_message_may_outgrow_the_window_up_to_the_limit(void **state)
+static const uint8_t zeros[1100];
+
+// Middles of flow `id` from `seq` on; returns the number behind the last.
+static uint64_t gets_middles(struct node *n, uint64_t id, uint64_t seq, uint32_t count)
 {
-	static const uint8_t octets[1100];
+	for (; count > 0; count--, seq++)
+		flow_gets_octets(n, id, seq, USER_DATA_FRA_MIDDLE, zeros, sizeof(zeros));
+	return seq;
+}
+
+// §3.6.3.5: longer than the window, it comes through all the same, and not at a packet a round
+// trip: what has come of it leaves the window open.
+static void a_message_may_outgrow_the_window(void **state)
+{
 	struct node *n = node_create(16);
-	uint32_t len = 0;
-	uint64_t seq = 2;
 	struct report r;
+	uint64_t seq;
 
 	opened(n, FLOW_CONTROL, NO_STREAM, false);
-	flow_of(n, 0)->capacity_bytes = 10000;
-	for (; len + 1100 < 390000; len += 1100, seq++)
-		gets_octets(n, seq, seq == 2 ? USER_DATA_FRA_BEGIN : USER_DATA_FRA_MIDDLE, octets,
-			    1100);
-	gets_octets(n, seq, USER_DATA_FRA_END, octets, 7);
+	flow_of(n, 0)->capacity_bytes = 10240;
+	gets_octets(n, 2, USER_DATA_FRA_BEGIN, zeros, 1100);
+	seq = gets_middles(n, 7, 3, 340);
+	assert_int_equal(flow_rx_window(flow_of(n, 0)), 10240 / WINDOW_BLOCK);
+	assert_int_equal(gets_middles(n, 7, seq + 1, 5), seq + 6); // one is missing
+	assert_in_range(flow_rx_window(flow_of(n, 0)), 1, 4);
+	assert_int_equal(n->e.stats.drops[DROP_RX_BUFFER], 0);
+	gets_middles(n, 7, seq + 6, 20);
+	assert_int_equal(n->e.stats.drops[DROP_RX_BUFFER], 17); // what waits has its window
+	gets_middles(n, 7, seq, 1);
+	gets_octets(n, seq + 9, USER_DATA_FRA_END, zeros, 7);
 	node_expect(n, REP_MESSAGE, &r);
-	assert_int_equal(r.len, len + 7);
+	assert_int_equal(r.len, 1100 * (seq + 9 - 2) + 7);
 	body_put(r.body);
-	gets_octets(n, ++seq, USER_DATA_FRA_BEGIN, octets, 1100);
-	for (len = 0; len < 500000 && flow_of(n, 0)->state == RF_OPEN; len += 1100)
-		gets_octets(n, ++seq, USER_DATA_FRA_MIDDLE, octets, 1100);
-	assert_int_equal(flow_of(n, 0)->state, RF_REJECTED);
-	assert_int_equal(n->e.stats.drops[DROP_MESSAGE_SIZE], 1);
 	assert_int_equal(cells_lent(n), 0);
+	node_destroy(n);
+}
+
+// A message beyond our limit costs itself: what comes behind it says that something is missing.
+static void a_message_that_is_too_long_is_left_out(void **state)
+{
+	for (int is_network_order = 0; is_network_order <= 1; is_network_order++) {
+		struct node *n = node_create(16);
+		uint64_t seq;
+
+		opened(n, FLOW_CONTROL, NO_STREAM, is_network_order);
+		gets_octets(n, 2, USER_DATA_FRA_BEGIN, zeros, 1100);
+		seq = gets_middles(n, 7, 3, 362);
+		assert_int_equal(n->e.stats.drops[DROP_MESSAGE_SIZE], 0);
+		seq = gets_middles(n, 7, seq, 1000);
+		assert_int_equal(n->e.stats.drops[DROP_MESSAGE_SIZE], 1);
+		assert_int_equal(cells_lent(n), 0);
+		gets_octets(n, seq, USER_DATA_FRA_END, zeros, 7);
+		gets(n, seq + 1, seq, 0, "behind");
+		next_message(n, "behind", !is_network_order);
+		gets_octets(n, seq + 2, USER_DATA_FRA_BEGIN, zeros, 1100); // its end is too much
+		seq = gets_middles(n, 7, seq + 3, 362);
+		gets_octets(n, seq, USER_DATA_FRA_END, zeros, 1100);
+		assert_int_equal(n->e.stats.drops[DROP_MESSAGE_SIZE], 2);
+		gets(n, seq + 1, seq, 0, "behind");
+		next_message(n, "behind", !is_network_order);
+		no_report(n);
+		assert_int_equal(flow_of(n, 0)->state, RF_OPEN);
+		assert_int_equal(cells_lent(n), 0);
+		node_destroy(n);
+	}
+}
+
+// The same of one in more fragments than are numbered at a time.
+static void a_message_of_too_many_fragments_is_left_out(void **state)
+{
+	struct node *n = node_create(16);
+	uint64_t seq = 3;
+
+	opened(n, FLOW_CONTROL, NO_STREAM, false);
+	gets_octets(n, 2, USER_DATA_FRA_BEGIN, zeros, 1);
+	for (; seq < 2 + REASM_SPAN_MAX + 100; seq++)
+		gets_octets(n, seq, USER_DATA_FRA_MIDDLE, zeros, 1);
+	assert_int_equal(n->e.stats.drops[DROP_MESSAGE_SIZE], 1);
+	assert_int_equal(n->e.stats.drops[DROP_RX_BUFFER], 0);
+	gets_octets(n, seq, USER_DATA_FRA_END, zeros, 1);
+	gets(n, seq + 1, seq, 0, "behind");
+	next_message(n, "behind", true);
+	assert_int_equal(cells_lent(n), 0);
+	node_destroy(n);
+}
+
+// Beyond their windows, all flows of a session together have limits.reassembly.
+static void what_a_session_holds_beyond_its_windows_is_bounded(void **state)
+{
+	struct node *n = node_create(16);
+	uint64_t first, second;
+	struct report r;
+
+	n->e.opts.reassembly_bytes_max = 200 * 1280; // a fragment takes four cells
+	opened(n, FLOW_CONTROL, NO_STREAM, false);
+	node_gets_data(n, &(struct test_data){.flow = 8,
+					      .seq = 1,
+					      .flags = USER_DATA_ABANDON,
+					      .metadata = TC,
+					      .assoc = -1});
+	node_expect(n, REP_FLOW_OPENED, &r);
+	node_class(n, r.flow, 8, FLOW_CONTROL, NO_STREAM, false);
+	flow_of(n, 0)->capacity_bytes = flow_of(n, 1)->capacity_bytes = 10 * 1280;
+	for (uint64_t flow = 7; flow <= 8; flow++)
+		flow_gets_octets(n, flow, 2, USER_DATA_FRA_BEGIN, zeros, sizeof(zeros));
+	first = gets_middles(n, 7, 3, 129);
+	second = gets_middles(n, 8, 3, 89);
+	assert_int_equal(n->e.stats.drops[DROP_RX_BUFFER], 0); // 120 and 80
+	gets_middles(n, 8, second, 2);
+	assert_int_equal(n->e.stats.drops[DROP_RX_BUFFER], 2);
+	assert_int_equal(flow_rx_window(flow_of(n, 1)), 1);
+	first = gets_middles(n, 7, first, 50); // whoever holds most goes on
+	assert_int_equal(n->e.stats.drops[DROP_RX_BUFFER], 2);
+	gets_octets(n, first, USER_DATA_FRA_END, zeros, 1);
+	node_expect(n, REP_MESSAGE, &r);
+	body_put(r.body);
+	gets_middles(n, 8, second, 100); // and then the other
+	assert_int_equal(n->e.stats.drops[DROP_RX_BUFFER], 2);
 	node_destroy(n);
 }
 
@@ -794,7 +894,10 @@ int main(void)
 		cmocka_unit_test(a_flow_stops_behind_a_flow_sync),
 		cmocka_unit_test(other_flows_know_no_flow_sync),
 		cmocka_unit_test(messages_wait_for_the_report_ring),
-		cmocka_unit_test(a_message_may_outgrow_the_window_up_to_the_limit),
+		cmocka_unit_test(a_message_may_outgrow_the_window),
+		cmocka_unit_test(a_message_that_is_too_long_is_left_out),
+		cmocka_unit_test(a_message_of_too_many_fragments_is_left_out),
+		cmocka_unit_test(what_a_session_holds_beyond_its_windows_is_bounded),
 		cmocka_unit_test(numbers_that_cannot_be_are_dropped),
 		cmocka_unit_test(data_at_its_own_forward_number_is_data),
 		cmocka_unit_test(too_many_holes_are_not_taken),

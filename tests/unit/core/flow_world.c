@@ -144,8 +144,9 @@ struct node *node_create(uint32_t reports)
 		.flows_tx_max = 80,
 		.flows_rx_max = 80,
 		.messages_max = 1000,
-		.rx_cells_max = 2000,
+		.rx_cells_max = 5000,
 		.message_bytes_max = 400000,
+		.reassembly_bytes_max = 1 << 20,
 		.reports = mailbox_create(reports),
 	};
 	n->e.sessions = n->sessions;

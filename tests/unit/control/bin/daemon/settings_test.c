@@ -24,21 +24,35 @@ static const struct config *load(const char *text)
 
 static void limits_become_sizes_of_an_engine(void **state)
 {
-	const struct config *cfg =
-		load("backend: udp\n"
-		     "limits: {sessions: 100, window_memory: 8MiB, message: 32KiB,\n"
-		     "  flows_per_session: 12, packet: 1400, handshakes_per_s: 300,\n"
-		     "  introductions_per_s: 700}\n");
+	const struct config *cfg = load(
+		"backend: udp\n"
+		"limits: {sessions: 100, window_memory: 8MiB, message: 32KiB, reassembly: 128KiB,\n"
+		"  flows_per_session: 12, packet: 1400, handshakes_per_s: 300,\n"
+		"  introductions_per_s: 700}\n");
 	struct engine_opts o = settings_engine(cfg);
 
 	assert_int_equal(o.n_workers, 1);
 	assert_int_equal(o.sessions_max, 100);
 	assert_int_equal(o.extents_max, 128);
 	assert_int_equal(o.message_bytes_max, 32 << 10);
+	assert_int_equal(o.reassembly_bytes_max, 128 << 10);
 	assert_int_equal(o.flows_per_session, 12);
 	assert_int_equal(o.mtu_max, 1400);
 	assert_int_equal(o.keyings_per_s, 300);
 	assert_int_equal(o.hellos_per_s, 700);
+	config_destroy(cfg);
+}
+
+// Few sessions, long messages: fragments of some of them find room at a time all the same.
+static void a_long_message_finds_room_in_a_small_appliance(void **state)
+{
+	const struct config *cfg =
+		load("backend: udp\n"
+		     "limits: {sessions: 16, message: 2MiB, reassembly: 4MiB}\n");
+	struct engine_opts o = settings_engine(cfg);
+
+	assert_int_equal(o.message_bytes_max, 2 << 20);
+	assert_int_equal(o.rx_cells_max, 4 * 5 * 2048);
 	config_destroy(cfg);
 }
 
@@ -255,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limits_become_sizes_of_an_engine),
+		cmocka_unit_test(a_long_message_finds_room_in_a_small_appliance),
 		cmocka_unit_test(rates_for_all_are_shared_out_to_workers),
 		cmocka_unit_test(kernel_sockets_are_one_worker_whatever_is_asked_for),
 		cmocka_unit_test(the_two_endpoints_have_the_roles_of_the_design),

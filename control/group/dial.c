@@ -7,9 +7,14 @@
 
 enum {
 	HELLOS_MAX = 3,               // to an address nobody has proven (groups.md 10.5)
-	INTRODUCE_AFTER_US = 2500000, // two IHellos to the addresses: at 0 and 1 s
-	LIMIT_US = 9000000, // of one attempt; three IHellos: 0, 1, 3.5 s, and time to answer
+	INTRODUCE_AFTER_US = 2500000, // the IHellos to the addresses: at 0, 0.3 and 2.1 s
+	// Without an RHello after these, and from there without an RIKeying: a round trip of 6 s,
+	// two satellites' worth, and three seconds to repeat what was lost.
+	LIMIT_US = 9000000,
 	RETRY_SAME_US = 1500000,
+	// Attempts at a time to members of whom there is but gossip. Who makes up members and says
+	// hello for each, but no more, holds each for twice the limit: he shall not hold them all.
+	GOSSIP_DIALS_MAX = DIALS_MAX * 3 / 4,
 	CANDIDATES_MAX = MEMBER_ADDRS_MAX + 1 + CONNS_MAX,
 };
 
@@ -18,12 +23,18 @@ struct candidates {
 	uint8_t n;
 };
 
-static struct dial *dial_take(struct groups *gs)
+// NULL: no room for such a member.
+static struct dial *dial_take(struct groups *gs, const struct member *who)
 {
+	struct dial *room = NULL;
+	uint32_t n_gossip = 0;
+
 	for (int i = 0; i < DIALS_MAX; i++)
 		if (gs->dials[i].member == NULL)
-			return &gs->dials[i];
-	return NULL;
+			room = &gs->dials[i];
+		else
+			n_gossip += gs->dials[i].member->source == HEARD_GOSSIP;
+	return who->source == HEARD_GOSSIP && n_gossip >= GOSSIP_DIALS_MAX ? NULL : room;
 }
 
 static void dial_give(struct dial *d)
@@ -100,12 +111,14 @@ static struct opening *open_to(struct groups *gs, struct dial *d, const struct c
 void dial_start(struct group *g, struct member *who)
 {
 	struct groups *gs = g->groups;
-	struct dial *d = dial_take(gs);
+	struct dial *d = dial_take(gs, who);
 	struct ctl_session *existing = NULL;
 	struct candidates c;
 
-	if (d == NULL)
+	if (d == NULL) {
+		gs->n.dials_limited++;
 		return;
+	}
 	*d = (struct dial){.group = g, .member = who};
 	choose_candidates(gs, d, &c);
 	if (c.n > 0)

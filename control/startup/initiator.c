@@ -94,8 +94,8 @@ static void half_done(struct startup *st, struct opening *o, struct key_job *job
 enum same_peer { NOBODY_ELSE, SOMEBODY_SOON, SOMEBODY };
 
 // §3.5.1.1.2: is there a session to that identity already? One that we answered and whose far end
-// has not shown its keys may be anybody's. It gets the time of some round trips to do so; then it
-// does not count.
+// has not shown its keys may be anybody's. It gets the time of a round trip and 2 s more to do so;
+// then it does not count.
 static enum same_peer same_peer_find(struct startup *st, const struct opening *o,
 				     const uint8_t fingerprint[32], uint64_t now_us,
 				     struct ctl_session **existing)
@@ -108,7 +108,8 @@ static enum same_peer same_peer_find(struct startup *st, const struct opening *o
 		bool is_claim =
 			s->ctl.state == CTL_OPEN && !s->ctl.is_alive && !s->ctl.is_initiator;
 
-		if (is_pending || (is_claim && now_us < s->ctl.opened_us + 2 * SECOND_US)) {
+		if (is_pending ||
+		    (is_claim && now_us < s->ctl.opened_us + opening_patience_us(o, CLAIM_US))) {
 			found = SOMEBODY_SOON;
 		} else if (!is_claim && s->ctl.state != CTL_CLOSING) {
 			*existing = &s->ctl;
@@ -143,6 +144,7 @@ static bool keying_begin(struct startup *st, struct opening *o, uint32_t worker,
 	seat->opening = o;
 	o->seat = seat;
 	o->state = OPENING_KEYING;
+	opening_limit_anew(o, now_us);
 	return true;
 }
 
@@ -152,6 +154,8 @@ static void rhello_accept(struct startup *st, struct opening *o, uint32_t worker
 {
 	struct ctl_session *existing = NULL;
 
+	if (o->rtt_max_us == 0)
+		o->rtt_max_us = opening_age_us(o, now_us);
 	switch (same_peer_find(st, o, far->fingerprint, now_us, &existing)) {
 	case SOMEBODY:
 		opening_fail(o, OPEN_DUPLICATE, existing);
@@ -381,10 +385,9 @@ static bool has_had_its_hellos(const struct opening *o, const struct candidate *
 	return o->hellos_max > 0 && c->n_sent >= o->hellos_max && c->addr.origin != ADDR_RELAY;
 }
 
-bool initiator_hellos_due(struct startup *st, struct opening *o, uint64_t now_us)
+// Who had all of its hellos may still answer: for that there is the limit.
+void initiator_hellos_due(struct startup *st, struct opening *o, uint64_t now_us)
 {
-	bool some_left = o->n_candidates == 0; // somebody may bring some yet
-
 	for (unsigned i = 0; i < o->n_candidates; i++) {
 		struct candidate *c = &o->candidates[i];
 
@@ -394,9 +397,7 @@ bool initiator_hellos_due(struct startup *st, struct opening *o, uint64_t now_us
 			else
 				hello_send(st, o, c, now_us);
 		}
-		some_left |= c->next_us != UINT64_MAX;
 	}
-	return some_left;
 }
 
 // Whoever gave in has waited long enough.
@@ -418,10 +419,10 @@ static void opening_due(struct startup *st, struct opening *o, uint64_t now_us)
 			     startup_find(st, o->endpoint, o->seat->ctl.fingerprint));
 		return;
 	}
-	if (has_hope && o->state == OPENING_HELLO)
-		has_hope = initiator_hellos_due(st, o, now_us);
 	if (!has_hope)
 		opening_fail(o, OPEN_TIMEOUT, NULL);
+	else if (o->state == OPENING_HELLO)
+		initiator_hellos_due(st, o, now_us);
 	else if (keying_is_due(o, now_us))
 		keying_send(st, o, now_us);
 }

@@ -157,6 +157,10 @@ struct opening *opening_take(struct startup *, uint8_t endpoint);
 struct opening *opening_next(const struct startup *, const struct opening *after);
 // Its seat goes, too, unless that became a session. No event.
 void opening_give(struct opening *);
+// A step begins: the limit counts from here, within the 95 s of the whole.
+void opening_limit_anew(struct opening *, uint64_t now_us);
+// Since startup_open.
+uint64_t opening_age_us(const struct opening *, uint64_t now_us);
 // The last word: an event, then it is free.
 void opening_fail(struct opening *, enum open_failure, struct ctl_session *existing);
 // The opening in that list of candidates whose tag this is; NULL.
@@ -176,8 +180,8 @@ void opening_candidate_add(struct opening *, const struct wire_addr *, uint64_t 
 // -- initiator.c --
 void initiator_report(struct startup *, uint32_t worker, const struct report *, uint64_t now_us);
 void initiator_job_done(struct startup *, struct seat *, struct key_job *, uint64_t now_us);
-// IHellos to all candidates whose time has come. False: nobody is left to be asked.
-bool initiator_hellos_due(struct startup *, struct opening *, uint64_t now_us);
+// IHellos to all candidates whose time has come.
+void initiator_hellos_due(struct startup *, struct opening *, uint64_t now_us);
 void initiator_timers(struct startup *, uint64_t now_us);
 uint64_t initiator_deadline_us(const struct startup *);
 

@@ -118,8 +118,8 @@ static void needless(struct opening *o, struct seat *s, uint64_t now_us)
 	}
 	o->yields_to = s->ctl.id;
 	o->lingers = true;
-	if (o->end_us > now_us + GIVE_IN_US)
-		o->end_us = now_us + GIVE_IN_US;
+	if (o->end_us > now_us + opening_patience_us(o, GIVE_IN_US))
+		o->end_us = now_us + opening_patience_us(o, GIVE_IN_US);
 }
 
 static void on_alive(struct startup *st, struct seat *s, uint64_t now_us)

@@ -38,6 +38,16 @@ struct opening *opening_next(const struct startup *st, const struct opening *aft
 	return NULL;
 }
 
+uint64_t opening_age_us(const struct opening *o, uint64_t now_us)
+{
+	return now_us + OPEN_TIMEOUT_MS * 1000u - o->last_us;
+}
+
+void opening_limit_anew(struct opening *o, uint64_t now_us)
+{
+	o->end_us = now_us + o->limit_us < o->last_us ? now_us + o->limit_us : o->last_us;
+}
+
 void opening_give(struct opening *o)
 {
 	struct startup *st = o->startup;
@@ -194,7 +204,9 @@ struct opening *startup_open(struct startup *st, const struct open_opts *opts,
 	o->epd_len = (uint16_t)opts->epd.len;
 	o->user = opts->user;
 	o->hellos_max = opts->hellos_max;
-	o->end_us = now_us + (opts->limit_us != 0 ? opts->limit_us : OPEN_TIMEOUT_MS * 1000u);
+	o->last_us = now_us + OPEN_TIMEOUT_MS * 1000u;
+	o->limit_us = opts->limit_us != 0 ? opts->limit_us : OPEN_TIMEOUT_MS * 1000u;
+	opening_limit_anew(o, now_us);
 	startup_open_add(o, opts->candidates, opts->n_candidates, now_us);
 	return o;
 }

@@ -143,7 +143,8 @@ static bool patience_is_over(const struct opening *o, uint64_t now_us)
 {
 	uint64_t since_us = o->state == OPENING_SENT ? o->first_sent_us : o->glare_since_us;
 
-	return o->glare_since_us != 0 && now_us >= since_us + GLARE_PATIENCE_US;
+	return o->glare_since_us != 0 &&
+	       now_us >= since_us + opening_patience_us(o, GLARE_PATIENCE_US);
 }
 
 static enum glare glare_judge(struct startup *st, struct opening *o, const struct request *q,
@@ -272,7 +273,7 @@ void responder_keying(struct startup *st, uint32_t worker, const struct msg_addr
 	o->yields_to = s->ctl.id; // no more IIKeyings
 	o->gives_in = glare == GLARE_GIVE_IN;
 	if (o->gives_in)
-		o->next_us = now_us + GIVE_IN_US;
+		o->next_us = now_us + opening_patience_us(o, GIVE_IN_US);
 }
 
 // -- the keyer's verdict --

@@ -18,8 +18,7 @@ struct identity_endpoint; // crypto/identity.h
 struct keying_policy;     // crypto/keying.h
 
 enum open_failure {
-	OPEN_TIMEOUT, // 95 s (§3.5.1) or the caller's limit without an answer, or nothing left to
-		      // try
+	OPEN_TIMEOUT,   // 95 s (§3.5.1) or the caller's limit without an answer
 	OPEN_DUPLICATE, // a session to that identity exists already; `existing` tells which
 	OPEN_REFUSED,   // the far end's keying was unacceptable
 	// It has no group that our policy accepts and our certificate has, or offers none of what
@@ -104,7 +103,9 @@ struct open_opts {
 	// such limit. Addresses learned from gossip are nobody's proven wish: 3 at most
 	// (groups.md 10.5).
 	uint8_t hellos_max;
-	uint64_t limit_us; // 0: 95 s
+	// Without an RHello, and once more from there without an RIKeying: as far as round trips
+	// may be. 0: 95 s, which both together never exceed (§3.5.1).
+	uint64_t limit_us;
 	void *user;
 };
 #define OPEN_EPD_MAX 512

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "control/group/dial.h"
 #include "tests/unit/control/group/rumours.h"
 
 static int begin(void **state)
@@ -67,6 +68,35 @@ static void one_victim_is_tried_once_in_30_s_under_any_name(void **state)
 	assert_int_equal(t->node->n_hellos_direct, 1);
 }
 
+// A member with an address of its own that never answers.
+static struct member *made_up(struct group *g, uint8_t k, enum member_source source)
+{
+	struct wire_addr at;
+	uint8_t id[PEER_ID_LEN] = {k, 0xbb};
+	struct member_news news = {.source = source,
+				   .heard_us = g->groups->now_us,
+				   .now_us = g->groups->now_us,
+				   .addrs = &at,
+				   .n_addrs = 1};
+
+	wire_addr_parse(&at, "198.51.100.66:1000");
+	at.port = (uint16_t)(at.port + k);
+	return members_hear(&g->members, id, &news);
+}
+
+static void gossip_does_not_hold_all_attempts(void **state)
+{
+	struct raw_peer *t = *state;
+	struct group *g = t->node->group;
+
+	for (uint8_t k = 0; k < DIALS_MAX; k++)
+		dial_start(g, made_up(g, k, HEARD_GOSSIP));
+	assert_int_equal(g->groups->n.dials, 48);
+	assert_in_range(g->groups->n.dials_limited, 1, DIALS_MAX - 48);
+	dial_start(g, made_up(g, 100, HEARD_SERVER));
+	assert_int_equal(g->groups->n.dials, 49);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -75,6 +105,7 @@ int main(void)
 		T(a_member_of_whom_there_is_gossip_is_called_at_its_address),
 		T(who_is_not_there_is_asked_for_at_its_introducer_then),
 		T(one_victim_is_tried_once_in_30_s_under_any_name),
+		T(gossip_does_not_hold_all_attempts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,29 @@ static void packets_may_overtake_each_other(void **state)
 			glare_at(first_prevails, 500, 10000, later_us);
 }
 
+// Whoever prevails is not answered within 5 s, but it does not give in before a round trip is over.
+static void glare_takes_no_longer_where_a_round_trip_is_6_s(void **state)
+{
+	for (int k = 0; k < 2; k++)
+		for (uint64_t later_us = 0; later_us < 9000000; later_us += 500000) {
+			struct host *a, *b;
+			struct net *n = glare_pair(k == 0, 0, &a, &b);
+
+			n->delay_us = 3000000;
+			host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+			net_run_us(n, later_us); // A's first keying is there after 9 s
+			host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+			net_run_us(n, 15500000); // two round trips, and the first word
+			assert_same_keys(the_only_session(a), the_only_session(b));
+			net_run_us(n, 30000000);
+			assert_int_equal(n_outcomes(a, &users[0]), 1);
+			assert_int_equal(n_outcomes(b, &users[1]), 1);
+			assert_int_equal(host_n_seen(a, SEEN_CLOSED), 0);
+			assert_int_equal(host_n_seen(b, SEEN_CLOSED), 0);
+			net_destroy(n);
+		}
+}
+
 static void a_restart_soon_after_glare_waits_5_s(void **state)
 {
 	struct host *a, *b;
@@ -171,6 +194,24 @@ static void who_prevails_and_stays_unanswered_gives_in_after_5_s(void **state)
 	assert_true(the_only_session(b)->is_initiator);
 	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_DUPLICATE);
 	assert_ptr_equal(host_seen(a, SEEN_FAILED)->session, the_only_session(a));
+	net_destroy(n);
+}
+
+// The session that A gives in to is proved a round trip later; A must not have gone on by then.
+static void who_gives_in_waits_a_round_trip(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(true, 0, &a, &b);
+	struct deafness deaf = {a->addrs[0]};
+
+	n->delay_us = 3000000;
+	n->filter = lose_keyings;
+	n->filter_ctx = &deaf;
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 40 * 1000000);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_DUPLICATE);
 	net_destroy(n);
 }
 
@@ -295,35 +336,32 @@ static void only_the_very_certificate_takes_an_openings_place(void **state)
 	net_destroy(n);
 }
 
-// What comes from this host is lost: its RHellos, or what it says on sessions.
+// What this host says on sessions is lost.
 struct silence {
 	struct wire_addr from;
-	bool of_rhello, on_sessions;
+	bool on_sessions;
 };
 
 static bool keep_silence(void *ctx, struct datagram *d)
 {
 	const struct silence *s = ctx;
 
-	if (!wire_addr_equal(&d->from, &s->from))
-		return true;
-	return d->is_startup ? !s->of_rhello || d->octets[0] != CHUNK_RHELLO : !s->on_sessions;
+	return d->is_startup || !s->on_sessions || !wire_addr_equal(&d->from, &s->from);
 }
 
 static void a_session_that_is_proved_late_ends_our_keying(void **state)
 {
 	struct host *a, *b;
 	struct net *n = glare_pair(false, 0, &a, &b);
-	struct silence silence = {b->addrs[0], true, true};
+	struct silence silence = {b->addrs[0], true};
 	uint64_t n_sent;
 
 	n->filter = keep_silence;
 	n->filter_ctx = &silence;
-	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
 	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
-	net_run_us(n, 500000); // B's session is open; to A it is but a claim, for 2 s
-	silence.of_rhello = false;
-	net_run_us(n, 1800000); // so A's third IHello leads on to its IIKeying, which B drops
+	net_run_us(n, 200000); // B's session is open; to A it is but a claim, for 2 s
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	net_run_us(n, 2200000); // so A's third IHello leads on to its IIKeying, which B drops
 	assert_int_equal(a->worker.n_packets[CHUNK_IIKEYING], 1);
 	assert_int_equal(startup_counters(b->startup)->glare_won, 1);
 	silence.on_sessions = false;
@@ -341,11 +379,35 @@ static void a_session_that_is_proved_late_ends_our_keying(void **state)
 	net_destroy(n);
 }
 
+// A round trip of 6 s. A keys after 17.1 s, since nothing shows that B's session of 9 s is true;
+// B, for whom it is open since 12 s, takes that for a new life and answers.
+static void who_keyed_too_soon_waits_a_round_trip(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(false, 0, &a, &b);
+	struct silence silence = {b->addrs[0], true};
+
+	n->delay_us = 3000000;
+	n->filter = keep_silence;
+	n->filter_ctx = &silence;
+	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 9 * 1000000);
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	net_run_us(n, 6500000);
+	silence.on_sessions = false;
+	ctl_session_ping(the_only_session(b), 0); // at A after 18.5 s, the RIKeying after 23.1
+	net_run_us(n, 15 * 1000000);
+	assert_int_equal(host_n_seen(a, SEEN_OPENED), 2);
+	assert_int_equal(host_seen(b, SEEN_CLOSED)->reason, CLOSED_OVERRIDE);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	net_destroy(n);
+}
+
 static void an_answer_overrides_what_its_sender_has_overridden(void **state)
 {
 	struct host *a, *b;
 	struct net *n = glare_pair(true, 0, &a, &b);
-	struct silence silence = {b->addrs[0], false, true};
+	struct silence silence = {b->addrs[0], true};
 
 	n->filter = keep_silence;
 	n->filter_ctx = &silence;
@@ -376,7 +438,7 @@ static void who_gave_in_to_a_session_that_never_speaks_goes_on(void **state)
 {
 	struct host *a, *b;
 	struct net *n = glare_pair(true, 0, &a, &b);
-	struct silence silence = {b->addrs[0], false, true};
+	struct silence silence = {b->addrs[0], true};
 	uint32_t answered;
 
 	n->filter = keep_apart;
@@ -403,9 +465,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_openings_toward_each_other_become_one_session),
 		cmocka_unit_test(packets_may_overtake_each_other),
+		cmocka_unit_test(glare_takes_no_longer_where_a_round_trip_is_6_s),
 		cmocka_unit_test(a_restart_soon_after_glare_waits_5_s),
 		cmocka_unit_test(glare_survives_loss),
 		cmocka_unit_test(who_prevails_and_stays_unanswered_gives_in_after_5_s),
+		cmocka_unit_test(who_gives_in_waits_a_round_trip),
 		cmocka_unit_test(who_yields_to_a_bad_keying_goes_on),
 		cmocka_unit_test(an_answer_that_comes_while_we_yield_is_too_late),
 		cmocka_unit_test(a_session_from_elsewhere_ends_our_opening),
@@ -413,6 +477,7 @@ int main(void)
 		cmocka_unit_test(a_keying_while_its_answer_is_checked_comes_too_late),
 		cmocka_unit_test(only_the_very_certificate_takes_an_openings_place),
 		cmocka_unit_test(a_session_that_is_proved_late_ends_our_keying),
+		cmocka_unit_test(who_keyed_too_soon_waits_a_round_trip),
 		cmocka_unit_test(an_answer_overrides_what_its_sender_has_overridden),
 		cmocka_unit_test(who_gave_in_to_a_session_that_never_speaks_goes_on),
 	};

@@ -226,6 +226,10 @@ static void call(struct direct_call *c)
 		begin_play(c, s);
 		return;
 	}
+	if (!direct_has_room(n->direct, NULL)) {
+		over(c, "NetStream.Connect.Failed");
+		return;
+	}
 	o.n_candidates = candidates_of(n, candidates);
 	if (o.n_candidates == 0 || is_being_opened(n, c->peer_id))
 		return;
@@ -246,6 +250,16 @@ bool direct_is_call(const struct node *n, const void *user)
 	return c != NULL;
 }
 
+// A session that we opened for streams and that carries nothing any more goes.
+static void leave_session(struct ctl_session *s)
+{
+	struct group_neighbour_info any;
+
+	if (s->is_initiator && s->nc == NULL && s->streams == NULL &&
+	    group_session_info(s, &any, 1) == 0)
+		ctl_session_close(s, CLOSE_ORDERLY);
+}
+
 // All that wait for this peer have their session now.
 void direct_opened(struct node *n, struct ctl_session *s)
 {
@@ -253,6 +267,7 @@ void direct_opened(struct node *n, struct ctl_session *s)
 		if ((c->state == CALL_OPENING || c->state == CALL_TRYING) &&
 		    memcmp(c->peer_id, s->fingerprint, 32) == 0)
 			begin_play(c, s);
+	leave_session(s); // there may have been no room for any
 }
 
 void direct_open_failed(struct node *n, void *user, enum open_failure why)
@@ -299,16 +314,6 @@ int node_direct_play(struct node *n, const uint8_t peer_id[32], const char *name
 	*out = s;
 	call(c);
 	return 0;
-}
-
-// A session that we opened for streams and that carries nothing any more goes.
-static void leave_session(struct ctl_session *s)
-{
-	struct group_neighbour_info any;
-
-	if (s->is_initiator && s->nc == NULL && s->streams == NULL &&
-	    group_session_info(s, &any, 1) == 0)
-		ctl_session_close(s, CLOSE_ORDERLY);
 }
 
 void direct_call_close(struct direct_call *c)

@@ -239,7 +239,8 @@ static void on_gone(void *ctx, struct net_stream *ns, enum net_stream_end why, u
 
 bool direct_has_room(const struct direct *d, const struct ctl_session *s)
 {
-	return net_streams_are_direct(s) || d->o.streams->n_direct_sessions < d->o.peers_max;
+	return (s != NULL && net_streams_are_direct(s)) ||
+	       d->o.streams->n_direct_sessions < d->o.peers_max;
 }
 
 void direct_set_peers_max(struct direct *d, uint32_t max)

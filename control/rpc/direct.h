@@ -79,8 +79,8 @@ uint32_t direct_peers(const struct direct *, const struct direct_name *, struct 
 		      uint32_t max);
 void direct_peer_close(struct direct_peer *, uint64_t now_us); // NetStream.Connect.Closed
 
-// May one more session have direct streams (NC-15)? It has them already, or there is room. Lowering
-// the limit ends nothing.
+// May this session have direct streams (NC-15)? It has them already, or there is room. NULL: one
+// that is to be opened. Lowering the limit ends nothing.
 bool direct_has_room(const struct direct *, const struct ctl_session *);
 void direct_set_peers_max(struct direct *, uint32_t);
 

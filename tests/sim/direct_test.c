@@ -27,7 +27,7 @@ static bool are_known(struct world *w)
 
 	while ((s = startup_next(node_startup(w->members[0].sim->node), &at)) != NULL)
 		n += s->is_registered;
-	return n == 2;
+	return n == w->n - 1;
 }
 
 static bool has_begun(struct world *w)
@@ -135,14 +135,14 @@ static void whoever_can_meet_gets_the_stream(void **state)
 
 // ---- two that can meet, and what else may happen to them ----
 
-static struct world *two_members(const struct sim_run *r)
+static struct world *members(const struct sim_run *r, uint32_t n)
 {
 	struct net_link line = {.delay_us = 10000, .jitter_us = 5000, .loss_permille = 20};
 	struct world *w = world_create(&(struct world_opts){
-		.run = r, .has_super = true, .n_members = 2, .up = line, .down = line});
+		.run = r, .has_super = true, .n_members = n, .up = line, .down = line});
 
-	world_connect(w, 1);
-	world_connect(w, 2);
+	for (uint32_t i = 1; i <= n; i++)
+		world_connect(w, i);
 	if (!world_run_until(w, are_known, 30000000))
 		sim_fail(r, "not registered with the introducer");
 	return w;
@@ -151,7 +151,7 @@ static struct world *two_members(const struct sim_run *r)
 // P2-4: whoever plays is told.
 static void publisher_vanishes(const struct sim_run *r)
 {
-	struct world *w = two_members(r);
+	struct world *w = members(r, 2);
 
 	world_publish_direct(w, 1, &film);
 	world_play_direct(w, 2, 1);
@@ -174,7 +174,7 @@ static bool have_both_begun(struct world *w)
 // that nobody publishes, shares it, too, and waits (NC-16).
 static void both_play(const struct sim_run *r)
 {
-	struct world *w = two_members(r);
+	struct world *w = members(r, 2);
 	struct direct_peer_info waiting;
 	struct node_stream *s;
 
@@ -204,11 +204,76 @@ static void both_play(const struct sim_run *r)
 	world_destroy(w);
 }
 
+static bool begins_and_fails(struct world *w)
+{
+	return has_begun(w) && has_failed(w);
+}
+
+static void promise_sessions(const struct sim_run *r, struct world *w, bool first, bool second)
+{
+	if ((world_session(w, 2, 1) != NULL) != first || (world_session(w, 2, 3) != NULL) != second)
+		sim_fail(r, "sessions to the wrong peers");
+	if (strcmp(w->members[2].stream_failure, "NetStream.Connect.Failed") != 0)
+		sim_fail(r, "told %s", w->members[2].stream_failure);
+}
+
+// NC-15 of sessions that we open ourselves: one to a second peer is refused at once, and where both
+// were on their way already, the one that comes second goes again. What there is goes on, may carry
+// another stream, and more may come when the limit is raised.
+static void beyond_the_limit(const struct sim_run *r)
+{
+	struct world *w = members(r, 3);
+	struct node *node = w->members[2].sim->node;
+	struct node_stream *s;
+	uint64_t before;
+
+	world_publish_direct(w, 1, &film);
+	world_publish_direct(w, 3, &film);
+	node_set_peer_connections_max(node, 1);
+	world_play_direct(w, 2, 1);
+	if (r->row == 2 && !world_run_until(w, has_begun, 25000000))
+		sim_fail(r, "nothing came");
+	world_play_direct(w, 2, 3);
+	if (!world_run_until(w, begins_and_fails, 25000000))
+		sim_fail(r, "two peers where one is allowed");
+	world_run_us(w, 5000000);
+	if (r->row == 2) {
+		promise_sessions(r, w, true, false);
+		if (node_direct_play(node, sim_node_peer_id(w->members[1].sim), "other", &s,
+				     w->now_us) != 0)
+			sim_fail(r, "may not wait");
+		world_wake(w, 2);
+		world_run_us(w, 3000000);
+	} else {
+		bool is_first = world_session(w, 2, 1) != NULL;
+
+		promise_sessions(r, w, is_first, !is_first);
+	}
+	if (w->members[2].n_stream_failures != 1)
+		sim_fail(r, "%u streams are over", w->members[2].n_stream_failures);
+	node_set_peer_connections_max(node, 2);
+	before = w->members[2].play.n_duplicates;
+	if (world_session(w, 2, 3) == NULL)
+		world_play_direct(w, 2, 3);
+	else
+		world_play_direct(w, 2, 1);
+	world_run_us(w, 10000000);
+	promise_one_session(w, 2, 1);
+	promise_one_session(w, 2, 3);
+	if (w->members[2].play.n_duplicates == before) // both number alike
+		sim_fail(r, "the second did not begin");
+	world_destroy(w);
+}
+
 static void one_session_is_enough_and_its_loss_is_told(void **state)
 {
 	struct sim_scenario s[] = {
 		{.scenario = "the publisher vanishes", .run = publisher_vanishes},
 		{.scenario = "both play from each other", .run = both_play, .row = 1},
+		{.scenario = "a second peer where one is allowed",
+		 .run = beyond_the_limit,
+		 .row = 2},
+		{.scenario = "two at once where one is allowed", .run = beyond_the_limit, .row = 3},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(s); i++) {

@@ -16,6 +16,7 @@ struct chunk_ctx {
 
 static void on_ping_reply(struct engine *e, const struct chunk_ctx *ctx, struct span message)
 {
+	session_keepalive_heard(e, ctx->idx);
 	// Any packet shows that the far end lives, so an empty reply (§16.3) has done its work.
 	if (message.len == 0)
 		return;
@@ -35,6 +36,7 @@ static void on_open_chunk(struct engine *e, struct chunk_ctx *ctx, const struct 
 {
 	switch (c->type) {
 	case CHUNK_PING:
+		session_keepalive_heard(e, ctx->idx);
 		session_ping_received(e, ctx->idx, c->payload);
 		break;
 	case CHUNK_PING_REPLY:

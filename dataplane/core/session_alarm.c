@@ -4,6 +4,7 @@
 
 #include "crypto/random.h"
 #include "dataplane/core/pmtu.h"
+#include "dataplane/core/timer.h"
 
 #define UNACKED_LIMIT_MS   120000 // nothing acknowledged for so long: given up (§12)
 // Silence beyond the first ping, unless control says otherwise: an outage of 60 s, and the pings after
@@ -20,6 +21,22 @@ static void ping(struct engine *e, uint32_t idx)
 {
 	session_cold_at(e, idx)->wants |= WANT_PING;
 	session_mark(e, idx, DUE_CHUNK);
+}
+
+// The earliest of what is set goes on the wheel.
+static void rearm(struct engine *e, uint32_t idx)
+{
+	struct session *s = session_at(e, idx);
+	const struct session_cold *c = session_cold_at(e, idx);
+
+	if (s->flags & SESSION_ERTO_ARMED)
+		session_alarm(e, idx, s->erto_at_ms);
+	if (s->delack_at_ms != 0)
+		session_alarm(e, idx, s->delack_at_ms);
+	for (uint32_t i = 0; i < ALARM_N; i++) {
+		if (c->alarms & 1u << i)
+			session_alarm(e, idx, c->alarm_at_ms[i]);
+	}
 }
 
 // -- retransmission --
@@ -84,6 +101,23 @@ static void on_keepalive(struct engine *e, uint32_t idx)
 	if (wait_ms > c->keepalive_limit_ms - silent_ms)
 		wait_ms = c->keepalive_limit_ms - silent_ms;
 	session_cold_alarm(e, idx, ALARM_KEEPALIVE, e->now_ms + wait_ms);
+}
+
+// Packets move the alarm by last_rx_ms alone: it fires, finds that out and goes on. Two that keep
+// each other alive with nothing but pings would have such an idle alarm for each ping and each
+// answer, so these move the wheel's entry.
+void session_keepalive_heard(struct engine *e, uint32_t idx)
+{
+	struct session *s = session_at(e, idx);
+	struct session_cold *c = session_cold_at(e, idx);
+
+	if (!(c->alarms & 1u << ALARM_KEEPALIVE))
+		return;
+	c->is_pinged = false;
+	c->alarm_at_ms[ALARM_KEEPALIVE] = e->now_ms + c->keepalive_ms;
+	timer_cancel(e->wheel, idx);
+	s->alarm_ms = 0;
+	rearm(e, idx);
 }
 
 // -- challenge: another identity wants this far end's address (§7.2 3b) --
@@ -178,21 +212,6 @@ static void fire(struct engine *e, uint32_t idx)
 			continue;
 		c->alarms &= ~(1u << i);
 		on_cold_alarm[i](e, idx);
-	}
-}
-
-static void rearm(struct engine *e, uint32_t idx)
-{
-	struct session *s = session_at(e, idx);
-	const struct session_cold *c = session_cold_at(e, idx);
-
-	if (s->flags & SESSION_ERTO_ARMED)
-		session_alarm(e, idx, s->erto_at_ms);
-	if (s->delack_at_ms != 0)
-		session_alarm(e, idx, s->delack_at_ms);
-	for (uint32_t i = 0; i < ALARM_N; i++) {
-		if (c->alarms & 1u << i)
-			session_alarm(e, idx, c->alarm_at_ms[i]);
 	}
 }
 

@@ -154,15 +154,52 @@ static bool pop_firing(struct timer_wheel *w, uint32_t now_ms, uint32_t *entry)
 	return false;
 }
 
+// How many slots from this tick on are empty; TIMER_SLOTS: all.
+static uint32_t empty_from(const struct timer_wheel *w, uint32_t tick)
+{
+	uint32_t i = 0;
+
+	while (i < TIMER_SLOTS) {
+		uint32_t list = LIST_OF(tick + i), step = 64 - list % 64;
+		uint64_t word = w->used[list / 64] >> list % 64;
+
+		// LIST_FIRING follows the circle's last list, whose next one is the first.
+		if (step > TIMER_SLOTS + 1 - list) {
+			step = TIMER_SLOTS + 1 - list;
+			word &= (1ull << step) - 1;
+		}
+		if (word != 0)
+			return i + (uint32_t)__builtin_ctzll(word);
+		i += step;
+	}
+	return TIMER_SLOTS;
+}
+
+// To the next slot that holds something, or up to now. False: now is reached.
+static bool next_slot(struct timer_wheel *w)
+{
+	uint32_t left = w->now_tick - w->done_tick, n_empty; // modulo 2^32, of which 2^30 are used
+
+	if (!tick_is_before(w->done_tick, w->now_tick))
+		return false;
+	left &= UINT32_MAX / TIMER_TICK_MS;
+	n_empty = empty_from(w, w->done_tick + 1);
+	if (n_empty >= left) {
+		w->done_tick = w->now_tick;
+		return false;
+	}
+	w->done_tick += n_empty + 1;
+	return true;
+}
+
 bool timer_expire(struct timer_wheel *w, uint32_t now_ms, uint32_t *entry)
 {
 	w->now_tick = now_ms / TIMER_TICK_MS;
 	if (tick_is_before(w->done_tick, w->now_tick - TIMER_SLOTS)) // slept long: each slot once
 		w->done_tick = w->now_tick - TIMER_SLOTS;
 	while (!pop_firing(w, now_ms, entry)) {
-		if (!tick_is_before(w->done_tick, w->now_tick))
+		if (!next_slot(w))
 			return false;
-		w->done_tick++;
 		slot_to_firing(w, LIST_OF(w->done_tick));
 	}
 	return true;
@@ -170,22 +207,12 @@ bool timer_expire(struct timer_wheel *w, uint32_t now_ms, uint32_t *entry)
 
 uint32_t timer_wait_ms(const struct timer_wheel *w, uint32_t now_ms)
 {
-	uint32_t from = w->done_tick + 1, i = 0;
+	uint32_t tick = w->done_tick + 1;
 	int32_t wait;
 
 	if (w->n_set == 0)
 		return UINT32_MAX;
-	while (i < TIMER_SLOTS) {
-		uint32_t list = LIST_OF(from + i), step = 64 - list % 64;
-		uint64_t word = w->used[list / 64] >> list % 64;
-
-		if (word != 0) {
-			i += (uint32_t)__builtin_ctzll(word);
-			break;
-		}
-		// the last list of the circle is followed by the first
-		i += step < TIMER_SLOTS + 1 - list ? step : TIMER_SLOTS + 1 - list;
-	}
-	wait = (int32_t)((from + i) * TIMER_TICK_MS - now_ms);
+	tick += empty_from(w, tick);
+	wait = (int32_t)(tick * TIMER_TICK_MS - now_ms);
 	return wait > 0 ? (uint32_t)wait : 0;
 }

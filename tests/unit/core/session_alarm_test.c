@@ -121,6 +121,31 @@ static void keepalive_can_be_turned_off(void **state)
 	loop_destroy(l);
 }
 
+static uint64_t ms_until_deadline(struct loop *l)
+{
+	return (engine_deadline_us(l->nodes[0].engine) - l->now_us) / MS;
+}
+
+// What both ends of an idle session cost: a turn for each packet, and no other.
+static void pings_and_answers_put_the_alarm_off(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(
+		l, 0, &(struct loop_form){.keepalive_us = 8000000, .rtt_us = 50000}, true);
+
+	ms_until_ping(l, &f, 9000);
+	loop_run_us(l, 50 * MS);
+	assert_in_range(ms_until_deadline(l), 100, 1000); // an ERTO, then it asks again
+	says(&f, CHUNK_PING_REPLY);
+	assert_in_range(ms_until_deadline(l), 7000, 8004);
+	loop_run_us(l, 6 * S);
+	says(&f, CHUNK_PING);
+	loop_run_us(l, 8 * MS); // answered
+	assert_in_range(ms_until_deadline(l), 6990, 8004);
+	assert_in_range(ms_until_ping(l, &f, 9000), 6990, 8008);
+	loop_destroy(l);
+}
+
 // -- challenge (§7.2, pitfall of 3b) --
 
 static void challenge(struct loop *l, const struct far_end *f, uint32_t limit_us)
@@ -244,6 +269,7 @@ int main(void)
 		cmocka_unit_test(pings_without_answer_back_off_until_the_limit),
 		cmocka_unit_test(the_interval_and_the_limit_are_controls_to_choose),
 		cmocka_unit_test(keepalive_can_be_turned_off),
+		cmocka_unit_test(pings_and_answers_put_the_alarm_off),
 		cmocka_unit_test(a_challenge_unanswered_closes_silently),
 		cmocka_unit_test(a_challenge_does_not_wait_for_a_backed_off_erto),
 		cmocka_unit_test(any_sign_of_life_answers_a_challenge),

@@ -192,6 +192,12 @@ void neighbour_end(struct neighbour *nb, enum neighbour_end why)
 		session_release(g->groups, cs);
 }
 
+// A NetConnection, or direct streams.
+static bool serves_others(const struct ctl_session *cs)
+{
+	return cs->nc != NULL || cs->streams != NULL;
+}
+
 void session_release(struct groups *gs, struct ctl_session *cs)
 {
 	struct command ungroup = {
@@ -202,7 +208,7 @@ void session_release(struct groups *gs, struct ctl_session *cs)
 	group_session_put(cs);
 	if (cs->state != CTL_OPEN || cs->endpoint != gs->o.member_endpoint)
 		return;
-	if (cs->nc == NULL)
+	if (!serves_others(cs))
 		ctl_session_close(cs, CLOSE_ORDERLY);
 	else
 		outbox_push(gs->o.outbox, cs->worker, &ungroup);
@@ -297,7 +303,7 @@ static void session_sweep(struct groups *gs, struct ctl_session *cs)
 {
 	main_flows_sweep(gs, cs);
 	if (cs->endpoint == gs->o.member_endpoint &&
-	    cs->opened_us + IDLE_SESSION_US <= gs->now_us && cs->nc == NULL)
+	    cs->opened_us + IDLE_SESSION_US <= gs->now_us && !serves_others(cs))
 		session_release(gs, cs);
 }
 

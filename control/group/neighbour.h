@@ -25,7 +25,8 @@ bool neighbour_yields(struct group *, struct ctl_session *);
 // The stream flow waits until its neighbour's proof is accepted. False: no room.
 bool neighbour_holds(struct neighbour *, const struct report *);
 
-// The session serves no group (any more): closed, unless it is a NetConnection, too.
+// The session serves no group (any more): closed, unless it is a NetConnection or has direct
+// streams.
 void session_release(struct groups *, struct ctl_session *);
 // Calls that nobody answered, sessions that nobody uses.
 void neighbours_sweep(struct groups *);

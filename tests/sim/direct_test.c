@@ -10,7 +10,7 @@
 
 static const char *const names[KINDS] = {"none", "full cone", "address", "port", "symmetric"};
 static const struct world_publish film = {
-	.message_bytes = 600, .every_us = 20000, .n_messages = 1500};
+	.message_bytes = 600, .every_us = 20000, .n_messages = 1800};
 
 // As in nat_test.c: does either end's first datagram find the other's port open?
 static bool can_meet(enum nat_kind a, enum nat_kind b)

@@ -79,6 +79,20 @@ static void a_session_without_any_flow_is_closed_after_30_s(void **state)
 	assert_int_not_equal(t->e->far->ctl.state, CTL_OPEN);
 }
 
+// netgroup-semantics 9: they need neither a group nor a NetConnection.
+static void a_session_with_direct_streams_stays(void **state)
+{
+	struct raw_peer *t = *state;
+	struct ctl_session *s = &t->e->far->ctl;
+
+	s->streams = (struct net_stream *)t; // some
+	world_run(t->w, 60 * S);
+	assert_int_equal(s->state, CTL_OPEN);
+	s->streams = NULL;
+	world_run(t->w, 2 * S);
+	assert_int_not_equal(s->state, CTL_OPEN);
+}
+
 static void closing_the_main_flow_ends_the_relation(void **state)
 {
 	struct raw_peer *t = *state;
@@ -199,6 +213,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_session_without_any_flow_is_closed_after_30_s),
+		T(a_session_with_direct_streams_stays),
 		T(closing_the_main_flow_ends_the_relation),
 		T(rejecting_our_main_flow_ends_the_relation),
 		T(a_full_house_refuses_the_next),

@@ -7,7 +7,9 @@
 #include "crypto/identity.h"
 #include "dataplane/wire/flow_kind.h"
 
-#define STATS_US                  1000000
+#define STATS_US                  1000000  // while somebody looks at figures
+#define STATS_UNSEEN_US           10000000 // so that the first look finds some, too
+#define LOOK_LIFE_US              5000000  // after a look there may be another
 #define CLOSE_US                  3000000
 #define MEMBER_ALIVE_US           5000000 // groups.md 11: ping after 5 s of silence
 #define INTRODUCTIONS_PER_SESSION 5
@@ -170,6 +172,8 @@ struct node *node_create(const struct node_opts *o, uint64_t now_us)
 		return NULL;
 	n->opts = *o;
 	n->now_us = now_us;
+	// Without a server there are no clients.
+	n->clients_us = o->server_endpoint == NODE_NO_ENDPOINT ? UINT64_MAX : now_us;
 	n->figures =
 		calloc((size_t)outbox_n_workers(o->outbox) * o->sessions_max, sizeof(*n->figures));
 	if (n->figures == NULL || create_startup(n, now_us) < 0 || create_rpc(n) < 0 ||
@@ -305,13 +309,18 @@ static void flow_report(struct node *n, uint32_t worker, const struct report *r)
 	}
 }
 
+static uint64_t next_stats_us(const struct node *n)
+{
+	return n->now_us + (n->now_us < n->looked_us + LOOK_LIFE_US ? STATS_US : STATS_UNSEEN_US);
+}
+
 static void keep_figures(struct node *n, uint32_t worker, const struct report *r)
 {
 	const struct session_stats *rows = (const struct session_stats *)r->body->data;
 
 	if (r->stats.table != STATS_SESSIONS)
 		return;
-	n->stats_us = n->now_us + STATS_US;
+	n->stats_us = next_stats_us(n);
 	for (uint32_t i = 0; i < r->stats.n; i++)
 		if (rows[i].session_idx < n->opts.sessions_max)
 			n->figures[worker * n->opts.sessions_max + rows[i].session_idx] =
@@ -357,7 +366,7 @@ static void ask_for_figures(struct node *n)
 {
 	struct command c = {.op = CMD_STATS, .stats.table = STATS_SESSIONS};
 
-	n->stats_us = n->now_us + STATS_US;
+	n->stats_us = next_stats_us(n);
 	for (uint32_t w = 0; w < outbox_n_workers(n->opts.outbox); w++)
 		outbox_push(n->opts.outbox, w, &c);
 }
@@ -432,6 +441,13 @@ bool node_is_closed(const struct node *n)
 
 // ---- looking in ----
 
+// Figures are fetched often as long as somebody looks at them.
+static void look(struct node *n)
+{
+	n->looked_us = n->now_us;
+	n->stats_us = earlier(n->stats_us, n->now_us + STATS_US);
+}
+
 static const struct session_figures *figures_of(struct node *n, const struct ctl_session *s)
 {
 	const struct session_figures *f = &n->figures[s->worker * n->opts.sessions_max + s->idx];
@@ -443,6 +459,7 @@ uint32_t node_session_rtt_us(struct node *n, const struct ctl_session *s)
 {
 	const struct session_figures *f = figures_of(n, s);
 
+	look(n);
 	return f != NULL ? f->rtt_us : 0;
 }
 
@@ -451,6 +468,7 @@ void node_info(struct node *n, struct node_info *out)
 	const struct ctl_session *s;
 	uint32_t at = 0;
 
+	look(n);
 	*out = (struct node_info){.n_sessions = n->n_sessions};
 	while ((s = startup_next(n->startup, &at)) != NULL) {
 		const struct session_figures *f = figures_of(n, s);

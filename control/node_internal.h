@@ -76,6 +76,7 @@ struct node {
 	struct group_event group_event;  // the one last handed out: its name and message are lent
 	struct session_figures *figures; // worker * sessions_max + slot
 	uint64_t stats_us;               // next time to ask the workers for figures
+	uint64_t looked_us;              // somebody looked at them
 	uint64_t clients_us;             // next look for clients that never connected
 	uint64_t now_us;                 // of the call we are in; events have no clock of their own
 	uint32_t n_sessions;             // open or closing

@@ -81,6 +81,7 @@ static void choose_candidates(struct groups *gs, struct dial *d, struct candidat
 	if (c->n == 0) {
 		own_addresses(gs, who, c);
 		d->introduce_us = gs->now_us + INTRODUCE_AFTER_US;
+		gs->introduce_us = earlier(gs->introduce_us, d->introduce_us);
 	}
 	if (c->n == 0) {
 		introducers(gs, who, c);
@@ -140,30 +141,35 @@ void dial_cancel(struct dial *d)
 	dial_give(d);
 }
 
+static void introduce(struct groups *gs, struct dial *d)
+{
+	struct candidates c = {.n = 0};
+
+	d->introduce_us = 0;
+	introducers(gs, d->member, &c);
+	if (c.n > 0)
+		startup_open_add(d->opening, c.addrs, c.n, gs->now_us);
+}
+
+// Asked in every turn, and mostly there is none: the rows are looked at when one may be due.
 void dial_timers(struct groups *gs)
 {
+	if (gs->introduce_us > gs->now_us)
+		return;
+	gs->introduce_us = NEVER;
 	for (int i = 0; i < DIALS_MAX; i++) {
 		struct dial *d = &gs->dials[i];
-		struct candidates c;
 
-		if (d->introduce_us == 0 || d->introduce_us > gs->now_us)
-			continue;
-		d->introduce_us = 0;
-		c.n = 0;
-		introducers(gs, d->member, &c);
-		if (c.n > 0)
-			startup_open_add(d->opening, c.addrs, c.n, gs->now_us);
+		if (d->introduce_us != 0 && d->introduce_us <= gs->now_us)
+			introduce(gs, d);
+		if (d->introduce_us != 0)
+			gs->introduce_us = earlier(gs->introduce_us, d->introduce_us);
 	}
 }
 
 uint64_t dial_deadline_us(const struct groups *gs)
 {
-	uint64_t at_us = NEVER;
-
-	for (int i = 0; i < DIALS_MAX; i++)
-		if (gs->dials[i].introduce_us != 0)
-			at_us = earlier(at_us, gs->dials[i].introduce_us);
-	return at_us;
+	return gs->introduce_us;
 }
 
 // Attempts of other groups to reach the same peer are over, too.

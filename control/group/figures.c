@@ -1,5 +1,6 @@
 #include "control/group/figures.h"
 
+#include "control/group/neighbour.h"
 #include "control/group/play.h"
 #include "control/group/stream_table.h"
 #include "control/group/streams.h"
@@ -7,7 +8,10 @@
 
 enum {
 	ASK_US = 2000000,
-	SUSPECT_MS = 13000, // groups.md 11: a ping after 5 s of silence, unanswered for 8 s
+	ASK_IDLE_US = 5000000,
+	// groups.md 11: a ping (neighbour.c) is unanswered for 8 s
+	SUSPECT_MS = 23000,
+	SUSPECT_BUSY_MS = 10000,
 };
 
 static void ask(struct groups *gs, enum stats_table table)
@@ -31,7 +35,7 @@ void figures_timers(struct groups *gs)
 {
 	if (gs->stats_us > gs->now_us)
 		return;
-	gs->stats_us = gs->now_us + ASK_US;
+	gs->stats_us = gs->now_us + (has_streams(gs) ? ASK_US : ASK_IDLE_US);
 	if (gs->sessions != NULL)
 		ask(gs, STATS_SESSIONS);
 	if (has_streams(gs))
@@ -43,9 +47,15 @@ uint64_t figures_deadline_us(const struct groups *gs)
 	return gs->sessions != NULL ? gs->stats_us : NEVER;
 }
 
+void figures_soon(struct groups *gs)
+{
+	gs->stats_us = earlier(gs->stats_us, gs->now_us + ASK_US);
+}
+
 static void neighbour_figures(struct neighbour *nb, const struct session_stats *row)
 {
-	bool is_suspect = row->silent_ms >= SUSPECT_MS;
+	uint32_t suspect_ms = neighbour_is_busy(nb->cs) ? SUSPECT_BUSY_MS : SUSPECT_MS;
+	bool is_suspect = row->silent_ms >= suspect_ms;
 
 	nb->rtt_us = row->srtt_us;
 	nb->in_flight_bytes = row->in_flight_bytes;

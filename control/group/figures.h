@@ -4,4 +4,5 @@
 #include "control/group/internal.h"
 
 void figures_timers(struct groups *); // asks for what is needed
+void figures_soon(struct groups *);   // there is a stream now
 uint64_t figures_deadline_us(const struct groups *);

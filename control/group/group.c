@@ -14,8 +14,8 @@
 #include "control/group/topology.h"
 
 enum {
-	SWEEP_US = 1000000,
-	DIALS_PER_S = 5, // from gossip, per group (groups.md 10.5)
+	SWEEP_IDLE_US = 10000000, // all is well: calls and streams ask for more (sweep_soon)
+	DIALS_PER_S = 5,          // from gossip, per group (groups.md 10.5)
 	DIALS_BURST = 20,
 	REPORTS_PER_S = 2, // from a neighbour
 	REPORTS_BURST = 20,
@@ -293,6 +293,7 @@ bool groups_owns(const struct groups *gs, const void *user)
 void groups_session_opened(struct groups *gs, struct ctl_session *cs, void *user, uint64_t now_us)
 {
 	gs->now_us = now_us;
+	sweep_soon(gs);
 	if (groups_owns(gs, user))
 		dial_opened(gs, user, cs);
 	// Else they opened it, and they begin (groups.md 4.2).
@@ -334,10 +335,15 @@ void groups_conn_down(struct groups *gs, struct ctl_session *cs, uint64_t now_us
 
 static void sweep(struct groups *gs)
 {
-	gs->sweep_us = gs->now_us + SWEEP_US;
-	neighbours_sweep(gs);
-	for (struct group *g = gs->first; g != NULL; g = g->next)
+	bool waits = neighbours_sweep(gs);
+
+	gs->sweep_us = gs->now_us + SWEEP_IDLE_US;
+	for (struct group *g = gs->first; g != NULL; g = g->next) {
 		streams_timers(g);
+		waits |= g->streams != NULL;
+	}
+	if (waits)
+		sweep_soon(gs);
 }
 
 void groups_timers(struct groups *gs, uint64_t now_us)

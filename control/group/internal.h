@@ -142,8 +142,9 @@ struct groups {
 	struct wire_addr own_addrs[OWN_ADDRS_MAX];
 	uint8_t n_own_addrs, own_addr_next;
 	struct stream_table *streams;
-	uint64_t sweep_us; // next look for idle sessions and silent calls
-	uint64_t stats_us; // next request
+	uint64_t introduce_us; // earliest of the dials', or earlier; NEVER: none
+	uint64_t sweep_us;     // next look for idle sessions and silent calls
+	uint64_t stats_us;     // next request
 	struct event_queue events;
 	struct groups_counters n;
 };
@@ -160,6 +161,12 @@ static inline struct group *group_find(const struct groups *gs, const uint8_t id
 static inline uint64_t earlier(uint64_t a_us, uint64_t b_us)
 {
 	return a_us < b_us ? a_us : b_us;
+}
+
+// Something began that may have to be given up.
+static inline void sweep_soon(struct groups *gs)
+{
+	gs->sweep_us = earlier(gs->sweep_us, gs->now_us + SECOND_US);
 }
 
 static inline void group_tell_peer(struct group *g, enum group_event_kind kind,

@@ -34,6 +34,7 @@ void main_flow_opened(struct groups *gs, struct ctl_session *cs, const struct re
 			       .rx_slot = r->flow};
 	s->main_rx = rx;
 	s->n_main_rx++;
+	sweep_soon(gs);
 	ctl_flow_accept(cs, rx->rx_slot, rx->flow_id, FLOW_CONTROL, NO_STREAM, OWNER_GROUP, rx);
 }
 

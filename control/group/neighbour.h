@@ -25,9 +25,13 @@ bool neighbour_yields(struct group *, struct ctl_session *);
 // The stream flow waits until its neighbour's proof is accepted. False: no room.
 bool neighbour_holds(struct neighbour *, const struct report *);
 
+// How often its silence is asked about, by what it serves now: to be said whenever that changes.
+void neighbour_keepalive(struct ctl_session *);
+bool neighbour_is_busy(const struct ctl_session *); // some stream is linked on it
+
 // The session serves no group (any more): closed, unless it is a NetConnection or has direct
 // streams.
 void session_release(struct groups *, struct ctl_session *);
-// Calls that nobody answered, sessions that nobody uses.
-void neighbours_sweep(struct groups *);
+// Calls that nobody answered, sessions that nobody uses. True: some may yet become so.
+bool neighbours_sweep(struct groups *);
 void neighbours_session_closed(struct ctl_session *);

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/group/neighbour.h"
 #include "control/group/ring.h"
 
 enum {
-	BUSY_KEEPALIVE_US = 2000000, // groups.md 11: while a stream flows
 	REFUSED_US = 30000000,
 };
 
@@ -115,7 +115,7 @@ void link_up(struct stream_link *l)
 	link_push(l);
 	ctl_flow_accept(cs, (uint16_t)l->rx, l->rx_flow_id, FLOW_STREAM_CONTROL, l->stream->index,
 			OWNER_GROUP, l);
-	ctl_session_keepalive(cs, BUSY_KEEPALIVE_US, 0);
+	neighbour_keepalive(cs);
 }
 
 void link_down(struct stream_link *l)
@@ -131,6 +131,8 @@ void link_down(struct stream_link *l)
 	l->data = -1;
 	if (cs->state == CTL_OPEN)
 		outbox_push(l->neighbour->group->groups->o.outbox, cs->worker, &c);
+	if (!neighbour_is_busy(cs))
+		neighbour_keepalive(cs);
 }
 
 // ---- our GR-11 ----

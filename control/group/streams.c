@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/group/figures.h"
 #include "control/group/play.h"
 #include "control/group/stream_link.h"
 #include "control/group/stream_table.h"
@@ -193,6 +194,8 @@ int stream_make(struct group *g, const struct stream_info *info, uint32_t margin
 	s->next = g->streams;
 	g->streams = s;
 	g->n_streams++;
+	figures_soon(gs);
+	sweep_soon(gs);
 	tell_name(s, GROUP_STREAM_PUBLISHED);
 	links_announce(s);
 	plays_stream_new(s);

@@ -5,6 +5,8 @@
 #include "control/rpc/server_stream.h"
 #include "dataplane/wire/rtmp_msg.h"
 
+#define SILENCE_SLACK_MS 5000 // a client that keeps its periods is not asked
+
 static void command_keepalive(struct nc_session *nc)
 {
 	const struct rpc_opts *o = &nc->rpc->opts;
@@ -17,6 +19,7 @@ static void command_keepalive(struct nc_session *nc)
 	if (ms == 0 || user_control_write(&w, 0, &u) != 0)
 		return;
 	nc_send(nc, &w);
+	ctl_session_keepalive(nc->session, (ms + SILENCE_SLACK_MS) * 1000, 0);
 }
 
 // The result of connect carries an information object of its own shape.

@@ -200,10 +200,20 @@ static void everybody_turns(struct world *w)
 		sim_node_turn(w->members[i].sim, w->now_us);
 }
 
+// A node learns of the time with whatever happens first, which may be an attack.
+static void everybody_looks_at_the_clock(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		node_timers(w->members[i].sim->node, w->now_us);
+	everybody_turns(w);
+}
+
 static void attack(struct world *w, struct attacker *a, struct judgement *j, uint64_t n)
 {
-	struct snapshot *before = snapshot_take();
+	struct snapshot *before;
 
+	everybody_looks_at_the_clock(w);
+	before = snapshot_take();
 	while (n > 0) {
 		uint64_t batch = n < BATCH ? n : BATCH;
 

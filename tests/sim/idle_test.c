@@ -6,7 +6,7 @@
 
 #define MEMBERS 100
 #define JOIN_US 60000000
-#define IDLE_US 120000000
+#define IDLE_US 600000000
 
 struct figures {
 	double idle, streaming; // virtual time by processor time

@@ -260,7 +260,7 @@ static void every_part_is_seen_to_change(void **state)
 	struct keying_policy policy = keying_policy_default;
 	struct seen *s = calloc(1, sizeof(*s));
 	struct world *w = world_of(&run, &policy);
-	uint32_t n_missing = 0;
+	uint32_t n_missing = 0, line_loss = net_up(w->net, w->members[3].host)->loss_permille;
 
 	assert_non_null(s);
 	watch_on();
@@ -275,6 +275,9 @@ static void every_part_is_seen_to_change(void **state)
 	live(w, s, 2000000);
 	net_move(w->net, w->members[2].host);
 	live(w, s, 4000000);
+	net_up(w->net, w->members[3].host)->loss_permille = 1000; // its answers to pings, too
+	live(w, s, 4000000);
+	net_up(w->net, w->members[3].host)->loss_permille = line_loss;
 	ctl_session_close(world_session(w, 2, 3), CLOSE_ORDERLY);
 	world_wake(w, 2);
 	live(w, s, 2000000);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "control/group/neighbour.h"
 #include "control/group/streams.h"
 #include "tests/unit/control/group/party.h"
 
@@ -41,7 +42,7 @@ static void round_trips_and_silence_reach_the_neighbour(void **state)
 		{.session_idx = e->ctl.idx,
 		 .session_id = e->ctl.id,
 		 .srtt_us = 4200,
-		 .silent_ms = 12999},
+		 .silent_ms = 22999},
 		{.session_idx = e->ctl.idx,
 		 .session_id = e->ctl.id ^ 1,
 		 .srtt_us = 1}, // of a former one
@@ -51,13 +52,32 @@ static void round_trips_and_silence_reach_the_neighbour(void **state)
 	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 2);
 	assert_int_equal(nb->rtt_us, 4200);
 	assert_false(nb->is_suspect);
-	rows[0].silent_ms = 13000;
+	rows[0].silent_ms = 23000; // asked after 15 s, and no answer for 8 s
 	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 1);
 	assert_true(nb->is_suspect);
 	assert_int_equal(world_open_neighbours(t->nodes[1]), t->n - 1); // it stays a neighbour
 	rows[0].silent_ms = 10;
 	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 1);
 	assert_false(nb->is_suspect);
+}
+
+// groups.md 11: asked after 2 s then.
+static void while_a_stream_flows_silence_is_noticed_sooner(void **state)
+{
+	struct party *t = *state;
+	struct end *e = to(t, 2);
+	struct session_stats row = {
+		.session_idx = e->ctl.idx, .session_id = e->ctl.id, .silent_ms = 9999};
+	struct neighbour *nb = e->ctl.groups->neighbours;
+
+	party_publish(t, t->nodes[1], "live");
+	world_run(t->w, 1 * S);
+	assert_true(neighbour_is_busy(&e->ctl));
+	report(t, t->nodes[1], STATS_SESSIONS, &row, sizeof(row), 1);
+	assert_false(nb->is_suspect);
+	row.silent_ms = 10000;
+	report(t, t->nodes[1], STATS_SESSIONS, &row, sizeof(row), 1);
+	assert_true(nb->is_suspect);
 }
 
 static void a_streams_figures_are_its_workers_together(void **state)
@@ -82,6 +102,22 @@ static void a_streams_figures_are_its_workers_together(void **state)
 	assert_int_equal(i.bytes, 7500);
 	assert_int_equal(i.late, 3);
 	assert_int_equal(i.missing, 2);
+}
+
+// Nobody acts on an idle group's figures within seconds.
+static void who_has_no_streams_asks_less_often(void **state)
+{
+	struct party *t = *state;
+	struct world_node *n = t->nodes[1];
+	uint32_t before = n->n_stats;
+
+	world_run(t->w, 60 * S);
+	assert_in_range(n->n_stats - before, 11, 13); // every 5 s
+	party_publish(t, n, "live");
+	world_run(t->w, 1 * S);
+	before = n->n_stats;
+	world_run(t->w, 20 * S);
+	assert_in_range(n->n_stats - before, 2 * 9, 4 * 11); // every 2 s, of sessions and streams
 }
 
 static void tables_nobody_knows_are_ignored(void **state)
@@ -145,7 +181,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(round_trips_and_silence_reach_the_neighbour),
+		T(while_a_stream_flows_silence_is_noticed_sooner),
 		T(a_streams_figures_are_its_workers_together),
+		T(who_has_no_streams_asks_less_often),
 		T(tables_nobody_knows_are_ignored),
 		T(a_source_is_done_when_everybody_has_acknowledged),
 		T(or_when_window_and_margin_have_passed),

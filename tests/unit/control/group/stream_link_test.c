@@ -77,6 +77,20 @@ static void an_announcement_is_repeated_and_links(void **state)
 	free(g);
 }
 
+// groups.md 11: it would go on for ever if the stream's end did not take it back.
+static void silence_is_asked_about_sooner_only_while_linked(void **state)
+{
+	struct raw_peer *t = *state;
+	int slot;
+
+	assert_int_equal(t->e->far->keepalive_us, 15000000);
+	slot = announce(t, &an_info);
+	assert_int_equal(t->e->far->keepalive_us, 2000000);
+	ctl_flow_close(&t->e->ctl, (uint16_t)slot);
+	world_run(t->w, 100 * MS);
+	assert_int_equal(t->e->far->keepalive_us, 15000000);
+}
+
 static void ours_look_like_the_recorded_ones(void **state)
 {
 	struct raw_peer *t = *state;
@@ -209,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(an_announcement_is_repeated_and_links),
+		T(silence_is_asked_about_sooner_only_while_linked),
 		T(ours_look_like_the_recorded_ones),
 		T(the_end_is_said_as_recorded_and_passed_on),
 		T(who_rejects_ours_is_left_alone),

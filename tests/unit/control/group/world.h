@@ -39,6 +39,7 @@ struct end {
 	struct end *far;  // NULL: the far side is gone
 	struct end *next; // of the node
 	bool is_told_closed;
+	uint32_t keepalive_us;
 	struct {
 		bool is_open, is_data;
 		uint64_t flow_id;
@@ -94,6 +95,7 @@ struct world_node {
 	char messages[8192];   // of plays: timestamps
 	size_t messages_len;
 	uint32_t n_opened; // sessions that it opened and that were opened to it
+	uint32_t n_stats;  // CMD_STATS
 	uint32_t n_hellos_direct, n_hellos_introduced;
 };
 

@@ -353,6 +353,7 @@ static void command(struct world_node *n, const struct command *c)
 {
 	struct end *e = end_of(n, c);
 
+	n->n_stats += c->op == CMD_STATS;
 	if (c->op == CMD_STATS)
 		stats(n, c);
 	else if (c->op >= CMD_STREAM_ADD && c->op <= CMD_STREAM_PUBLISH)
@@ -369,6 +370,8 @@ static void command(struct world_node *n, const struct command *c)
 		flow_class(e, c);
 	else if (c->op == CMD_STREAM_LINK || c->op == CMD_STREAM_UNLINK)
 		link_command(e, c);
+	else if (c->op == CMD_SESSION_KEEPALIVE)
+		e->keepalive_us = c->keepalive.interval_us;
 	else if (c->op == CMD_SESSION_CLOSE)
 		world_cut(e, CLOSED_BY_US);
 }

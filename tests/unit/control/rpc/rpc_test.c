@@ -208,6 +208,7 @@ static void who_reports_the_address_we_see_is_not_behind_nat(void **state)
 	connect_to("rtmfp://host/live");
 	assert_false(rpc_client_info(&server.session)->is_behind_nat);
 	assert_int_equal(client.keepalive_us, 20000000); // NC-18
+	assert_int_equal(server.keepalive_us, 25000000); // who keeps that is never asked
 }
 
 static void who_reports_another_address_is_behind_nat(void **state)
@@ -216,6 +217,7 @@ static void who_reports_another_address_is_behind_nat(void **state)
 	connect_to("rtmfp://host/live");
 	assert_true(rpc_client_info(&server.session)->is_behind_nat);
 	assert_int_equal(client.keepalive_us, 15000000);
+	assert_int_equal(server.keepalive_us, 20000000);
 }
 
 // NC-18: who moves is looked at again.

@@ -13,6 +13,7 @@ struct row {
 	uint64_t rest_us;   // after the last message
 	bool may_move;      // the first player's address changes every 5 s
 	uint64_t settle_us; // before the first message; 0: SETTLE_US
+	uint32_t far_us;    // of the last member's line; 0: as the others'
 };
 
 static const struct row rows[] = {
@@ -68,6 +69,18 @@ static const struct row rows[] = {
 	 40000000,
 	 false,
 	 60000000},
+	// The last one hears of the stream when the others have its first 3 s. Those it asks for
+	// after a fetch period of 2.5 s; they must fit the windows of whom it asks, or the rest
+	// comes a round trip later, after the 8 s for which a hole is waited for.
+	{"3 s to one, 20 ms to the others",
+	 20,
+	 5,
+	 {.delay_us = 10000, .jitter_us = 1000},
+	 {500, 500000, 200},
+	 40000000,
+	 false,
+	 60000000,
+	 1500000},
 };
 
 struct figures {
@@ -101,6 +114,14 @@ static void run_stream(struct world *w, const struct row *row)
 	world_run_us(w, left_us);
 }
 
+static void move_away(struct world *w, uint32_t far_us)
+{
+	uint32_t host = w->members[w->n - 1].host;
+
+	net_up(w->net, host)->delay_us = far_us;
+	net_down(w->net, host)->delay_us = far_us;
+}
+
 static void stream(const struct sim_run *r)
 {
 	const struct row *row = &rows[r->row];
@@ -110,9 +131,13 @@ static void stream(const struct sim_run *r)
 							    .up = row->line,
 							    .down = row->line});
 
+	if (row->far_us != 0)
+		move_away(w, row->far_us);
 	world_join_all(w);
 	world_run_us(w, row->settle_us > 0 ? row->settle_us : SETTLE_US);
 	promise_all_connected(w);
+	if (row->n_members < 14)
+		promise_full_mesh(w);
 	for (uint32_t i = 2; i < w->n; i++)
 		world_play(w, i);
 	world_publish(w, 1, &row->stream);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/wire/media.h"
 #include "dataplane/wire/rtmp_msg.h"
 
 enum { PICTURES, SOUND, DATA, KINDS };
@@ -77,6 +78,14 @@ static unsigned flow_of(uint8_t type)
 	return type == RTMP_VIDEO ? PICTURES : type == RTMP_AUDIO ? SOUND : DATA;
 }
 
+// It promises what it is for, and that may be long on its way: a key frame is large.
+static bool is_codec_header(const struct net_stream_message *m)
+{
+	enum media_kind kind = media_kind_of(m->type, m->payload);
+
+	return kind == MEDIA_VIDEO_CONFIG || kind == MEDIA_AUDIO_CONFIG;
+}
+
 // Timestamps are 32 bits that wrap.
 static bool is_before(uint32_t a, uint32_t b)
 {
@@ -147,9 +156,11 @@ void stream_merge_message(struct stream_merge *m, const struct net_stream_messag
 		for (unsigned f = 0; f < DATA; f++)
 			m->flow[f].silent_us = now_us + MERGE_BEGIN_US;
 	m->has_begun = true;
-	m->flow[flow].has_come = true;
-	m->flow[flow].timestamp = message->timestamp;
-	m->flow[flow].silent_us = now_us + MERGE_HOLD_US;
+	if (!is_codec_header(message)) {
+		m->flow[flow].has_come = true;
+		m->flow[flow].timestamp = message->timestamp;
+		m->flow[flow].silent_us = now_us + MERGE_HOLD_US;
+	}
 	list_put(&m->waiting[flow], i);
 }
 

@@ -9,7 +9,8 @@
 
 #include "control/rpc/net_stream.h"
 
-// Until the other flow has brought its first: later than that, live media has been given up.
+// Until the other flow has brought its first, codec headers aside: later than that, live media has
+// been given up.
 #define MERGE_BEGIN_US 2200000
 #define MERGE_HOLD_US  1000000 // netgroup-semantics 14: reorder window
 #define MERGE_BYTES_MAX                                                                            \

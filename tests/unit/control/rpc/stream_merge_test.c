@@ -80,6 +80,22 @@ static void nobody_waits_longer_than_the_window(void **state)
 	expect(RTMP_VIDEO, 40, 2000 + MERGE_BEGIN_US);
 }
 
+// A codec header is no picture yet: sound waits for the key frame as at any beginning.
+static void a_codec_header_is_not_what_is_waited_for(void **state)
+{
+	const struct net_stream_message header = {.type = RTMP_VIDEO,
+						  .payload = span_of("\x17\0\0\0\0", 5)};
+
+	stream_merge_message(&m, &header, 1000);
+	for (uint32_t ms = 0; ms < 2000; ms += 20)
+		put(RTMP_AUDIO, ms, 1000 + 1000 * ms);
+	assert_int_equal(stream_merge_next(&m, 2001000)->data.len, 5);
+	expect_nothing(2001000);
+	put(RTMP_VIDEO, 0, 2002000);
+	expect(RTMP_VIDEO, 0, 2002000);
+	expect(RTMP_AUDIO, 0, 2002000);
+}
+
 static void a_flow_that_falls_silent_is_not_waited_for(void **state)
 {
 	put(RTMP_VIDEO, 0, 1000);
@@ -191,6 +207,7 @@ int main(void)
 		T(a_message_waits_for_what_may_be_earlier),
 		T(of_the_same_time_pictures_go_first),
 		T(nobody_waits_longer_than_the_window),
+		T(a_codec_header_is_not_what_is_waited_for),
 		T(a_flow_that_falls_silent_is_not_waited_for),
 		T(data_are_not_waited_for),
 		T(time_may_wrap),

@@ -165,8 +165,10 @@ static void self_take(struct neighbour *nb, const struct group_report_self *self
 	members_hear(&nb->group->members, nb->cs->fingerprint, &news);
 	if (nb->member != NULL)
 		nb->member->is_super = nb->is_super;
-	if (nb->is_super && !was_super)
+	if (nb->is_super && !was_super) {
 		streams_neighbour_is_super(nb);
+		topology_soon(nb->group);
+	}
 }
 
 static void record_take(struct neighbour *nb, const struct group_report_record *r)
@@ -192,6 +194,8 @@ static void record_take(struct neighbour *nb, const struct group_report_record *
 void report_take(struct neighbour *nb, struct span message)
 {
 	struct groups *gs = nb->group->groups;
+	const struct members *members = &nb->group->members;
+	uint32_t before = members->n_changes;
 	struct group_report_self self;
 	struct group_report_iter it;
 	struct group_report_record record;
@@ -208,7 +212,8 @@ void report_take(struct neighbour *nb, struct span message)
 	self_take(nb, &self);
 	while (group_report_next(&it, &record))
 		record_take(nb, &record);
-	topology_soon(nb->group);
+	if (members->n_changes != before) // most reports tell nothing new
+		topology_soon(nb->group);
 	if (nb->expects_reply)
 		nb->expects_reply = false;
 	else

@@ -89,6 +89,7 @@ static struct member *member_add(struct members *m, const uint8_t peer_id[ID_LEN
 		return NULL;
 	}
 	id_table_insert(&m->table, &who->key);
+	m->n_changes++;
 	return who;
 }
 
@@ -147,8 +148,10 @@ static void refresh(struct member *who, const struct member_news *news)
 	who->is_introduced |= news->source == HEARD_SERVER;
 	if (news->source > who->source)
 		who->source = (uint8_t)news->source;
-	if (is_trusted)
+	if (is_trusted && who->n_tries > 0) {
 		who->n_tries = 0;
+		who->table->n_changes++;
+	}
 	for (uint8_t i = 0; i < news->n_addrs; i++)
 		addr_add(who, &news->addrs[i], is_trusted);
 }

@@ -57,6 +57,7 @@ struct members {
 	uint32_t max;
 	struct died died[DIED_MAX];
 	uint32_t died_next;
+	uint32_t n_changes; // of whom there is, or who is reached: what a choice goes by
 };
 
 struct member_news {

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "control/group/internal.h"
 #include "tests/unit/control/group/raw_peer.h"
 
 static int begin(void **state)
@@ -228,6 +229,30 @@ static void known_members_are_passed_on_with_their_age(void **state)
 	free(g);
 }
 
+// groups.md 11: a choice runs when a nearer record arrives, not with each report. Seen at a
+// super-peer, which chooses nobody: others would try again to reach whom they heard of.
+static void only_news_makes_a_choice_due(void **state)
+{
+	struct raw_peer *t = *state;
+	const struct group *g = t->node->group;
+	const struct record old = {7, 5}, new = {9, 5};
+	uint64_t chosen_us;
+
+	raw_befriend(t);
+	world_run(t->w, 1 * S);
+	chosen_us = g->chosen_us;
+	send_report(t, NULL, &old, 1);
+	world_run(t->w, 1 * S);
+	assert_true(g->chosen_us > chosen_us);
+	chosen_us = g->chosen_us;
+	send_report(t, NULL, &old, 1);
+	world_run(t->w, 1 * S);
+	assert_int_equal(g->chosen_us, chosen_us);
+	send_report(t, NULL, &new, 1);
+	world_run(t->w, 1 * S);
+	assert_true(g->chosen_us > chosen_us);
+}
+
 static void a_flood_of_reports_is_limited(void **state)
 {
 	struct raw_peer *t = *state;
@@ -266,6 +291,7 @@ int main(void)
 		T(records_are_taken_unless_they_are_old_or_foolish),
 		T(a_record_of_the_receiver_or_the_sender_is_ignored),
 		T(known_members_are_passed_on_with_their_age),
+		SUPER(only_news_makes_a_choice_due),
 		T(a_flood_of_reports_is_limited),
 		T(broken_reports_are_counted),
 	};

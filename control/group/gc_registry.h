@@ -20,6 +20,7 @@ struct gc_flow {
 	uint64_t flow_id;
 	uint16_t rx_slot;
 	int reply;                             // our send slot, -1: none yet
+	bool is_over;                          // the far end rejected that one
 	struct gc_flow *next;                  // of the session
 	struct gc_flow *tell_prev, *tell_next; // newcomers that the others will be told of
 	uint64_t tell_us;                      // 0: not among those

@@ -117,6 +117,10 @@ void gc_server_message(struct gc_server *gc, struct ctl_session *cs, uint16_t rx
 
 	if (f == NULL)
 		return;
+	if (f->is_over) { // it rejected ours, and nothing will replace that
+		flow_reject(gc, f);
+		return;
+	}
 	if (group_msg_type(message) != GROUP_JOIN) {
 		gc->o.counters->unknown_messages++;
 		return;
@@ -149,8 +153,13 @@ void gc_server_flow_exception(struct gc_server *gc, struct ctl_session *cs, uint
 {
 	struct gc_flow *f = cs->tx[tx_slot].ctx;
 
-	if (f != NULL)
-		flow_reject(gc, f);
+	if (f == NULL)
+		return;
+	// At a goodbye its join is closed already, and we hear of that next: nothing to reject.
+	gc_leave(gc, f);
+	ctl_flow_close(cs, tx_slot);
+	f->reply = -1;
+	f->is_over = true;
 }
 
 void gc_server_session_closed(struct gc_server *gc, struct ctl_session *cs)

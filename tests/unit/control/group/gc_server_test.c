@@ -120,6 +120,9 @@ static void nonsense_is_rejected(void **state)
 static void rejecting_the_answer_is_leaving(void **state)
 {
 	struct introducer *t = *state;
+	uint8_t octets[64];
+	struct wr w = wr_over(octets, sizeof(octets));
+	struct group_join j = {.by = GROUP_JOIN_BY_ID, .value = {t->spec.id, 32}};
 	struct got *g;
 
 	client_join(t, 0);
@@ -128,6 +131,12 @@ static void rejecting_the_answer_is_leaving(void **state)
 	free(g);
 	world_run(t->w, 100 * MS);
 	assert_int_equal(n_clients(t, t->spec.id), 0);
+	group_join_write(&w, &j);
+	raw_send(t->ends[0], t->flows[0], octets, w.len); // not by that flow again
+	world_run(t->w, 100 * MS);
+	assert_int_equal(n_clients(t, t->spec.id), 0);
+	client_join(t, 0);
+	assert_int_equal(n_clients(t, t->spec.id), 1);
 }
 
 #define T(f)      cmocka_unit_test_setup_teardown(f, begin, introducer_end)

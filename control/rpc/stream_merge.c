@@ -92,14 +92,20 @@ static bool is_before(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) < 0;
 }
 
+// By time, and of the same time what decoders need first.
+static bool goes_before(const struct merge_item *a, const struct merge_item *b)
+{
+	return a->timestamp != b->timestamp ? is_before(a->timestamp, b->timestamp)
+					    : a->is_head && !b->is_head;
+}
+
 static int earliest(const struct stream_merge *m)
 {
 	int best = -1;
 
 	for (int i = 0; i < KINDS; i++)
 		if (m->waiting[i].first != NULL &&
-		    (best < 0 ||
-		     is_before(m->waiting[i].first->timestamp, m->waiting[best].first->timestamp)))
+		    (best < 0 || goes_before(m->waiting[i].first, m->waiting[best].first)))
 			best = i;
 	return best;
 }
@@ -151,6 +157,8 @@ void stream_merge_message(struct stream_merge *m, const struct net_stream_messag
 	i->type = message->type;
 	i->timestamp = message->timestamp;
 	i->has_gap = message->has_gap;
+	i->is_head = is_codec_header(message) ||
+		     media_kind_of(message->type, message->payload) == MEDIA_METADATA;
 	i->since_us = now_us;
 	if (!m->has_begun) // the other may be on its way
 		for (unsigned f = 0; f < DATA; f++)

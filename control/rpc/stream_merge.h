@@ -32,6 +32,7 @@ struct merge_item {
 	struct merge_item *next;
 	uint64_t since_us;
 	bool has_gap;
+	bool is_head; // codec header or metadata
 };
 
 struct merge_list {
@@ -40,7 +41,7 @@ struct merge_list {
 
 struct stream_merge {
 	struct merge_list waiting[3]; // pictures, sound, data: what has the same time goes in this
-				      // order
+				      // order, behind heads
 	struct merge_list ready;
 	struct {
 		bool has_come;

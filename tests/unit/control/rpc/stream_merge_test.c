@@ -70,6 +70,30 @@ static void of_the_same_time_pictures_go_first(void **state)
 	expect(RTMP_DATA_AMF0, 40, 1000);
 }
 
+// Whatever came first of them.
+static void heads_go_before_the_key_frame_of_their_time(void **state)
+{
+	static const struct {
+		uint8_t type, len;
+		const char *octets;
+	} heads[] = {{RTMP_VIDEO, 5, "\x17\0\0\0\0"},
+		     {RTMP_AUDIO, 4, "\xaf\0\x12\x10"},
+		     {RTMP_DATA_AMF0, 14, "\x02\0\x0aonMetaData\x05"}};
+
+	for (unsigned i = 0; i < ARRAY_LEN(heads); i++) {
+		const struct net_stream_message head = {
+			.type = heads[i].type, .payload = span_of(heads[i].octets, heads[i].len)};
+
+		stream_merge_message(&m, &head, 1000);
+	}
+	put(RTMP_VIDEO, 0, 1000);
+	put(RTMP_AUDIO, 0, 1000);
+	for (unsigned i = 0; i < ARRAY_LEN(heads); i++)
+		assert_int_equal(stream_merge_next(&m, 1000)->type, heads[i].type);
+	expect(RTMP_VIDEO, 0, 1000);
+	expect(RTMP_AUDIO, 0, 1000);
+}
+
 static void nobody_waits_longer_than_the_window(void **state)
 {
 	put(RTMP_VIDEO, 0, 1000);
@@ -206,6 +230,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 		T(a_message_waits_for_what_may_be_earlier),
 		T(of_the_same_time_pictures_go_first),
+		T(heads_go_before_the_key_frame_of_their_time),
 		T(nobody_waits_longer_than_the_window),
 		T(a_codec_header_is_not_what_is_waited_for),
 		T(a_flow_that_falls_silent_is_not_waited_for),

@@ -160,12 +160,13 @@ struct member *members_hear(struct members *m, const uint8_t peer_id[ID_LEN],
 			    const struct member_news *news)
 {
 	struct member *who = members_find(m, peer_id);
-	struct died *d;
+	struct died *d = NULL;
 
 	if (memcmp(peer_id, m->self, ID_LEN) == 0 ||
 	    news->heard_us + MEMBER_LIFE_US <= news->now_us)
 		return NULL;
-	d = died_find(m, peer_id, news->now_us);
+	if (who == NULL) // who is in the table is not on the list of the dead
+		d = died_find(m, peer_id, news->now_us);
 	if (d != NULL && news->source == HEARD_GOSSIP && !news->is_fresh)
 		return NULL;
 	if (who == NULL) {

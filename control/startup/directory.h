@@ -27,6 +27,7 @@ struct seat {
 	bool is_known;           // the worker has heard of it: it is free only after SESSION_CLOSED
 	bool was_opened;         // an opened event was given, and no closed event yet
 	bool is_unproven;        // in one of startup's lists
+	bool near_prevails;      // our certificate would win glare against its
 	uint8_t unproven_step;   // in which
 	struct opening *opening; // ours that it belongs to, or NULL
 	uint64_t challenge_end_us;

@@ -134,6 +134,8 @@ static bool keying_begin(struct startup *st, struct opening *o, uint32_t worker,
 	seat->ctl.far = *from; // whatever candidate that was (requirement 32)
 	memcpy(seat->ctl.fingerprint, far->fingerprint, FINGERPRINT_LEN);
 	sha256(far->whole.data, far->whole.len, seat->cert_hash);
+	seat->near_prevails = certificate_near_prevails(
+		near_end_at(st, o->endpoint)->certificate.whole, far->whole);
 	directory_list(st->directory, seat);
 	job = job_take(st, KEY_INITIATE, seat, now_us);
 	if (job == NULL || key_job_far_set(job, far->whole, (struct span){0}) != 0 ||

@@ -59,7 +59,7 @@ struct startup {
 	struct opening *openings; // openings_max of them
 	uint32_t openings_max, n_openings;
 	uint32_t openings_end; // from here on none is in use
-	struct key_job *jobs; // jobs_max of them
+	struct key_job *jobs;  // jobs_max of them
 	struct key_list jobs_free;
 	uint32_t jobs_max;
 	struct token_table *keyings, *introductions; // per source
@@ -153,7 +153,8 @@ void ctl_flow_freed(struct ctl_session *, uint16_t slot);
 
 // -- opening.c --
 struct opening *opening_take(struct startup *, uint8_t endpoint);
-// The first in use (after == NULL), or the next one; NULL: no more. Any may be given back meanwhile.
+// The first in use (after == NULL), or the next one; NULL: no more. Any may be given back
+// meanwhile.
 struct opening *opening_next(const struct startup *, const struct opening *after);
 // Its seat goes, too, unless that became a session. No event.
 void opening_give(struct opening *);
@@ -165,10 +166,12 @@ uint64_t opening_age_us(const struct opening *, uint64_t now_us);
 void opening_fail(struct opening *, enum open_failure, struct ctl_session *existing);
 // The opening in that list of candidates whose tag this is; NULL.
 struct opening *opening_by_tag(struct startup *, uint8_t endpoint, struct span tag);
-// Glare (§3.5.1.3): the opening that has this address among its destinations and wants an endpoint
-// with this certificate; NULL.
-struct opening *opening_by_destination(struct startup *, uint8_t endpoint, const struct wire_addr *,
-				       const struct certificate *);
+// Glare (§3.5.1.3): the opening that wants the endpoint with this certificate, and has this address
+// among its destinations or knows the peer by its fingerprint; NULL.
+struct opening *opening_by_peer(struct startup *, uint8_t endpoint, const struct wire_addr *,
+				const struct certificate *);
+// A peer may answer from one of its addresses and call from another: all of them count.
+bool opening_has_destination(const struct opening *, const struct wire_addr *);
 // The opening that yields to that session; NULL.
 struct opening *opening_by_yield(struct startup *, const struct seat *);
 // It was no glare after all: the opening that yields to that session, if there is one, goes on.
@@ -188,7 +191,8 @@ uint64_t initiator_deadline_us(const struct startup *);
 // -- responder.c --
 void responder_keying(struct startup *, uint32_t worker, const struct msg_addr *from,
 		      struct span payload, uint64_t now_us);
-void answer_send(struct startup *, const struct seat *); // the RIKeying, once more
+// The RIKeying, once more.
+void answer_send(struct startup *, const struct seat *, const struct wire_addr *to);
 void responder_job_done(struct startup *, struct seat *, struct key_job *, uint64_t now_us);
 
 // -- introducer.c --

@@ -4,6 +4,10 @@
 #include "control/startup/internal.h"
 #include "crypto/aes_schedule.h"
 
+// A session beside which the same peer has proved another: 3 times the initial ERTO, whatever late
+// packets made of it.
+#define TWIN_LIMIT_US (9 * SECOND_US)
+
 static void seed_write(struct session_seed *seed, const struct seat *s,
 		       const struct session_secrets *secrets)
 {
@@ -122,6 +126,43 @@ static void needless(struct opening *o, struct seat *s, uint64_t now_us)
 		o->end_us = now_us + opening_patience_us(o, GIVE_IN_US);
 }
 
+// Of two sessions that one end and the other opened, the one to keep. Those of one glare are as
+// good as equally old: the certificates' order says it, as in glare itself. Else the far end has
+// forgotten the older, or it would not have opened (or answered) the younger.
+static struct seat *better_of(struct seat *a, struct seat *b)
+{
+	struct seat *younger = a->ctl.opened_us > b->ctl.opened_us ? a : b;
+	struct seat *older = younger == a ? b : a;
+
+	if (younger->ctl.opened_us - older->ctl.opened_us >= GLARE_PATIENCE_US)
+		return younger;
+	return a->ctl.is_initiator == a->near_prevails ? a : b;
+}
+
+// Glare that could not be seen in time, since an address changed, leaves a session of each end.
+// Which of them are open is not the same at both ends, nor how old they are: so one end decides,
+// and says so. Whatever else is older may be gone at the far end: it is asked.
+static void keep_one(struct startup *st, struct seat *s)
+{
+	struct seat *other = NULL, *worse;
+
+	while (s->ctl.state == CTL_OPEN &&
+	       (other = directory_by_print(st->directory, s->ctl.endpoint, s->ctl.fingerprint,
+					   other)) != NULL) {
+		if (other == s || other->ctl.state != CTL_OPEN ||
+		    other->ctl.is_initiator == s->ctl.is_initiator ||
+		    memcmp(other->cert_hash, s->cert_hash, SHA256_LEN) != 0)
+			continue;
+		if (s->near_prevails && other->ctl.is_alive) {
+			worse = better_of(s, other) == s ? other : s;
+			st->counters.overrides++;
+			seat_end(st, worse, CLOSE_ORDERLY, CLOSED_OVERRIDE);
+		} else if (other->ctl.is_alive || other->ctl.is_initiator) {
+			ctl_session_ping(&other->ctl, TWIN_LIMIT_US); // else a claim, which ends
+		}
+	}
+}
+
 static void on_alive(struct startup *st, struct seat *s, uint64_t now_us)
 {
 	struct opening *o = NULL;
@@ -134,6 +175,7 @@ static void on_alive(struct startup *st, struct seat *s, uint64_t now_us)
 	while (s->ctl.state == CTL_OPEN && (o = opening_next(st, o)) != NULL)
 		if (o->seat != s && is_needless(st, o, s))
 			needless(o, s, now_us);
+	keep_one(st, s);
 }
 
 static void on_moved(struct startup *st, struct seat *s, const struct msg_addr *to)

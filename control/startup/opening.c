@@ -112,8 +112,7 @@ bool opening_wants_print(const struct opening *o, const uint8_t fingerprint[32])
 	       span_equal(epd.fingerprint, span_of(fingerprint, FINGERPRINT_LEN));
 }
 
-// A peer may answer from one of its addresses and call from another: all of them count.
-static bool is_destination(const struct opening *o, const struct wire_addr *a)
+bool opening_has_destination(const struct opening *o, const struct wire_addr *a)
 {
 	if (o->seat != NULL && wire_addr_equal(&o->seat->ctl.far, a))
 		return true;
@@ -123,13 +122,14 @@ static bool is_destination(const struct opening *o, const struct wire_addr *a)
 	return false;
 }
 
-struct opening *opening_by_destination(struct startup *st, uint8_t endpoint,
-				       const struct wire_addr *a, const struct certificate *c)
+struct opening *opening_by_peer(struct startup *st, uint8_t endpoint, const struct wire_addr *a,
+				const struct certificate *c)
 {
 	struct opening *o = NULL;
 
 	while ((o = opening_next(st, o)) != NULL)
-		if (o->endpoint == endpoint && is_destination(o, a) && opening_wants(o, c))
+		if (o->endpoint == endpoint && opening_wants(o, c) &&
+		    (opening_has_destination(o, a) || opening_wants_print(o, c->fingerprint)))
 			break;
 	return o;
 }

@@ -58,6 +58,7 @@ struct opening {
 	uint64_t glare_since_us;
 	uint32_t yields_to;
 	bool gives_in;
+	bool was_stopped; // by a keying from elsewhere: once must do, whoever that was
 	// Needless, since the session it yields to has proved itself; but our keying was made later
 	// than that session, so its answer may be on its way and the session overridden there.
 	bool lingers;

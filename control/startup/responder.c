@@ -44,25 +44,34 @@ static int request_read(struct request *q, uint32_t worker, const struct msg_add
 	return 0;
 }
 
-void answer_send(struct startup *st, const struct seat *s)
+static bool near_prevails(struct startup *st, const struct request *q)
 {
-	packet_send(st, s->ctl.worker, s->ctl.endpoint, &s->ctl.far, s->ctl.far_id,
+	return certificate_near_prevails(near_end_at(st, q->endpoint)->certificate.whole,
+					 q->far.whole);
+}
+
+void answer_send(struct startup *st, const struct seat *s, const struct wire_addr *to)
+{
+	packet_send(st, s->ctl.worker, s->ctl.endpoint, to, s->ctl.far_id,
 		    span_of(s->answer, s->answer_len));
 }
 
 // §3.5.1.2.3: the same keying again gets the same answer, with no more work than finding it. Once
-// the far end has spoken with its keys there is nothing left to say.
+// the far end has spoken with its keys there is nothing left to say. A translator may have given it
+// another port meanwhile: the answer goes where the keying came from, the session follows by itself
+// when the far end speaks on it.
 static bool was_answered(struct startup *st, const struct request *q)
 {
 	struct seat *s = NULL;
 
-	while ((s = directory_by_addr(st->directory, q->endpoint, &q->from, s)) != NULL) {
+	while ((s = directory_by_print(st->directory, q->endpoint, q->far.fingerprint, s)) !=
+	       NULL) {
 		if (s->ctl.is_initiator || s->ctl.far_id != q->k.initiator_session_id ||
 		    memcmp(s->keying_hash, q->keying_hash, SHA256_LEN) != 0)
 			continue;
 		st->counters.keyings_replayed++;
 		if (s->ctl.state == CTL_OPEN && s->answer_len > 0)
-			answer_send(st, s);
+			answer_send(st, s, &q->from);
 		return true;
 	}
 	return false;
@@ -100,14 +109,29 @@ static void challenge(struct startup *st, struct seat *occupant, uint64_t now_us
 // that both have just opened. Who really was restarted sends it again, with a cookie of ours that
 // is younger than the session; one that is older tells a keying from before, however long it was on
 // its way.
-static bool is_left_over_from_glare(struct startup *st, const struct seat *s,
-				    const struct request *q, uint64_t now_us)
+static bool is_left_over_from_glare(const struct seat *s, const struct request *q, uint64_t now_us)
 {
 	return s->ctl.is_initiator &&
 	       (now_us < s->ctl.opened_us + GLARE_PATIENCE_US ||
 		cookie_is_from_before(q->k.cookie_echo, s->ctl.opened_us / SECOND_US)) &&
-	       certificate_near_prevails(near_end_at(st, q->endpoint)->certificate.whole,
-					 q->far.whole);
+	       s->near_prevails;
+}
+
+// From whatever address it came.
+static bool glare_is_over(struct startup *st, const struct request *q, uint64_t now_us)
+{
+	struct seat *s = NULL;
+
+	while ((s = directory_by_print(st->directory, q->endpoint, q->far.fingerprint, s)) !=
+	       NULL) {
+		if (s->ctl.state != CTL_OPEN ||
+		    memcmp(s->cert_hash, q->cert_hash, SHA256_LEN) != 0 ||
+		    !is_left_over_from_glare(s, q, now_us))
+			continue;
+		st->counters.glare_won++;
+		return true;
+	}
+	return false;
 }
 
 // An address holds one session (§7.2 3b). Who is in the newcomer's way there; NULL: nobody, or only
@@ -120,10 +144,6 @@ static struct seat *address_occupant(struct startup *st, const struct request *q
 		if (s->ctl.state == CTL_OPEN &&
 		    memcmp(s->cert_hash, q->cert_hash, SHA256_LEN) != 0) {
 			challenge(st, s, now_us);
-			return s;
-		}
-		if (s->ctl.state == CTL_OPEN && is_left_over_from_glare(st, s, q, now_us)) {
-			st->counters.glare_won++;
 			return s;
 		}
 		if (s->ctl.state == CTL_OPENING && !s->ctl.is_initiator) {
@@ -150,11 +170,14 @@ static bool patience_is_over(const struct opening *o, uint64_t now_us)
 static enum glare glare_judge(struct startup *st, struct opening *o, const struct request *q,
 			      uint64_t now_us)
 {
-	bool prevails = certificate_near_prevails(near_end_at(st, q->endpoint)->certificate.whole,
-						  q->far.whole);
+	bool prevails = near_prevails(st, q);
 
 	if (o->state == OPENING_CHECK || o->yields_to != 0) // answered already, or being answered
 		return GLARE_DROP;
+	// Where we ask there may be nobody, while the peer has found its way to us.
+	// And who comes from elsewhere may be anybody: it stops an opening once.
+	if (!opening_has_destination(o, &q->from) && (o->state == OPENING_HELLO || o->was_stopped))
+		return GLARE_BOTH;
 	if (prevails && !patience_is_over(o, now_us))
 		return GLARE_DROP;
 	// In S_IHELLO_SENT there is no far certificate yet, so nothing is overridden: the opening
@@ -199,6 +222,7 @@ static struct seat *seat_for(struct startup *st, const struct request *q)
 	s->ctl.far_id = q->k.initiator_session_id;
 	memcpy(s->ctl.fingerprint, q->far.fingerprint, FINGERPRINT_LEN);
 	memcpy(s->cert_hash, q->cert_hash, SHA256_LEN);
+	s->near_prevails = near_prevails(st, q);
 	memcpy(s->keying_hash, q->keying_hash, SHA256_LEN);
 	directory_list(st->directory, s);
 	return s;
@@ -255,7 +279,9 @@ void responder_keying(struct startup *st, uint32_t worker, const struct msg_addr
 			newcomer_keep(st, occupant, worker, from, payload, now_us + NEWCOMER_US);
 		return;
 	}
-	o = opening_by_destination(st, q.endpoint, &q.from, &q.far);
+	if (glare_is_over(st, &q, now_us))
+		return;
+	o = opening_by_peer(st, q.endpoint, &q.from, &q.far);
 	if (o != NULL)
 		glare = glare_judge(st, o, &q, now_us);
 	if (glare == GLARE_DROP) {
@@ -271,7 +297,8 @@ void responder_keying(struct startup *st, uint32_t worker, const struct msg_addr
 	if (glare == GLARE_BOTH)
 		return;
 	o->yields_to = s->ctl.id; // no more IIKeyings
-	o->gives_in = glare == GLARE_GIVE_IN;
+	o->was_stopped |= !opening_has_destination(o, &q.from);
+	o->gives_in = glare == GLARE_GIVE_IN || o->was_stopped;
 	if (o->gives_in)
 		o->next_us = now_us + opening_patience_us(o, GIVE_IN_US);
 }
@@ -351,7 +378,7 @@ void responder_job_done(struct startup *st, struct seat *s, struct key_job *job,
 		return;
 	}
 	answer_write(s, &job->keying);
-	answer_send(st, s);
+	answer_send(st, s, &s->ctl.far);
 	unproven_add(st, s);
 	opened(st, s);
 }

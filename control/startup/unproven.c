@@ -104,7 +104,7 @@ static void tell_again(struct startup *st, struct seat *s)
 	if (s->ctl.state != CTL_OPEN)
 		return;
 	st->counters.answers_repeated++;
-	answer_send(st, s);
+	answer_send(st, s, &s->ctl.far);
 }
 
 void unproven_due(struct startup *st, uint64_t now_us)

@@ -14,11 +14,18 @@
 #define LATE_US      1000000 // between the last steps, for what is still in the air then
 #define DELAY_US     10000   // once the network is good
 #define LIFE_US      3000000 // of a datagram; what is older is lost
+#define LIFE_WIDE_US 8000000
+#define MOVES_MAX    3         // of both
+#define OPENING_US   100000000 // no opening lives longer
 #define JOIN_US      10000000
 #define PATIENCE_US  60000000
-#define SETTLE_US    8000000 // longer than what is left of the glare may last
-#define KEEPALIVE_US 1000000
-#define HELLO_PORT   40000
+// Longer than what is left of the glare may last: the last late datagram, and 9 s in which a second
+// session that nobody proved is asked.
+#define SETTLE_US      8000000
+#define SETTLE_WIDE_US 12000000
+#define UNUSED_US      30000000 // then a node lets go of a session (group/neighbour.c)
+#define KEEPALIVE_US   1000000
+#define HELLO_PORT     40000
 
 struct flying {
 	uint64_t sent_us, number;
@@ -36,7 +43,11 @@ struct order {
 	struct random choice;
 	uint32_t members[2]; // which of the world's
 	bool has_begun[2];
+	bool has_super, is_wide;
 	bool hellos_elsewhere[2];
+	uint32_t n_moves_left;
+	uint64_t let_go_us; // 0: they have not met
+	uint16_t ports[2];  // 0: no translator has given one
 	struct flying *air[AIR_MAX];
 	uint32_t n_air;
 	uint64_t n_sent;
@@ -57,6 +68,9 @@ static bool carry(void *ctx, uint32_t host, struct net_addr src, struct net_addr
 	struct flying *f = malloc(sizeof(*f));
 
 	assert(f != NULL && len <= sizeof(f->data) && o->n_air < AIR_MAX);
+	for (unsigned i = 0; i < 2; i++)
+		if (host == o->members[i] && o->ports[i] != 0)
+			src.port = o->ports[i];
 	f->sent_us = o->w->now_us;
 	f->number = o->n_sent++;
 	f->from = host;
@@ -99,13 +113,34 @@ static struct flying *take(struct order *o, uint32_t i)
 	return f;
 }
 
+static bool have_met(struct world *w)
+{
+	uint32_t first = w->opts.has_super;
+	const struct ctl_session *a = world_session(w, first, first + 1);
+	const struct ctl_session *b = world_session(w, first + 1, first);
+
+	return a != NULL && b != NULL && a->is_alive && b->is_alive;
+}
+
+// The session that both have; each lets go of it 30 s after it began there, since nobody uses it.
+static void note_meeting(struct order *o)
+{
+	const struct ctl_session *a = world_session(o->w, o->members[0], o->members[1]);
+	const struct ctl_session *b = world_session(o->w, o->members[1], o->members[0]);
+
+	if (have_met(o->w))
+		o->let_go_us =
+			UNUSED_US + (a->opened_us < b->opened_us ? a->opened_us : b->opened_us);
+}
+
 static void arrive(struct order *o, struct flying *f)
 {
 	uint32_t to = host_of(o->w, f->dst.ip);
 
-	if (o->w->now_us <= f->sent_us + LIFE_US) {
+	if (o->w->now_us <= f->sent_us + (o->is_wide ? LIFE_WIDE_US : LIFE_US)) {
 		world_deliver(o->w, to, source_of(o, f), f->dst, f->data, f->len);
 		world_turn(o->w, to);
+		note_meeting(o);
 	} else {
 		o->figures->n_lost++;
 	}
@@ -121,7 +156,7 @@ static void begin(struct order *o, uint32_t i)
 	if (o->has_begun[i])
 		return;
 	o->has_begun[i] = true;
-	if (o->run->row == GLARE_INTRODUCED && choose(o, 4) > 0)
+	if (o->has_super && choose(o, 4) > 0)
 		world_ask_for(o->w, near, far);
 	else
 		world_open(o->w, near, far);
@@ -161,6 +196,13 @@ static void arrive_and_stay(struct order *o)
 	arrive(o, copy);
 }
 
+// From here on all that it sends comes from another port; what is in the air does not.
+static void move(struct order *o)
+{
+	o->ports[choose(o, 2)] = (uint16_t)(HELLO_PORT + o->n_moves_left--);
+	o->figures->n_moved++;
+}
+
 static void step(struct order *o)
 {
 	uint32_t what = choose(o, 100);
@@ -168,6 +210,8 @@ static void step(struct order *o)
 	o->w->now_us += choose(o, STEP_US);
 	turn_all_due(o);
 	o->figures->n_steps++;
+	if (o->n_moves_left > 0 && choose(o, 10) == 0)
+		move(o);
 	if (what < 15)
 		begin(o, choose(o, 2));
 	else if (what < 29 || o->n_air == 0)
@@ -189,9 +233,13 @@ static bool are_connected(struct world *w)
 
 static void create(struct order *o, const struct sim_run *r)
 {
-	bool has_super = r->row == GLARE_INTRODUCED;
+	bool has_super = r->row == GLARE_INTRODUCED || r->row == GLARE_INTRODUCED_WIDE;
 
-	*o = (struct order){.run = r, .members = {has_super, has_super + 1}, .figures = r->figures};
+	*o = (struct order){.run = r,
+			    .members = {has_super, has_super + 1},
+			    .has_super = has_super,
+			    .is_wide = r->row >= GLARE_DIRECT_WIDE,
+			    .figures = r->figures};
 	o->w = world_create(&(struct world_opts){.run = r,
 						 .has_super = has_super,
 						 .n_members = 2,
@@ -199,7 +247,9 @@ static void create(struct order *o, const struct sim_run *r)
 						 .keepalive_us = KEEPALIVE_US,
 						 .up = {.delay_us = 10000}});
 	o->choice = random_seeded(&o->state, random_u64(&o->w->random));
-	for (unsigned i = 0; i < 2; i++) {
+	if (o->is_wide)
+		o->n_moves_left = choose(o, MOVES_MAX + 1);
+	for (unsigned i = 0; i < 2 && !o->is_wide; i++) {
 		o->hellos_elsewhere[i] = choose(o, 4) == 0;
 		o->figures->n_moved += o->hellos_elsewhere[i];
 	}
@@ -257,13 +307,12 @@ static void settle(struct order *o)
 	}
 }
 
-static bool have_met(struct world *w)
+// Then neither has one.
+static bool was_let_go(const struct order *o)
 {
-	uint32_t first = w->opts.has_super;
-	const struct ctl_session *a = world_session(w, first, first + 1);
-	const struct ctl_session *b = world_session(w, first + 1, first);
-
-	return a != NULL && b != NULL && a->is_alive && b->is_alive;
+	return o->let_go_us != 0 && o->w->now_us >= o->let_go_us &&
+	       world_session(o->w, o->members[0], o->members[1]) == NULL &&
+	       world_session(o->w, o->members[1], o->members[0]) == NULL;
 }
 
 static void take_figures(struct order *o)
@@ -278,6 +327,18 @@ static void take_figures(struct order *o)
 	}
 }
 
+// An opening follows one Cookie Change (COOKIE_CHANGES_MAX): two new ports may end it. Then its
+// user begins again, and must not do so in vain.
+static void retry(struct order *o)
+{
+	run_until(o, have_met, o->w->now_us + OPENING_US);
+	o->figures->n_retries++;
+	o->has_begun[0] = o->has_begun[1] = false;
+	begin(o, 0);
+	begin(o, 1);
+	run_until(o, have_met, o->w->now_us + PATIENCE_US);
+}
+
 void glare_order(const struct sim_run *r)
 {
 	struct order o;
@@ -288,10 +349,13 @@ void glare_order(const struct sim_run *r)
 	while (o.figures->n_steps < n_steps)
 		step(&o);
 	settle(&o);
-	run_until(&o, have_met, o.w->now_us + PATIENCE_US);
-	run_until(&o, NULL, o.w->now_us + SETTLE_US);
+	if (!run_until(&o, have_met, o.w->now_us + PATIENCE_US) && !was_let_go(&o) &&
+	    o.figures->n_moved > 1)
+		retry(&o);
+	run_until(&o, NULL, o.w->now_us + (o.is_wide ? SETTLE_WIDE_US : SETTLE_US));
 	take_figures(&o);
-	promise_one_session(o.w, o.members[0], o.members[1]);
+	if (!was_let_go(&o))
+		promise_one_session(o.w, o.members[0], o.members[1]);
 	promise_always(o.w);
 	while (o.n_air > 0)
 		free(take(&o, 0));

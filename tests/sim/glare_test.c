@@ -78,13 +78,16 @@ static const struct order_row {
 	const char *name;
 	uint32_t n_seeds, n_soak;
 } order_rows[] = {
-	[GLARE_DIRECT] = {"any order, to addresses", 16000, 800000},
-	[GLARE_INTRODUCED] = {"any order, introduced", 4000, 200000},
+	[GLARE_DIRECT] = {"any order, to addresses", 8000, 400000},
+	[GLARE_INTRODUCED] = {"any order, introduced", 2000, 100000},
+	[GLARE_DIRECT_WIDE] = {"8 s late, new ports", 8000, 400000},
+	[GLARE_INTRODUCED_WIDE] = {"8 s late, introduced", 2000, 100000},
 };
 
 static void print_order(const struct order_row *row, const struct glare_figures *f, uint32_t n)
 {
-	uint64_t steps = 0, lost = 0, twice = 0, moved = 0, changes = 0, dropped = 0, yields = 0;
+	uint64_t steps = 0, lost = 0, twice = 0, moved = 0, changes = 0, dropped = 0, yields = 0,
+		 retries = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		steps += f[i].n_steps;
@@ -92,15 +95,16 @@ static void print_order(const struct order_row *row, const struct glare_figures 
 		twice += f[i].n_twice;
 		moved += f[i].n_moved;
 		changes += f[i].n_cookie_changes > 0;
+		retries += f[i].n_retries;
 		dropped += f[i].n_dropped > 0;
 		yields += f[i].n_yields > 0;
 	}
 	print_message("%-24s %5u seeds: %.1f steps a run, of these %.1f lost, %.1f twice, %.1f new "
 		      "ports; runs with a cookie change %.1f %%, IIKeyings dropped in glare %.1f "
-		      "%%, yielded to %.1f %%\n",
+		      "%%, yielded to %.1f %%, begun again %.2f %%\n",
 		      row->name, n, (double)steps / n, (double)lost / n, (double)twice / n,
 		      (double)moved / n, 100.0 * (double)changes / n, 100.0 * (double)dropped / n,
-		      100.0 * (double)yields / n);
+		      100.0 * (double)yields / n, 100.0 * (double)retries / n);
 	if (n < 100) // a few seeds need not show everything
 		return;
 	assert_row(changes > 0 && dropped > 0 && yields > 0, row->name);
@@ -147,6 +151,12 @@ static const struct mended {
 	{glare_order, GLARE_INTRODUCED, 3065, "no session in common"},
 	{glare_order, GLARE_INTRODUCED, 3633, "no session in common"},
 	{glare_order, GLARE_INTRODUCED, 4775, "no session in common"},
+	// Where a port changed, glare went by unseen: 135 of 8 000 such orders left two sessions.
+	{glare_order, GLARE_DIRECT_WIDE, 74, "two sessions"},
+	{glare_order, GLARE_DIRECT_WIDE, 653, "two sessions, one of them unproven"},
+	{glare_order, GLARE_DIRECT_WIDE, 805, "two sessions, one of them dead"},
+	{glare_order, GLARE_INTRODUCED_WIDE, 34, "two sessions"},
+	{glare_order, GLARE_INTRODUCED_WIDE, 713, "two sessions, one of them dead"},
 };
 
 static void what_was_mended_stays_so(void **state)

@@ -460,6 +460,143 @@ static void who_gave_in_to_a_session_that_never_speaks_goes_on(void **state)
 	net_destroy(n);
 }
 
+// ---- addresses that change ----
+
+// A translator gives what `host` keys another port, and knows the way back.
+struct translator {
+	struct wire_addr host, outside;
+	struct silence silence;
+};
+
+static bool translate(void *ctx, struct datagram *d)
+{
+	const struct translator *t = ctx;
+
+	if (wire_addr_equal(&d->to, &t->outside))
+		d->to = t->host;
+	if (!keep_silence((void *)&t->silence, d))
+		return false;
+	if (d->is_startup && d->octets[0] == CHUNK_IIKEYING && wire_addr_equal(&d->from, &t->host))
+		d->from = t->outside;
+	return true;
+}
+
+// The other begins so much after the first; what the second keys comes from another port, so that
+// a Cookie Change comes between.
+static void glare_moved_at(bool first_prevails, bool first_begins, uint64_t later_us)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(first_prevails, 7000, &a, &b);
+	struct translator t = {.host = b->addrs[0], .outside = addr("192.0.2.2:50000")};
+
+	n->filter = translate;
+	n->filter_ctx = &t;
+	if (first_begins)
+		host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	else
+		host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, later_us);
+	if (!first_begins && startup_find(a->startup, 0, b->identity.member.fingerprint) == NULL)
+		host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	if (first_begins && startup_find(b->startup, 0, a->identity.member.fingerprint) == NULL)
+		host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 15 * 1000000);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	assert_int_equal(b->worker.n_cookie_changes, 0);
+	assert_true(n_outcomes(a, &users[0]) <= 1 && n_outcomes(b, &users[1]) <= 1);
+	net_destroy(n);
+}
+
+static void glare_is_seen_from_any_address(void **state)
+{
+	for (unsigned way = 0; way < 4; way++)
+		for (uint64_t later_ms = 0; later_ms <= 200; later_ms += 5)
+			glare_moved_at(way & 1, way & 2, later_ms * 1000);
+}
+
+static void an_impostor_elsewhere_stops_an_opening_once(void **state)
+{
+	for (unsigned first_prevails = 0; first_prevails < 2; first_prevails++) {
+		struct host *a, *b;
+		struct net *n = glare_pair(first_prevails, 0, &a, &b);
+		struct deafness deaf = {a->addrs[0]};
+		struct stranger s = {.identity = b->identity};
+		struct wire_addr there = addr("198.51.100.7:7");
+
+		// A's IIKeyings are lost for 20 s, and somebody shows B's certificate all the time.
+		host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+		net_run_us(n, 45000);
+		assert_int_equal(a->worker.n_packets[CHUNK_IIKEYING], 1);
+		n->filter = lose_keyings;
+		n->filter_ctx = &deaf;
+		n->n_air = 0;
+		for (unsigned i = 0; i < 20; i++) {
+			s.session_id = i + 1;
+			stranger_keys(&s, a, 0, &there);
+			net_run_us(n, 1000000);
+		}
+		assert_int_equal(n_outcomes(a, &users[0]), 0);
+		assert_true(a->worker.n_packets[CHUNK_IIKEYING] >= 4); // 0, 3.4, 4.5, 7.8 s at most
+		n->filter = NULL;
+		net_run_us(n, 15 * 1000000);
+		assert_int_equal(n_outcomes(a, &users[0]), 1);
+		assert_same_keys(startup_find(a->startup, 0, b->identity.member.fingerprint),
+				 the_only_session(b));
+		net_destroy(n);
+	}
+}
+
+static void a_keying_again_from_another_port_gets_the_same_answer_there(void **state)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(true, 0, &a, &b);
+	struct stranger s = {.identity = b->identity, .session_id = 9};
+	struct wire_addr first = addr("198.51.100.7:7"), second = addr("198.51.100.7:8");
+
+	stranger_keys(&s, a, 0, &first);
+	net_run_us(n, 1000);
+	stranger_keys(&s, a, 0, &second);
+	net_run_us(n, 1000);
+	assert_int_equal(startup_counters(a->startup)->keyings_replayed, 1);
+	assert_int_equal(a->worker.n_packets[CHUNK_RIKEYING], 2);
+	assert_true(wire_addr_equal(&the_only_session(a)->far, &first));
+	assert_true(wire_addr_equal(&n->air[n->n_air - 1].to, &second));
+	assert_int_equal(n->air[n->n_air - 1].octets[0], CHUNK_RIKEYING);
+	net_destroy(n);
+}
+
+static void of_two_proven_sessions_one_is_kept(void **state)
+{
+	// B's session is but a claim to A, since nothing that B says on it arrives. So A opens
+	// another, from an address where B does not look for what it replaces.
+	for (unsigned first_prevails = 0; first_prevails < 2; first_prevails++) {
+		struct host *a, *b;
+		struct net *n = glare_pair(first_prevails, 0, &a, &b);
+		struct translator t = {.host = a->addrs[0],
+				       .outside = addr("192.0.2.1:50000"),
+				       .silence = {b->addrs[0], true}};
+
+		n->filter = translate;
+		n->filter_ctx = &t;
+		host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+		net_run_us(n, 7 * 1000000);
+		host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+		net_run_us(n, 500000);
+		assert_int_equal(host_n_seen(a, SEEN_OPENED), 2);
+		assert_int_equal(host_n_seen(b, SEEN_OPENED), 2);
+		t.silence.on_sessions = false;
+		net_run_us(n, 12 * 1000000);
+		assert_same_keys(the_only_session(a), the_only_session(b));
+		assert_true(the_only_session(a)->is_initiator); // the younger by far
+		// A knows by B's address that its answer replaced the older. B decides, or asks the
+		// older whether it lives.
+		assert_int_equal(host_seen(a, SEEN_CLOSED)->reason, CLOSED_OVERRIDE);
+		assert_int_equal(host_seen(b, SEEN_CLOSED)->reason,
+				 first_prevails ? CLOSED_TIMEOUT : CLOSED_OVERRIDE);
+		net_destroy(n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +617,10 @@ int main(void)
 		cmocka_unit_test(who_keyed_too_soon_waits_a_round_trip),
 		cmocka_unit_test(an_answer_overrides_what_its_sender_has_overridden),
 		cmocka_unit_test(who_gave_in_to_a_session_that_never_speaks_goes_on),
+		cmocka_unit_test(glare_is_seen_from_any_address),
+		cmocka_unit_test(an_impostor_elsewhere_stops_an_opening_once),
+		cmocka_unit_test(a_keying_again_from_another_port_gets_the_same_answer_there),
+		cmocka_unit_test(of_two_proven_sessions_one_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

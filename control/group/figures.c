@@ -9,9 +9,7 @@
 enum {
 	ASK_US = 2000000,
 	ASK_IDLE_US = 5000000,
-	// groups.md 11: a ping (neighbour.c) is unanswered for 8 s
-	SUSPECT_MS = 23000,
-	SUSPECT_BUSY_MS = 10000,
+	SUSPECT_MS = 8000, // groups.md 11: so long a ping may be unanswered
 };
 
 static void ask(struct groups *gs, enum stats_table table)
@@ -54,8 +52,7 @@ void figures_soon(struct groups *gs)
 
 static void neighbour_figures(struct neighbour *nb, const struct session_stats *row)
 {
-	uint32_t suspect_ms = neighbour_is_busy(nb->cs) ? SUSPECT_BUSY_MS : SUSPECT_MS;
-	bool is_suspect = row->silent_ms >= suspect_ms;
+	bool is_suspect = row->silent_ms >= neighbour_keepalive_ms(nb->cs) + SUSPECT_MS;
 
 	nb->rtt_us = row->srtt_us;
 	nb->in_flight_bytes = row->in_flight_bytes;

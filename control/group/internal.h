@@ -66,6 +66,7 @@ struct neighbour {
 	bool has_report_out; // the first one was sent
 	bool expects_reply;
 	bool is_super, is_spx, is_nearest;
+	bool is_adjacent;         // one of the three each way on the ring
 	bool is_suspect;          // silent for long (groups.md 11)
 	uint32_t rtt_us;          // 0: not measured
 	uint32_t in_flight_bytes; // as of

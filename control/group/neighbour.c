@@ -16,8 +16,9 @@ enum {
 	CALL_LIFE_US = 20000000,
 	IDLE_SESSION_US = 30000000,
 	// groups.md 11 has 2 s while a stream flows, else 5 s (ours): README.md says why 15 s.
-	KEEPALIVE_US = 15000000,
-	BUSY_KEEPALIVE_US = 2000000,
+	KEEPALIVE_MS = 15000,
+	ADJACENT_KEEPALIVE_MS = 5000,
+	BUSY_KEEPALIVE_MS = 2000,
 };
 
 struct neighbour *neighbour_find(const struct group *g, const struct ctl_session *cs)
@@ -78,18 +79,30 @@ static bool has_streams(const struct neighbour *nb)
 	return false;
 }
 
-bool neighbour_is_busy(const struct ctl_session *cs)
+uint32_t neighbour_keepalive_ms(const struct ctl_session *cs)
 {
 	const struct neighbour *nb = cs->groups != NULL ? cs->groups->neighbours : NULL;
+	uint32_t ms = KEEPALIVE_MS;
 
-	while (nb != NULL && !has_streams(nb))
-		nb = nb->next;
-	return nb != NULL;
+	for (; nb != NULL; nb = nb->next)
+		if (has_streams(nb))
+			return BUSY_KEEPALIVE_MS;
+		else if (nb->is_adjacent)
+			ms = ADJACENT_KEEPALIVE_MS;
+	return ms;
 }
 
 void neighbour_keepalive(struct ctl_session *cs)
 {
-	ctl_session_keepalive(cs, neighbour_is_busy(cs) ? BUSY_KEEPALIVE_US : KEEPALIVE_US, 0);
+	ctl_session_keepalive(cs, neighbour_keepalive_ms(cs) * 1000, 0);
+}
+
+void neighbour_adjacent(struct neighbour *nb, bool is_adjacent)
+{
+	if (nb->is_adjacent == is_adjacent)
+		return;
+	nb->is_adjacent = is_adjacent;
+	neighbour_keepalive(nb->cs);
 }
 
 // ---- making and freeing ----

@@ -27,7 +27,9 @@ bool neighbour_holds(struct neighbour *, const struct report *);
 
 // How often its silence is asked about, by what it serves now: to be said whenever that changes.
 void neighbour_keepalive(struct ctl_session *);
-bool neighbour_is_busy(const struct ctl_session *); // some stream is linked on it
+uint32_t neighbour_keepalive_ms(const struct ctl_session *);
+// Whether it stands next to us on the ring.
+void neighbour_adjacent(struct neighbour *, bool);
 
 // The session serves no group (any more): closed, unless it is a NetConnection or has direct
 // streams.

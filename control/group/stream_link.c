@@ -131,8 +131,7 @@ void link_down(struct stream_link *l)
 	l->data = -1;
 	if (cs->state == CTL_OPEN)
 		outbox_push(l->neighbour->group->groups->o.outbox, cs->worker, &c);
-	if (!neighbour_is_busy(cs))
-		neighbour_keepalive(cs);
+	neighbour_keepalive(cs);
 }
 
 // ---- our GR-11 ----

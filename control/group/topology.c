@@ -4,6 +4,7 @@
 
 #include "control/group/dial.h"
 #include "control/group/group_reports.h"
+#include "control/group/neighbour.h"
 #include "control/group/wanted.h"
 #include "dataplane/wire/group_member.h"
 
@@ -214,6 +215,21 @@ static void ask_surplus(struct group *g, const struct wanted *w)
 	}
 }
 
+// Who stands next to us is asked sooner how he is (neighbour.c).
+static void mark_adjacent(struct group *g, const struct wanted *doubted)
+{
+	struct wanted ring = {.n = 0};
+
+	wanted_ring(&ring, &g->members.ring, g->address, is_doubtful);
+	for (uint32_t i = 0; i < g->n_neighbours; i++) {
+		struct neighbour *nb = g->neighbours[i];
+
+		if (nb->state == NEIGHBOUR_OPEN && nb->member != NULL)
+			neighbour_adjacent(nb, wanted_has(&ring, &nb->member->at) ||
+						       wanted_has(doubted, &nb->member->at));
+	}
+}
+
 static void run(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
@@ -221,11 +237,12 @@ static void run(struct group *g)
 
 	g->chosen_us = now_us;
 	g->choose_us = now_us + CHOOSE_IDLE_US;
+	// Whom the ring would want but for failures so far is tried, too.
+	wanted_ring(&doubted, &g->members.ring, g->address, NULL);
+	mark_adjacent(g, &doubted);
 	if (g->groups->o.is_super) // it only responds (design 3)
 		return;
 	choose(g, &w);
-	// Whom the ring would want but for failures so far is tried, too.
-	wanted_ring(&doubted, &g->members.ring, g->address, NULL);
 	call_all(g, &w);
 	call_all(g, &doubted);
 	ask_surplus(g, &w);

@@ -42,7 +42,7 @@ static void round_trips_and_silence_reach_the_neighbour(void **state)
 		{.session_idx = e->ctl.idx,
 		 .session_id = e->ctl.id,
 		 .srtt_us = 4200,
-		 .silent_ms = 22999},
+		 .silent_ms = 12999},
 		{.session_idx = e->ctl.idx,
 		 .session_id = e->ctl.id ^ 1,
 		 .srtt_us = 1}, // of a former one
@@ -52,7 +52,7 @@ static void round_trips_and_silence_reach_the_neighbour(void **state)
 	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 2);
 	assert_int_equal(nb->rtt_us, 4200);
 	assert_false(nb->is_suspect);
-	rows[0].silent_ms = 23000; // asked after 15 s, and no answer for 8 s
+	rows[0].silent_ms = 13000; // beside us on the ring: asked after 5 s, no answer for 8 s
 	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 1);
 	assert_true(nb->is_suspect);
 	assert_int_equal(world_open_neighbours(t->nodes[1]), t->n - 1); // it stays a neighbour
@@ -72,12 +72,44 @@ static void while_a_stream_flows_silence_is_noticed_sooner(void **state)
 
 	party_publish(t, t->nodes[1], "live");
 	world_run(t->w, 1 * S);
-	assert_true(neighbour_is_busy(&e->ctl));
+	assert_int_equal(neighbour_keepalive_ms(&e->ctl), 2000);
 	report(t, t->nodes[1], STATS_SESSIONS, &row, sizeof(row), 1);
 	assert_false(nb->is_suspect);
 	row.silent_ms = 10000;
 	report(t, t->nodes[1], STATS_SESSIONS, &row, sizeof(row), 1);
 	assert_true(nb->is_suspect);
+}
+
+// The ring must be right for routing; the others are for short cuts.
+static void who_stands_beside_us_is_asked_sooner_than_others(void **state)
+{
+	struct party *t = *state;
+	uint32_t n_adjacent = 0, n_others = 0;
+
+	while (t->n < 16)
+		party_add(t);
+	world_run(t->w, 60 * S);
+	assert_int_equal(world_open_neighbours(t->nodes[0]), 15);
+	for (int i = 1; i < 16; i++) {
+		struct end *e = world_end_to(t->nodes[0], t->nodes[i], WORLD_MEMBER);
+		struct neighbour *nb = e->ctl.groups->neighbours;
+		struct session_stats row = {.session_idx = e->ctl.idx,
+					    .session_id = e->ctl.id,
+					    .silent_ms = 13000};
+
+		n_adjacent += nb->is_adjacent;
+		n_others += !nb->is_adjacent;
+		assert_int_equal(e->keepalive_us, nb->is_adjacent ? 5000000 : 15000000);
+		report(t, t->nodes[0], STATS_SESSIONS, &row, sizeof(row), 1);
+		assert_int_equal(nb->is_suspect, nb->is_adjacent);
+		row.silent_ms = 23000;
+		report(t, t->nodes[0], STATS_SESSIONS, &row, sizeof(row), 1);
+		assert_true(nb->is_suspect);
+		row.silent_ms = 0;
+		report(t, t->nodes[0], STATS_SESSIONS, &row, sizeof(row), 1);
+	}
+	assert_int_equal(n_adjacent, 6);
+	assert_int_equal(n_others, 9);
 }
 
 static void a_streams_figures_are_its_workers_together(void **state)
@@ -182,6 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(round_trips_and_silence_reach_the_neighbour),
 		T(while_a_stream_flows_silence_is_noticed_sooner),
+		T(who_stands_beside_us_is_asked_sooner_than_others),
 		T(a_streams_figures_are_its_workers_together),
 		T(who_has_no_streams_asks_less_often),
 		T(tables_nobody_knows_are_ignored),

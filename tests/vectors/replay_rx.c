@@ -94,11 +94,14 @@ static bool is_complete(const struct rx_flow *f)
 
 // ---- the window (§3.6.3.5) ----
 
+// A message that is coming in does not count while it will be given out as soon as it is whole: the
+// buffer grows by as much.
 static uint32_t room_of(const struct rx_flow *f)
 {
+	uint64_t waiting = f->is_held ? f->taken : f->cum + 1;
 	uint32_t held = 0;
 
-	for (uint64_t n = f->taken; !f->is_rejected && n < MODEL_NUMBERS; n++)
+	for (uint64_t n = waiting; !f->is_rejected && n < MODEL_NUMBERS; n++)
 		if (f->numbers[n] != NULL)
 			held += reasm_charge(f->numbers[n]->body.len);
 	return held < f->capacity ? f->capacity - held : 0;

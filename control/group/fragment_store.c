@@ -106,6 +106,9 @@ void fragment_store_drop_below(struct fragment_store *s, uint64_t number)
 		free(h->payload);
 		h->payload = NULL;
 	}
+	// Up to the next that is held: whoever waits before a hole asks for it in every turn.
+	while (s->n > 0 && slot(s, s->lowest)->payload == NULL)
+		s->lowest++;
 }
 
 uint64_t fragment_store_next(const struct fragment_store *s, uint64_t number)

@@ -72,6 +72,26 @@ static void everything_survives_growth_and_goes_from_below(void **state)
 	fragment_store_clear(&s);
 }
 
+// A player that waits before a hole asks for what lies behind it in every turn: that costs nothing then.
+static void the_lowest_is_one_that_is_held(void **state)
+{
+	struct fragment_store s;
+
+	fragment_store_init(&s, 512, 1000);
+	put(&s, 100, STREAM_FRAGMENT_FIRST, 1);
+	put(&s, 400, STREAM_FRAGMENT_FIRST, 1);
+	fragment_store_drop_below(&s, 101);
+	assert_int_equal(s.lowest, 400);
+	assert_int_equal(fragment_store_next(&s, 101), 400);
+	assert_null(fragment_store_get(&s, 101));
+	assert_int_equal(put(&s, 101, STREAM_FRAGMENT_FIRST, 1), 0); // the hole may yet be filled
+	assert_int_equal(s.lowest, 101);
+	fragment_store_drop_below(&s, 500);
+	assert_int_equal(s.n, 0);
+	assert_int_equal(fragment_store_next(&s, 0), 0);
+	fragment_store_clear(&s);
+}
+
 static void whole_messages_are_told_from_others(void **state)
 {
 	enum { F = STREAM_FRAGMENT_FIRST, M = STREAM_FRAGMENT_MORE };
@@ -111,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bounds_are_kept),
 		cmocka_unit_test(everything_survives_growth_and_goes_from_below),
+		cmocka_unit_test(the_lowest_is_one_that_is_held),
 		cmocka_unit_test(whole_messages_are_told_from_others),
 	};
 

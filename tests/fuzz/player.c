@@ -42,11 +42,14 @@ static int run(const uint8_t *data, size_t size)
 	while (rd_left(&r) > 0) {
 		uint8_t op = rd_u8(&r);
 
+		// Time costs a stranger nothing, and nobody sends nothing: no turn for these.
+		if (op >= 0xc0 && op < 0xe0)
+			now_us += (uint64_t)(op & 0x1f) * 20000;
+		if (op == 0 || (op >= 0xc0 && op < 0xe0))
+			continue;
 		if (op < 0xc0)
 			player_fragment(p, rd_bytes(&r, op < rd_left(&r) ? op : rd_left(&r)),
 					now_us);
-		else if (op < 0xe0)
-			now_us += (uint64_t)(op & 0x1f) * 20000;
 		else if (op < 0xf0)
 			player_gone(p, rd_vlu(&r), now_us);
 		else

@@ -1,121 +1,44 @@
 #include "tests/unit/io/worker_world.h"
 
-#include <sched.h>
-
-#include <rte_eth_ring.h>
-#include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_mempool.h>
 #include <rte_ring.h>
-
-#include "dataplane/io/eal.h"
-
-#define VHOST_SOCKET "/tmp/annulus_vhost.%d"
 
 // What lives as long as the program. DPDK starts once, so there can be only one.
 static struct {
-	struct eal *eal;
-	struct rte_mempool *pool;
-	struct rte_ring *rx[WORLD_WORKERS], *tx[WORLD_WORKERS], *handed[WORLD_WORKERS];
-	struct port port;
-	struct port vhost; // the other end, on virtio
-	bool is_virtio;
+	struct port_pair pair;
+	struct rte_ring *handed[WORLD_WORKERS];
 } common;
 
 // -- the program's --
 
-static struct rte_ring *ring(const char *name, unsigned i, unsigned n)
+static int setup(enum pair_kind kind)
 {
-	char full[32];
-	struct rte_ring *r;
+	port_pair_open(&common.pair, kind);
+	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
+		char name[32];
 
-	snprintf(full, sizeof(full), "%s%u", name, i);
-	r = rte_ring_create(full, n, SOCKET_ID_ANY, 0);
-	assert_non_null(r);
-	return r;
-}
-
-static void start_dpdk(void)
-{
-	const struct eal_opts eal = {.program = "test", .memory_mb = 128, .huge = EAL_HUGE_OFF};
-	char why[512] = "";
-
-	common.eal = eal_start(&eal, why, sizeof(why));
-	if (common.eal == NULL)
-		fail_msg("%s", why);
-	common.pool = rte_pktmbuf_pool_create("test", WORLD_BUFFERS, 64, 0,
-					      RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	assert_non_null(common.pool);
-	for (unsigned i = 0; i < WORLD_WORKERS; i++)
-		common.handed[i] = ring("handed", i, WORKER_HANDED);
-}
-
-static void open_port(struct port *p, const char *device, uint16_t queues)
-{
-	struct rte_mempool *pools[WORLD_WORKERS] = {common.pool, common.pool};
-	const struct port_opts o = {.name = "test",
-				    .device = device,
-				    .mtu = 1500,
-				    .n_rx = queues,
-				    .n_tx = queues,
-				    .pools = pools};
-	char why[512] = "";
-
-	if (port_open(p, common.eal, &o, why, sizeof(why)) != 0)
-		fail_msg("%s", why);
+		snprintf(name, sizeof(name), "handed%u", i);
+		common.handed[i] = rte_ring_create(name, WORKER_HANDED, SOCKET_ID_ANY, 0);
+		assert_non_null(common.handed[i]);
+	}
+	return 0;
 }
 
 int worker_group_on_rings(void **state)
 {
-	start_dpdk();
-	for (unsigned i = 0; i < WORLD_WORKERS; i++) {
-		common.rx[i] = ring("rx", i, 1024);
-		common.tx[i] = ring("tx", i, WORLD_RING);
-	}
-	assert_true(rte_eth_from_rings("test", common.rx, WORLD_WORKERS, common.tx, WORLD_WORKERS,
-				       0) >= 0);
-	open_port(&common.port, "net_ring_test", WORLD_WORKERS);
-	return 0;
+	return setup(PAIR_RINGS);
 }
 
-// The vhost side makes the socket and comes first; they find each other by a thread of its own.
 int worker_group_on_virtio(void **state)
 {
-	char path[64], device[256];
-
-	start_dpdk();
-	common.is_virtio = true;
-	snprintf(path, sizeof(path), VHOST_SOCKET, getpid());
-	unlink(path);
-	snprintf(device, sizeof(device), "net_vhost0,iface=%s,queues=1", path);
-	open_port(&common.vhost, device, 1);
-	snprintf(device, sizeof(device),
-		 "net_virtio_user0,path=%s,queues=1,queue_size=256,mac=02:00:00:00:00:01", path);
-	open_port(&common.port, device, 1);
-	while (!port_link_is_up(&common.vhost))
-		sched_yield();
-	return 0;
+	return setup(PAIR_VIRTIO);
 }
 
 int worker_group_teardown(void **state)
 {
-	port_close(&common.port);
-	if (common.is_virtio)
-		port_close(&common.vhost);
-	assert_int_equal(world_buffers(), WORLD_BUFFERS);
-	eal_stop(common.eal);
+	port_pair_close(&common.pair);
 	return 0;
-}
-
-static bool port_put(uint32_t worker, struct rte_mbuf *m)
-{
-	return common.is_virtio ? rte_eth_tx_burst(common.vhost.id, 0, &m, 1) == 1
-				: rte_ring_enqueue(common.rx[worker], m) == 0;
-}
-
-static bool port_get(uint32_t worker, struct rte_mbuf **m)
-{
-	return common.is_virtio ? rte_eth_rx_burst(common.vhost.id, 0, m, 1) == 1
-				: rte_ring_dequeue(common.tx[worker], (void **)m) == 0;
 }
 
 // -- a test's --
@@ -142,9 +65,9 @@ static void make_worker(struct worker_world *w, uint32_t i)
 		.n_workers = w->n_workers,
 		.engine = i == 0 ? w->l->nodes[0].engine : w->second,
 		.host = &w->host,
-		.ports = &common.port,
+		.ports = &common.pair.port,
 		.n_ports = 1,
-		.pool = common.pool,
+		.pool = common.pair.pool,
 		.handed = common.handed,
 		.reports = i == 0 ? w->l->nodes[0].reports : w->reports,
 		.bell = &w->bell,
@@ -163,8 +86,8 @@ void world_create(struct worker_world *w, uint32_t n_workers)
 	memset(w, 0, sizeof(*w));
 	w->l = loop_create(&(struct loop_opts){.seed = 5, .n_nodes = 1});
 	w->host = host_simple();
-	w->host.links[0].mac = common.is_virtio ? common.port.mac : our_mac;
-	w->host.links[0].fills_udp_sums = common.port.fills_udp;
+	w->host.links[0].mac = common.pair.kind == PAIR_RINGS ? our_mac : common.pair.port.mac;
+	w->host.links[0].fills_udp_sums = common.pair.port.fills_udp;
 	assert_int_equal(bell_init(&w->bell), 0);
 	w->n_workers = n_workers;
 	if (n_workers > 1)
@@ -180,7 +103,7 @@ void world_destroy(struct worker_world *w)
 		free(w->workers[i]);
 		world_out_discard(w, i);
 	}
-	if (!common.is_virtio) // whose rings are filled with buffers
+	if (common.pair.kind == PAIR_RINGS) // a driver's may be filled with buffers
 		assert_int_equal(world_buffers(), WORLD_BUFFERS);
 	engine_destroy(w->second);
 	mailbox_destroy(w->commands);
@@ -192,11 +115,11 @@ void world_destroy(struct worker_world *w)
 
 void world_in(struct worker_world *w, uint32_t worker, struct built frame)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(common.pool);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(common.pair.pool);
 
 	assert_non_null(m);
 	memcpy(rte_pktmbuf_append(m, frame.len), frame.data, frame.len);
-	assert_true(port_put(worker, m));
+	assert_true(port_pair_put(&common.pair, (uint16_t)worker, m));
 	frame_free(&frame);
 }
 
@@ -210,7 +133,7 @@ struct built world_out(struct worker_world *w, uint32_t worker)
 	struct built b = {0};
 	struct rte_mbuf *m;
 
-	if (!port_get(worker, &m))
+	if (!port_pair_get(&common.pair, (uint16_t)worker, &m))
 		return b;
 	assert_int_equal(m->nb_segs, 1);
 	assert_int_equal(m->pkt_len, m->data_len);
@@ -253,14 +176,14 @@ struct worker_stats *world_stats(struct worker_world *w, uint32_t worker)
 
 uint32_t world_buffers(void)
 {
-	return rte_mempool_avail_count(common.pool);
+	return port_pair_free(&common.pair);
 }
 
 uint32_t world_buffers_take(void *taken[WORLD_BUFFERS])
 {
 	uint32_t n = 0;
 
-	while ((taken[n] = rte_pktmbuf_alloc(common.pool)) != NULL)
+	while ((taken[n] = rte_pktmbuf_alloc(common.pair.pool)) != NULL)
 		n++;
 	return n;
 }

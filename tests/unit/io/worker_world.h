@@ -1,17 +1,17 @@
 // Workers on a port, turned step by step: the test puts frames in at one end and finds what was
-// sent at the other. The port is made of rings, two queues, or a virtio-user device whose other
-// end, a vhost device, is in this process too. Time is the loop's, and stands still unless a test
-// moves it. Every buffer must be back: on rings at a world's end, else at the program's.
+// sent at the other (port_pair.h). Time is the loop's, and stands still unless a test moves it. Every
+// buffer must be back: on rings at a world's end, else at the program's.
 #pragma once
 
 #include "dataplane/io/worker.h"
 #include "tests/support/far_end.h"
+#include "tests/support/port_pair.h"
 #include "tests/support/test.h"
 #include "tests/unit/io/hosts.h"
 
-#define WORLD_WORKERS 2
-#define WORLD_RING    128 // frames a port's queue holds (less one)
-#define WORLD_BUFFERS 4095
+#define WORLD_WORKERS PAIR_QUEUES
+#define WORLD_RING    PAIR_RING
+#define WORLD_BUFFERS PAIR_BUFFERS
 
 struct worker_world {
 	struct loop *l; // node 0: worker 0's engine

@@ -47,9 +47,11 @@ struct msg_addr {
 	uint8_t ip[16]; // IPv4: the rest is zero
 	uint16_t port;
 	uint8_t family;   // 4 or 6
-	uint8_t endpoint; // local address and port
+	uint8_t endpoint; // local port, and address if there is only one
+	uint8_t local;    // as in struct pkt: which of our addresses, where an endpoint has several
+	uint8_t rsv[3];   // zero: cookies and proofs are made over the whole
 };
-static_assert(sizeof(struct msg_addr) == 20, "packs into the arguments");
+static_assert(sizeof(struct msg_addr) == 24, "packs into the arguments");
 
 // What a worker does with the messages of a receive flow (design §6).
 enum flow_class {

@@ -27,7 +27,8 @@ struct pkt {
 	uint16_t port;        // host order
 	uint8_t family;       // 4 or 6
 	uint8_t endpoint;     // which local address and port (index given at start)
-	uint8_t rsv[12];
+	uint8_t local;        // which of our addresses it is from or to, by the world's count; 0: any
+	uint8_t rsv[11];
 };
 static_assert(sizeof(struct pkt) == 64, "a packet is one cache line");
 
@@ -37,5 +38,8 @@ struct path {
 	uint8_t addr[16];
 	uint16_t port;
 	uint8_t family, endpoint;
-	uint32_t gen;
+	uint8_t local; // the address of ours that the far end knows; 0: the world chooses
+	uint8_t rsv;
+	uint16_t gen;
 };
+static_assert(sizeof(struct path) == 24, "read for every packet out");

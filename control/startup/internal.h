@@ -78,7 +78,10 @@ static inline struct near_end *near_end_at(struct startup *st, uint8_t endpoint)
 
 static inline struct wire_addr wire_addr_of(const struct msg_addr *m, enum addr_origin origin)
 {
-	struct wire_addr a = {.port = m->port, .family = m->family, .origin = (uint8_t)origin};
+	struct wire_addr a = {.port = m->port,
+			      .family = m->family,
+			      .origin = (uint8_t)origin,
+			      .local = m->local};
 
 	memcpy(a.ip, m->ip, m->family == 6 ? 16 : 4);
 	return a;
@@ -86,7 +89,10 @@ static inline struct wire_addr wire_addr_of(const struct msg_addr *m, enum addr_
 
 static inline struct msg_addr msg_addr_of(const struct wire_addr *a, uint8_t endpoint)
 {
-	struct msg_addr m = {.port = a->port, .family = a->family, .endpoint = endpoint};
+	struct msg_addr m = {.port = a->port,
+			     .family = a->family,
+			     .endpoint = endpoint,
+			     .local = a->local};
 
 	memcpy(m.ip, a->ip, a->family == 6 ? 16 : 4);
 	return m;

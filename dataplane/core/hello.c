@@ -322,6 +322,7 @@ void hello_packet(struct engine *e, uint32_t near_id, struct pkt *pkt, struct sp
 	ctx.from.port = pkt->port;
 	ctx.from.family = pkt->family;
 	ctx.from.endpoint = pkt->endpoint;
+	ctx.from.local = pkt->local;
 	fault = on_plain(e, &ctx, plain);
 	if (fault != DROP_NONE)
 		rx_drop(e, pkt, fault);

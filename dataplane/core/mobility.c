@@ -13,7 +13,10 @@
 
 static struct msg_addr source_of(const struct pkt *pkt)
 {
-	struct msg_addr a = {.port = pkt->port, .family = pkt->family, .endpoint = pkt->endpoint};
+	struct msg_addr a = {.port = pkt->port,
+			     .family = pkt->family,
+			     .endpoint = pkt->endpoint,
+			     .local = pkt->local};
 
 	memcpy(a.ip, pkt->addr, pkt->family == 6 ? 16 : 4);
 	return a;

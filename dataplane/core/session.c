@@ -89,6 +89,7 @@ static bool tell_one(struct engine *e, uint32_t idx, uint8_t tell)
 		r.addr.port = p->port;
 		r.addr.family = p->family;
 		r.addr.endpoint = p->endpoint;
+		r.addr.local = p->local;
 		break;
 	case TELL_CLOSING:
 		r.op = REP_SESSION_CLOSING;
@@ -189,6 +190,7 @@ void session_path_set(struct engine *e, uint32_t idx, const struct msg_addr *to)
 	p->port = to->port;
 	p->family = to->family;
 	p->endpoint = to->endpoint;
+	p->local = to->local;
 	p->gen++;
 	pmtu_path_changed(e, idx);
 }

@@ -40,7 +40,10 @@ static void session_row(const struct engine *e, uint32_t idx, struct session_sta
 		.duplicates = c->n_duplicates,
 		.silent_ms = e->now_ms - s->last_rx_ms,
 		.path_mtu = s->payload_max + (p->family == 6 ? IPV6_UDP_BYTES : IPV4_UDP_BYTES),
-		.far = {.port = p->port, .family = p->family, .endpoint = p->endpoint},
+		.far = {.port = p->port,
+			.family = p->family,
+			.endpoint = p->endpoint,
+			.local = p->local},
 	};
 	memcpy(row->far.ip, p->addr, sizeof(row->far.ip));
 }

@@ -76,6 +76,7 @@ void txp_send_to(struct txp *t, const struct msg_addr *to)
 	t->pkt->port = to->port;
 	t->pkt->family = to->family;
 	t->pkt->endpoint = to->endpoint;
+	t->pkt->local = to->local;
 }
 
 bool txp_begin_startup(struct engine *e, struct txp *t, const struct msg_addr *to, uint32_t id_tx)

@@ -17,6 +17,9 @@ struct wire_addr {
 	uint16_t port;  // host order
 	uint8_t family; // 4 or 6; 0: no address
 	uint8_t origin; // enum addr_origin
+	// Which of our own addresses it talks to, where there are several (struct pkt); 0: any. Ours
+	// alone: it never travels, and two addresses that differ in it are equal.
+	uint8_t local;
 };
 
 #define WIRE_ADDR_TEXT_MAX 56 // "[" + 45 of the longest IPv6 text + "]:65535" + NUL, rounded up

@@ -136,6 +136,7 @@ uint8_t far_send_datagram(struct far_end *f, struct span datagram)
 	memcpy(pkt.addr, f->addr.ip, sizeof(pkt.addr));
 	pkt.port = f->addr.port;
 	pkt.family = f->addr.family;
+	pkt.local = n->addr.local;
 	engine_rx(n->engine, &pkt, 1, f->loop->now_us);
 	return pkt.drop;
 }

@@ -181,6 +181,7 @@ static void deliver(struct loop *l, struct loop_datagram *d)
 	pkt.port = d->src.port;
 	pkt.family = d->src.family;
 	pkt.endpoint = l->nodes[to].addr.endpoint;
+	pkt.local = d->dst.local;
 	engine_rx(l->nodes[to].engine, &pkt, 1, l->now_us);
 }
 
@@ -247,10 +248,12 @@ static void send_one(struct loop *l, uint32_t from, const struct pkt *pkt)
 		memcpy(d.dst.ip, p->addr, sizeof(d.dst.ip));
 		d.dst.port = p->port;
 		d.dst.family = p->family;
+		d.src.local = p->local;
 	} else {
 		memcpy(d.dst.ip, pkt->addr, sizeof(d.dst.ip));
 		d.dst.port = pkt->port;
 		d.dst.family = pkt->family;
+		d.src.local = pkt->local;
 	}
 	launch(l, &d);
 }

@@ -36,7 +36,8 @@ struct loop_opts {
 	uint32_t loss_permille, duplicate_permille;
 };
 
-// A datagram on its way from one node to an address.
+// A datagram on its way from one node to an address. src.local and dst.local: which of several
+// addresses of its own a node sends from or hears it at; the loop has nothing but the number.
 struct loop_datagram {
 	uint64_t at_us;
 	uint32_t from; // node, or UINT32_MAX: injected

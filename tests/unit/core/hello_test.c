@@ -32,6 +32,50 @@ static void a_hello_for_us_is_answered_without_memory(void **state)
 	world_destroy(&w);
 }
 
+// Whoever asked one of our addresses takes no answer from another: his NAT does not let it in.
+static void the_answer_comes_from_the_address_that_was_asked(void **state)
+{
+	struct loop_datagram d;
+	struct world w;
+
+	world_create(&w, true);
+	for (uint8_t local = 0; local < 3; local++) {
+		w.l->nodes[0].addr.local = local;
+		send_hello(&w, 0, w.fingerprint[0], 0);
+		assert_true(loop_stray(w.l, &d));
+		assert_int_equal(d.src.local, local);
+	}
+	world_destroy(&w);
+}
+
+// And a cookie is good only where it was asked for.
+static void a_cookie_of_another_of_our_addresses_is_changed(void **state)
+{
+	struct report r;
+	struct rhello answer;
+	struct chunk c;
+	struct world w;
+	uint8_t cookie[64];
+	uint32_t id;
+
+	world_create(&w, true);
+	w.l->nodes[0].addr.local = 1;
+	send_hello(&w, 0, w.fingerprint[0], 0);
+	assert_true(comes_back(&w, &id, &c));
+	assert_int_equal(rhello_read(&answer, c.payload), 0);
+	memcpy(cookie, answer.cookie.data, sizeof(cookie));
+	w.l->nodes[0].addr.local = 2;
+	send_keying(&w, span_of(cookie, sizeof(cookie)), 7);
+	assert_true(comes_back(&w, &id, &c));
+	assert_int_equal(c.type, CHUNK_COOKIE_CHANGE);
+	w.l->nodes[0].addr.local = 1;
+	send_keying(&w, span_of(cookie, sizeof(cookie)), 7);
+	assert_true(loop_take(w.l, 0, REP_KEYING, &r));
+	assert_int_equal(r.packet.from.local, 1); // control answers from there, too
+	loop_put(w.l, 0, r.body);
+	world_destroy(&w);
+}
+
 static void old_servers_epd_selects_the_server_only(void **state)
 {
 	struct world w;
@@ -466,6 +510,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hello_for_us_is_answered_without_memory),
+		cmocka_unit_test(the_answer_comes_from_the_address_that_was_asked),
+		cmocka_unit_test(a_cookie_of_another_of_our_addresses_is_changed),
 		cmocka_unit_test(old_servers_epd_selects_the_server_only),
 		cmocka_unit_test(a_hello_for_another_goes_to_control),
 		cmocka_unit_test(hellos_nobody_answers_are_named),

@@ -82,6 +82,24 @@ static void a_far_end_that_answers_at_its_new_address_moves_there(void **state)
 	in_both_forms(moves);
 }
 
+// Where it is heard at an address of ours that it did not use before, it is answered from there.
+static void our_own_address_moves_along(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){0}, true);
+	struct span message;
+	uint8_t buf[64];
+
+	assert_int_equal(engine_path(l->nodes[0].engine, f.slot)->local, 0);
+	l->nodes[0].addr.local = 5;
+	f.addr = loop_addr(200, 4444);
+	say(&f, CHUNK_PADDING_00, span_of(NULL, 0));
+	assert_true(asked(&f, buf, &message));
+	say(&f, CHUNK_PING_REPLY, message);
+	assert_int_equal(engine_path(l->nodes[0].engine, f.slot)->local, 5);
+	loop_destroy(l);
+}
+
 static void only_the_address_that_was_asked_may_answer(void **state)
 {
 	struct loop *l = loop_one();
@@ -268,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_far_end_that_answers_at_its_new_address_moves_there),
+		cmocka_unit_test(our_own_address_moves_along),
 		cmocka_unit_test(only_the_address_that_was_asked_may_answer),
 		cmocka_unit_test(a_reply_counts_only_as_it_was_sent),
 		cmocka_unit_test(replies_count_for_120_s_and_never_backwards),

@@ -72,7 +72,7 @@ static struct msg_addr msg_addr_at(const struct wire_addr *a, uint8_t endpoint)
 
 static struct wire_addr addr_of(const struct msg_addr *m)
 {
-	struct wire_addr a = {.port = m->port, .family = m->family};
+	struct wire_addr a = {.port = m->port, .family = m->family, .local = m->local};
 
 	memcpy(a.ip, m->ip, sizeof(a.ip));
 	return a;

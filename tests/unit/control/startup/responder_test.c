@@ -64,6 +64,33 @@ static void a_replayed_keying_gets_the_same_answer(void **state)
 	net_destroy(n);
 }
 
+static bool note_local(void *ctx, struct datagram *d)
+{
+	if (d->is_startup && d->octets[0] == CHUNK_RIKEYING)
+		*(uint8_t *)ctx = d->to.local;
+	return false;
+}
+
+// The address of ours that was keyed with answers, and is the session's from then on.
+static void our_address_stays_the_one_that_was_asked(void **state)
+{
+	struct net *n = net_create(1);
+	struct host *b = net_peer(n, B_AT);
+	struct wire_addr from = addr(A_AT);
+	struct stranger s;
+	uint8_t local = 0;
+
+	n->filter = note_local;
+	n->filter_ctx = &local;
+	from.local = 3;
+	stranger_init(&s, n, 7);
+	stranger_keys(&s, b, 0, &from);
+	net_run_us(n, 1000000);
+	assert_int_equal(local, 3);
+	assert_int_equal(b->worker.sessions[0].seed.far.local, 3);
+	net_destroy(n);
+}
+
 // An answer that was lost comes again by itself, at growing intervals, until the far end has shown
 // that it has the keys or is forgotten.
 static void an_answer_is_repeated_until_the_far_end_speaks(void **state)
@@ -514,6 +541,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_replayed_keying_gets_the_same_answer),
+		cmocka_unit_test(our_address_stays_the_one_that_was_asked),
 		cmocka_unit_test(an_answer_is_repeated_until_the_far_end_speaks),
 		cmocka_unit_test(once_the_far_end_has_spoken_a_replay_gets_nothing),
 		cmocka_unit_test(old_peers_get_their_literal_answer),

@@ -16,6 +16,7 @@ void stranger_gives(struct host *h, uint8_t endpoint, enum report_op op, uint8_t
 	r.packet.from.port = from->port;
 	r.packet.from.family = from->family;
 	r.packet.from.endpoint = endpoint;
+	r.packet.from.local = from->local;
 	r.packet.session_id = session_id;
 	r.packet.chunk = chunk;
 	assert_true(startup_report(h->startup, h->worker.worker, &r, h->net->now_us));

@@ -1,0 +1,6 @@
+#include "perf/rows.h"
+
+void rows_add(struct bench *b)
+{
+	crypto_rows(b);
+}

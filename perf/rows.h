@@ -1,0 +1,11 @@
+// All rows of the suite: a function per file, called in the order of the report.
+#ifndef ANNULUS_PERF_ROWS_H
+#define ANNULUS_PERF_ROWS_H
+
+#include "perf/bench.h"
+
+void rows_add(struct bench *b); // rows.c
+
+void crypto_rows(struct bench *b);
+
+#endif

@@ -3,4 +3,5 @@
 void rows_add(struct bench *b)
 {
 	crypto_rows(b);
+	wire_rows(b);
 }

@@ -4,4 +4,5 @@ void rows_add(struct bench *b)
 {
 	crypto_rows(b);
 	wire_rows(b);
+	keyer_rows(b);
 }

@@ -12,6 +12,7 @@ struct bench_entry {
 	struct bench *bench;
 	void *counters; // main.c's
 	bool has_run;
+	uint32_t n_disturbed; // batches during which others had the core
 };
 
 struct bench {

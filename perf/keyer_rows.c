@@ -96,6 +96,7 @@ static void *keyer_open(const struct bench_row *row, struct ratio *r)
 
 	if (w == NULL)
 		return NULL;
+	r->clock = CLOCK_THREAD_CPUTIME_ID;
 	w->random = random_system();
 	w->policy = keying_policy_default;
 	w->policy.n_groups = 1;

@@ -60,14 +60,6 @@ static unsigned sides_of(const struct bench_row *row)
 	return n;
 }
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /*
  * One batch. Where others want the core as well, the kernel takes it away in the middle of a side,
  * for milliseconds: such a batch compares nothing, and is thrown away unless `keeps`.
@@ -75,13 +67,14 @@ static uint64_t cpu_ns(void)
 static void batch_run(struct bench_entry *e, void *w, unsigned n_sides, bool keeps)
 {
 	struct ratio *r = &e->ratio;
-	uint64_t wall = ratio_clock_ns(), cpu = cpu_ns();
+	uint64_t wall = ratio_clock_ns(), cpu = ratio_time_ns(CLOCK_THREAD_CPUTIME_ID);
 	bool was_ours;
 
 	e->row.batch(w, r);
-	cpu = cpu_ns() - cpu;
+	cpu = ratio_time_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	wall = ratio_clock_ns() - wall;
-	was_ours = e->row.waits || (double)cpu >= OURS_MIN * (double)wall;
+	was_ours = e->row.waits || r->clock != CLOCK_MONOTONIC ||
+		   (double)cpu >= OURS_MIN * (double)wall;
 	ratio_batch_end(r, n_sides);
 	if (!was_ours && !keeps && r->n_batches > 0)
 		r->n_batches--;

@@ -9,7 +9,7 @@
 
 int ratio_init(struct ratio *r, bool is_short)
 {
-	*r = (struct ratio){.is_short = is_short};
+	*r = (struct ratio){.is_short = is_short, .clock = CLOCK_MONOTONIC};
 	r->batches = malloc(RATIO_BATCHES_MAX * sizeof(*r->batches));
 	return r->batches == NULL ? -ENOMEM : 0;
 }

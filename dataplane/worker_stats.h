@@ -20,6 +20,7 @@ struct worker_stats {
 	uint64_t tc_rx_us, tc_tx_us;
 	uint64_t early_kept;                       // packets held until their session's keys came
 	uint64_t handoffs;
+	uint64_t stream_blocked; // fresh fragments that found a neighbour without room, and wait for its acks
 	uint64_t turns, turns_idle, busy_us; // the world's: polls, polls without work, time at work
 	uint64_t checksum_unverified;        // the world's: UDP checksums accepted unseen
 	uint64_t drops[DROP_REASONS_N];

@@ -219,9 +219,11 @@ static bool walk(struct engine *e, struct stream *s, const struct batch *b)
 			state = offer(e, s, sub, b);
 			if (state == PARCEL_NO_BUFFER)
 				return false;
-			if (state != PARCEL_OK)
+			if (state != PARCEL_OK) {
+				e->stats.stream_blocked++;
 				behind_begin(e, link_at(e, sub->link_idx), sub,
 					     flow_tx_at(e->flows, sub->flow_idx)->cursor);
+			}
 		}
 		s->walk_at = s->walk_at + 1 < s->n_subs ? s->walk_at + 1 : 0;
 	}

@@ -155,6 +155,25 @@ static void a_visit_carries_what_the_world_prefers(void **state)
 }
 
 // Whoever comes or goes moves the array under a walk that stands still.
+// Four packets of this size fill a congestion window that has seen no ack.
+static void who_has_no_room_is_counted_once_and_served_later(void **state)
+{
+	struct world *w = world_of_subscribers(2, 0xff);
+
+	for (uint64_t no = 1; no <= 8; no++)
+		world_publish(w, WORLD_STREAM, no, 1000);
+	while (world_tx(w, 128) > 0)
+		;
+	assert_int_equal(w->e.stats.stream_blocked, 2); // then they are behind, and not asked
+	for (int i = 0; i < 8; i++) {
+		world_ack_all(w);
+		world_tx(w, 128);
+	}
+	for (uint64_t no = 1; no <= 8; no++)
+		assert_int_equal(world_n_sent(w, 1, no), 1);
+	world_destroy(w);
+}
+
 static void coming_and_going_disturbs_nobody(void **state)
 {
 	struct world *w = world_of_subscribers(60, 0xff);
@@ -252,6 +271,7 @@ int main(void)
 		cmocka_unit_test(the_order_is_that_of_arrival),
 		cmocka_unit_test(small_fragments_share_a_packet),
 		cmocka_unit_test(a_visit_carries_what_the_world_prefers),
+		cmocka_unit_test(who_has_no_room_is_counted_once_and_served_later),
 		cmocka_unit_test(coming_and_going_disturbs_nobody),
 		cmocka_unit_test(streams_take_turns),
 		cmocka_unit_test(what_is_late_for_all_is_skipped),

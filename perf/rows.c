@@ -5,4 +5,5 @@ void rows_add(struct bench *b)
 	crypto_rows(b);
 	wire_rows(b);
 	keyer_rows(b);
+	fanout_rows(b);
 }

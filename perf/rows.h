@@ -9,5 +9,6 @@ void rows_add(struct bench *b); // rows.c
 void crypto_rows(struct bench *b);
 void wire_rows(struct bench *b);
 void keyer_rows(struct bench *b);
+void fanout_rows(struct bench *b); // where there is DPDK
 
 #endif

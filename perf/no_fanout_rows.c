@@ -1,0 +1,7 @@
+// A build without DPDK or ipsec-mb has no fast path to measure.
+#include "perf/rows.h"
+
+void fanout_rows(struct bench *b)
+{
+	(void)b;
+}

@@ -1,0 +1,47 @@
+// An engine and its far ends in one thread, for rows of the suite. Every turn is followed by the
+// same turn's limit (crossing.h), so both see the same weather. What would make the ratio worthless
+// voids it.
+#pragma once
+
+#include "perf/bench.h"
+#include "perf/crossing.h"
+#include "perf/fars.h"
+
+#define RACE_BATCH 2000 // packets out
+
+struct race_opts {
+	struct fars_opts fars;
+	bool is_bare;        // the engine alone, without mbufs and port
+	bool on_small_pages; // packet buffers on ordinary pages, as with --no-huge
+	uint16_t turn_max, tx_ring;
+	uint32_t want;     // packets that shall be due before each turn
+	bool is_disturbed; // losses and slow members are meant: what they bring about is no fault
+	bool shows_stages;
+};
+
+enum race_stage {
+	STAGE_OPEN,   // ipsec-mb: decryption and tags
+	STAGE_RX,     // find the session, verify, chunks, acks, window
+	STAGE_TIMERS, // timers and commands
+	STAGE_BUILD,  // whom, header, checksum, in flight
+	STAGE_SEAL,   // ipsec-mb and heads
+	STAGE_IO,     // frames, mbufs, port
+	STAGES_N
+};
+
+// Sums since race_forget, in nanoseconds.
+struct race_sums {
+	uint64_t packets; // out
+	double ours, seal, open, copy;
+};
+
+struct race;
+
+// NULL: the row is void or skipped, and says why.
+struct race *race_open(const struct race_opts *, struct ratio *);
+void race_run(struct race *, uint64_t packets);
+struct race_sums race_sums(const struct race *);
+void race_forget(struct race *);
+// Assertions, and the row's figures. False: void.
+bool race_judge(struct race *, struct ratio *);
+void race_close(struct race *);

@@ -1,0 +1,58 @@
+// What turns an engine in a benchmark, and how datagrams get in and out. Two of them: `bare` gives
+// the engine plain buffers, `port` is the product's own worker on a DPDK port made of rings. The
+// generator (fars.h) writes what shall arrive and looks at what was sent; neither is timed.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/core/engine.h"
+
+#define WORLD_DATAGRAMS 1024 // that may wait to arrive, and that a turn may send
+
+// Far addresses are 10.x.y.z by session slot, all behind one gateway.
+#define WORLD_PORT 1935
+static inline uint32_t world_far_ip(uint32_t slot)
+{
+	return 0x0a000001u + slot;
+}
+
+struct datagram {
+	uint8_t *data; // UDP payload
+	void *handle;  // the world's own
+	uint32_t slot; // session, and so the far address
+	uint16_t len;
+};
+
+struct world {
+	struct engine *engine;
+	uint16_t turn_max; // packets out per turn
+	const struct world_calls *calls;
+};
+
+struct world_calls {
+	// The timed part: what has arrived goes in, what is due comes out. Buffers of earlier turns
+	// are taken back as a driver would.
+	void (*turn)(struct world *, uint64_t now_us);
+	// Room for one datagram, at least 1500 octets. False: there is none.
+	bool (*lend)(struct world *, struct datagram *);
+	void (*arrive)(struct world *, const struct datagram *);
+	// What the last turn sent; good until the next turn.
+	uint16_t (*sent)(struct world *, struct datagram *, uint16_t max);
+	void (*destroy)(struct world *);
+};
+
+static inline void world_turn(struct world *w, uint64_t now_us)
+{
+	w->calls->turn(w, now_us);
+}
+
+// NULL: no memory. Borrows the engine.
+struct world *bare_create(struct engine *, uint16_t turn_max);
+
+// A worker on a port of rings. The first call starts DPDK, for the rest of the program; worlds may
+// come, go and be side by side. NULL: `ratio` says why. Borrows the engine.
+struct race_opts;
+struct ratio;
+struct world *port_create(struct engine *, struct mailbox *reports, const struct race_opts *,
+			  struct ratio *);

@@ -1,0 +1,350 @@
+// The product's worker on a DPDK port made of rings. The port's far side is the generator; its
+// near side does inside the timed turn what a card's driver does: it takes new buffers for what it
+// will receive, and gives back those sent so many packets ago as its ring is deep.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "dataplane/io/eal.h"
+#include "dataplane/io/io_parts.h"
+#include "dataplane/io/worker.h"
+#include "perf/race.h"
+#include "perf/world.h"
+
+#define HUGE_PAGES "/proc/sys/vm/nr_hugepages"
+#define MEMORY_MB  192
+#define BUFFERS    8191
+#define FRESH      256 // buffers that wait to be received into
+#define FREE_BURST 64
+#define OUR_IP     0xc0a80101u // 192.168.1.1
+#define GATEWAY_IP 0xc0a80102u
+#define RING       2048
+
+// DPDK starts once per process, so there can be only one.
+struct bench_port {
+	struct eal *eal;
+	struct rte_mempool *pools[2]; // on huge pages, if there are any; on ordinary ones
+	struct rte_ring *rx, *tx;
+	struct port port;
+	uint32_t n_worlds;
+	bool is_huge;
+};
+
+struct port_world {
+	struct world world;
+	struct bench_port *dpdk;
+	struct host host;
+	struct bell bell;
+	struct worker *worker;
+	struct rte_mempool *pool;
+	uint16_t tx_ring;
+	struct rte_mbuf *fresh[FRESH];
+	uint16_t n_fresh;
+	struct rte_mbuf *kept[2 * RING]; // by the port's ring: sent, not given back yet
+	uint16_t n_kept, n_new;
+};
+
+// -- the program's --
+
+static long huge_pages(void)
+{
+	FILE *f = fopen(HUGE_PAGES, "r");
+	long n = -1;
+
+	if (f == NULL)
+		return -1;
+	if (fscanf(f, "%ld", &n) != 1)
+		n = -1;
+	fclose(f);
+	return n;
+}
+
+static void huge_pages_set(long n)
+{
+	FILE *f = fopen(HUGE_PAGES, "w");
+
+	if (f == NULL)
+		return;
+	fprintf(f, "%ld", n);
+	fclose(f);
+}
+
+// Huge pages are borrowed from the kernel. Those in use outlive the return to the former number
+// until the process ends, however it ends.
+static struct eal *start_dpdk(bool *is_huge, char *why, size_t why_size)
+{
+	const long before = huge_pages(), wanted = MEMORY_MB / 2 + 8;
+	struct eal_opts eal = {.program = "bench", .memory_mb = MEMORY_MB, .huge = EAL_HUGE_ON};
+	struct eal *started;
+
+	*is_huge = eal_free_huge_mb("/sys/kernel/mm/hugepages") >= MEMORY_MB;
+	if (!*is_huge && before >= 0) {
+		huge_pages_set(before + wanted);
+		*is_huge = eal_free_huge_mb("/sys/kernel/mm/hugepages") >= MEMORY_MB;
+	}
+	if (!*is_huge)
+		eal.huge = EAL_HUGE_OFF;
+	started = eal_start(&eal, why, why_size);
+	if (before >= 0)
+		huge_pages_set(before);
+	return started;
+}
+
+// What --no-huge would have: buffers spread over ordinary pages.
+static struct rte_mempool *pool_on_small_pages(void)
+{
+	struct rte_pktmbuf_pool_private room = {.mbuf_data_room_size = RTE_MBUF_DEFAULT_BUF_SIZE};
+	unsigned size = sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE;
+	struct rte_mempool *p = rte_mempool_create_empty("small", BUFFERS, size, POOL_CACHE,
+							 sizeof(room), SOCKET_ID_ANY, 0);
+
+	if (p == NULL)
+		return NULL;
+	rte_pktmbuf_pool_init(p, &room);
+	if (rte_mempool_populate_anon(p) <= 0) {
+		rte_mempool_free(p);
+		return NULL;
+	}
+	rte_mempool_obj_iter(p, rte_pktmbuf_init, NULL);
+	return p;
+}
+
+static int make_port(struct bench_port *d, char *why, size_t why_size)
+{
+	const struct port_opts opts = {.name = "bench",
+				       .device = "net_ring_bench",
+				       .mtu = 1500,
+				       .n_rx = 1,
+				       .n_tx = 1,
+				       .pools = d->pools};
+
+	d->pools[0] = rte_pktmbuf_pool_create("bench", BUFFERS, POOL_CACHE, 0,
+					      RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	d->pools[1] = pool_on_small_pages();
+	d->rx = rte_ring_create("bench_rx", RING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	d->tx = rte_ring_create("bench_tx", RING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	if (d->pools[0] == NULL || d->pools[1] == NULL || d->rx == NULL || d->tx == NULL ||
+	    rte_eth_from_rings("bench", &d->rx, 1, &d->tx, 1, 0) < 0) {
+		snprintf(why, why_size, "no memory for buffers and rings");
+		return -1;
+	}
+	return port_open(&d->port, d->eal, &opts, why, why_size);
+}
+
+static struct bench_port *port_get(struct ratio *ratio)
+{
+	static struct bench_port *the_one; // as DPDK is
+	struct bench_port *d;
+	char why[256] = "DPDK failed before";
+
+	if (the_one == NULL) {
+		the_one = d = calloc(1, sizeof(*d));
+		if (d == NULL)
+			abort();
+		d->eal = start_dpdk(&d->is_huge, why, sizeof(why));
+		if (d->eal != NULL && make_port(d, why, sizeof(why)) != 0)
+			d->eal = NULL;
+	}
+	if (the_one->eal != NULL)
+		return the_one;
+	ratio_skip(ratio, "%s", why);
+	return NULL;
+}
+
+// -- the driver's part of a turn --
+
+static void give_back_sent(struct port_world *p)
+{
+	uint16_t n = p->n_kept > p->tx_ring ? p->n_kept - p->tx_ring : 0;
+
+	for (uint16_t at = 0; at < n; at += FREE_BURST) {
+		uint16_t k = n - at < FREE_BURST ? n - at : FREE_BURST;
+
+		rte_pktmbuf_free_bulk(p->kept + at, k);
+	}
+	p->n_kept -= n;
+	memmove(p->kept, p->kept + n, p->n_kept * sizeof(p->kept[0]));
+}
+
+static void take_fresh(struct port_world *p)
+{
+	uint16_t n = FRESH - p->n_fresh;
+
+	if (n > 0 && rte_pktmbuf_alloc_bulk(p->pool, p->fresh + p->n_fresh, n) == 0)
+		p->n_fresh = FRESH;
+}
+
+static void turn(struct world *w, uint64_t now_us)
+{
+	struct port_world *p = (struct port_world *)w;
+	struct worker_link *l = &p->worker->links[0];
+
+	give_back_sent(p);
+	take_fresh(p);
+	for (uint16_t left = w->turn_max; left > 0;) {
+		uint16_t n = left < ENGINE_BURST_MAX ? left : ENGINE_BURST_MAX;
+
+		l->tx_credit = n; // the room that this port says it has
+		worker_turn(p->worker, now_us);
+		left -= n;
+	}
+}
+
+// -- the far side --
+
+static bool lend(struct world *w, struct datagram *d)
+{
+	struct port_world *p = (struct port_world *)w;
+	struct rte_mbuf *m;
+
+	if (p->n_fresh == 0)
+		return false;
+	m = p->fresh[--p->n_fresh];
+	d->handle = m;
+	d->data = rte_pktmbuf_mtod_offset(m, uint8_t *, HOST_HEADER_LEN);
+	return true;
+}
+
+static void arrive(struct world *w, const struct datagram *d)
+{
+	struct port_world *p = (struct port_world *)w;
+	struct rte_mbuf *m = d->handle;
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+	const struct l2_header h = {
+		.dst = p->host.links[0].mac, .src = {{2, 0, 0, 0, 0, 2}}, .type = L2_TYPE_IPV4};
+	const struct udp_flow flow = {.src = world_far_ip(d->slot),
+				      .dst = OUR_IP,
+				      .src_port = WORLD_PORT,
+				      .dst_port = WORLD_PORT};
+
+	l2_write(frame, &h);
+	ipv4_udp_prepare(frame + L2_LEN, &flow);
+	ipv4_udp_finish(frame + L2_LEN, d->len, false);
+	m->data_len = (uint16_t)(HOST_HEADER_LEN + d->len);
+	m->pkt_len = m->data_len;
+	if (rte_ring_sp_enqueue(p->dpdk->rx, m) != 0)
+		rte_pktmbuf_free(m);
+}
+
+// What is no datagram to a far end (ARP) stays out.
+static bool read_sent(struct rte_mbuf *m, struct datagram *d)
+{
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+
+	if (be16_get(frame + 12) != L2_TYPE_IPV4)
+		return false;
+	*d = (struct datagram){.data = frame + HOST_HEADER_LEN,
+			       .handle = m,
+			       .slot = be32_get(frame + L2_LEN + 16) - world_far_ip(0),
+			       .len = (uint16_t)(m->data_len - HOST_HEADER_LEN)};
+	return true;
+}
+
+static uint16_t sent(struct world *w, struct datagram *out, uint16_t max)
+{
+	struct port_world *p = (struct port_world *)w;
+	struct rte_mbuf **m = p->kept + p->n_kept;
+	uint16_t n_out = 0;
+	unsigned n = rte_ring_sc_dequeue_burst(p->dpdk->tx, (void **)m, max, NULL);
+
+	for (unsigned i = 0; i < n; i++)
+		n_out += read_sent(m[i], &out[n_out]);
+	p->n_kept += n;
+	return n_out;
+}
+
+// -- life --
+
+static unsigned free_all(struct rte_ring *r)
+{
+	struct rte_mbuf *m;
+	unsigned n = 0;
+
+	for (; rte_ring_sc_dequeue(r, (void **)&m) == 0; n++)
+		rte_pktmbuf_free(m);
+	return n;
+}
+
+static void destroy(struct world *w)
+{
+	struct port_world *p = (struct port_world *)w;
+
+	if (p->worker != NULL)
+		worker_fini(p->worker);
+	free(p->worker);
+	free_all(p->dpdk->rx);
+	free_all(p->dpdk->tx);
+	rte_pktmbuf_free_bulk(p->kept, p->n_kept);
+	rte_pktmbuf_free_bulk(p->fresh, p->n_fresh);
+	neighbours_destroy(p->host.links[0].neighbours);
+	bell_fini(&p->bell);
+	p->dpdk->n_worlds--;
+	free(p);
+}
+
+static int make_worker(struct port_world *p, struct mailbox *reports)
+{
+	static const struct mac gateway = {{2, 0, 0, 0, 0, 2}};
+	struct rte_ring *handed[1] = {NULL};
+	const struct worker_opts o = {
+		.n_workers = 1,
+		.engine = p->world.engine,
+		.host = &p->host,
+		.ports = &p->dpdk->port,
+		.n_ports = 1,
+		.pool = p->pool,
+		.handed = handed,
+		.reports = reports,
+		.bell = &p->bell,
+		.seed = 1,
+	};
+
+	p->worker = aligned_alloc(64, sizeof(*p->worker));
+	if (p->worker == NULL || worker_init(p->worker, &o) != 0) {
+		free(p->worker);
+		p->worker = NULL;
+		return -1;
+	}
+	neighbours_learn(p->worker->host.links[0].neighbours, GATEWAY_IP, &gateway, true, 0);
+	return 0;
+}
+
+struct world *port_create(struct engine *e, struct mailbox *reports, const struct race_opts *o,
+			  struct ratio *ratio)
+{
+	static const struct world_calls calls = {turn, lend, arrive, sent, destroy};
+	struct bench_port *d = port_get(ratio);
+	struct port_world *p = d != NULL ? calloc(1, sizeof(*p)) : NULL;
+
+	if (p == NULL)
+		return NULL;
+	p->world = (struct world){.engine = e, .turn_max = o->turn_max, .calls = &calls};
+	p->dpdk = d;
+	p->pool = d->pools[o->on_small_pages];
+	p->tx_ring = o->tx_ring;
+	p->bell.fd = -1;
+	p->host = (struct host){.n_links = 1, .n_endpoints = 1};
+	p->host.links[0] = (struct host_link){.mac = d->port.mac,
+					      .address = OUR_IP,
+					      .mask = host_mask(24),
+					      .gateway = GATEWAY_IP,
+					      .mtu = 1500,
+					      .udp_sums = UDP_SUMS_REQUIRED,
+					      .neighbours = neighbours_create(1)};
+	p->host.endpoints[0] = (struct host_endpoint){.port = WORLD_PORT};
+	if (d->n_worlds++ == 0 && rte_mempool_avail_count(p->pool) != BUFFERS)
+		ratio_void(ratio, "%u buffers are missing since the row before",
+			   BUFFERS - rte_mempool_avail_count(p->pool));
+	else if (p->host.links[0].neighbours == NULL || bell_init(&p->bell) != 0 ||
+		 make_worker(p, reports) != 0)
+		ratio_void(ratio, "no memory for its worker");
+	else
+		return &p->world;
+	destroy(&p->world);
+	return NULL;
+}

@@ -116,6 +116,154 @@ static void plain_rows(struct bench *b, bool has_hmac, uint16_t body_len, bool i
 	}
 }
 
+// -- the same under harder conditions --
+
+static void hard_rows(struct bench *b)
+{
+	struct race_opts wide = shape(1, 4096, 1000, false), o;
+	struct bench_row row;
+
+	for (uint16_t turn = 64; turn <= 256; turn *= 2) {
+		o = wide;
+		o.want = o.turn_max = turn;
+		row = row_of(o);
+		bench_add(b, &row, "fanout/1x4096/1000B/sum/turn-%u", turn);
+	}
+	for (uint16_t ring = 128; ring <= 512; ring *= 2) {
+		o = wide;
+		o.tx_ring = ring;
+		row = row_of(o);
+		bench_add(b, &row, "fanout/1x4096/1000B/sum/tx-ring-%u", ring);
+	}
+	o = wide;
+	o.fars.is_shuffled = true;
+	row = row_of(o);
+	bench_add(b, &row, "fanout/1x4096/1000B/sum/shuffled");
+	o = wide;
+	o.is_disturbed = true;
+	o.fars.slow_permille = 50;
+	row = row_of(o);
+	bench_add(b, &row, "fanout/1x4096/1000B/sum/slow-5%%");
+	o.fars.slow_permille = 0;
+	o.fars.loss_ppm = 20000;
+	row = row_of(o);
+	bench_add(b, &row, "fanout/1x4096/1000B/sum/lost-2%%");
+	o.fars.loss_ppm = 0;
+	o.fars.pull_ppm = 20000;
+	row = row_of(o);
+	bench_add(b, &row, "fanout/1x4096/1000B/sum/pulled-2%%");
+	o = shape(1, 64, 1000, false);
+	o.on_small_pages = true;
+	row = row_of(o);
+	bench_add(b, &row, "fanout/1x64/1000B/sum/no-huge");
+	o = wide;
+	o.on_small_pages = true;
+	row = row_of(o);
+	bench_add(b, &row, "fanout/1x4096/1000B/sum/no-huge");
+}
+
+static void stage_rows(struct bench *b)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		uint16_t len = i & 1 ? 200 : 1000, n = i & 2 ? 4096 : 64;
+		struct race_opts o = shape(1, n, len, i & 4);
+		struct bench_row row;
+
+		o.shows_stages = true;
+		row = row_of(o);
+		bench_add(b, &row, "fanout/1x%u/%uB/%s/stages", n, len, i & 4 ? "hmac" : "sum");
+	}
+}
+
+// -- two of them in turns --
+
+struct pair {
+	struct race_opts ours, other;
+};
+
+struct pair_world {
+	struct race *ours, *other;
+};
+
+static void pair_close(void *w, struct ratio *r)
+{
+	struct pair_world *p = w;
+
+	if (p->ours != NULL)
+		race_judge(p->ours, r);
+	if (p->other != NULL)
+		race_judge(p->other, r);
+	race_close(p->ours);
+	race_close(p->other);
+	free(p);
+}
+
+static void *pair_open(const struct bench_row *row, struct ratio *r)
+{
+	const struct pair *opts = row->user;
+	struct pair_world *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->ours = race_open(&opts->ours, r);
+	p->other = p->ours != NULL ? race_open(&opts->other, r) : NULL;
+	if (p->other != NULL)
+		return p;
+	race_close(p->ours);
+	free(p);
+	return NULL;
+}
+
+static void pair_batch(void *w, struct ratio *r)
+{
+	struct pair_world *p = w;
+	struct race_sums s;
+
+	race_forget(p->ours);
+	race_forget(p->other);
+	race_run(p->ours, RACE_BATCH);
+	race_run(p->other, RACE_BATCH);
+	s = race_sums(p->ours);
+	ratio_add(r, RATIO_OURS, s.ours, s.packets);
+	s = race_sums(p->other);
+	ratio_add(r, RATIO_LIMIT, s.ours, s.packets);
+}
+
+static void pair_row(struct bench *b, struct race_opts ours, struct race_opts other,
+		     const char *ours_is, const char *other_is, struct bench_goal goal,
+		     const char *name)
+{
+	struct pair *kept_pair = malloc(sizeof(*kept_pair)); // as long as the rows
+	struct bench_row row = {.unit = "packet",
+				.sides = {ours_is, other_is},
+				.seconds = 2 * SECONDS,
+				.user = kept_pair,
+				.open = pair_open,
+				.batch = pair_batch,
+				.close = pair_close};
+
+	if (kept_pair == NULL)
+		abort();
+	*kept_pair = (struct pair){ours, other};
+	if (goal.what != NULL)
+		row.goals[0] = goal;
+	bench_add(b, &row, "%s", name);
+}
+
+static void pair_rows(struct bench *b)
+{
+	pair_row(b, shape(1, 4096, 1000, false), shape(1, 64, 1000, false), "1 to 4096",
+		 "1 to 64, the same turn for turn",
+		 (struct bench_goal){"fan-out to 4096 over fan-out to 64, per packet", NULL, 0.9,
+				     0.98},
+		 "fanout/4096-over-64");
+	pair_row(b, shape(1000, 10, 1000, false), shape(1, 10000, 1000, false), "1000 groups of 10",
+		 "1 group of 10 000",
+		 (struct bench_goal){"1000 groups over 1 group, same neighbours in all", NULL, 0.8,
+				     0.95},
+		 "fanout/1000-groups-over-1");
+}
+
 void fanout_rows(struct bench *b)
 {
 	static const uint16_t lens[] = {1000, 200};
@@ -124,4 +272,7 @@ void fanout_rows(struct bench *b)
 		for (unsigned form = 0; form < 2; form++)
 			for (unsigned bare = 0; bare < 2; bare++)
 				plain_rows(b, form, lens[i], bare);
+	hard_rows(b);
+	stage_rows(b);
+	pair_rows(b);
 }

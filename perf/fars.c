@@ -152,6 +152,64 @@ static uint16_t payload_len(const struct fars *f, uint64_t no)
 	return (uint16_t)(f->opts.body_len - (1 + vlu_len(no) + 1 + 4));
 }
 
+// -- messages to control --
+
+// A datagram with the sender's next fragment. Messages look different, as fragments do: the first
+// eight octets are their number.
+static bool send_part(struct fars *f, uint32_t slot, uint64_t now_us)
+{
+	struct far *far = &f->far[slot];
+	uint8_t n = f->opts.message_fragments, part = (uint8_t)((far->sn - 1) % n);
+	uint64_t no = (far->sn - 1) / n;
+	struct user_data d = {.flow_id = FAR_DATA_FLOW, .seq = far->sn, .fsn = far->sn - 1};
+	uint8_t body[WINDOW_BODY_MAX + 64];
+	struct letter l;
+
+	if (!letter_begin(f, &l, slot, now_us))
+		return false;
+	if (n > 1)
+		d.flags = part == 0       ? USER_DATA_FRA_BEGIN
+			  : part == n - 1 ? USER_DATA_FRA_END
+					  : USER_DATA_FRA_MIDDLE;
+	if (d.seq <= 2 * n) { // until it has surely been acknowledged
+		d.flags |= USER_DATA_OPTIONS;
+		d.options.has_metadata = true;
+		d.options.metadata = flow_kind_metadata(FLOW_GROUP_MAIN);
+	}
+	for (size_t i = 0; i < f->opts.body_len; i++)
+		body[i] = octet_of(slot, no, (size_t)part * f->opts.body_len + i);
+	if (part == 0)
+		be64_put(body, no);
+	d.body = span_of(body, f->opts.body_len);
+	far->sn++;
+	user_data_write(&l.w, &d);
+	letter_end(f, &l);
+	f->counts.data_packets++;
+	return true;
+}
+
+void fars_on_message(struct fars *f, const struct report *r)
+{
+	const uint8_t *p = r->body->data;
+	uint64_t no = be64_get(p);
+	bool is_same = r->len == (uint32_t)f->opts.body_len * f->opts.message_fragments;
+
+	if (f->counts.messages++ % FAR_SAMPLE != 0)
+		return;
+	for (size_t i = 8; i < r->len; i++)
+		is_same &= p[i] == octet_of(r->session_idx, no, i);
+	f->counts.compared++;
+	f->counts.different += !is_same;
+}
+
+static void send_messages(struct fars *f, uint32_t n, uint64_t now_us)
+{
+	for (uint32_t i = 0; i < n && send_part(f, f->next_stream, now_us); i++)
+		f->next_stream = (f->next_stream + 1) % f->opts.n_streams;
+}
+
+// -- a step --
+
 bool fars_publish(struct fars *f, uint32_t stream, uint64_t now_us)
 {
 	struct far *far = &f->far[stream];
@@ -205,6 +263,11 @@ void fars_step(struct fars *f, uint32_t want, uint64_t now_us)
 {
 	f->in.n = 0;
 	acknowledge_due(f, now_us);
+	if (f->opts.message_fragments > 0) {
+		send_messages(f, want, now_us);
+		mail_out(f);
+		return;
+	}
 	// Skipped and pulled ones are not counted to the end: an idle relay has nothing
 	// outstanding.
 	if (f->world->engine->relay->fresh_head == STREAM_NONE)

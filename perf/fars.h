@@ -17,6 +17,9 @@
 
 struct fars_opts {
 	uint32_t n_streams, n_per_stream;
+	// Instead of streams: n_streams senders of messages, each message in so many datagrams.
+	// Control gets them whole.
+	uint8_t message_fragments;
 	uint16_t body_len; // octets of a fragment: the whole GR-12 message
 	uint8_t tag_len;   // 0: checksum form
 	bool has_sseq;
@@ -54,6 +57,7 @@ struct fars_counts {
 	uint64_t acks;                // sent to the engine
 	uint64_t fragments_in;        // sent to the engine
 	uint64_t lost, pulled;        // fragments thrown away; asked for again
+	uint64_t messages;            // that control got
 	uint64_t compared, different; // samples
 	uint64_t unread;              // packets whose first chunk was not understood
 	uint32_t unacked_max;         // fragments of one member between two of its acks
@@ -73,6 +77,8 @@ struct fars {
 	uint32_t next_stream;
 	uint64_t outstanding; // fragments that have not been seen at all members yet
 	uint32_t *due, n_due; // members that will acknowledge
+	struct command put;   // bodies that control will give back
+	uint8_t n_put;
 	struct fars_counts counts;
 	// What crossed crypto in this step: octets of ciphertext per datagram, and its session.
 	struct crossed {

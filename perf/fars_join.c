@@ -97,9 +97,25 @@ static void on_opened(struct fars *f, const struct report *r)
 
 	c.class.flow_id = r->opened.flow_id;
 	c.class.stream = (uint16_t)f->far[r->session_idx].stream;
-	c.class.class = r->opened.flow_id == FAR_DATA_FLOW ? FLOW_RELAY : FLOW_STREAM_CONTROL;
-	c.class.is_network_order = r->opened.flow_id == FAR_DATA_FLOW;
+	c.class.class = FLOW_STREAM_CONTROL;
+	if (r->opened.flow_id == FAR_DATA_FLOW) {
+		bool is_messages = f->opts.message_fragments > 0;
+
+		c.class.class = is_messages ? FLOW_CONTROL : FLOW_RELAY;
+		c.class.is_network_order = !is_messages;
+	}
 	mailbox_push(f->commands, &c);
+}
+
+static void put_back(struct fars *f, struct body *body)
+{
+	f->put.bodies.more[f->n_put++] = body;
+	if (f->n_put < BODIES_PER_PUT)
+		return;
+	f->put.op = CMD_BODIES_PUT;
+	mailbox_push(f->commands, &f->put);
+	memset(&f->put, 0, sizeof(f->put));
+	f->n_put = 0;
 }
 
 void fars_control(struct fars *f)
@@ -107,16 +123,15 @@ void fars_control(struct fars *f)
 	struct report r;
 
 	while (mailbox_room(f->commands) > BODIES_PER_PUT && mailbox_pop(f->reports, &r)) {
+		if (r.op == REP_MESSAGE)
+			fars_on_message(f, &r);
 		if (r.op == REP_FLOW_OPENED) {
 			on_opened(f, &r);
 		} else if (r.op == REP_BODIES_PUT) {
 			for (int i = 0; i < BODIES_PER_PUT && r.bodies.more[i] != NULL; i++)
 				body_put(r.bodies.more[i]);
 		} else if (r.body != NULL) {
-			struct command c = {.op = CMD_BODIES_PUT};
-
-			c.bodies.more[0] = r.body;
-			mailbox_push(f->commands, &c);
+			put_back(f, r.body);
 		}
 	}
 }
@@ -302,14 +317,15 @@ int fars_settle(struct fars *f, struct world *w, uint64_t *now_us)
 	int err;
 
 	f->world = w;
-	err = add_streams(f, now_us);
+	err = f->opts.message_fragments == 0 ? add_streams(f, now_us) : 0;
 	for (uint32_t i = 0; err == 0 && i < f->n; i++)
 		err = add_session(f, i, now_us);
-	for (uint32_t i = 0; err == 0 && i < f->n; i++)
+	for (uint32_t i = 0; err == 0 && f->opts.message_fragments == 0 && i < f->n; i++)
 		err = add_link(f, i, now_us);
 	for (unsigned i = 0; i < PATIENCE; i++)
 		turn(f, now_us);
-	if (err == 0)
-		err = join(f, now_us);
+	if (err != 0 || f->opts.message_fragments > 0)
+		return err;
+	err = join(f, now_us);
 	return err == 0 ? first_fragments(f, now_us) : err;
 }

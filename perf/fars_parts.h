@@ -30,3 +30,4 @@ void letter_end(struct fars *, struct letter *);
 bool fars_publish(struct fars *, uint32_t stream, uint64_t now_us);
 void fars_due(struct fars *, uint32_t slot);     // it will acknowledge
 void fars_flush(struct fars *, uint64_t now_us); // acks that are due, and what was written
+void fars_on_message(struct fars *, const struct report *);

@@ -106,8 +106,8 @@ static int make_all(struct race *r, struct ratio *ratio)
 	r->fars = fars_create(&o->fars, r->commands, r->reports);
 	r->world = o->is_bare ? bare_create(r->engine, o->turn_max)
 			      : port_create(r->engine, r->reports, o, ratio);
-	r->crossing =
-		crossing_create(r->engine, r->engine->opts.sessions_max, o->fars.tag_len, false);
+	r->crossing = crossing_create(r->engine, r->engine->opts.sessions_max, o->fars.tag_len,
+				      o->counts_in);
 	if (r->fars != NULL && r->world != NULL && r->crossing != NULL)
 		return 0;
 	ratio_void(ratio, "no memory for its far ends");
@@ -144,7 +144,7 @@ static void step(struct race *r, bool is_measured)
 	if (!is_measured)
 		return;
 	r->ticks += sent - turned;
-	r->packets += f->out.n;
+	r->packets += r->opts.counts_in ? f->in.n : f->out.n;
 	crossing_open(r->crossing, &f->in);
 	crossing_seal(r->crossing, &f->out);
 	if (r->n_steps++ % COPY_EVERY == 0 || r->crossing->copy_packets == 0)
@@ -228,10 +228,19 @@ void race_forget(struct race *r)
 	crossing_forget(r->crossing);
 }
 
+static uint64_t n_acks(const struct race *r)
+{
+	const struct worker_stats *s = engine_stats(r->engine);
+
+	return r->opts.counts_in ? s->acks_sent : s->acks_received;
+}
+
 static void warm_up(struct race *r)
 {
 	uint64_t fragments = WARM_ROUNDS * (uint64_t)r->opts.fars.n_streams;
 
+	if (r->opts.counts_in)
+		fragments = 0;
 	for (uint32_t i = 0;
 	     i < STEPS_MAX && (i < WARM_STEPS || r->fars->counts.fragments_in < fragments); i++)
 		step(r, false);
@@ -239,7 +248,7 @@ static void warm_up(struct race *r)
 	stages_forget(&r->stages);
 	r->generator_ticks = 0;
 	memcpy(r->drops_before, engine_stats(r->engine)->drops, sizeof(r->drops_before));
-	r->acks_before = engine_stats(r->engine)->acks_received;
+	r->acks_before = n_acks(r);
 	r->blocked_before = engine_stats(r->engine)->stream_blocked;
 }
 
@@ -278,8 +287,7 @@ static const char *drop_name(int why)
 
 static double acks_per_packet(const struct race *r)
 {
-	return (double)(engine_stats(r->engine)->acks_received - r->acks_before) /
-	       (double)r->fars->counts.data_packets;
+	return (double)(n_acks(r) - r->acks_before) / (double)r->fars->counts.data_packets;
 }
 
 static void judge_calm(struct race *r, struct ratio *ratio)
@@ -337,7 +345,8 @@ bool race_judge(struct race *r, struct ratio *ratio)
 	if (!r->opts.is_disturbed)
 		judge_calm(r, ratio);
 	ratio_figure(ratio, "Mpps", 1000 / ns);
-	ratio_figure(ratio, "Gbit/s", 8 * (double)c->bytes / (double)c->packets / ns);
+	if (!r->opts.counts_in)
+		ratio_figure(ratio, "Gbit/s", 8 * (double)c->bytes / (double)c->packets / ns);
 	ratio_figure(ratio, "acks per packet", acks_per_packet(r));
 	ratio_figure(ratio, "generator ns",
 		     (double)r->generator_ticks / (r->tsc_per_us / 1000) / (double)c->packets);

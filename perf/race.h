@@ -16,6 +16,7 @@ struct race_opts {
 	uint16_t turn_max, tx_ring;
 	uint32_t want;     // packets that shall be due before each turn
 	bool is_disturbed; // losses and slow members are meant: what they bring about is no fault
+	bool counts_in;    // the unit is a datagram in, not a packet out
 	bool shows_stages;
 };
 
@@ -31,7 +32,7 @@ enum race_stage {
 
 // Sums since race_forget, in nanoseconds.
 struct race_sums {
-	uint64_t packets; // out
+	uint64_t packets; // out, or in
 	double ours, seal, open, copy;
 };
 

@@ -6,4 +6,5 @@ void rows_add(struct bench *b)
 	wire_rows(b);
 	keyer_rows(b);
 	fanout_rows(b);
+	receive_rows(b);
 }

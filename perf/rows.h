@@ -9,6 +9,7 @@ void rows_add(struct bench *b); // rows.c
 void crypto_rows(struct bench *b);
 void wire_rows(struct bench *b);
 void keyer_rows(struct bench *b);
-void fanout_rows(struct bench *b); // where there is DPDK
+void fanout_rows(struct bench *b); // these two where there is DPDK
+void receive_rows(struct bench *b);
 
 #endif

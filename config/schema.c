@@ -145,7 +145,9 @@ COUNT("limits.sessions_per_address", config, limits.sessions_per_address, 1, 1 <
 COUNT("limits.handshakes_per_s", config, limits.handshakes_per_s, 1, 1000000, "2000", ON_NOW,
 	"Handshakes answered a second. One costs about 0.1 to 0.3 ms of a core."),
 COUNT("limits.handshakes_per_address_per_s", config, limits.handshakes_per_address_per_s,
-	1, 1000000, "400", ON_NOW, "The same for one IP address."),
+	1, 1000000, "400", ON_NOW,
+	"The same for one IP address. Of its startup packets four times as many are looked at, and of all "
+	"in its /24 or /48 four times that; the rest is dropped before it is decrypted."),
 COUNT("limits.handshake_burst_per_address", config, limits.handshake_burst_per_address,
 	1, 1000000, "1000", ON_NOW, "How many of one IP address are answered before its rate counts."),
 COUNT("limits.handshakes_pending", config, limits.handshakes_pending, 16, 65536, "4096", ON_RESTART,

@@ -49,7 +49,11 @@
 	X(STREAM_TABLE, "stream_table", "stream or link beyond the table")                         \
 	X(STREAM_MAPS, "stream_maps", "map of a neighbour beyond the holders that are kept")       \
 	X(STREAM_PULLS, "stream_pulls", "pull beyond what is kept of a neighbour or in all")       \
-	X(ECHO_RATE, "echo_rate", "ping beyond the rate we answer")
+	X(ECHO_RATE, "echo_rate", "ping beyond the rate we answer")                                \
+	X(STARTUP_SOURCE, "startup_source",                                                        \
+	  "startup packet beyond its source address's or prefix's budget, not opened")             \
+	X(STARTUP_RATE, "startup_rate", "startup packet beyond the worker's budget, not opened")   \
+	X(STARTUP_TURN, "startup_turn", "startup packet beyond the turn's budget, not opened")
 
 enum drop_reason {
 #define X(id, name, help) DROP_##id,

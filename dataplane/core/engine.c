@@ -12,6 +12,7 @@
 #include "dataplane/core/pmtu.h"
 #include "dataplane/core/rx.h"
 #include "dataplane/core/session_life.h"
+#include "dataplane/core/startup_gate.h"
 #include "dataplane/core/stats.h"
 #include "dataplane/core/timer.h"
 #include "dataplane/pages.h"
@@ -40,6 +41,25 @@ static void opts_common(struct engine_opts *o, uint32_t sessions_max)
 	};
 }
 
+static uint32_t at_most_u32(uint64_t n)
+{
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+// An opening takes two packets of its initiator, and twice as many where some get lost or are slow.
+void engine_opts_startup(struct engine_opts *o, uint32_t openings_per_address_per_s)
+{
+	uint64_t address = openings_per_address_per_s * 4ull;
+	uint64_t prefix = STARTUP_ADDRESSES_PER_PREFIX * address;
+	uint64_t all = 2 * (o->hellos_per_s + 2ull * o->keyings_per_s);
+
+	if (all < STARTUP_PREFIXES_AT_LEAST * prefix)
+		all = STARTUP_PREFIXES_AT_LEAST * prefix;
+	o->startup_per_s = at_most_u32(all);
+	o->startup_per_prefix_per_s = at_most_u32(prefix);
+	o->startup_per_address_per_s = at_most_u32(address);
+}
+
 void engine_opts_member(struct engine_opts *o)
 {
 	opts_common(o, 512);
@@ -47,6 +67,7 @@ void engine_opts_member(struct engine_opts *o)
 	o->extents_max = 1024;
 	o->hellos_per_s = 500;
 	o->keyings_per_s = 500;
+	engine_opts_startup(o, 50);
 	o->visit = 4;
 }
 
@@ -58,6 +79,7 @@ void engine_opts_appliance(struct engine_opts *o, uint32_t sessions_max, uint32_
 	o->extents_max = extents_max;
 	o->hellos_per_s = 5000;
 	o->keyings_per_s = 2000;
+	engine_opts_startup(o, 400);
 	o->visit = 2;
 }
 
@@ -99,10 +121,12 @@ static int create_tables(struct engine *e)
 static int create_rooms(struct engine *e)
 {
 	e->early = early_create(&e->opts);
+	e->gate = startup_gate_create(&e->opts);
 	e->hello = hello_create(&e->opts);
 	e->flows = flows_create(&e->opts);
 	e->relay = relay_create(&e->opts);
-	if (e->early == NULL || e->hello == NULL || e->flows == NULL || e->relay == NULL)
+	if (e->early == NULL || e->gate == NULL || e->hello == NULL || e->flows == NULL ||
+	    e->relay == NULL)
 		return -ENOMEM;
 	return 0;
 }
@@ -160,6 +184,7 @@ void engine_destroy(struct engine *e)
 	if (e->flows != NULL)
 		flows_destroy(e->flows);
 	hello_destroy(e->hello);
+	startup_gate_destroy(e->gate);
 	early_destroy(e->early);
 	body_pool_destroy(e->bodies);
 	timer_wheel_destroy(e->wheel);

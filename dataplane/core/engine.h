@@ -49,6 +49,8 @@ struct engine_opts {
 	uint32_t reassembly_bytes_max; // held by a session's flows beyond their windows
 	uint32_t hellos_per_s;         // to control: hellos and other startup chunks of strangers
 	uint32_t keyings_per_s;        // to control: IIKeyings with a good cookie
+	// Startup packets that are opened at all (startup_gate.h); 0: all of them.
+	uint32_t startup_per_s, startup_per_prefix_per_s, startup_per_address_per_s;
 	uint16_t payload_base; // UDP payload that every path carries: where sessions begin (§8.5)
 	uint16_t mtu_max; // largest IP packet of our links: path MTU discovery looks no further
 	uint16_t visit;   // packets per neighbour and visit the world prefers: 1 DPDK, 2-4 sockets
@@ -57,6 +59,9 @@ struct engine_opts {
 // Sensible small and large settings; the caller fills in the borrowed parts.
 void engine_opts_member(struct engine_opts *); // a laptop's member: some hundred sessions
 void engine_opts_appliance(struct engine_opts *, uint32_t sessions_max, uint32_t extents_max);
+// The budgets of startup packets, by what is let through to control: hellos_per_s, keyings_per_s,
+// and the openings of one address.
+void engine_opts_startup(struct engine_opts *, uint32_t openings_per_address_per_s);
 
 // NULL: no memory (errno) or options beyond limits.h (EINVAL).
 struct engine *engine_create(const struct engine_opts *);

@@ -12,8 +12,9 @@
 #include "dataplane/wire/chunk.h"
 #include "dataplane/wire/cursor.h"
 
-struct hello; // stateless startup: endpoints, cookies, replies that wait (hello.h)
-struct early; // packets that came before their session's keys (early.h)
+struct hello;        // stateless startup: endpoints, cookies, replies that wait (hello.h)
+struct early;        // packets that came before their session's keys (early.h)
+struct startup_gate; // how many of strangers' packets are opened (startup_gate.h)
 struct timer_wheel;
 
 // The burst that engine_tx is filling.
@@ -46,6 +47,7 @@ struct engine {
 	struct relay *relay;
 	struct hello *hello;
 	struct early *early;
+	struct startup_gate *gate;
 	struct timer_wheel *wheel;
 	struct body_pool *bodies;           // ours, lent to control
 	uint32_t ready_head, ready_tail;    // sessions with something due (session.next_ready)

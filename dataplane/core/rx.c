@@ -6,6 +6,7 @@
 
 #include "dataplane/core/early.h"
 #include "dataplane/core/hello.h"
+#include "dataplane/core/startup_gate.h"
 
 static struct packet_form rx_form(const struct session *s)
 {
@@ -60,6 +61,18 @@ static void find_reserved(struct engine *e, uint16_t which, uint32_t id)
 		rx_drop(e, pkt, DROP_EARLY_FULL);
 }
 
+// A stranger's packet. What is over its budget is not worth its decryption.
+static void find_nobody(struct engine *e, uint16_t which)
+{
+	struct pkt *pkt = &e->rx.pkts[which];
+	enum drop_reason over = startup_gate_admit(e->gate, pkt->addr, pkt->family, e->now_us);
+
+	if (over == DROP_NONE)
+		join(e, which, 0, true);
+	else
+		rx_drop(e, pkt, over);
+}
+
 // Which session, by nothing but the id (requirement 11).
 static void find_one(struct engine *e, uint16_t which, uint32_t id)
 {
@@ -68,7 +81,7 @@ static void find_one(struct engine *e, uint16_t which, uint32_t id)
 
 	pkt->session_idx = SESSION_NONE;
 	if (id == 0) {
-		join(e, which, id, true);
+		find_nobody(e, which);
 		return;
 	}
 	if (session_id_worker(id) != e->opts.worker) {
@@ -89,7 +102,7 @@ static void find_one(struct engine *e, uint16_t which, uint32_t id)
 
 static void stage_find_session(struct engine *e, struct pkt *pkts, uint16_t n)
 {
-	uint32_t id[ENGINE_BURST_MAX];
+	uint32_t id[ENGINE_BURST_MAX], n_of_sessions = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		uint32_t slot;
@@ -98,12 +111,14 @@ static void stage_find_session(struct engine *e, struct pkt *pkts, uint16_t n)
 		if (pkts[i].len < SSID_LEN + CRYPTO_BLOCK_LEN)
 			continue;
 		ssid_unscramble(pkts[i].data, pkts[i].len, &id[i]);
+		n_of_sessions += id[i] != 0;
 		slot = session_id_slot(id[i]);
 		if (slot < e->opts.sessions_max) {
 			__builtin_prefetch(session_at(e, slot));
 			__builtin_prefetch(session_at(e, slot)->open_sched);
 		}
 	}
+	startup_gate_turn(e->gate, n_of_sessions);
 	for (uint16_t i = 0; i < n; i++) {
 		if (pkts[i].len < SSID_LEN + CRYPTO_BLOCK_LEN)
 			rx_drop(e, &pkts[i], DROP_SHORT);

@@ -245,7 +245,8 @@ static struct world *live_world(const struct sim_run *run, const struct keying_p
 					      .down = line,
 					      .super_up = line,
 					      .super_down = line,
-					      .policy = policy});
+					      .policy = policy,
+					      .opens_all = true}); // all strike at once
 	watch_off();
 	*a = attacker_create(w, run->seed);
 	watch_on();

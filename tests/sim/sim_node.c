@@ -102,6 +102,8 @@ static void create_engine(struct sim_node *s)
 		o.body_bytes = BODY_BYTES_SMALL;
 		o.message_bytes_max = BODY_BYTES_SMALL / 4;
 	}
+	if (s->opts.opens_all)
+		o.startup_per_s = o.startup_per_prefix_per_s = o.startup_per_address_per_s = 0;
 	s->engine = engine_create(&o);
 	assert(s->engine != NULL);
 }

@@ -27,6 +27,7 @@ struct sim_node_opts {
 	const struct keying_policy *policy; // borrowed; NULL: the default
 	uint32_t sessions_max, members_max;
 	bool is_small; // little memory: sessions come and go, but no streams
+	bool opens_all; // startup packets, however many (startup_gate.h)
 	sim_event *on_event;
 	void *ctx;
 };

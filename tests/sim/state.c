@@ -191,6 +191,7 @@ static void engine_name(struct engine *e, uint32_t i)
 	watch_ignore(&e->stats, sizeof(e->stats));
 	watch_ignore(&e->rx, sizeof(e->rx));
 	watch_ignore(&e->tx, sizeof(e->tx));
+	watch_ignore_block(e->gate);
 	watch_name(e, sizeof(*e), sizeof(*e), engine_fields, N(engine_fields), "%u engine", i);
 	watch_name(e->sessions, o->sessions_max * sizeof(*e->sessions), sizeof(*e->sessions),
 		   session_fields, N(session_fields), "%u session", i);

@@ -4,6 +4,7 @@
 // Left out, and why:
 //	engine.stats, startup.counters	counters: to count what was dropped is their purpose
 //	engine.rx, engine.tx		the burst at hand, void between two calls
+//	engine.gate			what strangers may cost, charged before it is known who it was
 //	sim_node.turns			the simulator's own count
 //	the crypto back end		its scratch memory, void between two calls
 #pragma once

@@ -238,6 +238,7 @@ static void member_create(struct world *w, uint32_t i, const struct identity *id
 				   .sessions_max = is_super ? 2 * w->n + 16 : w->n + 16,
 				   .members_max = 4096,
 				   .is_small = o->has_small_nodes,
+				   .opens_all = o->opens_all,
 				   .on_event = on_event,
 				   .ctx = m};
 

@@ -80,6 +80,7 @@ struct world_opts {
 	bool is_one_nat;      // all behind nats[0], together
 	bool watches_paths;   // path_witness.h
 	bool has_small_nodes; // sim_node.h
+	bool opens_all;       // the same
 };
 
 // Takes what a member sends out of the network's hands; true: it did.

@@ -51,6 +51,7 @@ struct engine_opts settings_engine(const struct config *cfg)
 		o.rx_cells_max = cells;
 	o.hellos_per_s = share(cfg, l->introductions_per_s);
 	o.keyings_per_s = share(cfg, l->handshakes_per_s);
+	engine_opts_startup(&o, (uint32_t)l->handshakes_per_address_per_s);
 	return o;
 }
 

@@ -67,14 +67,21 @@ void send_to(struct world *w, uint8_t endpoint, uint32_t id, const struct wr *ch
 
 const uint8_t tag[16] = "sixteen octets.";
 
-void send_hello(struct world *w, uint8_t endpoint, const uint8_t *fingerprint, size_t padding)
+void write_hello(struct wr *w, const uint8_t *fingerprint)
 {
-	uint8_t epd[EPD_CANONICAL_LEN], chunks[256];
+	uint8_t epd[EPD_CANONICAL_LEN];
 	struct ihello hello = {span_of(epd, sizeof(epd)), span_of(tag, sizeof(tag))};
-	struct wr wr = wr_over(chunks, sizeof(chunks));
 
 	epd_canonical(epd, fingerprint);
-	assert_int_equal(ihello_write(&wr, &hello), 0);
+	assert_int_equal(ihello_write(w, &hello), 0);
+}
+
+void send_hello(struct world *w, uint8_t endpoint, const uint8_t *fingerprint, size_t padding)
+{
+	uint8_t chunks[256];
+	struct wr wr = wr_over(chunks, sizeof(chunks));
+
+	write_hello(&wr, fingerprint);
 	send_to(w, endpoint, 0, &wr, padding);
 }
 
@@ -96,16 +103,22 @@ bool comes_back(struct world *w, uint32_t *id, struct chunk *c)
 	return true;
 }
 
-void send_keying(struct world *w, struct span cookie, uint32_t isid)
+void write_keying(struct wr *w, struct span cookie, uint32_t isid)
 {
-	uint8_t chunks[512];
-	struct wr wr = wr_over(chunks, sizeof(chunks));
 	struct iikeying k = {.initiator_session_id = isid,
 			     .cookie_echo = cookie,
 			     .cert = span_of("cert", 4),
 			     .skic = span_of("skic", 4),
 			     .signature = span_of("X", 1)};
 
-	assert_int_equal(iikeying_write(&wr, &k), 0);
+	assert_int_equal(iikeying_write(w, &k), 0);
+}
+
+void send_keying(struct world *w, struct span cookie, uint32_t isid)
+{
+	uint8_t chunks[512];
+	struct wr wr = wr_over(chunks, sizeof(chunks));
+
+	write_keying(&wr, cookie, isid);
 	send_to(w, 0, 0, &wr, 0);
 }

@@ -24,6 +24,8 @@ struct worker_stats *stats(struct world *);
 void send_to(struct world *, uint8_t endpoint, uint32_t id, const struct wr *chunks,
 	     size_t padding);
 extern const uint8_t tag[16]; // of our hellos
+void write_hello(struct wr *, const uint8_t *fingerprint);
+void write_keying(struct wr *, struct span cookie, uint32_t isid);
 void send_hello(struct world *, uint8_t endpoint, const uint8_t *fingerprint, size_t padding);
 void send_keying(struct world *, struct span cookie, uint32_t isid);
 // The chunk that came back, if any; its payload lies in w->buf.

@@ -40,6 +40,8 @@ static void limits_become_sizes_of_an_engine(void **state)
 	assert_int_equal(o.mtu_max, 1400);
 	assert_int_equal(o.keyings_per_s, 300);
 	assert_int_equal(o.hellos_per_s, 700);
+	assert_true(o.startup_per_address_per_s == 4 * 400 && o.startup_per_prefix_per_s == 16 * 400);
+	assert_int_equal(o.startup_per_s, 8 * 16 * 400);
 	config_destroy(cfg);
 }
 

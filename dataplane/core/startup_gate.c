@@ -1,0 +1,152 @@
+#include "dataplane/core/startup_gate.h"
+
+#include <stdbool.h>
+
+#include "crypto/random.h"
+#include "dataplane/core/engine.h"
+#include "dataplane/pages.h"
+
+#define ADDRESSES 8192 // places of a row: 64 KiB, so that both tables stay in a core's L2 cache
+#define PREFIXES  4096
+
+// At once, before the rates count. For an address it is what limits.handshake_burst_per_address is
+// to its rate by default: thousands behind one translator come together when a broadcast begins.
+// For a prefix it is as many packets, and for the worker a fourth more: it may be one prefix that
+// floods, and its beginning shall not shut out the others.
+#define BURST_ADDRESS_NS 2500000000ull
+#define BURST_PREFIX_NS  (BURST_ADDRESS_NS / STARTUP_ADDRESSES_PER_PREFIX)
+#define BURST_TOTAL_NS   (BURST_PREFIX_NS * 5 / 4 / STARTUP_PREFIXES_AT_LEAST)
+
+// A budget as the time at which it is paid off (the generic cell rate algorithm of ATM): so much
+// ahead of now, and no further.
+struct rate {
+	uint64_t interval_ns, burst_ns;
+};
+
+struct startup_gate {
+	uint64_t seed[4];
+	struct rate total, prefix, address; // interval 0: no limit
+	uint64_t total_ns;
+	uint32_t n_left; // of this turn
+	uint64_t addresses[2][ADDRESSES], prefixes[2][PREFIXES];
+};
+
+static struct rate rate_of(uint32_t per_s, uint64_t burst_ns)
+{
+	return (struct rate){per_s > 0 ? 1000000000ull / per_s : 0, burst_ns};
+}
+
+struct startup_gate *startup_gate_create(const struct engine_opts *o)
+{
+	struct startup_gate *g = pages_take(sizeof(*g));
+
+	if (g == NULL)
+		return NULL;
+	random_fill(o->random, g->seed, sizeof(g->seed));
+	g->total = rate_of(o->startup_per_s, BURST_TOTAL_NS);
+	g->prefix = rate_of(o->startup_per_prefix_per_s, BURST_PREFIX_NS);
+	g->address = rate_of(o->startup_per_address_per_s, BURST_ADDRESS_NS);
+	return g;
+}
+
+void startup_gate_destroy(struct startup_gate *g)
+{
+	pages_give(g, sizeof(*g));
+}
+
+void startup_gate_turn(struct startup_gate *g, uint32_t n_of_sessions)
+{
+	bool is_busy = n_of_sessions > STARTUP_TURN_MAX - STARTUP_TURN_MIN;
+
+	g->n_left = is_busy ? STARTUP_TURN_MIN : STARTUP_TURN_MAX - n_of_sessions;
+}
+
+// -- whose budget --
+
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 p = (unsigned __int128)a * b;
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+// Nobody sees what comes of it, so two rounds of multiplying with secrets are enough to keep
+// whoever chooses the addresses from choosing the places.
+static uint64_t hash(const struct startup_gate *g, uint64_t key)
+{
+	return fold(fold(key ^ g->seed[0], g->seed[1] | 1) ^ g->seed[2], g->seed[3] | 1);
+}
+
+static uint64_t be_octets(const uint8_t *p, int n)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < n; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+// The two places of a budget.
+struct places {
+	uint64_t *at[2];
+};
+
+static struct places places_of(const struct startup_gate *g, uint64_t *rows, uint32_t n,
+			       uint64_t key)
+{
+	uint64_t h = hash(g, key);
+
+	return (struct places){{&rows[(uint32_t)h & (n - 1)], &rows[n + ((h >> 32) & (n - 1))]}};
+}
+
+// When the budget will be paid off.
+static uint64_t paid_off(struct places p)
+{
+	return *p.at[0] < *p.at[1] ? *p.at[0] : *p.at[1];
+}
+
+static bool has_room(struct rate r, uint64_t paid_off_ns, uint64_t now_ns)
+{
+	return r.interval_ns == 0 || paid_off_ns <= now_ns + r.burst_ns;
+}
+
+static uint64_t charged(struct rate r, uint64_t paid_off_ns, uint64_t now_ns)
+{
+	return (paid_off_ns > now_ns ? paid_off_ns : now_ns) + r.interval_ns;
+}
+
+static void charge(struct rate r, struct places p, uint64_t now_ns)
+{
+	uint64_t ns = charged(r, paid_off(p), now_ns);
+
+	for (int i = 0; i < 2; i++)
+		if (*p.at[i] < ns)
+			*p.at[i] = ns;
+}
+
+enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[16], uint8_t family,
+				    uint64_t now_us)
+{
+	bool is_v6 = family == 6;
+	uint64_t address = is_v6 ? be_octets(addr, 8) : be_octets(addr, 4);
+	uint64_t prefix = is_v6 ? address >> 16 : address >> 8;
+	uint64_t mark = is_v6 ? 0 : 1ull << 63; // of no global unicast address
+	uint64_t now_ns = now_us * 1000;
+	struct places of_address, of_prefix;
+
+	if (g->n_left == 0)
+		return DROP_STARTUP_TURN;
+	if (!has_room(g->total, g->total_ns, now_ns))
+		return DROP_STARTUP_RATE;
+	of_address = places_of(g, g->addresses[0], ADDRESSES, address | mark);
+	if (!has_room(g->address, paid_off(of_address), now_ns))
+		return DROP_STARTUP_SOURCE;
+	of_prefix = places_of(g, g->prefixes[0], PREFIXES, prefix | mark);
+	if (!has_room(g->prefix, paid_off(of_prefix), now_ns))
+		return DROP_STARTUP_SOURCE;
+	g->n_left--;
+	g->total_ns = charged(g->total, g->total_ns, now_ns);
+	charge(g->address, of_address, now_ns);
+	charge(g->prefix, of_prefix, now_ns);
+	return DROP_NONE;
+}

@@ -1,0 +1,37 @@
+// How many startup packets are opened at all. A stranger's packet costs its decryption, and perhaps
+// an answer, before anything is known about him but his address, so that is what budgets are for: a
+// worker's, a source prefix's, a source address's, and one of each turn. What goes beyond any of
+// them is dropped unopened, for the price of a table lookup, and named.
+//
+// A prefix is a /24 (IPv4) or a /48 (IPv6): what one site has, and one flood may speak for. An
+// address is a /32 or a /64. So a host that floods takes nothing from its prefix, and a prefix that
+// floods nothing from others; honest ones behind a flooding prefix share its budget by chance, as
+// their packets come.
+//
+// Addresses may be forged, so nothing grows with them: the budgets are places of hashed tables. An
+// address has two places, by secret hashes, and the emptier one counts (a count-min sketch with
+// conservative update); somebody else's flood hits both only if it fills most of the table.
+#pragma once
+
+#include <stdint.h>
+
+#include "dataplane/drops.h"
+
+struct engine_opts;
+struct startup_gate;
+
+#define STARTUP_TURN_MAX 64 // opened in a turn, less what the turn has of sessions
+#define STARTUP_TURN_MIN 16 // but so many in any case
+
+// What a prefix may have, in addresses, and what a worker may have at least, in prefixes.
+#define STARTUP_ADDRESSES_PER_PREFIX 4
+#define STARTUP_PREFIXES_AT_LEAST    8
+
+struct startup_gate *startup_gate_create(const struct engine_opts *);
+void startup_gate_destroy(struct startup_gate *);
+
+// A burst with so many packets of sessions begins.
+void startup_gate_turn(struct startup_gate *, uint32_t n_of_sessions);
+// DROP_NONE: it may be opened, and is charged. addr, family: as in struct pkt.
+enum drop_reason startup_gate_admit(struct startup_gate *, const uint8_t addr[16], uint8_t family,
+				    uint64_t now_us);

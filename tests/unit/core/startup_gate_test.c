@@ -1,0 +1,247 @@
+// Budgets of startup packets: a flood takes nothing but its own prefix's.
+#include "dataplane/core/startup_gate.h"
+
+#include <string.h>
+
+#include "crypto/random.h"
+#include "dataplane/core/engine.h"
+#include "tests/support/test.h"
+
+#define PER_ADDRESS 100
+#define PER_PREFIX  400
+#define PER_WORKER  10000
+#define BURST       250 // of an address, and of a prefix
+
+struct world {
+	struct random_state state;
+	struct random random;
+	struct startup_gate *gate;
+	uint64_t now_us;
+};
+
+static void world_create(struct world *w, uint64_t seed, uint32_t per_s)
+{
+	struct engine_opts o = {.startup_per_s = per_s,
+				.startup_per_prefix_per_s = PER_PREFIX,
+				.startup_per_address_per_s = PER_ADDRESS};
+
+	w->random = random_seeded(&w->state, seed);
+	w->now_us = 1000000000;
+	o.random = &w->random;
+	w->gate = startup_gate_create(&o);
+	assert_non_null(w->gate);
+}
+
+static void world_destroy(struct world *w)
+{
+	startup_gate_destroy(w->gate);
+}
+
+// An IPv4 source, each packet in a turn of its own.
+static enum drop_reason from(struct world *w, uint32_t ip)
+{
+	uint8_t addr[16] = {(uint8_t)(ip >> 24), (uint8_t)(ip >> 16), (uint8_t)(ip >> 8),
+			    (uint8_t)ip};
+
+	startup_gate_turn(w->gate, 0);
+	return startup_gate_admit(w->gate, addr, 4, w->now_us);
+}
+
+// 2001:db8:site:net::host
+static enum drop_reason from_v6(struct world *w, uint16_t site, uint16_t net, uint8_t host)
+{
+	uint8_t addr[16] = {0x20,
+			    0x01,
+			    0x0d,
+			    0xb8,
+			    (uint8_t)(site >> 8),
+			    (uint8_t)site,
+			    (uint8_t)(net >> 8),
+			    (uint8_t)net};
+
+	addr[15] = host;
+	startup_gate_turn(w->gate, 0);
+	return startup_gate_admit(w->gate, addr, 6, w->now_us);
+}
+
+static void an_address_has_its_burst_and_then_its_rate(void **state)
+{
+	uint32_t n = 0;
+	struct world w;
+
+	world_create(&w, 1, 0);
+	while (from(&w, 0x0a000001) == DROP_NONE)
+		n++;
+	assert_in_range(n, BURST, BURST + 1);
+	n = 0;
+	for (int ms = 0; ms < 10000; ms++) { // a thousand a second
+		w.now_us += 1000;
+		n += from(&w, 0x0a000001) == DROP_NONE;
+	}
+	assert_in_range(n, PER_ADDRESS * 10 - 1, PER_ADDRESS * 10 + 1);
+	assert_int_equal(from(&w, 0x0a000001), DROP_STARTUP_SOURCE);
+	w.now_us += 60000000; // silence earns no more than the burst
+	for (n = 0; from(&w, 0x0a000001) == DROP_NONE; n++)
+		;
+	assert_in_range(n, BURST, BURST + 1);
+	world_destroy(&w);
+}
+
+static void who_floods_from_one_address_leaves_its_prefix_in(void **state)
+{
+	struct world w;
+
+	world_create(&w, 2, 0);
+	for (int i = 0; i < 100000; i++) {
+		w.now_us += 10;
+		from(&w, 0xc0a80101);
+	}
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(from(&w, 0xc0a80163), DROP_NONE);
+	world_destroy(&w);
+}
+
+// Whoever forges all addresses of his prefix takes all of its budget, and nobody else's.
+static void who_floods_a_prefix_leaves_the_others_in(void **state)
+{
+	struct world w;
+	uint32_t n = 0;
+
+	world_create(&w, 3, 0);
+	for (uint32_t i = 0; i < 1000000; i++) {
+		w.now_us += 1;
+		n += from(&w, 0xc0a80100 + (i & 0xff)) == DROP_NONE;
+	}
+	assert_in_range(n, PER_PREFIX + BURST - 2, PER_PREFIX + BURST + 2);
+	assert_int_equal(from(&w, 0xc0a80163), DROP_STARTUP_SOURCE);
+	for (uint32_t i = 0; i < 200; i++)
+		assert_int_equal(from(&w, 0xc0a80000 + (i << 9)), DROP_NONE);
+	world_destroy(&w);
+}
+
+static void an_ipv6_address_is_a_64_and_its_prefix_a_48(void **state)
+{
+	uint32_t n_host = 0, n_site = 0;
+	struct world w;
+
+	world_create(&w, 4, 0);
+	for (int i = 0; i < 10000; i++)
+		n_host += from_v6(&w, 1, 7, (uint8_t)i) == DROP_NONE;
+	assert_in_range(n_host, BURST, BURST + 1);
+	w.now_us += 100000; // it has taken the site's burst, but cannot take its rate
+	assert_int_equal(from_v6(&w, 1, 8, 1), DROP_NONE);
+	for (int i = 0; i < 100000; i++)
+		n_site += from_v6(&w, 2, (uint16_t)i, 1) == DROP_NONE;
+	assert_in_range(n_site, BURST, BURST + 1);
+	assert_int_equal(from_v6(&w, 2, 60000, 1), DROP_STARTUP_SOURCE);
+	assert_int_equal(from_v6(&w, 3, 1, 1), DROP_NONE);
+	world_destroy(&w);
+}
+
+static uint32_t n_shut_out(struct world *w, uint32_t n_flooding, uint32_t n_honest)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < n_flooding; i++)
+		for (uint32_t k = 0; k < 2 * BURST; k++)
+			from(w, 0x0b000000 + (i << 8) + (k & 0xff));
+	for (uint32_t i = 0; i < n_honest; i++)
+		n += from(w, 0x55000000 + (i << 8) + 1) != DROP_NONE;
+	return n;
+}
+
+// Two places of 4096 each: with 100 floods a stranger hits both of his by (100 / 4096)^2.
+static void floods_hardly_ever_hit_somebody_else(void **state)
+{
+	uint32_t n = 0;
+
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		struct world w;
+
+		world_create(&w, seed, 0);
+		n += n_shut_out(&w, 100, 2000);
+		world_destroy(&w);
+	}
+	assert_in_range(n, 0, 60); // of 20 000; 12 are to be expected
+}
+
+// Who knows which prefixes share places with ours for one seed knows nothing about another's.
+static void the_places_are_secret(void **state)
+{
+	uint32_t n_same = 0, n[2] = {0};
+	bool is_out[2][2000];
+
+	for (int s = 0; s < 2; s++) {
+		struct world w;
+
+		world_create(&w, 100 + (uint64_t)s, 0);
+		n_shut_out(&w, 1500, 0); // most of a third of each row
+		for (uint32_t i = 0; i < 2000; i++) {
+			is_out[s][i] = from(&w, 0x55000000 + (i << 8)) != DROP_NONE;
+			n[s] += is_out[s][i];
+		}
+		world_destroy(&w);
+	}
+	for (int i = 0; i < 2000; i++)
+		n_same += is_out[0][i] && is_out[1][i];
+	assert_in_range(n[0], 100, 300); // (1 - e^(-1500/4096))^2 of them are 188
+	assert_in_range(n[1], 100, 300);
+	assert_in_range(n_same, 0, 45); // by chance 18
+}
+
+// Addresses forged all over: no table grows, and the worker opens what it can afford.
+static void a_flood_from_everywhere_is_held_by_the_workers_budget(void **state)
+{
+	uint32_t n = 0, n_rate = 0;
+	struct world w;
+
+	world_create(&w, 5, PER_WORKER);
+	for (uint32_t i = 0; i < 1000000; i++) { // a million in a second
+		enum drop_reason r;
+
+		w.now_us += 1;
+		r = from(&w, i * 2654435761u);
+		n += r == DROP_NONE;
+		n_rate += r == DROP_STARTUP_RATE;
+	}
+	assert_in_range(n, PER_WORKER, PER_WORKER * 1.1);
+	assert_true(n_rate > 980000);
+	world_destroy(&w);
+}
+
+static void a_turn_opens_what_its_sessions_leave(void **state)
+{
+	static const struct {
+		uint32_t n_of_sessions, n_opened;
+	} rows[] = {{0, 64}, {10, 54}, {48, 16}, {64, 16}, {128, 16}};
+	struct world w;
+
+	world_create(&w, 6, 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t addr[16] = {10, 1, (uint8_t)i, 1};
+		uint32_t n = 0;
+
+		startup_gate_turn(w.gate, rows[i].n_of_sessions);
+		while (startup_gate_admit(w.gate, addr, 4, w.now_us) == DROP_NONE)
+			n++;
+		assert_int_equal(n, rows[i].n_opened);
+		assert_int_equal(startup_gate_admit(w.gate, addr, 4, w.now_us), DROP_STARTUP_TURN);
+	}
+	world_destroy(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_address_has_its_burst_and_then_its_rate),
+		cmocka_unit_test(who_floods_from_one_address_leaves_its_prefix_in),
+		cmocka_unit_test(who_floods_a_prefix_leaves_the_others_in),
+		cmocka_unit_test(an_ipv6_address_is_a_64_and_its_prefix_a_48),
+		cmocka_unit_test(floods_hardly_ever_hit_somebody_else),
+		cmocka_unit_test(the_places_are_secret),
+		cmocka_unit_test(a_flood_from_everywhere_is_held_by_the_workers_budget),
+		cmocka_unit_test(a_turn_opens_what_its_sessions_leave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

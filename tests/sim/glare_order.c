@@ -167,15 +167,15 @@ static void turn_all_due(struct order *o)
 {
 	struct world *w = o->w;
 
-	while (w->due[0]->at_us <= w->now_us)
-		world_turn(w, w->due[0]->member);
+	while (w->due->due[0].at_us <= w->now_us)
+		world_turn(w, w->due->due[0].member);
 }
 
 // Somebody's next attempt is due, whatever is in the air.
 static void wait(struct order *o)
 {
-	if (o->w->due[0]->at_us != UINT64_MAX)
-		o->w->now_us = o->w->due[0]->at_us;
+	if (o->w->due->due[0].at_us != UINT64_MAX)
+		o->w->now_us = o->w->due->due[0].at_us;
 	turn_all_due(o);
 }
 
@@ -281,10 +281,10 @@ static bool run_until(struct order *o, bool (*is_so)(struct world *), uint64_t e
 		for (uint32_t i = 1; i < o->n_air; i++)
 			if (o->air[i]->number < o->air[first]->number)
 				first = i;
-		if (o->n_air > 0 && arrival_us(o, first) <= w->due[0]->at_us) {
+		if (o->n_air > 0 && arrival_us(o, first) <= w->due->due[0].at_us) {
 			w->now_us = arrival_us(o, first);
 			arrive(o, take(o, first));
-		} else if (w->due[0]->at_us <= end_us) {
+		} else if (w->due->due[0].at_us <= end_us) {
 			wait(o);
 		} else {
 			return false;

@@ -33,17 +33,19 @@ struct sim_node_opts {
 };
 
 struct sim_node {
-	struct sim_node_opts opts;
-	bool is_super;
-	struct startup_endpoint endpoints[2];
-	struct mailbox *commands, *reports;
-	struct body_pool *bodies;
-	struct outbox *outbox;
-	struct keyer *keyer;
+	// What each turn looks at.
 	struct engine *engine;
-	struct node *node;
+	struct mailbox *commands, *reports;
 	uint64_t node_due_us; // what its control said last; 0: something was asked of it since
 	uint64_t turns;
+	struct node *node;
+	struct outbox *outbox;
+	bool is_super;
+	// The rest.
+	struct sim_node_opts opts;
+	struct startup_endpoint endpoints[2];
+	struct body_pool *bodies;
+	struct keyer *keyer;
 };
 
 struct sim_node *sim_node_create(const struct sim_node_opts *, uint64_t now_us);

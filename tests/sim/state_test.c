@@ -180,7 +180,6 @@ static const char *const parts[] = {
 	"startup.unproven",
 	// the user
 	"member.connected_us",
-	"member.due",
 	"member.n_neighbour_losses",
 	"member.n_neighbours",
 	"member.n_written",
@@ -191,7 +190,6 @@ static const char *const parts[] = {
 	// rings, reassembly, rpc, groups, streams, players.
 	"body_pool_create",
 	"cell_pool_init",
-	"commands",
 	"directory_create",
 	"early_create",
 	"extents_create",
@@ -217,7 +215,6 @@ static const char *const parts[] = {
 	"player_create",
 	"publisher_create",
 	"relay_create",
-	"reports",
 	"rpc_create",
 	"slabs_create",
 	"startup_queue_create",
@@ -225,6 +222,7 @@ static const char *const parts[] = {
 	"stream_make",
 	"timer_wheel_create",
 	"token_table_create",
+	"world_heap_create",
 };
 
 static bool has_seen(const struct seen *s, const char *name)

@@ -132,10 +132,11 @@ void witness_sent(struct witness *w, uint32_t host, struct net_addr dst, const u
 		give(w, host, dst, change.new_cookie);
 }
 
+// The latest first: a cookie comes back soon, and there are hundreds a virtual minute.
 static bool was_given(const struct witness *w, uint32_t host, struct net_addr to,
 		      struct span cookie)
 {
-	for (uint32_t i = 0; i < w->n_cookies; i++) {
+	for (uint32_t i = w->n_cookies; i-- > 0;) {
 		const struct cookie *k = &w->cookies[i];
 
 		if (k->host == host && k->to.ip == to.ip && k->to.port == to.port &&

@@ -12,7 +12,6 @@
 #include "tests/sim/test_dh.h"
 #include "tests/sim/path_witness.h"
 #include "tests/sim/witness.h"
-#include "tests/sim/world_heap.h"
 
 #define SPIN_US        100 // a node that wants a turn right after one gets it so much later
 #define SOUND          8
@@ -60,8 +59,18 @@ static void write_message(struct world_member *m, uint64_t now_us)
 	assert(err == 0);
 	m->n_written++;
 	m->write_us += m->publish.every_us;
-	if (m->n_written == m->publish.n_messages)
+	if (m->n_written == m->publish.n_messages) {
+		m->write_us = UINT64_MAX;
 		node_stream_end(m->published, now_us);
+	}
+}
+
+static void write_from(struct world_member *m, const struct world_publish *p, uint64_t first,
+		       uint64_t now_us)
+{
+	m->publish = *p;
+	m->n_written = first;
+	m->write_us = first < p->n_messages ? now_us : UINT64_MAX;
 }
 
 // True: something was.
@@ -69,7 +78,7 @@ static bool write_due(struct world_member *m, uint64_t now_us)
 {
 	bool is_due = false;
 
-	while (m->n_written < m->publish.n_messages && m->write_us <= now_us) {
+	while (m->write_us <= now_us) {
 		write_message(m, now_us);
 		is_due = true;
 	}
@@ -151,7 +160,7 @@ static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, 
 
 static void due_now(struct world *w, uint32_t i)
 {
-	world_heap_set(w->due, w->n, &w->members[i].due, w->now_us);
+	world_heap_set(w->due, i, w->now_us);
 }
 
 void world_deliver(struct world *w, uint32_t host, struct net_addr src, struct net_addr dst,
@@ -290,7 +299,7 @@ struct world *world_create(const struct world_opts *o)
 	w->members = calloc(w->n, sizeof(*w->members));
 	assert(w->members != NULL);
 	members_create(w);
-	w->due = world_heap_create(w->members, w->n);
+	w->due = world_heap_create(w->n);
 	world_run_us(w, 0);
 	return w;
 }
@@ -303,7 +312,7 @@ void world_destroy(struct world *w)
 		*sum = digest(*sum, &w->digest, sizeof(w->digest));
 	for (uint32_t i = 0; i < w->n; i++)
 		sim_node_destroy(w->members[i].sim);
-	free(w->due);
+	world_heap_destroy(w->due);
 	free(w->members);
 	net_destroy(w->net);
 	witness_destroy(w->witness);
@@ -318,8 +327,8 @@ static uint64_t next_us(const struct world *w)
 {
 	uint64_t next = net_deadline_us(w->net);
 
-	if (w->due[0]->at_us < next)
-		next = w->due[0]->at_us;
+	if (w->due->due[0].at_us < next)
+		next = w->due->due[0].at_us;
 	return next > w->now_us ? next : w->now_us;
 }
 
@@ -331,7 +340,7 @@ void world_wake(struct world *w, uint32_t i)
 
 static void note_opening(struct world_member *m, uint64_t now_us)
 {
-	if (m->conn != NULL && m->opened_us == 0 && node_conn_session(m->conn) != NULL)
+	if (m->opened_us == 0 && m->conn != NULL && node_conn_session(m->conn) != NULL)
 		m->opened_us = now_us;
 }
 
@@ -366,17 +375,17 @@ void world_turn(struct world *w, uint32_t i)
 		due_us = w->now_us + SPIN_US;
 		w->n_spins++;
 	}
-	if (m->n_written < m->publish.n_messages && m->write_us < due_us)
+	if (m->write_us < due_us)
 		due_us = m->write_us;
-	world_heap_set(w->due, w->n, &m->due, due_us);
+	world_heap_set(w->due, i, due_us);
 }
 
 static void happen(struct world *w)
 {
 	while (net_step(w->net, w->now_us))
 		;
-	while (w->due[0]->at_us <= w->now_us)
-		world_turn(w, w->due[0]->member);
+	while (w->due->due[0].at_us <= w->now_us)
+		world_turn(w, w->due->due[0].member);
 }
 
 void world_run_us(struct world *w, uint64_t us)
@@ -450,16 +459,14 @@ void world_kill(struct world *w, uint32_t i)
 	struct sim_node_opts so = m->sim->opts;
 
 	sim_node_destroy(m->sim);
-	*m = (struct world_member){
-		.world = w, .host = m->host, .due = m->due, .write_us = UINT64_MAX};
+	*m = (struct world_member){.world = w, .host = m->host, .write_us = UINT64_MAX};
 	m->sim = sim_node_create(&so, w->now_us);
 	awake(w, i);
 }
 
 void world_leave(struct world *w, uint32_t i)
 {
-	w->members[i].publish.n_messages =
-		w->members[i].n_written; // its stream is void from here on
+	w->members[i].write_us = UINT64_MAX; // its stream is void from here on
 	node_close(awake(w, i)->sim->node, w->now_us);
 	while (!node_is_closed(w->members[i].sim->node))
 		world_run_us(w, LEAVE_STEP_US);
@@ -474,8 +481,7 @@ void world_publish(struct world *w, uint32_t i, const struct world_publish *p)
 			       w->now_us);
 
 	assert(err == 0);
-	m->publish = *p;
-	m->write_us = w->now_us;
+	write_from(m, p, 0, w->now_us);
 }
 
 void world_play_named(struct world *w, uint32_t i, const char *name)
@@ -498,8 +504,7 @@ void world_publish_direct(struct world *w, uint32_t i, const struct world_publis
 				      &m->published, w->now_us);
 
 	assert(err == 0);
-	m->publish = *p;
-	m->write_us = w->now_us;
+	write_from(m, p, 0, w->now_us);
 }
 
 void world_play_direct(struct world *w, uint32_t i, uint32_t from)
@@ -532,9 +537,7 @@ void world_live_publish(struct world *w, uint32_t i, const struct world_publish 
 	int err = node_conn_publish(m->conn, STREAM_NAME, &m->published, w->now_us);
 
 	assert(err == 0);
-	m->publish = *p;
-	m->n_written = first;
-	m->write_us = w->now_us;
+	write_from(m, p, first, w->now_us);
 }
 
 void world_live_play(struct world *w, uint32_t i)

@@ -16,14 +16,9 @@
 #include "tests/sim/net.h"
 #include "tests/sim/seeds.h"
 #include "tests/sim/sim_node.h"
+#include "tests/sim/world_heap.h"
 
 #define WORLD_START_US 10000000 // no clock starts at 0
-
-// When a member wants its next turn: set by world_wake alone.
-struct world_due {
-	uint64_t at_us;
-	uint32_t member, place; // in the heap
-};
 
 // A stream's messages are numbered, so a player's claims can be checked.
 struct world_publish {
@@ -45,18 +40,20 @@ struct world_play {
 };
 
 struct world_member {
-	struct world *world;
-	uint32_t host;
+	// What each turn looks at.
 	struct sim_node *sim;
 	struct node_conn *conn;
+	uint64_t opened_us,
+		connected_us; // first session to the super-peer, first NetConnection; 0: not yet
+	uint64_t write_us;    // next message; UINT64_MAX: none
+	// The rest.
+	struct world *world;
+	uint32_t host;
 	struct node_group *group;
 	struct node_stream *stream, *published; // what it plays, what it publishes
 	struct world_publish publish;
-	uint64_t n_written, write_us; // next
+	uint64_t n_written;
 	struct world_play play;
-	struct world_due due;
-	uint64_t opened_us,
-		connected_us; // first session to the super-peer, first NetConnection; 0: not yet
 	uint32_t n_neighbours, n_failures, n_disconnects, n_neighbour_losses;
 	bool is_done;                        // publisher: everything settled
 	uint32_t n_peers, n_stream_failures; // direct: who plays from it; streams that are over
@@ -102,7 +99,7 @@ struct world {
 	struct groupspec spec;
 	struct world_member *members;
 	uint32_t n;             // of members, the super-peer included
-	struct world_due **due; // a heap: the next turn first
+	struct world_heap *due; // who has the next turn; set by world_wake and world_turn alone
 	uint64_t n_spins;       // turns asked for at once, right after one
 	uint64_t digest;        // of everything that was sent, and when
 };

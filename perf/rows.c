@@ -5,6 +5,8 @@ void rows_add(struct bench *b)
 	crypto_rows(b);
 	wire_rows(b);
 	keyer_rows(b);
+	startup_rows(b);
+	memory_rows(b);
 	fanout_rows(b);
 	receive_rows(b);
 }

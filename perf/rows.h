@@ -9,6 +9,8 @@ void rows_add(struct bench *b); // rows.c
 void crypto_rows(struct bench *b);
 void wire_rows(struct bench *b);
 void keyer_rows(struct bench *b);
+void startup_rows(struct bench *b);
+void memory_rows(struct bench *b);
 void fanout_rows(struct bench *b); // these two where there is DPDK
 void receive_rows(struct bench *b);
 

@@ -41,6 +41,14 @@ struct ctl_flow {
 	bool is_any_order; // receive flow: accepted by ctl_flow_accept_any_order
 };
 
+// The flows of a session, by slot. They are most of its memory and an idle one has none, so they
+// lie apart, in pages that are not there before a flow is.
+struct ctl_flows {
+	uint32_t tx_uses[FLOWS_PER_SESSION]; // flow id of a slot's next use: slot + 64 * uses
+	struct ctl_flow tx[FLOWS_PER_SESSION];
+	struct ctl_flow rx[FLOWS_PER_SESSION];
+};
+
 #define REPORTED_ADDRS_MAX 8
 
 struct ctl_session {
@@ -64,10 +72,9 @@ struct ctl_session {
 	uint8_t n_reported;
 	struct wire_addr reported[REPORTED_ADDRS_MAX];
 
-	uint64_t tx_slots;                   // bit per send slot in use
-	uint32_t tx_uses[FLOWS_PER_SESSION]; // flow id of a slot's next use: slot + 64 * uses
-	struct ctl_flow tx[FLOWS_PER_SESSION];
-	struct ctl_flow rx[FLOWS_PER_SESSION];
+	uint64_t tx_slots; // bit per send slot in use
+	uint32_t *tx_uses; // of its struct ctl_flows
+	struct ctl_flow *tx, *rx;
 
 	struct nc_session *nc;
 	struct flow_syncs *syncs;   // rpc's: barriers across flows, or NULL
@@ -75,6 +82,14 @@ struct ctl_session {
 	struct group_session *groups;
 	struct outbox *outbox;
 };
+
+// Where its flows are to be: all zero, and the session's as long as it is.
+static inline void ctl_session_flows_set(struct ctl_session *s, struct ctl_flows *flows)
+{
+	s->tx_uses = flows->tx_uses;
+	s->tx = flows->tx;
+	s->rx = flows->rx;
+}
 
 struct ctl_flow_opts {
 	const uint8_t *meta;

@@ -22,12 +22,18 @@ struct directory {
 	uint32_t *by_addr, *by_print; // place + 1 of the newest seat in a chain; 0: empty
 	uint32_t *of_host;            // seats listed, by hash of their hosts
 	struct seat *seats;           // worker * sessions_max + slot
+	struct ctl_flows *flows;      // the same
 	struct worker_slots workers[];
 };
 
 static size_t seats_bytes(const struct directory *d)
 {
 	return (size_t)d->n_workers * d->sessions_max * sizeof(d->seats[0]);
+}
+
+static size_t flows_bytes(const struct directory *d)
+{
+	return (size_t)d->n_workers * d->sessions_max * sizeof(d->flows[0]);
 }
 
 static size_t hash_bytes(const struct directory *d)
@@ -53,10 +59,12 @@ struct directory *directory_create(uint32_t n_workers, uint32_t sessions_max,
 	for (uint32_t i = 0; i < n_workers; i++)
 		d->workers[i].free_head = NO_SEAT;
 	d->seats = pages_take(seats_bytes(d));
+	d->flows = pages_take(flows_bytes(d));
 	d->by_addr = pages_take(hash_bytes(d));
 	d->by_print = pages_take(hash_bytes(d));
 	d->of_host = pages_take(hash_bytes(d));
-	if (d->seats == NULL || d->by_addr == NULL || d->by_print == NULL || d->of_host == NULL) {
+	if (d->seats == NULL || d->flows == NULL || d->by_addr == NULL || d->by_print == NULL ||
+	    d->of_host == NULL) {
 		directory_destroy(d);
 		return NULL;
 	}
@@ -68,6 +76,7 @@ void directory_destroy(struct directory *d)
 	if (d == NULL)
 		return;
 	pages_give(d->seats, seats_bytes(d));
+	pages_give(d->flows, flows_bytes(d));
 	pages_give(d->by_addr, hash_bytes(d));
 	pages_give(d->by_print, hash_bytes(d));
 	pages_give(d->of_host, hash_bytes(d));
@@ -119,11 +128,20 @@ struct seat *directory_take(struct directory *d, uint32_t worker)
 	memset(s, 0, sizeof(*s));
 	s->at = at;
 	s->generation = generation;
+	ctl_session_flows_set(&s->ctl, &d->flows[at]);
 	s->ctl.worker = worker;
 	s->ctl.idx = at - worker * d->sessions_max;
 	s->ctl.id = session_id_make(worker, s->ctl.idx, generation);
 	s->ctl.state = CTL_OPENING;
 	return s;
+}
+
+// Reading brings no page that was never written; writing would.
+static bool is_zero(const struct ctl_flows *f)
+{
+	const uint8_t *octets = (const uint8_t *)f;
+
+	return octets[0] == 0 && memcmp(octets, octets + 1, sizeof(*f) - 1) == 0;
 }
 
 void directory_give(struct directory *d, struct seat *s)
@@ -133,6 +151,8 @@ void directory_give(struct directory *d, struct seat *s)
 	assert(s->ctl.state != CTL_FREE);
 	if (s->is_listed)
 		directory_unlist(d, s);
+	if (!is_zero(&d->flows[s->at]))
+		memset(&d->flows[s->at], 0, sizeof(d->flows[0]));
 	s->ctl.state = CTL_FREE;
 	s->next_by_addr = w->free_head;
 	w->free_head = s->at;
@@ -245,6 +265,11 @@ struct seat *directory_find_id(struct directory *d, uint32_t id)
 struct seat *directory_at(struct directory *d, uint32_t at)
 {
 	return &d->seats[at];
+}
+
+struct ctl_flows *directory_flows_at(struct directory *d, uint32_t at)
+{
+	return &d->flows[at];
 }
 
 struct seat *directory_next(struct directory *d, uint32_t *at)

@@ -73,5 +73,6 @@ uint32_t directory_n_of_host(struct directory *, const struct wire_addr *);
 
 // By its place, used or not, if it ever was.
 struct seat *directory_at(struct directory *, uint32_t at);
+struct ctl_flows *directory_flows_at(struct directory *, uint32_t at);
 // The slots in use, in order; *at starts at 0. NULL: end.
 struct seat *directory_next(struct directory *, uint32_t *at);

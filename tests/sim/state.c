@@ -223,6 +223,8 @@ static void node_name(struct node *n, const struct engine_opts *o, uint32_t i)
 		   i);
 	watch_name(directory_at(st->directory, 0), o->sessions_max * sizeof(struct seat),
 		   sizeof(struct seat), seat_fields, N(seat_fields), "%u seat", i);
+	watch_name(directory_flows_at(st->directory, 0), o->sessions_max * sizeof(struct ctl_flows),
+		   sizeof(struct ctl_flows), NULL, 0, "%u ctl_flows", i);
 	watch_name(st->openings, st->openings_max * sizeof(*st->openings), sizeof(*st->openings),
 		   NULL, 0, "%u opening", i);
 	watch_name(n, sizeof(*n), sizeof(*n), NULL, 0, "%u node", i);

@@ -35,6 +35,7 @@ struct got {
 // One side of a session.
 struct end {
 	struct ctl_session ctl; // first: the rooms know no more
+	struct ctl_flows flows;
 	struct world_node *node;
 	struct end *far;  // NULL: the far side is gone
 	struct end *next; // of the node

@@ -18,6 +18,7 @@ static struct end *end_make(struct world_node *n, struct world_node *far, uint8_
 	e->ctl.idx = n->world->next_session;
 	e->ctl.id = 0x10000 + n->world->next_session++;
 	e->ctl.state = CTL_OPEN;
+	ctl_session_flows_set(&e->ctl, &e->flows);
 	e->ctl.endpoint = endpoint;
 	e->ctl.is_initiator = is_initiator;
 	e->ctl.is_alive = true;

@@ -14,6 +14,7 @@ struct world {
 	struct mailbox *ring;
 	struct body_pool *bodies;
 	struct ctl_session s;
+	struct ctl_flows flows;
 	struct flow_syncs syncs;
 	struct flow_sync_counters counters;
 	uint64_t now_us;
@@ -27,6 +28,7 @@ static int begin(void **state)
 	w->ring = mailbox_create(256);
 	w->bodies = body_pool_create(1 << 20);
 	w->s = (struct ctl_session){.id = 7, .state = CTL_OPEN};
+	ctl_session_flows_set(&w->s, &w->flows);
 	w->s.outbox = outbox_create(&w->ring, 1, w->bodies);
 	w->now_us = 1000000;
 	w->syncs.session = &w->s;

@@ -15,6 +15,7 @@ static void start(struct line_end *e, const struct rpc_opts *o, uint32_t n_sessi
 	for (uint32_t i = 0; i < n_sessions; i++) {
 		e->sessions[i] = (struct ctl_session){
 			.idx = i, .id = i + 1, .state = CTL_OPEN, .outbox = e->outbox};
+		ctl_session_flows_set(&e->sessions[i], &e->flows[i]);
 		assert(wire_addr_parse(&e->sessions[i].far, "192.0.2.7:4000") == 0);
 	}
 }

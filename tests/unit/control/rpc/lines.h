@@ -15,6 +15,7 @@ struct line_end {
 	struct body_pool *bodies;
 	struct outbox *outbox;
 	struct ctl_session sessions[LINES_MAX]; // the server's: one for each client; else the first
+	struct ctl_flows flows[LINES_MAX];
 	bool is_closed[LINES_MAX];              // close commanded
 	uint32_t n_rejects;                     // flows of the other side that this end rejected
 	uint32_t n_opened;                      // flows

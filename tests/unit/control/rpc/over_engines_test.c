@@ -15,6 +15,7 @@ struct end {
 	struct rpc *rpc;
 	struct outbox *outbox;
 	struct ctl_session session;
+	struct ctl_flows flows;
 	bool is_connected;
 };
 
@@ -45,6 +46,7 @@ static void end_create(struct world *w, unsigned i, const struct loop_pair *p)
 	e->rpc = rpc_create(&o);
 	e->session = (struct ctl_session){
 		.idx = p->slot[i], .id = p->id[i], .state = CTL_OPEN, .outbox = e->outbox};
+	ctl_session_flows_set(&e->session, &e->flows);
 }
 
 static struct world *world_create(uint64_t seed)

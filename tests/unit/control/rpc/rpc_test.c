@@ -17,6 +17,7 @@ struct end {
 	struct body_pool *bodies;
 	struct outbox *outbox;
 	struct ctl_session session;
+	struct ctl_flows flows;
 	// what happened
 	uint32_t n_accepted, n_registered, n_connected, n_failed, n_gone, n_rejected, n_closed;
 	uint32_t keepalive_us;
@@ -87,6 +88,7 @@ static void start(struct end *e, uint8_t server_endpoint)
 	e->outbox = outbox_create(&e->ring, 1, e->bodies);
 	e->rpc = rpc_create(&o);
 	e->session = (struct ctl_session){.id = 1, .state = CTL_OPEN, .outbox = e->outbox};
+	ctl_session_flows_set(&e->session, &e->flows);
 	assert_int_equal(wire_addr_parse(&e->session.far, "192.0.2.7:4000"), 0);
 }
 

@@ -6,6 +6,7 @@ struct world {
 	struct mailbox *ring;
 	struct body_pool *bodies;
 	struct ctl_session s;
+	struct ctl_flows flows;
 };
 
 static int begin(void **state)
@@ -15,6 +16,7 @@ static int begin(void **state)
 	w->ring = mailbox_create(256);
 	w->bodies = body_pool_create(4u << 20);
 	w->s = (struct ctl_session){.idx = 3, .id = 0x1234, .state = CTL_OPEN};
+	ctl_session_flows_set(&w->s, &w->flows);
 	w->s.outbox = outbox_create(&w->ring, 1, w->bodies);
 	*state = w;
 	return 0;

@@ -2,6 +2,8 @@
 #ifndef ANNULUS_CRYPTO_BACKEND_H
 #define ANNULUS_CRYPTO_BACKEND_H
 
+#include <stdbool.h>
+
 #include "crypto/crypto.h"
 
 /*
@@ -21,7 +23,7 @@ struct crypto {
 };
 
 // NULL with errno set.
-struct crypto *crypto_imb_create(void);
+struct crypto *crypto_imb_create(bool is_plain); // is_plain: nothing but the library's ciphers
 struct crypto *crypto_soft_create(void);
 
 #endif

@@ -8,7 +8,7 @@ struct crypto *crypto_create(enum crypto_backend backend)
 	struct crypto *c = NULL;
 
 	if (backend != CRYPTO_SOFT)
-		c = crypto_imb_create();
+		c = crypto_imb_create(backend == CRYPTO_IMB_PLAIN);
 	if (c == NULL && (backend == CRYPTO_SOFT || (backend == CRYPTO_AUTO && errno == ENOTSUP)))
 		c = crypto_soft_create();
 	return c;

@@ -67,6 +67,7 @@ enum crypto_backend {
 	CRYPTO_AUTO, // ipsec-mb where it was built in and the CPU has AES instructions, else
 		     // OpenSSL
 	CRYPTO_IMB,
+	CRYPTO_IMB_PLAIN, // without vaes.h, where that is quicker: for tests
 	CRYPTO_SOFT,
 };
 

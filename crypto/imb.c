@@ -12,6 +12,7 @@
 
 #include "crypto/backend.h"
 #include "crypto/heads.h"
+#include "crypto/vaes.h"
 
 /*
  * HMAC has two managers where the CPU knows SHA-256. Below this many packets the AVX-512 lanes run
@@ -43,6 +44,7 @@ struct imb {
 	IMB_MGR *wide;   // the best this CPU has
 	IMB_MGR *narrow; // for bursts of HMAC below narrow_max; NULL: wide is as good
 	uint32_t narrow_max;
+	struct vaes *vaes; // seals and opens here, and the library only hashes; NULL: it does all
 	// Constant fields are filled once.
 	IMB_JOB seal[CRYPTO_BURST_MAX], open[CRYPTO_BURST_MAX], hash[CRYPTO_BURST_MAX];
 	uint8_t tags[CRYPTO_BURST_MAX][TAG_LONG];
@@ -192,6 +194,11 @@ static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 		keys[i] = key_of(ops[i].len - starts[i]);
 	}
 	order_by_key(order, keys, n);
+	if (m->vaes != NULL) {
+		vaes_seal(m->vaes, ops, order, n);
+		tags_append(m, ops, n);
+		return;
+	}
 	if (n >= HEADS_MIN)
 		heads_seal(ops, n);
 	else
@@ -206,12 +213,23 @@ static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 	tags_append(m, ops, n);
 }
 
+static void open_by_vaes(struct crypto_op *ops, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		if (ops[i].result == CRYPTO_OK)
+			vaes_open(&ops[i]);
+}
+
 static void imb_open(struct crypto *c, struct crypto_op *ops, uint16_t n)
 {
 	struct imb *m = (struct imb *)c;
 	uint32_t n_jobs = 0, n_done;
 
 	tags_verify(m, ops, n);
+	if (m->vaes != NULL) {
+		open_by_vaes(ops, n);
+		return;
+	}
 	for (uint16_t i = 0; i < n; i++) { // order is no matter: decryption fills its lanes alone
 		IMB_JOB *job = &m->open[n_jobs];
 		const struct crypto_op *op = &ops[i];
@@ -253,6 +271,7 @@ static void imb_destroy(struct crypto *c)
 		free_mb_mgr(m->wide);
 	if (m->narrow != NULL)
 		free_mb_mgr(m->narrow);
+	vaes_destroy(m->vaes);
 	free(m);
 }
 
@@ -306,13 +325,18 @@ static int managers_create(struct imb *m, IMB_ARCH *arch)
 	return imb_get_errno(m->narrow) == 0 ? 0 : -ENOTSUP;
 }
 
-struct crypto *crypto_imb_create(void)
+struct crypto *crypto_imb_create(bool is_plain)
 {
 	static const struct crypto_calls calls = {imb_destroy, imb_seal, imb_open, imb_expand};
 	struct imb *m = calloc(1, sizeof(*m));
 	IMB_ARCH arch = IMB_ARCH_NONE;
 	int err = m != NULL ? managers_create(m, &arch) : -ENOMEM;
 
+	// With AVX-512 the library has sixteen lanes of its own.
+	if (err == 0 && !is_plain && arch != IMB_ARCH_AVX512 && vaes_is_here()) {
+		m->vaes = vaes_create();
+		err = m->vaes != NULL ? 0 : -ENOMEM;
+	}
 	if (err != 0) {
 		if (m != NULL)
 			imb_destroy(&m->base);
@@ -323,7 +347,7 @@ struct crypto *crypto_imb_create(void)
 	jobs_prepare(m->seal, IMB_DIR_ENCRYPT);
 	jobs_prepare(m->open, IMB_DIR_DECRYPT);
 	hash_jobs_prepare(m->hash);
-	snprintf(m->base.name, sizeof(m->base.name), "ipsec-mb %s %s", imb_get_version_str(),
-		 arch_name(arch));
+	snprintf(m->base.name, sizeof(m->base.name), "ipsec-mb %s %s%s", imb_get_version_str(),
+		 arch_name(arch), m->vaes != NULL ? "+vaes" : "");
 	return &m->base;
 }

@@ -4,8 +4,9 @@
 
 #include "crypto/backend.h"
 
-struct crypto *crypto_imb_create(void)
+struct crypto *crypto_imb_create(bool is_plain)
 {
+	(void)is_plain;
 	errno = ENOTSUP;
 	return NULL;
 }

@@ -7,7 +7,6 @@
 #include "perf/rows.h"
 
 #define TAG     16 // of the HMAC form, as the configuration has it
-#define SECONDS 0.8
 
 // -- one engine beside its limit --
 
@@ -67,7 +66,6 @@ static struct bench_row row_of(struct race_opts o)
 		.unit = "packet",
 		.sides = {"worker_turn", "ipsec-mb alone for all that crossed crypto",
 			  "for what went out alone", "a copy of what went out"},
-		.seconds = SECONDS,
 		.user = kept(o),
 		.open = fan_open,
 		.batch = fan_batch,
@@ -236,7 +234,7 @@ static void pair_row(struct bench *b, struct race_opts ours, struct race_opts ot
 	struct pair *kept_pair = malloc(sizeof(*kept_pair)); // as long as the rows
 	struct bench_row row = {.unit = "packet",
 				.sides = {ours_is, other_is},
-				.seconds = 2 * SECONDS,
+				.seconds = 1.2, // two engines
 				.user = kept_pair,
 				.open = pair_open,
 				.batch = pair_batch,

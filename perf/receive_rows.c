@@ -8,7 +8,6 @@
 
 #define TAG     16
 #define SENDERS 64
-#define SECONDS 0.8
 
 static void *receive_open(const struct bench_row *row, struct ratio *r)
 {
@@ -55,7 +54,6 @@ static void add(struct bench *b, uint16_t len, bool has_hmac, bool has_sseq, uin
 	struct bench_row row = {
 		.unit = "datagram",
 		.sides = {"worker_turn", "decrypting and checking alone", "and sealing the acks"},
-		.seconds = SECONDS,
 		.arg = {parts, body_len, has_hmac, has_sseq, is_bare, shows_stages},
 		.open = receive_open,
 		.batch = receive_batch,

@@ -1,0 +1,274 @@
+#include "crypto/vaes.h"
+
+#include <immintrin.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VAES   __attribute__((target("avx2,aes,vaes")))
+#define ROUNDS 10
+#define PAIRS  8 // registers under way: hides AESENC's latency (4 cycles, two a cycle)
+#define LANES  (2 * PAIRS)
+
+#define SPARE_BLOCKS 96 // what lanes without a packet work on
+
+// One packet on its way: `blocks` from here on, then those of its tail.
+struct lane {
+	const uint8_t *src;
+	uint8_t *dst;
+	const uint8_t *tail;
+	uint32_t blocks, tail_blocks;
+};
+
+struct vaes {
+	__m256i keys[ROUNDS + 1][PAIRS]; // of two lanes each
+	__m256i state[PAIRS];            // their last cipher blocks
+	struct lane lane[LANES];
+	uint8_t spare[SPARE_BLOCKS * CRYPTO_BLOCK_LEN];
+};
+
+bool vaes_is_here(void)
+{
+	return __builtin_cpu_supports("vaes") && __builtin_cpu_supports("avx2");
+}
+
+struct vaes *vaes_create(void)
+{
+	struct vaes *v = aligned_alloc(64, (sizeof(*v) + 63) / 64 * 64);
+
+	if (v != NULL)
+		memset(v, 0, sizeof(*v));
+	return v;
+}
+
+void vaes_destroy(struct vaes *v)
+{
+	if (v != NULL)
+		octets_wipe(v, sizeof(*v));
+	free(v);
+}
+
+// ---- sealing ----
+
+static inline VAES __m256i two(const uint8_t *low, const uint8_t *high)
+{
+	__m128i a = _mm_loadu_si128((const __m128i *)low);
+
+	return _mm256_inserti128_si256(_mm256_castsi128_si256(a),
+				       _mm_loadu_si128((const __m128i *)high), 1);
+}
+
+// n blocks of every lane. A constant is_shared makes two functions of it: a fragment for all, which
+// is read once, and packets that have nothing in common.
+static inline VAES void run(struct vaes *v, uint32_t n, bool is_shared)
+{
+	const struct lane *l = v->lane;
+	const uint8_t *src = l[0].src;
+	__m256i s[PAIRS];
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < PAIRS; i++)
+		s[i] = v->state[i];
+	for (size_t at = 0; at < (size_t)n * CRYPTO_BLOCK_LEN; at += CRYPTO_BLOCK_LEN) {
+		__m256i all = two(src + at, src + at);
+
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < PAIRS; i++) {
+			__m256i x = is_shared ? all : two(l[2 * i].src + at, l[2 * i + 1].src + at);
+
+			s[i] = _mm256_xor_si256(s[i], _mm256_xor_si256(x, v->keys[0][i]));
+		}
+#pragma GCC unroll 9
+		for (unsigned r = 1; r < ROUNDS; r++) {
+#pragma GCC unroll 8
+			for (unsigned i = 0; i < PAIRS; i++)
+				s[i] = _mm256_aesenc_epi128(s[i], v->keys[r][i]);
+		}
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < PAIRS; i++) {
+			s[i] = _mm256_aesenclast_epi128(s[i], v->keys[ROUNDS][i]);
+			_mm_storeu_si128((__m128i *)(l[2 * i].dst + at),
+					 _mm256_castsi256_si128(s[i]));
+			_mm_storeu_si128((__m128i *)(l[2 * i + 1].dst + at),
+					 _mm256_extracti128_si256(s[i], 1));
+		}
+	}
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < PAIRS; i++)
+		v->state[i] = s[i];
+}
+
+static VAES void run_apart(struct vaes *v, uint32_t n)
+{
+	run(v, n, false);
+}
+
+static VAES void run_shared(struct vaes *v, uint32_t n)
+{
+	run(v, n, true);
+}
+
+static void lane_set(struct lane *l, const struct crypto_op *op)
+{
+	l->src = l->dst = op->dst;
+	l->tail = op->tail;
+	l->blocks = (op->tail != NULL ? op->head_len : op->len) / CRYPTO_BLOCK_LEN;
+	l->tail_blocks = op->len / CRYPTO_BLOCK_LEN - l->blocks;
+}
+
+static VAES void lanes_begin(struct vaes *v, const struct crypto_op *ops, const uint8_t *order,
+			     unsigned n)
+{
+	for (unsigned i = 0; i < PAIRS; i++) {
+		// A lane without a packet has another's key, so that nothing has to be asked.
+		unsigned a = 2 * i < n ? 2 * i : 0, b = 2 * i + 1 < n ? 2 * i + 1 : 0;
+		const uint8_t *low = ops[order[a]].sched, *high = ops[order[b]].sched;
+
+		for (unsigned r = 0; r <= ROUNDS; r++)
+			v->keys[r][i] = two(low + 16 * r, high + 16 * r);
+		v->state[i] = _mm256_setzero_si256();
+	}
+	for (unsigned i = 0; i < LANES; i++) {
+		v->lane[i] = (struct lane){.src = v->spare, .dst = v->spare};
+		if (i < n)
+			lane_set(&v->lane[i], &ops[order[i]]);
+	}
+}
+
+// How far all lanes with work can go together; 0: none has any.
+static uint32_t lanes_stretch(struct vaes *v)
+{
+	uint32_t n = UINT32_MAX;
+	bool has_idle = false;
+
+	for (unsigned i = 0; i < LANES; i++) {
+		struct lane *l = &v->lane[i];
+
+		if (l->blocks == 0 && l->tail_blocks > 0) {
+			l->src = l->tail;
+			l->blocks = l->tail_blocks;
+			l->tail_blocks = 0;
+		}
+		if (l->blocks == 0) {
+			l->src = l->dst = v->spare;
+			has_idle = true;
+		} else if (l->blocks < n) {
+			n = l->blocks;
+		}
+	}
+	if (n == UINT32_MAX)
+		return 0;
+	return has_idle && n > SPARE_BLOCKS ? SPARE_BLOCKS : n;
+}
+
+// Do all lanes with work read the same octets? What the others make of them does not matter.
+static bool lanes_share(const struct vaes *v)
+{
+	const uint8_t *src = v->lane[0].src;
+
+	for (unsigned i = 1; i < LANES; i++)
+		if (v->lane[i].src != src && v->lane[i].blocks > 0)
+			return false;
+	return v->lane[0].blocks > 0;
+}
+
+static void lanes_advance(struct vaes *v, uint32_t n)
+{
+	for (unsigned i = 0; i < LANES; i++) {
+		struct lane *l = &v->lane[i];
+
+		if (l->blocks == 0)
+			continue;
+		l->src += (size_t)n * CRYPTO_BLOCK_LEN;
+		l->dst += (size_t)n * CRYPTO_BLOCK_LEN;
+		l->blocks -= n;
+	}
+}
+
+void vaes_seal(struct vaes *v, const struct crypto_op *ops, const uint8_t *order, uint16_t n)
+{
+	for (uint16_t at = 0; at < n; at += LANES) {
+		unsigned k = n - at < LANES ? n - at : LANES;
+		uint32_t stretch;
+
+		lanes_begin(v, ops, order + at, k);
+		while ((stretch = lanes_stretch(v)) > 0) {
+			if (lanes_share(v))
+				run_shared(v, stretch);
+			else
+				run_apart(v, stretch);
+			lanes_advance(v, stretch);
+		}
+	}
+}
+
+// ---- opening ----
+
+// Blocks depend on the ciphertext before them alone, so a packet fills the registers by itself.
+// Opens 2 * n blocks at `at`, the last first, since what was before each is still needed. Returns
+// the last cipher block.
+static inline VAES __m128i pairs_open(uint8_t *at, const __m256i *keys, __m128i before, unsigned n)
+{
+	__m256i s[PAIRS];
+	__m128i last = _mm_loadu_si128((const __m128i *)at + 2 * n - 1);
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < n; i++)
+		s[i] = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)at + i), keys[0]);
+#pragma GCC unroll 9
+	for (unsigned r = 1; r < ROUNDS; r++) {
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < n; i++)
+			s[i] = _mm256_aesdec_epi128(s[i], keys[r]);
+	}
+#pragma GCC unroll 8
+	for (unsigned i = n; i-- > 0;) {
+		__m256i prev =
+			i > 0 ? _mm256_loadu_si256((const __m256i *)(at + 32 * i - 16))
+			      : _mm256_inserti128_si256(_mm256_castsi128_si256(before),
+							_mm_loadu_si128((const __m128i *)at), 1);
+
+		s[i] = _mm256_aesdeclast_epi128(s[i], keys[ROUNDS]);
+		_mm256_storeu_si256((__m256i *)at + i, _mm256_xor_si256(s[i], prev));
+	}
+	return last;
+}
+
+static inline VAES __m128i block_open(uint8_t *at, const __m128i *sched, __m128i before)
+{
+	__m128i c = _mm_loadu_si128((const __m128i *)at), s = _mm_xor_si128(c, sched[0]);
+
+#pragma GCC unroll 9
+	for (unsigned r = 1; r < ROUNDS; r++)
+		s = _mm_aesdec_si128(s, sched[r]);
+	s = _mm_aesdeclast_si128(s, sched[ROUNDS]);
+	_mm_storeu_si128((__m128i *)at, _mm_xor_si128(s, before));
+	return c;
+}
+
+VAES void vaes_open(const struct crypto_op *op)
+{
+	const __m128i *sched = op->sched;
+	unsigned blocks = op->len / CRYPTO_BLOCK_LEN;
+	__m128i before = _mm_setzero_si128();
+	uint8_t *at = op->dst;
+	__m256i keys[ROUNDS + 1];
+
+	if (blocks >= 4) {
+		for (unsigned r = 0; r <= ROUNDS; r++)
+			keys[r] = _mm256_broadcastsi128_si256(sched[r]);
+		for (; blocks >= 16; blocks -= 16, at += 256)
+			before = pairs_open(at, keys, before, 8);
+		if (blocks >= 8) {
+			before = pairs_open(at, keys, before, 4);
+			blocks -= 8;
+			at += 128;
+		}
+		if (blocks >= 4) {
+			before = pairs_open(at, keys, before, 2);
+			blocks -= 4;
+			at += 64;
+		}
+	}
+	for (; blocks > 0; blocks--, at += CRYPTO_BLOCK_LEN)
+		before = block_open(at, sched, before);
+}

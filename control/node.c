@@ -172,6 +172,7 @@ struct node *node_create(const struct node_opts *o, uint64_t now_us)
 		return NULL;
 	n->opts = *o;
 	n->now_us = now_us;
+	n->conns_us = UINT64_MAX;
 	// Without a server there are no clients.
 	n->clients_us = o->server_endpoint == NODE_NO_ENDPOINT ? UINT64_MAX : now_us;
 	n->figures =

@@ -21,6 +21,8 @@ static void try_later(struct node_conn *c)
 	c->opening = NULL;
 	c->session = NULL;
 	c->retry_us = c->node->now_us + c->backoff_us;
+	if (c->retry_us < c->node->conns_us)
+		c->node->conns_us = c->retry_us;
 	c->backoff_us = c->backoff_us * 2 > BACKOFF_MAX_US ? BACKOFF_MAX_US : c->backoff_us * 2;
 }
 
@@ -167,23 +169,24 @@ void conn_rpc_gone(void *ctx, struct ctl_session *s, void *user)
 
 void conns_timers(struct node *n)
 {
+	if (n->now_us < n->conns_us)
+		return;
+	n->conns_us = UINT64_MAX;
 	for (unsigned i = 0; i < CONNS_MAX; i++) {
 		struct node_conn *c = &n->conns[i];
 
-		if (c->state == CONN_WAITING && n->now_us >= c->retry_us && !n->is_closing)
+		if (c->state != CONN_WAITING || n->is_closing)
+			continue;
+		if (n->now_us >= c->retry_us)
 			begin(c);
+		if (c->state == CONN_WAITING && c->retry_us < n->conns_us)
+			n->conns_us = c->retry_us;
 	}
 }
 
 uint64_t conns_deadline_us(const struct node *n)
 {
-	uint64_t at = UINT64_MAX;
-
-	for (unsigned i = 0; i < CONNS_MAX; i++)
-		if (n->conns[i].state == CONN_WAITING && n->conns[i].retry_us < at &&
-		    !n->is_closing)
-			at = n->conns[i].retry_us;
-	return at;
+	return n->is_closing ? UINT64_MAX : n->conns_us;
 }
 
 void conns_close(struct node *n)

@@ -66,6 +66,7 @@ struct node {
 	struct rpc *rpc;
 	struct groups *groups;
 	struct node_conn conns[CONNS_MAX];
+	uint64_t conns_us; // the earliest retry of these, or earlier; UINT64_MAX: none waits
 	struct node_group *joined;
 	struct node_stream *streams;
 	struct direct *direct; // NULL: off

@@ -14,7 +14,7 @@
 #include "control/group/topology.h"
 
 enum {
-	SWEEP_IDLE_US = 10000000, // all is well: calls and streams ask for more (sweep_soon)
+	SWEEP_IDLE_US = 30000000, // nothing waits (sweep_by)
 	DIALS_PER_S = 5,          // from gossip, per group (groups.md 10.5)
 	DIALS_BURST = 20,
 	REPORTS_PER_S = 2, // from a neighbour
@@ -106,6 +106,7 @@ struct groups *groups_create(const struct groups_opts *o, uint64_t now_us)
 		return NULL;
 	gs->o = *o;
 	gs->now_us = now_us;
+	gs->streams_us = NEVER;
 	gs->gate.seed = random_u64(o->random);
 	gs->dial_rate = token_rate_of(DIALS_PER_S, DIALS_BURST);
 	gs->report_rate = token_rate_of(REPORTS_PER_S, REPORTS_BURST);
@@ -293,7 +294,7 @@ bool groups_owns(const struct groups *gs, const void *user)
 void groups_session_opened(struct groups *gs, struct ctl_session *cs, void *user, uint64_t now_us)
 {
 	gs->now_us = now_us;
-	sweep_soon(gs);
+	sweep_by(gs, now_us + IDLE_SESSION_US);
 	if (groups_owns(gs, user))
 		dial_opened(gs, user, cs);
 	// Else they opened it, and they begin (groups.md 4.2).
@@ -333,17 +334,14 @@ void groups_conn_down(struct groups *gs, struct ctl_session *cs, uint64_t now_us
 
 // ---- time ----
 
-static void sweep(struct groups *gs)
+static void streams_sweep(struct groups *gs)
 {
-	bool waits = neighbours_sweep(gs);
-
-	gs->sweep_us = gs->now_us + SWEEP_IDLE_US;
+	gs->streams_us = NEVER;
 	for (struct group *g = gs->first; g != NULL; g = g->next) {
 		streams_timers(g);
-		waits |= g->streams != NULL;
+		if (g->streams != NULL)
+			gs->streams_us = gs->now_us + SECOND_US;
 	}
-	if (waits)
-		sweep_soon(gs);
 }
 
 void groups_timers(struct groups *gs, uint64_t now_us)
@@ -354,7 +352,9 @@ void groups_timers(struct groups *gs, uint64_t now_us)
 		gc_server_timers(gs->gc, now_us);
 	dial_timers(gs);
 	if (gs->sweep_us <= now_us)
-		sweep(gs);
+		gs->sweep_us = earlier(neighbours_sweep(gs), now_us + SWEEP_IDLE_US);
+	if (gs->streams_us <= now_us)
+		streams_sweep(gs);
 	for (struct group *g = gs->first; g != NULL; g = g->next) {
 		topology_timers(g);
 		publications_timers(g);
@@ -364,7 +364,7 @@ void groups_timers(struct groups *gs, uint64_t now_us)
 
 uint64_t groups_deadline_us(const struct groups *gs)
 {
-	uint64_t at_us = gs->events.n > 0 ? gs->now_us : gs->sweep_us;
+	uint64_t at_us = gs->events.n > 0 ? gs->now_us : earlier(gs->sweep_us, gs->streams_us);
 
 	at_us = earlier(at_us, dial_deadline_us(gs));
 	at_us = earlier(at_us, figures_deadline_us(gs));

@@ -16,12 +16,13 @@
 #define NEVER     UINT64_MAX
 #define SECOND_US UINT64_C(1000000)
 
-#define CONNS_MAX      16
-#define DIALS_MAX      64
-#define OWN_ADDRS_MAX  4  // that neighbours see us at
-#define HELD_FLOWS_MAX 16 // stream flows that came before the proof
-#define MAIN_RX_MAX    16 // main flows of a session that named no group yet
-#define REJECT_CODE    0
+#define CONNS_MAX       16
+#define DIALS_MAX       64
+#define OWN_ADDRS_MAX   4  // that neighbours see us at
+#define HELD_FLOWS_MAX  16 // stream flows that came before the proof
+#define MAIN_RX_MAX     16 // main flows of a session that named no group yet
+#define REJECT_CODE     0
+#define IDLE_SESSION_US UINT64_C(30000000) // a session may serve nothing for so long
 
 // What a flow's ctx points at, for OWNER_GROUP: its first member.
 enum flow_ctx {
@@ -67,6 +68,7 @@ struct neighbour {
 	bool expects_reply;
 	bool is_super, is_spx, is_nearest;
 	bool is_adjacent;         // one of the three each way on the ring
+	bool is_wanted;           // by the last choice (topology.c)
 	bool is_suspect;          // silent for long (groups.md 11)
 	uint32_t rtt_us;          // 0: not measured
 	uint32_t in_flight_bytes; // as of
@@ -124,6 +126,8 @@ struct group {
 	uint64_t report_us, purge_us; // next
 	uint64_t choose_us;           // next choice of neighbours
 	uint64_t chosen_us;           // last one
+	uint32_t n_wanted;            // whom it named
+	bool is_choice_old;           // somebody came or went since
 	uint64_t random_us;           // when the random one is drawn anew
 	uint8_t random_id[PEER_ID_LEN];
 	struct token_bucket dials;
@@ -145,6 +149,7 @@ struct groups {
 	struct stream_table *streams;
 	uint64_t introduce_us; // earliest of the dials', or earlier; NEVER: none
 	uint64_t sweep_us;     // next look for idle sessions and silent calls
+	uint64_t streams_us;   // next look for silent streams; NEVER: there are none
 	uint64_t stats_us;     // next request
 	struct event_queue events;
 	struct groups_counters n;
@@ -164,10 +169,10 @@ static inline uint64_t earlier(uint64_t a_us, uint64_t b_us)
 	return a_us < b_us ? a_us : b_us;
 }
 
-// Something began that may have to be given up.
-static inline void sweep_soon(struct groups *gs)
+// Something began that has to be given up then, unless it comes to something.
+static inline void sweep_by(struct groups *gs, uint64_t at_us)
 {
-	gs->sweep_us = earlier(gs->sweep_us, gs->now_us + SECOND_US);
+	gs->sweep_us = earlier(gs->sweep_us, at_us);
 }
 
 static inline void group_tell_peer(struct group *g, enum group_event_kind kind,

@@ -34,7 +34,7 @@ void main_flow_opened(struct groups *gs, struct ctl_session *cs, const struct re
 			       .rx_slot = r->flow};
 	s->main_rx = rx;
 	s->n_main_rx++;
-	sweep_soon(gs);
+	sweep_by(gs, gs->now_us + NAMELESS_LIFE_US);
 	ctl_flow_accept(cs, rx->rx_slot, rx->flow_id, FLOW_CONTROL, NO_STREAM, OWNER_GROUP, rx);
 }
 
@@ -167,17 +167,21 @@ void main_flow_finished(struct groups *gs, struct main_rx *rx)
 		nameless_reject(gs, rx);
 }
 
-void main_flows_sweep(struct groups *gs, struct ctl_session *cs)
+uint64_t main_flows_sweep(struct groups *gs, struct ctl_session *cs)
 {
 	struct main_rx *rx = cs->groups != NULL ? cs->groups->main_rx : NULL;
+	uint64_t next_us = NEVER;
 
 	while (rx != NULL) {
 		struct main_rx *next = rx->next; // if there is one, the session stays
 
 		if (rx->opened_us + NAMELESS_LIFE_US <= gs->now_us)
 			nameless_reject(gs, rx);
+		else
+			next_us = earlier(next_us, rx->opened_us + NAMELESS_LIFE_US);
 		rx = next;
 	}
+	return next_us;
 }
 
 void main_flows_forget(struct ctl_session *cs)

@@ -7,6 +7,6 @@
 void main_flow_opened(struct groups *, struct ctl_session *, const struct report *);
 void main_message(struct groups *, struct main_rx *, struct span message);
 void main_flow_finished(struct groups *, struct main_rx *);
-// Flows that said nothing for long.
-void main_flows_sweep(struct groups *, struct ctl_session *);
+// Flows that said nothing for long. When the next must go; NEVER: there is none.
+uint64_t main_flows_sweep(struct groups *, struct ctl_session *);
 void main_flows_forget(struct ctl_session *); // the session is gone

@@ -8,7 +8,8 @@
 #include "control/group/container.h"
 #include "control/group/groupspec.h"
 
-#define DIED_US UINT64_C(300000000) // groups.md 5, 11
+#define DIED_US         UINT64_C(300000000) // groups.md 5, 11
+#define PURGE_LATEST_US UINT64_C(60000000)  // gossip may tell of somebody that he is old
 
 static_assert(offsetof(struct member, at) == 0, "member_of_ring");
 
@@ -182,12 +183,19 @@ struct member *members_hear(struct members *m, const uint8_t peer_id[ID_LEN],
 	return who;
 }
 
-void members_purge(struct members *m, uint64_t now_us)
+uint64_t members_purge(struct members *m, uint64_t now_us)
 {
+	uint64_t next_us = now_us + PURGE_LATEST_US;
+
 	for (uint32_t i = m->ring.n; i-- > 0;) {
 		struct member *who = member_of_ring(m->ring.nodes[i]);
 
-		if (!is_in_use(who) && who->heard_us + MEMBER_LIFE_US <= now_us)
+		if (is_in_use(who)) // let go, it was heard of just then (neighbour.c)
+			continue;
+		if (who->heard_us + MEMBER_LIFE_US <= now_us)
 			member_free(m, who);
+		else if (who->heard_us + MEMBER_LIFE_US < next_us)
+			next_us = who->heard_us + MEMBER_LIFE_US;
 	}
+	return next_us;
 }

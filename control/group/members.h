@@ -78,8 +78,8 @@ struct member *members_hear(struct members *, const uint8_t peer_id[ID_LEN],
 // Gone: not taken from gossip for 5 minutes, unless that is fresh (groups.md 11). It must be
 // nobody's neighbour and not being dialled any more. The member is freed.
 void members_died(struct members *, struct member *, uint64_t now_us);
-// Forgets who was not heard of for 5 minutes.
-void members_purge(struct members *, uint64_t now_us);
+// Forgets who was not heard of for 5 minutes. When the next may be forgotten at the earliest.
+uint64_t members_purge(struct members *, uint64_t now_us);
 
 static inline struct member *member_of_ring(struct ring_node *n)
 {

@@ -14,7 +14,6 @@
 
 enum {
 	CALL_LIFE_US = 20000000,
-	IDLE_SESSION_US = 30000000,
 	// groups.md 11 has 2 s while a stream flows, else 5 s (ours): README.md says why 15 s.
 	KEEPALIVE_MS = 15000,
 	ADJACENT_KEEPALIVE_MS = 5000,
@@ -152,7 +151,7 @@ struct neighbour *neighbour_make(struct group *g, struct ctl_session *cs)
 		.ctx = CTX_NEIGHBOUR, .group = g, .cs = cs, .called_us = gs->now_us};
 	nb->next = s->neighbours;
 	s->neighbours = nb;
-	sweep_soon(gs);
+	sweep_by(gs, gs->now_us + CALL_LIFE_US);
 	nb->index = g->n_neighbours;
 	g->neighbours[g->n_neighbours++] = nb;
 	slot = main_open(nb);
@@ -226,7 +225,7 @@ void neighbour_end(struct neighbour *nb, enum neighbour_end why)
 	if (was_open) {
 		g->n_open--;
 		group_tell_peer(g, GROUP_NEIGHBOUR_DISCONNECT, cs->fingerprint);
-		topology_soon(g);
+		topology_neighbour_gone(nb);
 	}
 	neighbour_free(nb);
 	if (why != END_SESSION_GONE)
@@ -282,7 +281,7 @@ void neighbour_open(struct neighbour *nb)
 	neighbour_keepalive(nb->cs);
 	group_tell_peer(g, GROUP_NEIGHBOUR_CONNECT, nb->cs->fingerprint);
 	streams_neighbour_open(nb);
-	topology_soon(g);
+	topology_neighbour_opened(nb);
 }
 
 // Another session to the same peer that is its neighbour in this group, or called to be; NULL.
@@ -327,10 +326,10 @@ bool neighbour_holds(struct neighbour *nb, const struct report *r)
 
 // ---- time ----
 
-// True: some may yet answer.
-static bool calls_sweep(struct group *g)
+// When the first that may yet answer is given up.
+static uint64_t calls_sweep(struct group *g)
 {
-	bool waits = false;
+	uint64_t next_us = NEVER;
 
 	for (uint32_t i = g->n_neighbours; i-- > 0;) {
 		struct neighbour *nb = g->neighbours[i];
@@ -342,35 +341,39 @@ static bool calls_sweep(struct group *g)
 		else if (nb->called_us + CALL_LIFE_US <= g->groups->now_us)
 			neighbour_end(nb, END_NO_ANSWER);
 		else
-			waits = true;
+			next_us = earlier(next_us, nb->called_us + CALL_LIFE_US);
 	}
-	return waits;
+	return next_us;
 }
 
-// True: it serves nothing, or has a flow without a name.
-static bool session_sweep(struct groups *gs, struct ctl_session *cs)
+// When it is looked at again: it serves nothing, or has a flow without a name.
+static uint64_t session_sweep(struct groups *gs, struct ctl_session *cs)
 {
+	uint64_t idle_us = cs->opened_us + IDLE_SESSION_US, next_us;
+
 	if (cs->endpoint != gs->o.member_endpoint)
-		return false;
-	main_flows_sweep(gs, cs);
-	if (!serves_others(cs) && cs->opened_us + IDLE_SESSION_US <= gs->now_us)
+		return NEVER;
+	next_us = main_flows_sweep(gs, cs);
+	if (serves_others(cs))
+		return next_us;
+	if (idle_us <= gs->now_us)
 		session_release(gs, cs);
-	if (cs->state != CTL_OPEN)
-		return false;
-	return cs->groups != NULL ? cs->groups->main_rx != NULL : !serves_others(cs);
+	else if (cs->groups == NULL)
+		next_us = earlier(next_us, idle_us);
+	return cs->state == CTL_OPEN ? next_us : NEVER;
 }
 
-bool neighbours_sweep(struct groups *gs)
+uint64_t neighbours_sweep(struct groups *gs)
 {
 	struct ctl_session *cs;
+	uint64_t next_us = NEVER;
 	uint32_t at = 0;
-	bool waits = false;
 
 	for (struct group *g = gs->first; g != NULL; g = g->next)
-		waits |= calls_sweep(g);
+		next_us = earlier(next_us, calls_sweep(g));
 	while ((cs = startup_next(gs->o.startup, &at)) != NULL)
-		waits |= session_sweep(gs, cs);
-	return waits;
+		next_us = earlier(next_us, session_sweep(gs, cs));
+	return next_us;
 }
 
 void neighbours_session_closed(struct ctl_session *cs)

@@ -34,6 +34,6 @@ void neighbour_adjacent(struct neighbour *, bool);
 // The session serves no group (any more): closed, unless it is a NetConnection or has direct
 // streams.
 void session_release(struct groups *, struct ctl_session *);
-// Calls that nobody answered, sessions that nobody uses. True: some may yet become so.
-bool neighbours_sweep(struct groups *);
+// Calls that nobody answered, sessions that nobody uses. When the next may have to go; NEVER: none.
+uint64_t neighbours_sweep(struct groups *);
 void neighbours_session_closed(struct ctl_session *);

@@ -17,14 +17,6 @@ void u256_octets(struct u256 v, uint8_t octets[32])
 		be64_put(octets + 8 * i, v.w[i]);
 }
 
-int u256_cmp(struct u256 a, struct u256 b)
-{
-	for (int i = 0; i < 4; i++)
-		if (a.w[i] != b.w[i])
-			return a.w[i] < b.w[i] ? -1 : 1;
-	return 0;
-}
-
 struct u256 u256_add(struct u256 a, struct u256 b)
 {
 	struct u256 sum;
@@ -36,20 +28,6 @@ struct u256 u256_add(struct u256 a, struct u256 b)
 		carry >>= 64;
 	}
 	return sum;
-}
-
-struct u256 u256_sub(struct u256 a, struct u256 b)
-{
-	struct u256 difference;
-	uint64_t borrow = 0;
-
-	for (int i = 3; i >= 0; i--) {
-		uint64_t d = a.w[i] - b.w[i];
-
-		difference.w[i] = d - borrow;
-		borrow = a.w[i] < b.w[i] || d < borrow;
-	}
-	return difference;
 }
 
 struct u256 u256_half(struct u256 v)

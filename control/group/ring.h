@@ -11,11 +11,32 @@ struct u256 {
 
 struct u256 u256_of(const uint8_t octets[32]); // big endian
 void u256_octets(struct u256, uint8_t octets[32]);
-int u256_cmp(struct u256, struct u256);         // < 0, 0, > 0
 struct u256 u256_add(struct u256, struct u256); // modulo 2^256, like all of these
-struct u256 u256_sub(struct u256, struct u256);
-struct u256 u256_half(struct u256); // rounded down
-struct u256 u256_bit(unsigned i);   // 2^i; 0 for i > 255
+struct u256 u256_half(struct u256);             // rounded down
+struct u256 u256_bit(unsigned i);               // 2^i; 0 for i > 255
+
+// < 0, 0, > 0. Here, since a choice of neighbours compares thousands, and the first word decides.
+static inline int u256_cmp(struct u256 a, struct u256 b)
+{
+	for (int i = 0; i < 4; i++)
+		if (a.w[i] != b.w[i])
+			return a.w[i] < b.w[i] ? -1 : 1;
+	return 0;
+}
+
+static inline struct u256 u256_sub(struct u256 a, struct u256 b)
+{
+	struct u256 difference;
+	unsigned long long borrow = 0;
+
+	for (int i = 3; i >= 0; i--) {
+		unsigned __int128 d = (unsigned __int128)a.w[i] - b.w[i] - borrow;
+
+		difference.w[i] = (uint64_t)d;
+		borrow = (uint64_t)(d >> 64) & 1;
+	}
+	return difference;
+}
 
 // Increasing from a to b.
 static inline struct u256 ring_up(struct u256 a, struct u256 b)

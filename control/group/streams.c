@@ -195,7 +195,7 @@ int stream_make(struct group *g, const struct stream_info *info, uint32_t margin
 	g->streams = s;
 	g->n_streams++;
 	figures_soon(gs);
-	sweep_soon(gs);
+	gs->streams_us = earlier(gs->streams_us, gs->now_us + SECOND_US);
 	tell_name(s, GROUP_STREAM_PUBLISHED);
 	links_announce(s);
 	plays_stream_new(s);

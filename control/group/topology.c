@@ -12,6 +12,7 @@ enum {
 	CHOOSE_MIN_US = 200000, // groups.md 11
 	CHOOSE_IDLE_US = 10000000,
 	RANDOM_US = 10000000,
+	PURGE_US = 19000000, // at most so often (groups.md 11)
 	RETRY_US = 1500000,
 	TRIES_MAX = 11,
 	INTRODUCED_MIN = 2,
@@ -26,6 +27,7 @@ void topology_soon(struct group *g)
 	if (at_us < g->groups->now_us)
 		at_us = g->groups->now_us;
 	g->choose_us = earlier(g->choose_us, at_us);
+	g->is_choice_old = true;
 }
 
 // ---- whom ----
@@ -45,21 +47,29 @@ static void want_supers(struct group *g, struct wanted *w)
 			wanted_add(w, g->members.ring.nodes[i]);
 }
 
-// The nearest open neighbour that is not wanted yet; NULL.
-static struct neighbour *nearest_left(const struct group *g, const struct wanted *w)
+// The nearest open neighbours that are not wanted yet, in order; how many.
+static uint32_t nearest_left(const struct group *g, const struct wanted *w,
+			     struct neighbour *best[WANTED_NEAR])
 {
-	struct neighbour *best = NULL;
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < g->n_neighbours; i++) {
 		struct neighbour *nb = g->neighbours[i];
+		uint32_t at = n;
 
 		if (nb->member == NULL || nb->rtt_us == 0 || nb->is_suspect ||
+		    (n == WANTED_NEAR && nb->rtt_us >= best[n - 1]->rtt_us) ||
 		    wanted_has(w, &nb->member->at))
 			continue;
-		if (best == NULL || nb->rtt_us < best->rtt_us)
-			best = nb;
+		if (n < WANTED_NEAR)
+			n++;
+		else
+			at = n - 1;
+		for (; at > 0 && nb->rtt_us < best[at - 1]->rtt_us; at--)
+			best[at] = best[at - 1];
+		best[at] = nb;
 	}
-	return best;
+	return n;
 }
 
 // Six with the lowest round trip times. Where fewer have been measured, others take the places to
@@ -67,11 +77,11 @@ static struct neighbour *nearest_left(const struct group *g, const struct wanted
 static void want_near(struct group *g, struct wanted *w)
 {
 	const struct ring_set *ring = &g->members.ring;
-	uint32_t n = 0;
-	struct neighbour *nb;
+	struct neighbour *best[WANTED_NEAR];
+	uint32_t n = nearest_left(g, w, best);
 
-	for (; n < WANTED_NEAR && (nb = nearest_left(g, w)) != NULL; n++)
-		wanted_add(w, &nb->member->at);
+	for (uint32_t i = 0; i < n; i++)
+		wanted_add(w, &best[i]->member->at);
 	for (int strangers = 0; strangers < 2; strangers++)
 		for (uint32_t i = 0; i < ring->n && n < WANTED_NEAR; i++) {
 			struct member *who = member_of_ring(ring->nodes[i]);
@@ -130,6 +140,19 @@ static bool must_be_kept(const struct neighbour *nb)
 	return n <= INTRODUCED_MIN;
 }
 
+// What is wanted now, and who of the neighbours is.
+static void choose_anew(struct group *g, struct wanted *w)
+{
+	choose(g, w);
+	g->n_wanted = w->n;
+	g->is_choice_old = false;
+	for (uint32_t i = 0; i < g->n_neighbours; i++) {
+		struct neighbour *nb = g->neighbours[i];
+
+		nb->is_wanted = nb->member != NULL && wanted_has(w, &nb->member->at);
+	}
+}
+
 bool topology_can_spare(const struct neighbour *nb)
 {
 	struct group *g = nb->group;
@@ -137,10 +160,12 @@ bool topology_can_spare(const struct neighbour *nb)
 
 	if (must_be_kept(nb))
 		return false;
-	choose(g, &w);
-	if (w.n == 0 || g->n_open <= w.n || (g->groups->o.is_super && g->n_open <= target(g)))
+	if (g->is_choice_old)
+		choose_anew(g, &w);
+	if (g->n_wanted == 0 || g->n_open <= g->n_wanted ||
+	    (g->groups->o.is_super && g->n_open <= target(g)))
 		return false;
-	return nb->member == NULL || !wanted_has(&w, &nb->member->at);
+	return !nb->is_wanted;
 }
 
 // ---- getting there ----
@@ -210,42 +235,66 @@ static void ask_surplus(struct group *g, const struct wanted *w)
 		struct neighbour *nb = g->neighbours[i];
 
 		if (nb->state == NEIGHBOUR_OPEN && nb->member != NULL && !nb->is_super &&
-		    !wanted_has(w, &nb->member->at) && !must_be_kept(nb))
+		    !nb->is_wanted && !must_be_kept(nb))
 			ask_close(nb);
 	}
 }
 
-// Who stands next to us is asked sooner how he is (neighbour.c).
-static void mark_adjacent(struct group *g, const struct wanted *doubted)
+// The three each way; and whom the ring would want but for failures so far.
+static void stand_beside(const struct group *g, struct wanted *ring, struct wanted *doubted)
 {
-	struct wanted ring = {.n = 0};
+	ring->n = 0;
+	doubted->n = 0;
+	wanted_ring(ring, &g->members.ring, g->address, is_doubtful);
+	wanted_ring(doubted, &g->members.ring, g->address, NULL);
+}
 
-	wanted_ring(&ring, &g->members.ring, g->address, is_doubtful);
-	for (uint32_t i = 0; i < g->n_neighbours; i++) {
-		struct neighbour *nb = g->neighbours[i];
-
-		if (nb->state == NEIGHBOUR_OPEN && nb->member != NULL)
-			neighbour_adjacent(nb, wanted_has(&ring, &nb->member->at) ||
-						       wanted_has(doubted, &nb->member->at));
-	}
+// Who stands next to us is asked sooner how he is (neighbour.c).
+static void mark(struct neighbour *nb, const struct wanted *ring, const struct wanted *doubted)
+{
+	if (nb->state == NEIGHBOUR_OPEN && nb->member != NULL)
+		neighbour_adjacent(nb, wanted_has(ring, &nb->member->at) ||
+					       wanted_has(doubted, &nb->member->at));
 }
 
 static void run(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
-	struct wanted w, doubted = {.n = 0};
+	struct wanted w, ring, doubted;
 
 	g->chosen_us = now_us;
 	g->choose_us = now_us + CHOOSE_IDLE_US;
-	// Whom the ring would want but for failures so far is tried, too.
-	wanted_ring(&doubted, &g->members.ring, g->address, NULL);
-	mark_adjacent(g, &doubted);
-	if (g->groups->o.is_super) // it only responds (design 3)
+	stand_beside(g, &ring, &doubted);
+	for (uint32_t i = 0; i < g->n_neighbours; i++)
+		mark(g->neighbours[i], &ring, &doubted);
+	if (g->groups->o.is_super) { // it only responds (design 3)
+		g->is_choice_old = true;
 		return;
-	choose(g, &w);
+	}
+	choose_anew(g, &w);
 	call_all(g, &w);
+	// Whom the ring would want but for failures so far is tried, too.
 	call_all(g, &doubted);
 	ask_surplus(g, &w);
+}
+
+void topology_neighbour_opened(struct neighbour *nb)
+{
+	struct group *g = nb->group;
+	struct wanted ring, doubted;
+
+	if (nb->member == NULL)
+		return;
+	stand_beside(g, &ring, &doubted);
+	mark(nb, &ring, &doubted);
+	g->is_choice_old = true;
+}
+
+void topology_neighbour_gone(const struct neighbour *nb)
+{
+	nb->group->is_choice_old = true;
+	if (nb->is_wanted || nb->is_adjacent)
+		topology_soon(nb->group);
 }
 
 void topology_hint(struct group *g, const uint8_t peer_id[PEER_ID_LEN])
@@ -285,8 +334,9 @@ void topology_timers(struct group *g)
 		report_send_random(g);
 	}
 	if (g->purge_us <= now_us) {
-		g->purge_us = now_us + 19 * SECOND_US; // groups.md 11
-		members_purge(&g->members, now_us);
+		g->purge_us = members_purge(&g->members, now_us);
+		if (g->purge_us < now_us + PURGE_US)
+			g->purge_us = now_us + PURGE_US;
 	}
 	if (g->choose_us <= now_us)
 		run(g);

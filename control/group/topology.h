@@ -5,6 +5,9 @@
 
 // The choice is due: at once, but at most every 200 ms.
 void topology_soon(struct group *);
+// A relation has begun, or is over. Only whom we missed or lose changes a choice before its time.
+void topology_neighbour_opened(struct neighbour *);
+void topology_neighbour_gone(const struct neighbour *);
 void topology_timers(struct group *);
 uint64_t topology_deadline_us(const struct group *);
 // An introducer named this peer as a member: it is called at once if it is wanted.

@@ -89,7 +89,7 @@ static void a_session_with_direct_streams_stays(void **state)
 	world_run(t->w, 60 * S);
 	assert_int_equal(s->state, CTL_OPEN);
 	s->streams = NULL;
-	world_run(t->w, 12 * S); // nobody says so: it is seen in the next round
+	world_run(t->w, 32 * S); // nobody says so: it is seen in the next round
 	assert_int_not_equal(s->state, CTL_OPEN);
 }
 

@@ -83,7 +83,7 @@ static void silence_is_asked_about_sooner_only_while_linked(void **state)
 	struct raw_peer *t = *state;
 	int slot;
 
-	assert_int_equal(t->e->far->keepalive_us, 15000000); // its place on the ring is not known yet
+	assert_int_equal(t->e->far->keepalive_us, 5000000); // of two, each stands beside the other
 	slot = announce(t, &an_info);
 	assert_int_equal(t->e->far->keepalive_us, 2000000);
 	ctl_flow_close(&t->e->ctl, (uint16_t)slot);

@@ -14,8 +14,9 @@ struct random {
 // give, since there is no safe way on.
 struct random random_system(void);
 
-// xoshiro256** from a seed: the same octets for the same seed and the same sequence of calls. For
-// tests and simulations only; state belongs to the caller and outlives the source.
+// xoshiro256** from a seed: the same octets for the same seed and the same sequence of calls, and
+// nobody is asked. For jitter, choices, tests and simulations: whoever sees some octets knows all that
+// follow. State belongs to the caller and outlives the source.
 struct random_state {
 	uint64_t s[4];
 };

@@ -169,6 +169,7 @@ struct engine *engine_create(const struct engine_opts *opts)
 		return NULL;
 	}
 	make_keys(e);
+	e->dice = random_seeded(&e->dice_state, random_u64(opts->random));
 	return e;
 }
 

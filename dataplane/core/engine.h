@@ -30,7 +30,7 @@ struct engine;
 struct engine_opts {
 	uint32_t worker;          // goes into the low bits of session ids
 	struct crypto *crypto;    // borrowed; same thread; may serve many engines
-	struct random *random;    // borrowed; same thread
+	struct random *random;    // borrowed; asked at creation only
 	struct mailbox *commands; // borrowed; we consume struct command
 	struct mailbox *reports;  // borrowed; we produce struct report
 	struct mailbox **handoff_to,

@@ -164,7 +164,7 @@ struct link *holder_random(struct engine *e, const struct stream *s, uint32_t sk
 
 	if (s->n_holders == 0)
 		return NULL;
-	h = holder_at(e, s->holder[random_below(e->opts.random, s->n_holders)]);
+	h = holder_at(e, s->holder[random_below(&e->dice, s->n_holders)]);
 	*no = h->announced.passed < h->last ? h->announced.passed : h->last;
 	for (uint32_t i = 0; i < 8 * h->len + 1 && *no > 0; i++, (*no)--)
 		if (holds(h, *no) && skip-- == 0)

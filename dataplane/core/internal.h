@@ -4,6 +4,7 @@
 
 #include "crypto/crypto.h"
 #include "crypto/packet_form.h"
+#include "crypto/random.h"
 #include "dataplane/core/engine.h"
 #include "dataplane/core/flows.h"
 #include "dataplane/core/relay.h"
@@ -37,6 +38,10 @@ struct rx_batch {
 
 struct engine {
 	struct engine_opts opts;
+	// For choices and jitter; never for what must not be guessed. opts.random is for that, and
+	// for the creation alone: the system's locks, and now and then asks the kernel.
+	struct random dice;
+	struct random_state dice_state;
 	uint64_t now_us;
 	uint32_t now_ms; // now_us / 1000, wraps: compare with ms_reached()
 	struct session *sessions;

@@ -80,7 +80,7 @@ static void look_again_later(struct engine *e, uint32_t idx)
 {
 	wait_for(e, idx,
 		 RETRY_MS - RETRY_MS / 16 +
-			 (uint32_t)random_below(e->opts.random, RETRY_MS / 8 + 1));
+			 (uint32_t)random_below(&e->dice, RETRY_MS / 8 + 1));
 }
 
 // One more probe of the size in question.

@@ -72,7 +72,7 @@ void session_keepalive_set(struct engine *e, uint32_t idx, uint32_t interval_us,
 	if (ms == 0)
 		return;
 	// Sessions that were opened together shall not ping together for ever.
-	ms -= (uint32_t)random_below(e->opts.random, ms / 8 + 1);
+	ms -= (uint32_t)random_below(&e->dice, ms / 8 + 1);
 	c->keepalive_ms = ms;
 	session_cold_alarm(e, idx, ALARM_KEEPALIVE, e->now_ms + ms);
 }

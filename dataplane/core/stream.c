@@ -29,8 +29,8 @@ static void start_clocks(struct engine *e, struct stream *s)
 	s->map_due_ms = e->now_ms;
 	s->heard_ms = s->answered_ms = e->now_ms;
 	s->test_slot =
-		random_u32(e->opts.random) % PUSH_SLOTS; // groups.md 6.3: random start, cyclic
-	s->test_due_ms = e->now_ms + (uint32_t)random_below(e->opts.random, PUSH_TEST_MS);
+		random_u32(&e->dice) % PUSH_SLOTS; // groups.md 6.3: random start, cyclic
+	s->test_due_ms = e->now_ms + (uint32_t)random_below(&e->dice, PUSH_TEST_MS);
 	e->relay->tick_ms = e->now_ms;
 }
 

@@ -302,6 +302,7 @@ struct world *world_create(const struct world_opts *given)
 	memset(w->flows, 0, sizeof(*w->flows));
 	w->flows->pub.tx = w->flows->tx;
 	e->opts.random = &w->random;
+	e->dice = w->random;
 	e->opts.n_workers = o.workers > 0 ? o.workers : 1;
 	e->opts.sessions_max = WORLD_SESSIONS;
 	e->opts.streams_max = o.streams_max > 0 ? o.streams_max : 4;

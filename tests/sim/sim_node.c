@@ -192,6 +192,10 @@ void sim_node_rx(struct sim_node *s, struct net_addr src, uint16_t dst_port, uin
 			.session_idx = SESSION_NONE,
 			.path_idx = PATH_NONE};
 
+	if (s->turner != NULL) {
+		s->turner->rx(s->turner->ctx, src, dst_port, data, len, now_us);
+		return;
+	}
 	memcpy(p.addr, from.ip, sizeof(p.addr));
 	engine_rx(s->engine, &p, 1, now_us);
 }
@@ -240,6 +244,10 @@ static void transmit(struct sim_node *s, uint64_t now_us)
 // too late for its owner's deadline comes too late here, as in any other world.
 static void turn_engine(struct sim_node *s, uint64_t now_us)
 {
+	if (s->turner != NULL) {
+		s->turner->turn(s->turner->ctx, now_us);
+		return;
+	}
 	engine_timers(s->engine, now_us);
 	while (engine_commands(s->engine, now_us) == ENGINE_TURN_COMMANDS)
 		;
@@ -300,6 +308,7 @@ uint64_t sim_node_deadline_us(const struct sim_node *s)
 
 	if (mailbox_n(s->commands) > 0)
 		return 0;
-	at_us = engine_deadline_us(s->engine);
+	at_us = s->turner != NULL ? s->turner->deadline_us(s->turner->ctx)
+				  : engine_deadline_us(s->engine);
 	return at_us < s->node_due_us ? at_us : s->node_due_us;
 }

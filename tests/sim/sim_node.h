@@ -18,6 +18,16 @@ struct sim_node;
 // What its control told; the event is valid until the call returns.
 typedef void sim_event(void *ctx, struct sim_node *, const struct node_event *, uint64_t now_us);
 
+// Who turns its engine, if not sim_node: a worker on a port (ported.h). What that sends goes to
+// the network by itself.
+struct sim_turner {
+	void (*rx)(void *ctx, struct net_addr src, uint16_t dst_port, const uint8_t *data,
+		   uint16_t len, uint64_t now_us);
+	void (*turn)(void *ctx, uint64_t now_us);
+	uint64_t (*deadline_us)(void *ctx);
+	void *ctx;
+};
+
 struct sim_node_opts {
 	struct net *net;
 	uint32_t host;
@@ -35,6 +45,7 @@ struct sim_node_opts {
 struct sim_node {
 	// What each turn looks at.
 	struct engine *engine;
+	const struct sim_turner *turner; // NULL: sim_node itself
 	struct mailbox *commands, *reports;
 	uint64_t node_due_us; // what its control said last; 0: something was asked of it since
 	uint64_t turns;

@@ -1,6 +1,6 @@
 // A DPDK port and what hangs on its cable, in one process and without a thread of their own: frames
-// that a test puts in at the far end are there at the port's next poll, and the other way about. The
-// cable is made of rings, of virtio (the port is virtio-user, the far end vhost) or of memif.
+// that a test puts in at the far end are there at the port's next poll, and the other way about.
+// The cable is made of rings, of virtio (the port is virtio-user, the far end vhost) or of memif.
 //
 // DPDK starts once per process, so a program has one pair. Nothing here returns an error: what
 // cannot go on is a broken test and asserts.
@@ -29,7 +29,7 @@ struct port_pair {
 	struct eal *eal;
 	struct rte_mempool *pool; // of both ends
 	struct port port;
-	struct port far;                                       // not with rings
+	struct port far;                                    // not with rings
 	struct rte_ring *rx[PAIR_QUEUES], *tx[PAIR_QUEUES]; // with rings only
 	uint16_t n_queues;
 };

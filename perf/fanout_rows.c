@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "perf/race.h"
+#include "perf/pair.h"
 #include "perf/rows.h"
 
 #define TAG     16 // of the HMAC form, as the configuration has it
@@ -34,7 +34,7 @@ static void fan_close(void *w, struct ratio *r)
 	race_close(w);
 }
 
-static struct race_opts shape(uint32_t n_streams, uint32_t n, uint16_t body_len, bool has_hmac)
+struct race_opts race_shape(uint32_t n_streams, uint32_t n, uint16_t body_len, bool has_hmac)
 {
 	uint32_t all = n_streams * n;
 
@@ -97,7 +97,8 @@ static const struct {
 static void plain_rows(struct bench *b, bool has_hmac, uint16_t body_len, bool is_bare)
 {
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-		struct race_opts o = shape(shapes[i].n_streams, shapes[i].n, body_len, has_hmac);
+		struct race_opts o =
+			race_shape(shapes[i].n_streams, shapes[i].n, body_len, has_hmac);
 		struct bench_row row;
 
 		o.is_bare = is_bare;
@@ -118,7 +119,7 @@ static void plain_rows(struct bench *b, bool has_hmac, uint16_t body_len, bool i
 
 static void hard_rows(struct bench *b)
 {
-	struct race_opts wide = shape(1, 4096, 1000, false), o;
+	struct race_opts wide = race_shape(1, 4096, 1000, false), o;
 	struct bench_row row;
 
 	for (uint16_t turn = 64; turn <= 256; turn *= 2) {
@@ -150,7 +151,7 @@ static void hard_rows(struct bench *b)
 	o.fars.pull_ppm = 20000;
 	row = row_of(o);
 	bench_add(b, &row, "fanout/1x4096/1000B/sum/pulled-2%%");
-	o = shape(1, 64, 1000, false);
+	o = race_shape(1, 64, 1000, false);
 	o.on_small_pages = true;
 	row = row_of(o);
 	bench_add(b, &row, "fanout/1x64/1000B/sum/no-huge");
@@ -164,7 +165,7 @@ static void stage_rows(struct bench *b)
 {
 	for (unsigned i = 0; i < 8; i++) {
 		uint16_t len = i & 1 ? 200 : 1000, n = i & 2 ? 4096 : 64;
-		struct race_opts o = shape(1, n, len, i & 4);
+		struct race_opts o = race_shape(1, n, len, i & 4);
 		struct bench_row row;
 
 		o.shows_stages = true;
@@ -227,9 +228,8 @@ static void pair_batch(void *w, struct ratio *r)
 	ratio_add(r, RATIO_LIMIT, s.ours, s.packets);
 }
 
-static void pair_row(struct bench *b, struct race_opts ours, struct race_opts other,
-		     const char *ours_is, const char *other_is, struct bench_goal goal,
-		     const char *name)
+void pair_row(struct bench *b, struct race_opts ours, struct race_opts other, const char *ours_is,
+	      const char *other_is, struct bench_goal goal, const char *name)
 {
 	struct pair *kept_pair = malloc(sizeof(*kept_pair)); // as long as the rows
 	struct bench_row row = {.unit = "packet",
@@ -250,13 +250,13 @@ static void pair_row(struct bench *b, struct race_opts ours, struct race_opts ot
 
 static void pair_rows(struct bench *b)
 {
-	pair_row(b, shape(1, 4096, 1000, false), shape(1, 64, 1000, false), "1 to 4096",
+	pair_row(b, race_shape(1, 4096, 1000, false), race_shape(1, 64, 1000, false), "1 to 4096",
 		 "1 to 64, the same turn for turn",
 		 (struct bench_goal){"fan-out to 4096 over fan-out to 64, per packet", NULL, 0.9,
 				     0.98},
 		 "fanout/4096-over-64");
-	pair_row(b, shape(1000, 10, 1000, false), shape(1, 10000, 1000, false), "1000 groups of 10",
-		 "1 group of 10 000",
+	pair_row(b, race_shape(1000, 10, 1000, false), race_shape(1, 10000, 1000, false),
+		 "1000 groups of 10", "1 group of 10 000",
 		 (struct bench_goal){"1000 groups over 1 group, same neighbours in all", NULL, 0.8,
 				     0.95},
 		 "fanout/1000-groups-over-1");

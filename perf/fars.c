@@ -436,8 +436,12 @@ static void peek(struct fars *f, const struct datagram *d, uint16_t n)
 
 void fars_look(struct fars *f)
 {
-	uint16_t n = f->world->calls->sent(f->world, f->sent, WORLD_DATAGRAMS);
+	uint16_t n = f->world->calls->sent(f->world, f->sent, WORLD_DATAGRAMS), n_ours = 0;
 
+	for (uint16_t i = 0; i < n; i++) // what went to strangers is no concern of theirs
+		if (f->sent[i].slot < f->n)
+			f->sent[n_ours++] = f->sent[i];
+	n = n_ours;
 	for (uint16_t i = 0; i < n; i++) {
 		f->out.slot[i] = f->sent[i].slot;
 		f->out.len[i] = (uint16_t)(f->sent[i].len - SSID_LEN - f->opts.tag_len);

@@ -9,14 +9,15 @@
 #include "dataplane/core/internal.h"
 #include "perf/stages.h"
 
-#define WARM_STEPS  400 // until every flow has its acks, and every pool its shape
-#define WARM_ROUNDS 12  // and so many fragments of every stream
-#define TURN_US_MAX 500
-#define RING        8192
-#define EXTENTS     3000
-#define UNACKED_MAX 6      // RFC 7016 §3.5.2.3: beyond, the burst limit is what is measured
-#define COPY_EVERY  8      // turns
-#define STEPS_MAX   100000 // without a packet: something is stuck
+#define WARM_STEPS     400 // until every flow has its acks, and every pool its shape
+#define WARM_ROUNDS    12  // and so many fragments of every stream
+#define TURN_US_MAX    500
+#define RING           8192
+#define EXTENTS        3000
+#define UNACKED_MAX    6 // RFC 7016 §3.5.2.3: beyond, the burst limit is what is measured
+#define COPY_EVERY     8 // turns
+#define FLOOD_TURN_MAX 128
+#define STEPS_MAX      100000 // without a packet: something is stuck
 
 // What a batch has added up.
 struct tally {
@@ -35,6 +36,9 @@ struct race {
 	struct world *world;
 	struct crossing *crossing;
 	struct stages stages;
+	struct identity identity; // whom strangers come to
+	struct flood *flood;
+	double owed_flood;
 	uint64_t now_us;
 	double tsc_per_us, owed_ticks; // not yet in now_us
 	uint64_t packets, ticks;       // since race_forget
@@ -70,6 +74,8 @@ static int make_engine(struct race *r)
 	o.crypto = r->crypto = crypto_create(CRYPTO_AUTO);
 	r->random = random_seeded(&r->random_state, 7);
 	o.random = &r->random;
+	if (r->opts.visit > 0)
+		o.visit = r->opts.visit;
 	if (r->commands == NULL || r->reports == NULL || r->crypto == NULL)
 		return -1;
 	stages_watch(&r->stages, r->crypto, r->opts.shows_stages);
@@ -84,6 +90,7 @@ void race_close(struct race *r)
 	if (r->world != NULL)
 		r->world->calls->destroy(r->world);
 	crossing_destroy(r->crossing);
+	flood_destroy(r->flood);
 	if (r->fars != NULL)
 		fars_destroy(r->fars);
 	engine_destroy(r->engine);
@@ -92,6 +99,26 @@ void race_close(struct race *r)
 	mailbox_destroy(r->commands);
 	mailbox_destroy(r->reports);
 	free(r);
+}
+
+// Strangers come to an endpoint that would answer them.
+static int make_flood(struct race *r)
+{
+	struct endpoint_seed seed = {.answers_hello = true};
+	struct command c = {.op = CMD_ENDPOINT, .len = sizeof(seed)};
+
+	if (r->opts.flood_per_s == 0)
+		return 0;
+	c.body = body_get(r->fars->bodies, sizeof(seed));
+	if (c.body == NULL || identity_generate(&r->identity, IDENTITY_APPLIANCE, &r->random) != 0)
+		return -1;
+	seed.cert_len = r->identity.server.certificate_len;
+	memcpy(seed.cert, r->identity.server.certificate, seed.cert_len);
+	memcpy(seed.fingerprint, r->identity.server.fingerprint, sizeof(seed.fingerprint));
+	memcpy(c.body->data, &seed, sizeof(seed));
+	mailbox_push(r->commands, &c);
+	r->flood = flood_create(FLOOD_HELLO, r->opts.flood_is_spread, &r->identity.server);
+	return r->flood != NULL ? 0 : -1;
 }
 
 static int make_all(struct race *r, struct ratio *ratio)
@@ -104,11 +131,15 @@ static int make_all(struct race *r, struct ratio *ratio)
 		return -1;
 	}
 	r->fars = fars_create(&o->fars, r->commands, r->reports);
-	r->world = o->is_bare ? bare_create(r->engine, o->turn_max)
-			      : port_create(r->engine, r->reports, o, ratio);
+	if (o->world != NULL)
+		r->world = o->world(r->engine, r->reports, o, ratio);
+	else if (o->is_bare)
+		r->world = bare_create(r->engine, o->turn_max);
+	else
+		r->world = port_create(r->engine, r->reports, o, ratio);
 	r->crossing = crossing_create(r->engine, r->engine->opts.sessions_max, o->fars.tag_len,
 				      o->counts_in);
-	if (r->fars != NULL && r->world != NULL && r->crossing != NULL)
+	if (r->fars != NULL && r->world != NULL && r->crossing != NULL && make_flood(r) == 0)
 		return 0;
 	ratio_void(ratio, "no memory for its far ends");
 	return -1;
@@ -127,17 +158,29 @@ static uint64_t pass_time(struct race *r, uint64_t ticks)
 	return us < TURN_US_MAX ? us : TURN_US_MAX;
 }
 
+// As many as came while the turn before went on; of a pause that the kernel made, no more than a
+// port would have kept.
+static void flood(struct race *r)
+{
+	if (r->owed_flood > FLOOD_TURN_MAX)
+		r->owed_flood = FLOOD_TURN_MAX;
+	r->owed_flood -= flood_send(r->flood, r->world, (uint32_t)r->owed_flood);
+}
+
 static void step(struct race *r, bool is_measured)
 {
 	struct fars *f = r->fars;
 	uint64_t start = __rdtsc(), turned, sent;
 
 	fars_step(f, r->opts.want, r->now_us);
+	if (r->flood != NULL)
+		flood(r);
 	turned = __rdtsc();
 	r->generator_ticks += turned - start;
 	world_turn(r->world, r->now_us);
 	sent = __rdtsc();
 	r->now_us += pass_time(r, sent - turned);
+	r->owed_flood += (double)(sent - turned) / r->tsc_per_us * r->opts.flood_per_s / 1e6;
 	fars_look(f);
 	fars_control(f);
 	r->generator_ticks += __rdtsc() - sent;

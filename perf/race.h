@@ -6,6 +6,7 @@
 #include "perf/bench.h"
 #include "perf/crossing.h"
 #include "perf/fars.h"
+#include "perf/flood.h"
 
 #define RACE_BATCH 2000 // packets out
 
@@ -18,6 +19,13 @@ struct race_opts {
 	bool is_disturbed; // losses and slow members are meant: what they bring about is no fault
 	bool counts_in;    // the unit is a datagram in, not a packet out
 	bool shows_stages;
+	uint16_t visit; // packets per neighbour and visit; 0: as DPDK's
+	// NULL: is_bare says which.
+	struct world *(*world)(struct engine *, struct mailbox *reports, const struct race_opts *,
+			       struct ratio *);
+	// Hellos of strangers per second of the engine's time (flood.h).
+	uint32_t flood_per_s;
+	bool flood_is_spread;
 };
 
 enum race_stage {

@@ -9,4 +9,5 @@ void rows_add(struct bench *b)
 	memory_rows(b);
 	fanout_rows(b);
 	receive_rows(b);
+	flood_rows(b);
 }

@@ -11,7 +11,8 @@ void wire_rows(struct bench *b);
 void keyer_rows(struct bench *b);
 void startup_rows(struct bench *b);
 void memory_rows(struct bench *b);
-void fanout_rows(struct bench *b); // these two where there is DPDK
+void fanout_rows(struct bench *b); // these where there is DPDK
 void receive_rows(struct bench *b);
+void flood_rows(struct bench *b);
 
 #endif

@@ -15,19 +15,9 @@
 #define STRANGERS 8192
 #define STEP_US   100
 
-enum bogus {
-	BOGUS_NOISE,  // octets under no key
-	BOGUS_COOKIE, // an IIKeying with a cookie of our own making
-	BOGUS_NOBODY, // an IHello for somebody whom nobody knows, beyond the rate for such
-	BOGUS_N
-};
-
-static const char *const bogus_names[] = {"noise", "cookie", "nobody"};
-
 enum {
 	ARG_GROUP, // of handshakes
 	ARG_MADE,  // keys are made up
-	ARG_BOGUS,
 };
 
 struct mail {
@@ -91,7 +81,6 @@ static bool host_make(struct world *w)
 		.random = &w->random,
 		.keyer = w->keyer,
 		.policy = keying_policy_default,
-		.hellos_per_s = w->row->arg[ARG_BOGUS] >= 0 ? 5000 : 0, // as annulusd's default
 		.out = take_mail,
 		.ctx = w,
 	};
@@ -216,60 +205,6 @@ static void hello_batch(void *world, struct ratio *r)
 	w->next += BURST;
 }
 
-// ---- what is refused ----
-
-static void bogus_write(struct world *w, unsigned i)
-{
-	uint32_t who = w->next + i;
-	uint8_t nobody[32];
-
-	switch ((enum bogus)w->row->arg[ARG_BOGUS]) {
-	case BOGUS_NOISE:
-		w->len[i] = 4 + 80;
-		bench_octets(w->in[i], w->len[i], w->now_us * BURST + i);
-		ssid_scramble(w->in[i], w->len[i], 0);
-		break;
-	case BOGUS_COOKIE:
-		bench_octets(w->strangers.list[who].cookie, COOKIE_LEN, w->now_us + i);
-		w->len[i] = stranger_keying(&w->strangers, who, w->in[i]);
-		break;
-	default:
-		bench_octets(nobody, sizeof(nobody), w->now_us + i);
-		w->len[i] = stranger_asks_for(&w->strangers, who, nobody, w->in[i]);
-	}
-}
-
-static void bogus_batch(void *world, struct ratio *r)
-{
-	static const uint8_t reasons[] = {DROP_AUTH, DROP_COOKIE, DROP_HELLO_RATE};
-	struct world *w = world;
-	const struct worker_stats *s = engine_stats(w->host->engine);
-	enum drop_reason why = (enum drop_reason)reasons[w->row->arg[ARG_BOGUS]];
-	uint64_t before = s->drops[why];
-
-	w->now_us += 1;
-	if (w->next + BURST > STRANGERS)
-		w->next = 0;
-	for (unsigned i = 0; i < BURST; i++)
-		bogus_write(w, i);
-	ratio_start(r, RATIO_OURS);
-	burst_in(w, BURST);
-	perf_host_engine(w->host, w->now_us);
-	ratio_stop(r, RATIO_OURS, BURST);
-	// All but a few hellos that the rate lets through to control, whose time is its own.
-	if (s->drops[why] - before + 1 < BURST && r->n_batches > 100)
-		ratio_void(r, "of %u only %u were refused", BURST,
-			   (unsigned)(s->drops[why] - before));
-	perf_host_control(w->host, w->now_us);
-	w->n_mail = 0;
-
-	floor_in(w, BURST);
-	ratio_start(r, RATIO_LIMIT);
-	floor_open(w->floor, w->in_ops, BURST);
-	ratio_stop(r, RATIO_LIMIT, BURST);
-	w->next += BURST;
-}
-
 // ---- handshakes ----
 
 // One part of a handshake from n strangers: what they send, and what the appliance makes of it.
@@ -323,7 +258,7 @@ static void *handshake_open(const struct bench_row *row, struct ratio *r)
 void startup_rows(struct bench *b)
 {
 	static const int groups[] = {2, 5, 14, 16};
-	struct bench_row row = {.arg = {[ARG_GROUP] = DH_GROUP_14, [ARG_BOGUS] = -1},
+	struct bench_row row = {.arg = {[ARG_GROUP] = DH_GROUP_14},
 				.open = startup_open_row,
 				.close = startup_close};
 
@@ -333,16 +268,6 @@ void startup_rows(struct bench *b)
 	row.batch = hello_batch;
 	bench_add(b, &row, "startup/hello");
 
-	row.unit = "datagram";
-	row.sides[0] = "refuse";
-	row.sides[1] = "ipsec-mb alone, the same datagrams";
-	row.batch = bogus_batch;
-	for (int i = 0; i < BOGUS_N; i++) {
-		row.arg[ARG_BOGUS] = i;
-		bench_add(b, &row, "startup/bogus/%s", bogus_names[i]);
-	}
-
-	row.arg[ARG_BOGUS] = -1;
 	row.unit = "handshake";
 	row.sides[0] = "all threads' work";
 	row.sides[1] = "two exponentiations alone";

@@ -45,7 +45,9 @@ struct bench_row {
 	const char *sides[RATIO_SIDES];
 	struct bench_goal goals[BENCH_GOALS_MAX];
 	struct bench_plot plot;
-	bool waits;     // sleeps in its batches, so that its time is not the processor's
+	// Sleeps in its batches, or sees itself to what others do to its time: no batch is thrown
+	// away.
+	bool waits;
 	double seconds; // to run batches, all in all; 0: the suite's default
 	int64_t arg[BENCH_ARGS];
 	const void *user;

@@ -6,6 +6,11 @@ void fanout_rows(struct bench *b)
 	(void)b;
 }
 
+void sockets_rows(struct bench *b)
+{
+	(void)b;
+}
+
 void flood_rows(struct bench *b)
 {
 	(void)b;

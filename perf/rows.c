@@ -10,4 +10,5 @@ void rows_add(struct bench *b)
 	fanout_rows(b);
 	receive_rows(b);
 	flood_rows(b);
+	sockets_rows(b);
 }

@@ -14,5 +14,6 @@ void memory_rows(struct bench *b);
 void fanout_rows(struct bench *b); // these where there is DPDK
 void receive_rows(struct bench *b);
 void flood_rows(struct bench *b);
+void sockets_rows(struct bench *b);
 
 #endif

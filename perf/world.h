@@ -50,6 +50,12 @@ static inline void world_turn(struct world *w, uint64_t now_us)
 // NULL: no memory. Borrows the engine.
 struct world *bare_create(struct engine *, uint16_t turn_max);
 
+// Kernel sockets; any number of packets per turn. NULL: `ratio` says why.
+struct race_opts;
+struct ratio;
+struct world *udp_create(struct engine *, struct mailbox *reports, const struct race_opts *,
+			 struct ratio *);
+
 // A worker on a port of rings. The first call starts DPDK, for the rest of the program; worlds may
 // come, go and be side by side. NULL: `ratio` says why. Borrows the engine.
 struct race_opts;

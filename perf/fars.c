@@ -261,6 +261,8 @@ void fars_flush(struct fars *f, uint64_t now_us)
 
 void fars_step(struct fars *f, uint32_t want, uint64_t now_us)
 {
+	uint32_t n = f->opts.n_streams;
+
 	f->in.n = 0;
 	acknowledge_due(f, now_us);
 	if (f->opts.message_fragments > 0) {
@@ -272,7 +274,9 @@ void fars_step(struct fars *f, uint32_t want, uint64_t now_us)
 	// outstanding.
 	if (f->world->engine->relay->fresh_head == STREAM_NONE)
 		f->outstanding = 0;
-	for (uint32_t i = 0; i < f->opts.n_streams && f->outstanding < want; i++) {
+	if (f->opts.at_once > 1)
+		n *= f->opts.at_once;
+	for (uint32_t i = 0; i < n && f->outstanding < want; i++) {
 		if (!fars_publish(f, f->next_stream, now_us))
 			break;
 		if (f->opts.slow_permille > 0)

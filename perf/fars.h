@@ -20,6 +20,7 @@ struct fars_opts {
 	// Instead of streams: n_streams senders of messages, each message in so many datagrams.
 	// Control gets them whole.
 	uint8_t message_fragments;
+	uint8_t at_once;   // fragments of a stream that may come in one step; 0: one
 	uint16_t body_len; // octets of a fragment: the whole GR-12 message
 	uint8_t tag_len;   // 0: checksum form
 	bool has_sseq;

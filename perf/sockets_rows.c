@@ -12,14 +12,16 @@
 static void row(struct bench *b, uint16_t len, bool has_hmac, bool has_gso, struct bench_goal goal,
 		const char *name)
 {
-	struct race_opts port = race_shape(1, 64, len, has_hmac), sockets = port;
+	struct race_opts port = race_shape(1, 64, len, has_hmac), sockets;
 
-	sockets.world = udp_create;
-	if (has_gso) {
-		sockets.visit = GSO_VISIT;
-		sockets.want = GSO_VISIT * 64;
+	port.is_disturbed = true; // a datagram that the kernel drops says nothing about us
+	if (has_gso) {            // at both the same comes in, and so the same is acknowledged
+		port.fars.at_once = GSO_VISIT;
+		port.want = port.turn_max = GSO_VISIT * 64;
 	}
-	sockets.is_disturbed = true; // a datagram that the kernel drops says nothing about us
+	sockets = port;
+	sockets.world = udp_create;
+	sockets.visit = has_gso ? GSO_VISIT : 0;
 	pair_row(b, port, sockets, "a port of rings", has_gso ? "sockets, with GSO" : "sockets",
 		 goal, name);
 }
@@ -33,7 +35,6 @@ void sockets_rows(struct bench *b)
 	row(b, 1000, false, true, (struct bench_goal){"the same, sendmmsg and GSO", NULL, 4, 8},
 	    "sockets/1x64/1000B/sum/gso");
 	row(b, 200, false, false, (struct bench_goal){NULL}, "sockets/1x64/200B/sum");
-	row(b, 200, false, true, (struct bench_goal){NULL}, "sockets/1x64/200B/sum/gso");
 	row(b, 1000, true, false, (struct bench_goal){NULL}, "sockets/1x64/1000B/hmac");
 	row(b, 1000, true, true, (struct bench_goal){NULL}, "sockets/1x64/1000B/hmac/gso");
 }

@@ -8,7 +8,7 @@
 #include "dataplane/wire/flow_kind.h"
 
 #define STATS_US                  1000000  // while somebody looks at figures
-#define STATS_UNSEEN_US           10000000 // so that the first look finds some, too
+#define STATS_UNSEEN_US           60000000 // so that the first look finds some, too
 #define LOOK_LIFE_US              5000000  // after a look there may be another
 #define CLOSE_US                  3000000
 #define MEMBER_ALIVE_US           5000000 // groups.md 11: ping after 5 s of silence
@@ -329,6 +329,14 @@ static void keep_figures(struct node *n, uint32_t worker, const struct report *r
 							 rows[i].rx_bytes, rows[i].tx_bytes};
 }
 
+static void health(struct node *n, uint32_t worker, const struct report *r)
+{
+	struct ctl_session *s = startup_session(n->startup, worker, r->session_idx, r->session_id);
+
+	if (s != NULL && s->state == CTL_OPEN)
+		groups_health(n->groups, s, r, n->now_us);
+}
+
 static void other_report(struct node *n, uint32_t worker, const struct report *r)
 {
 	switch (r->op) {
@@ -336,6 +344,9 @@ static void other_report(struct node *n, uint32_t worker, const struct report *r
 		if (r->body != NULL)
 			keep_figures(n, worker, r);
 		groups_stats(n->groups, worker, r, n->now_us);
+		break;
+	case REP_SESSION_HEALTH:
+		health(n, worker, r);
 		break;
 	case REP_STREAM_FRAGMENT:
 	case REP_STREAM_GONE:

@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/body.h"
@@ -137,6 +138,9 @@ enum report_op {
 	REP_SESSION_FIHELLO, // body: FIHello payload
 	REP_SESSION_ALIVE,   // first verified packet: the far end has our keys
 	REP_SESSION_MOVED,   // .addr: verified new address
+	// .health: who asked for it by .keepalive is told what changes: suspected or heard again, and
+	// when an answered ping shows a round trip that differs by a quarter from the one last told.
+	REP_SESSION_HEALTH,
 	REP_SESSION_CLOSING, // .closed: it left S_OPEN, its flows and links are gone; the slot is not free yet
 	REP_SESSION_CLOSED,  // .closed: the slot is free. The session's last report
 	// -- flows of a session
@@ -185,6 +189,7 @@ struct command {
 		struct {
 			uint32_t interval_us; // silence before an empty ping; 0: never
 			uint32_t limit_us;    // silence before the session counts as dead; 0: the default
+			uint32_t suspect_us;  // a ping unanswered for so long is told (SESSION_HEALTH); 0: never
 		} keepalive;
 		struct {
 			uint64_t flow_id;    // on the wire: flow + FLOWS_PER_SESSION * n
@@ -250,6 +255,10 @@ struct report {
 			uint8_t chunk;
 		} packet;
 		struct msg_addr addr;
+		struct {
+			uint32_t rtt_us; // 0: not measured
+			bool is_suspect;
+		} health;
 		struct {
 			uint8_t reason; // enum session_close_reason
 		} closed;

@@ -8,8 +8,6 @@
 
 enum {
 	ASK_US = 2000000,
-	ASK_IDLE_US = 5000000,
-	SUSPECT_MS = 8000, // groups.md 11: so long a ping may be unanswered
 };
 
 static void ask(struct groups *gs, enum stats_table table)
@@ -33,16 +31,17 @@ void figures_timers(struct groups *gs)
 {
 	if (gs->stats_us > gs->now_us)
 		return;
-	gs->stats_us = gs->now_us + (has_streams(gs) ? ASK_US : ASK_IDLE_US);
-	if (gs->sessions != NULL)
-		ask(gs, STATS_SESSIONS);
-	if (has_streams(gs))
-		ask(gs, STATS_STREAMS);
+	gs->stats_us = NEVER;
+	if (!has_streams(gs))
+		return;
+	gs->stats_us = gs->now_us + ASK_US;
+	ask(gs, STATS_SESSIONS);
+	ask(gs, STATS_STREAMS);
 }
 
 uint64_t figures_deadline_us(const struct groups *gs)
 {
-	return gs->sessions != NULL ? gs->stats_us : NEVER;
+	return gs->stats_us;
 }
 
 void figures_soon(struct groups *gs)
@@ -50,17 +49,26 @@ void figures_soon(struct groups *gs)
 	gs->stats_us = earlier(gs->stats_us, gs->now_us + ASK_US);
 }
 
+void groups_health(struct groups *gs, struct ctl_session *cs, const struct report *r,
+		   uint64_t now_us)
+{
+	struct neighbour *nb = cs->groups != NULL ? cs->groups->neighbours : NULL;
+
+	gs->now_us = now_us;
+	for (; nb != NULL; nb = nb->next) {
+		nb->rtt_us = r->health.rtt_us;
+		if (nb->is_suspect == r->health.is_suspect)
+			continue;
+		nb->is_suspect = r->health.is_suspect;
+		topology_soon(nb->group);
+	}
+}
+
 static void neighbour_figures(struct neighbour *nb, const struct session_stats *row)
 {
-	bool is_suspect = row->silent_ms >= neighbour_keepalive_ms(nb->cs) + SUSPECT_MS;
-
 	nb->rtt_us = row->srtt_us;
 	nb->in_flight_bytes = row->in_flight_bytes;
 	nb->in_flight_us = nb->group->groups->now_us;
-	if (nb->is_suspect != is_suspect) {
-		nb->is_suspect = is_suspect;
-		topology_soon(nb->group);
-	}
 }
 
 static void session_row(struct groups *gs, uint32_t worker, const struct session_stats *row)

@@ -107,6 +107,7 @@ struct groups *groups_create(const struct groups_opts *o, uint64_t now_us)
 	gs->o = *o;
 	gs->now_us = now_us;
 	gs->streams_us = NEVER;
+	gs->stats_us = NEVER;
 	gs->gate.seed = random_u64(o->random);
 	gs->dial_rate = token_rate_of(DIALS_PER_S, DIALS_BURST);
 	gs->report_rate = token_rate_of(REPORTS_PER_S, REPORTS_BURST);

@@ -82,6 +82,8 @@ void groups_conn_down(struct groups *, struct ctl_session *, uint64_t now_us);
 
 // REP_STREAM_FRAGMENT and REP_STREAM_GONE.
 void groups_stream_report(struct groups *, uint32_t worker, const struct report *, uint64_t now_us);
+// REP_SESSION_HEALTH: a neighbour is silent for long (groups.md 11), or its round trip has changed.
+void groups_health(struct groups *, struct ctl_session *, const struct report *, uint64_t now_us);
 // Every REP_STATS. Groups asks for what it needs itself; what others asked for does no harm.
 void groups_stats(struct groups *, uint32_t worker, const struct report *, uint64_t now_us);
 

@@ -18,6 +18,7 @@ enum {
 	KEEPALIVE_MS = 15000,
 	ADJACENT_KEEPALIVE_MS = 5000,
 	BUSY_KEEPALIVE_MS = 2000,
+	SUSPECT_US = 8000000, // groups.md 11: so long a ping may be unanswered
 };
 
 struct neighbour *neighbour_find(const struct group *g, const struct ctl_session *cs)
@@ -93,7 +94,7 @@ uint32_t neighbour_keepalive_ms(const struct ctl_session *cs)
 
 void neighbour_keepalive(struct ctl_session *cs)
 {
-	ctl_session_keepalive(cs, neighbour_keepalive_ms(cs) * 1000, 0);
+	ctl_session_keepalive(cs, neighbour_keepalive_ms(cs) * 1000, SUSPECT_US);
 }
 
 void neighbour_adjacent(struct neighbour *nb, bool is_adjacent)

@@ -236,14 +236,14 @@ void ctl_session_close(struct ctl_session *s, enum session_close_how how)
 	outbox_push(s->outbox, s->worker, &c);
 }
 
-void ctl_session_keepalive(struct ctl_session *s, uint32_t interval_us, uint32_t limit_us)
+void ctl_session_keepalive(struct ctl_session *s, uint32_t interval_us, uint32_t suspect_us)
 {
 	struct command c = command_for(s, CMD_SESSION_KEEPALIVE);
 
 	if (s->state != CTL_OPEN)
 		return;
 	c.keepalive.interval_us = interval_us;
-	c.keepalive.limit_us = limit_us;
+	c.keepalive.suspect_us = suspect_us;
 	outbox_push(s->outbox, s->worker, &c);
 }
 

@@ -136,7 +136,8 @@ void ctl_flow_reject(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id, u
 // Of an open session: it is CTL_CLOSING at once and takes no more commands; the closed event
 // follows when the worker has let it go. Of any other: nothing.
 void ctl_session_close(struct ctl_session *, enum session_close_how);
-void ctl_session_keepalive(struct ctl_session *, uint32_t interval_us, uint32_t limit_us);
+// suspect_us: 0, or how long a ping may be unanswered until REP_SESSION_HEALTH says so.
+void ctl_session_keepalive(struct ctl_session *, uint32_t interval_us, uint32_t suspect_us);
 void ctl_session_ping(struct ctl_session *, uint32_t limit_us);
 // One whole chunk (FIHello) in the session's next packet. 0, -ENOBUFS, -ENOTCONN.
 int ctl_session_chunk(struct ctl_session *, struct span chunk);

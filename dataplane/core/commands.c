@@ -72,7 +72,7 @@ static void ping(struct engine *e, const struct command *cmd)
 static void keepalive(struct engine *e, const struct command *cmd)
 {
 	session_keepalive_set(e, cmd->session_idx, cmd->keepalive.interval_us,
-			      cmd->keepalive.limit_us);
+			      cmd->keepalive.limit_us, cmd->keepalive.suspect_us);
 }
 
 static void ungroup(struct engine *e, const struct command *cmd)

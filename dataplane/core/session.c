@@ -91,6 +91,11 @@ static bool tell_one(struct engine *e, uint32_t idx, uint8_t tell)
 		r.addr.endpoint = p->endpoint;
 		r.addr.local = p->local;
 		break;
+	case TELL_HEALTH:
+		r.op = REP_SESSION_HEALTH;
+		r.health.rtt_us = c->told_rtt_us;
+		r.health.is_suspect = c->is_suspect;
+		break;
 	case TELL_CLOSING:
 		r.op = REP_SESSION_CLOSING;
 		r.closed.reason = c->close_reason;
@@ -237,7 +242,7 @@ bool session_add(struct engine *e, const struct command *cmd)
 	clocks_set(e, s, seed->rtt_us);
 	session_path_set(e, cmd->session_idx, &seed->far);
 	e->stats.sessions_open++;
-	session_keepalive_set(e, cmd->session_idx, seed->keepalive_us, 0);
+	session_keepalive_set(e, cmd->session_idx, seed->keepalive_us, 0, 0);
 	early_replay(e, cmd->session_idx);
 	return true;
 }

@@ -6,11 +6,11 @@
 #include "dataplane/core/pmtu.h"
 #include "dataplane/core/timer.h"
 
-#define UNACKED_LIMIT_MS   120000 // nothing acknowledged for so long: given up (§12)
-// Silence beyond the first ping, unless control says otherwise: an outage of 60 s, and the pings after
-// it, which come 10 s apart by then and of which one may be lost.
+#define UNACKED_LIMIT_MS 120000 // nothing acknowledged for so long: given up (§12)
+// Silence beyond the first ping, unless control says otherwise: an outage of 60 s, and the pings
+// after it, which come 10 s apart by then and of which one may be lost.
 #define KEEPALIVE_LIMIT_MS 85000
-#define CHALLENGE_MIN_MS   1000   // §7.2: max(3 ERTO, 1 s)
+#define CHALLENGE_MIN_MS   1000 // §7.2: max(3 ERTO, 1 s)
 
 static uint32_t us_to_ms(uint32_t us)
 {
@@ -60,11 +60,30 @@ static void on_erto(struct engine *e, uint32_t idx)
 
 // -- keepalive --
 
-void session_keepalive_set(struct engine *e, uint32_t idx, uint32_t interval_us, uint32_t limit_us)
+// What control wants to hear of (REP_SESSION_HEALTH). Only pings bring it up: who has traffic is
+// well.
+static void tell_health(struct engine *e, uint32_t idx, bool is_suspect)
+{
+	const struct session *s = session_at(e, idx);
+	struct session_cold *c = session_cold_at(e, idx);
+	uint32_t rtt_us = s->heard & HEARD_RTT ? s->srtt_us : 0, told_us = c->told_rtt_us;
+	uint32_t off_us = rtt_us > told_us ? rtt_us - told_us : told_us - rtt_us;
+
+	if (c->suspect_ms == 0 || (is_suspect == c->is_suspect && off_us <= told_us / 4))
+		return;
+	c->is_suspect = is_suspect;
+	c->told_rtt_us = rtt_us;
+	session_tell(e, idx, TELL_HEALTH);
+}
+
+void session_keepalive_set(struct engine *e, uint32_t idx, uint32_t interval_us, uint32_t limit_us,
+			   uint32_t suspect_us)
 {
 	struct session_cold *c = session_cold_at(e, idx);
 	uint32_t ms = us_to_ms(interval_us);
 
+	c->suspect_ms = us_to_ms(suspect_us);
+	tell_health(e, idx, c->is_suspect);
 	c->keepalive_ms = ms;
 	c->keepalive_limit_ms = limit_us != 0 ? us_to_ms(limit_us) : ms + KEEPALIVE_LIMIT_MS;
 	c->is_pinged = false;
@@ -86,6 +105,7 @@ static void on_keepalive(struct engine *e, uint32_t idx)
 
 	if (silent_ms < c->keepalive_ms) {
 		c->is_pinged = false;
+		tell_health(e, idx, false);
 		session_cold_alarm(e, idx, ALARM_KEEPALIVE, s->last_rx_ms + c->keepalive_ms);
 		return;
 	}
@@ -93,6 +113,8 @@ static void on_keepalive(struct engine *e, uint32_t idx)
 		session_give_up(e, idx);
 		return;
 	}
+	if (silent_ms >= c->keepalive_ms + c->suspect_ms)
+		tell_health(e, idx, true);
 	if (c->is_pinged)
 		session_erto_backoff(s); // §3.5.4: no reply within ERTO
 	c->is_pinged = true;
@@ -114,6 +136,7 @@ void session_keepalive_heard(struct engine *e, uint32_t idx)
 	if (!(c->alarms & 1u << ALARM_KEEPALIVE))
 		return;
 	c->is_pinged = false;
+	tell_health(e, idx, false);
 	c->alarm_at_ms[ALARM_KEEPALIVE] = e->now_ms + c->keepalive_ms;
 	timer_cancel(e->wheel, idx);
 	s->alarm_ms = 0;

@@ -29,8 +29,9 @@ enum session_alarm {
 // Reports that control has not been told yet, since the ring was full.
 #define TELL_ALIVE   0x01
 #define TELL_MOVED   0x02
-#define TELL_CLOSING 0x04
-#define TELL_CLOSED  0x08
+#define TELL_HEALTH  0x04
+#define TELL_CLOSING 0x08
+#define TELL_CLOSED  0x10
 
 enum pmtu_state {
 	PMTU_IDLE,    // nothing to send that would gain by larger packets
@@ -77,6 +78,9 @@ struct session_cold {
 
 	uint32_t keepalive_ms, keepalive_limit_ms; // keepalive_ms 0: none
 	bool is_pinged;                            // a keepalive ping is unanswered
+	bool is_suspect;                           // it is, for suspect_ms
+	uint32_t suspect_ms;                       // 0: control does not want to know
+	uint32_t told_rtt_us;
 	uint32_t challenge_end_ms, challenge_rx_packets;
 	uint32_t close_end_ms;
 	// ERTO alarms since this moment found nothing acknowledged.

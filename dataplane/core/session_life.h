@@ -27,7 +27,9 @@ void sessions_tell_again(struct engine *);                       // those that f
 
 // -- session_alarm.c --
 void session_on_alarm(struct engine *, uint32_t idx);
-void session_keepalive_set(struct engine *, uint32_t idx, uint32_t interval_us, uint32_t limit_us);
+// suspect_us: see messages.h.
+void session_keepalive_set(struct engine *, uint32_t idx, uint32_t interval_us, uint32_t limit_us,
+			   uint32_t suspect_us);
 // A ping or an answer to one came: the far end lives.
 void session_keepalive_heard(struct engine *, uint32_t idx);
 void session_challenge(struct engine *, uint32_t idx, uint32_t limit_us);

@@ -107,6 +107,95 @@ static void the_interval_and_the_limit_are_controls_to_choose(void **state)
 	loop_destroy(l);
 }
 
+// groups.md 11: who does not answer for 8 s is suspect, and no longer so with its first packet.
+static void who_asked_is_told_of_silence_and_its_end(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 50000}, true);
+	struct command cmd = {
+		.op = CMD_SESSION_KEEPALIVE, .session_idx = f.slot, .session_id = f.id};
+	struct report r;
+	uint64_t from_us;
+
+	cmd.keepalive.interval_us = 5000000;
+	loop_command(l, 0, &cmd);
+	loop_run_us(l, 60 * S);
+	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r)); // nobody asked
+	says(&f, CHUNK_PADDING_00);
+	cmd.keepalive.suspect_us = 8000000;
+	loop_command(l, 0, &cmd);
+	loop_run_us(l, 4 * MS);
+	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r)); // so far
+	assert_in_range(r.health.rtt_us, 50000, 60000);
+	assert_false(r.health.is_suspect);
+	from_us = l->now_us;
+	loop_run_us(l, 12300 * MS); // an eighth sooner than asked, and 8 s
+	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	while (!loop_take(l, 0, REP_SESSION_HEALTH, &r))
+		loop_run_us(l, 10 * MS);
+	assert_true(r.health.is_suspect);
+	assert_in_range(l->now_us - from_us, 12300 * MS, 17 * S); // with the next repeated ping
+	loop_run_us(l, 20 * S);
+	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r)); // once
+	says(&f, CHUNK_PING_REPLY);
+	loop_run_us(l, 10 * MS);
+	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	assert_false(r.health.is_suspect);
+	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	loop_destroy(l);
+}
+
+// Any packet ends the suspicion, though not at once: pings are repeated meanwhile.
+static void who_speaks_without_answering_is_not_suspect(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 50000}, true);
+	struct command cmd = {
+		.op = CMD_SESSION_KEEPALIVE, .session_idx = f.slot, .session_id = f.id};
+	struct report r;
+
+	cmd.keepalive.interval_us = 5000000;
+	cmd.keepalive.suspect_us = 8000000;
+	loop_command(l, 0, &cmd);
+	loop_run_us(l, 4 * MS);
+	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	loop_run_us(l, 20 * S);
+	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	assert_true(r.health.is_suspect);
+	says(&f, CHUNK_PADDING_00);
+	loop_run_us(l, 10 * S);
+	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	assert_false(r.health.is_suspect);
+	loop_destroy(l);
+}
+
+// A path that takes four times as long; a little more is no news.
+static void another_round_trip_is_told_with_a_ping(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 50000}, true);
+	struct command cmd = {
+		.op = CMD_SESSION_KEEPALIVE, .session_idx = f.slot, .session_id = f.id};
+	struct session *s = session_at(l->nodes[0].engine, f.slot);
+	struct report r;
+
+	cmd.keepalive.interval_us = 5000000;
+	cmd.keepalive.suspect_us = 8000000;
+	loop_command(l, 0, &cmd);
+	loop_run_us(l, 4 * MS);
+	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	s->srtt_us = 60000;
+	says(&f, CHUNK_PING_REPLY);
+	loop_run_us(l, 4 * MS);
+	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	s->srtt_us = 200000;
+	says(&f, CHUNK_PING_REPLY);
+	loop_run_us(l, 4 * MS);
+	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	assert_int_equal(r.health.rtt_us, s->srtt_us);
+	loop_destroy(l);
+}
+
 static void keepalive_can_be_turned_off(void **state)
 {
 	struct loop *l = loop_one();
@@ -268,6 +357,9 @@ int main(void)
 		cmocka_unit_test(silence_is_broken_by_an_empty_ping),
 		cmocka_unit_test(pings_without_answer_back_off_until_the_limit),
 		cmocka_unit_test(the_interval_and_the_limit_are_controls_to_choose),
+		cmocka_unit_test(who_asked_is_told_of_silence_and_its_end),
+		cmocka_unit_test(who_speaks_without_answering_is_not_suspect),
+		cmocka_unit_test(another_round_trip_is_told_with_a_ping),
 		cmocka_unit_test(keepalive_can_be_turned_off),
 		cmocka_unit_test(pings_and_answers_put_the_alarm_off),
 		cmocka_unit_test(a_challenge_unanswered_closes_silently),

@@ -34,31 +34,44 @@ static struct end *to(struct party *t, int i)
 	return world_end_to(t->nodes[1], t->nodes[i], WORLD_MEMBER);
 }
 
+static void health(struct party *t, struct world_node *n, struct end *e, uint32_t rtt_us,
+		   bool is_suspect)
+{
+	struct report r = {.op = REP_SESSION_HEALTH, .health = {rtt_us, is_suspect}};
+
+	groups_health(n->groups, &e->ctl, &r, world_now_us(t->w));
+}
+
+// groups.md 11: not counted in the ring any more, but it stays a neighbour.
 static void round_trips_and_silence_reach_the_neighbour(void **state)
 {
 	struct party *t = *state;
 	struct end *e = to(t, 2);
-	struct session_stats rows[2] = {
-		{.session_idx = e->ctl.idx,
-		 .session_id = e->ctl.id,
-		 .srtt_us = 4200,
-		 .silent_ms = 12999},
-		{.session_idx = e->ctl.idx,
-		 .session_id = e->ctl.id ^ 1,
-		 .srtt_us = 1}, // of a former one
-	};
 	struct neighbour *nb = e->ctl.groups->neighbours;
 
-	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 2);
+	health(t, t->nodes[1], e, 4200, false);
 	assert_int_equal(nb->rtt_us, 4200);
 	assert_false(nb->is_suspect);
-	rows[0].silent_ms = 13000; // beside us on the ring: asked after 5 s, no answer for 8 s
-	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 1);
+	health(t, t->nodes[1], e, 4200, true);
 	assert_true(nb->is_suspect);
-	assert_int_equal(world_open_neighbours(t->nodes[1]), t->n - 1); // it stays a neighbour
-	rows[0].silent_ms = 10;
-	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 1);
+	assert_int_equal(world_open_neighbours(t->nodes[1]), t->n - 1);
+	health(t, t->nodes[1], e, 5300, false);
 	assert_false(nb->is_suspect);
+	assert_int_equal(nb->rtt_us, 5300);
+}
+
+// While a stream flows figures are asked for, and those of a former session say nothing.
+static void figures_reach_the_session_that_they_are_of(void **state)
+{
+	struct party *t = *state;
+	struct end *e = to(t, 2);
+	struct session_stats rows[2] = {
+		{.session_idx = e->ctl.idx, .session_id = e->ctl.id, .srtt_us = 4200},
+		{.session_idx = e->ctl.idx, .session_id = e->ctl.id ^ 1, .srtt_us = 1},
+	};
+
+	report(t, t->nodes[1], STATS_SESSIONS, rows, sizeof(rows), 2);
+	assert_int_equal(e->ctl.groups->neighbours->rtt_us, 4200);
 }
 
 // groups.md 11: asked after 2 s then.
@@ -66,18 +79,13 @@ static void while_a_stream_flows_silence_is_noticed_sooner(void **state)
 {
 	struct party *t = *state;
 	struct end *e = to(t, 2);
-	struct session_stats row = {
-		.session_idx = e->ctl.idx, .session_id = e->ctl.id, .silent_ms = 9999};
-	struct neighbour *nb = e->ctl.groups->neighbours;
 
+	assert_int_equal(e->suspect_us, 8000000);
 	party_publish(t, t->nodes[1], "live");
 	world_run(t->w, 1 * S);
 	assert_int_equal(neighbour_keepalive_ms(&e->ctl), 2000);
-	report(t, t->nodes[1], STATS_SESSIONS, &row, sizeof(row), 1);
-	assert_false(nb->is_suspect);
-	row.silent_ms = 10000;
-	report(t, t->nodes[1], STATS_SESSIONS, &row, sizeof(row), 1);
-	assert_true(nb->is_suspect);
+	assert_int_equal(e->keepalive_us, 2000000);
+	assert_int_equal(e->suspect_us, 8000000);
 }
 
 // The ring must be right for routing; the others are for short cuts.
@@ -93,20 +101,11 @@ static void who_stands_beside_us_is_asked_sooner_than_others(void **state)
 	for (int i = 1; i < 16; i++) {
 		struct end *e = world_end_to(t->nodes[0], t->nodes[i], WORLD_MEMBER);
 		struct neighbour *nb = e->ctl.groups->neighbours;
-		struct session_stats row = {.session_idx = e->ctl.idx,
-					    .session_id = e->ctl.id,
-					    .silent_ms = 13000};
 
 		n_adjacent += nb->is_adjacent;
 		n_others += !nb->is_adjacent;
 		assert_int_equal(e->keepalive_us, nb->is_adjacent ? 5000000 : 15000000);
-		report(t, t->nodes[0], STATS_SESSIONS, &row, sizeof(row), 1);
-		assert_int_equal(nb->is_suspect, nb->is_adjacent);
-		row.silent_ms = 23000;
-		report(t, t->nodes[0], STATS_SESSIONS, &row, sizeof(row), 1);
-		assert_true(nb->is_suspect);
-		row.silent_ms = 0;
-		report(t, t->nodes[0], STATS_SESSIONS, &row, sizeof(row), 1);
+		assert_int_equal(e->suspect_us, 8000000);
 	}
 	assert_int_equal(n_adjacent, 6);
 	assert_int_equal(n_others, 9);
@@ -137,14 +136,14 @@ static void a_streams_figures_are_its_workers_together(void **state)
 }
 
 // Nobody acts on an idle group's figures within seconds.
-static void who_has_no_streams_asks_less_often(void **state)
+static void who_has_no_streams_asks_for_nothing(void **state)
 {
 	struct party *t = *state;
 	struct world_node *n = t->nodes[1];
 	uint32_t before = n->n_stats;
 
 	world_run(t->w, 60 * S);
-	assert_in_range(n->n_stats - before, 11, 13); // every 5 s
+	assert_int_equal(n->n_stats - before, 0); // what changes is told (REP_SESSION_HEALTH)
 	party_publish(t, n, "live");
 	world_run(t->w, 1 * S);
 	before = n->n_stats;
@@ -212,11 +211,12 @@ static void or_when_window_and_margin_have_passed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(figures_reach_the_session_that_they_are_of),
 		T(round_trips_and_silence_reach_the_neighbour),
 		T(while_a_stream_flows_silence_is_noticed_sooner),
 		T(who_stands_beside_us_is_asked_sooner_than_others),
 		T(a_streams_figures_are_its_workers_together),
-		T(who_has_no_streams_asks_less_often),
+		T(who_has_no_streams_asks_for_nothing),
 		T(tables_nobody_knows_are_ignored),
 		T(a_source_is_done_when_everybody_has_acknowledged),
 		T(or_when_window_and_margin_have_passed),

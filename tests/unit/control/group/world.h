@@ -40,7 +40,7 @@ struct end {
 	struct end *far;  // NULL: the far side is gone
 	struct end *next; // of the node
 	bool is_told_closed;
-	uint32_t keepalive_us;
+	uint32_t keepalive_us, suspect_us;
 	struct {
 		bool is_open, is_data;
 		uint64_t flow_id;

@@ -349,6 +349,12 @@ static void stats(struct world_node *n, const struct command *c)
 	free(body);
 }
 
+static void keepalive(struct end *e, const struct command *c)
+{
+	e->keepalive_us = c->keepalive.interval_us;
+	e->suspect_us = c->keepalive.suspect_us;
+}
+
 static void command(struct world_node *n, const struct command *c)
 {
 	struct end *e = end_of(n, c);
@@ -371,7 +377,7 @@ static void command(struct world_node *n, const struct command *c)
 	else if (c->op == CMD_STREAM_LINK || c->op == CMD_STREAM_UNLINK)
 		link_command(e, c);
 	else if (c->op == CMD_SESSION_KEEPALIVE)
-		e->keepalive_us = c->keepalive.interval_us;
+		keepalive(e, c);
 	else if (c->op == CMD_SESSION_CLOSE)
 		world_cut(e, CLOSED_BY_US);
 }

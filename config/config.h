@@ -24,7 +24,7 @@
 // The order of each enum is the order of the words in its row of the table.
 enum config_backend { CONFIG_BACKEND_DPDK, CONFIG_BACKEND_UDP };
 enum config_switch { CONFIG_AUTO, CONFIG_ON, CONFIG_OFF };
-enum config_idle { CONFIG_IDLE_SLEEP, CONFIG_IDLE_SPIN };
+enum config_idle { CONFIG_IDLE_SLEEP, CONFIG_IDLE_ADAPTIVE, CONFIG_IDLE_SPIN };
 enum config_feature { CONFIG_FEATURE_OFF, CONFIG_FEATURE_PREFER, CONFIG_FEATURE_REQUIRE };
 enum config_log_level {
 	CONFIG_LOG_ERROR,
@@ -110,6 +110,7 @@ struct config_workers {
 	uint64_t count;
 	const char *cores; // "1-3,5": one each; "" lets the kernel place the workers
 	enum config_idle idle;
+	uint64_t spin_max_us;  // adaptive: polled on at most, before a sleep
 	uint64_t sleep_min_us; // after the first empty poll; doubles
 	uint64_t sleep_max_us; // up to this
 };

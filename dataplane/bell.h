@@ -44,7 +44,9 @@ static inline void bell_disarm(struct bell *b)
 {
 	uint64_t n;
 
-	atomic_store_explicit(&b->is_armed, false, memory_order_relaxed);
+	if (atomic_exchange_explicit(&b->is_armed, false, memory_order_relaxed))
+		return; // nobody rang
+	// Who rang may not have written yet. Then the next sleep is short.
 	while (read(b->fd, &n, sizeof(n)) > 0)
 		;
 }

@@ -102,3 +102,9 @@ void relay_handoff(struct engine *e, const struct handoff *h)
 		take(e, h);
 	}
 }
+
+bool engine_handoffs_wait(const struct engine *e, uint32_t worker)
+{
+	return e->opts.handoff_to != NULL && e->opts.handoff_to[worker] != NULL &&
+	       mailbox_n(e->opts.handoff_to[worker]) > 0;
+}

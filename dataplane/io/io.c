@@ -103,6 +103,7 @@ static int open_ports(struct io *io, const struct io_opts *o, char *why, size_t 
 			.mtu = o->ports[i].mtu,
 			.n_rx = o->ports[i].queues,
 			.n_tx = io->n_workers,
+			.wakes = o->idle != IDLE_SPIN,
 			.pools = io->pools,
 			.has_one_pool = io->n_workers == 1,
 		};
@@ -162,6 +163,15 @@ static struct eal *start_eal(const struct io_opts *o, char *why, size_t why_size
 	return eal_start(&eal, why, why_size);
 }
 
+static int make_bells(struct io *io)
+{
+	int err = bell_init(&io->bell);
+
+	for (uint8_t i = 0; err == 0 && i < io->n_workers; i++)
+		err = bell_init(&io->bells[i]);
+	return err;
+}
+
 struct io *io_create(const struct io_opts *o, char *why, size_t why_size)
 {
 	struct io *io;
@@ -175,11 +185,16 @@ struct io *io_create(const struct io_opts *o, char *why, size_t why_size)
 	}
 	io->opts = *o;
 	io->n_workers = o->n_workers;
+	io->bell.fd = -1;
+	for (uint8_t i = 0; i < WORKERS_MAX; i++) {
+		io->bells[i].fd = -1;
+		io->bells_of[i] = &io->bells[i];
+	}
 	for (uint8_t i = 0; i < o->n_workers; i++) {
 		io->cores[i] = o->cores != NULL ? o->cores[i] : IO_CORE_ANY;
 		io->reports[i] = o->reports[i];
 	}
-	if (bell_init(&io->bell) != 0) {
+	if (make_bells(io) != 0) {
 		snprintf(why, why_size, "eventfd: %s", strerror(errno));
 		goto fail;
 	}
@@ -193,6 +208,11 @@ struct io *io_create(const struct io_opts *o, char *why, size_t why_size)
 fail:
 	io_destroy(io);
 	return NULL;
+}
+
+void io_wake(struct io *io, uint8_t worker)
+{
+	bell_ring(&io->bells[worker]);
 }
 
 struct bell *io_bell(struct io *io)
@@ -213,5 +233,7 @@ void io_destroy(struct io *io)
 	}
 	eal_stop(io->eal);
 	bell_fini(&io->bell);
+	for (uint8_t i = 0; i < WORKERS_MAX; i++)
+		bell_fini(&io->bells[i]);
 	free(io);
 }

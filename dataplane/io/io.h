@@ -52,8 +52,8 @@ struct io_opts {
 	uint8_t n_endpoints;
 	uint8_t n_workers;
 	const uint16_t *cores; // per worker, or IO_CORE_ANY; NULL: the kernel places all
-	bool spins;            // workers never sleep
-	uint32_t sleep_min_us, sleep_max_us;
+	enum idle_mode idle;   // what workers do without work (idle.h)
+	uint32_t window_max_us, sleep_min_us, sleep_max_us;
 	uint32_t seed; // random
 	// On the worker's own thread, so that memory is taken near its core: makes the engine (and
 	// the crypto that only this thread may use). NULL with errno: io_start fails.
@@ -74,6 +74,9 @@ int io_start(struct io *, char *why, size_t why_size); // 0, or -1: no worker ru
 // Workers send what is due already, then end. Once only.
 void io_stop(struct io *);
 
+// Commands wait in the ring to that worker: wakes it if it sleeps.
+void io_wake(struct io *, uint8_t worker);
+
 // Rings when a worker has put reports into its ring.
 struct bell *io_bell(struct io *);
 
@@ -86,6 +89,7 @@ struct io_port_stats {
 	struct link_counters links; // all workers together
 };
 struct io_worker_stats {
+	bool is_woken;   // by what it gets; else it naps
 	uint64_t cpu_us; // of its thread, kernel's time included
 	uint64_t turns, turns_idle, busy_us;
 };

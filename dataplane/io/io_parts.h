@@ -33,8 +33,10 @@ struct io {
 	struct rte_mempool *pools[WORKERS_MAX];
 	struct rte_ring *handed[WORKERS_MAX];
 	struct port ports[IO_PORTS_MAX];
-	struct host host; // as every worker starts with it
-	struct bell bell;
+	struct host host;               // as every worker starts with it
+	struct bell bell;               // control's
+	struct bell bells[WORKERS_MAX]; // the workers'
+	struct bell *bells_of[WORKERS_MAX];
 	bool has_advised_sums[IO_PORTS_MAX], has_advised_bursts[IO_PORTS_MAX];
 	struct io_thread threads[WORKERS_MAX];
 };

@@ -60,6 +60,7 @@ void io_worker_stats(struct io *io, uint8_t worker, struct io_worker_stats *s)
 	s->turns = t->stats->turns;
 	s->turns_idle = t->stats->turns_idle;
 	s->busy_us = t->stats->busy_us;
+	s->is_woken = t->worker->idle.is_woken;
 }
 
 // -- advice --

@@ -12,6 +12,7 @@
 
 #include "dataplane/io/eal.h"
 #include "dataplane/io/port_device.h"
+#include "dataplane/io/port_wake.h"
 
 #define RX_OFFLOADS (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define TX_OFFLOADS (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
@@ -120,6 +121,7 @@ static void choose(struct opening *o, struct rte_eth_conf *conf)
 	const struct rte_eth_dev_info *info = &o->info;
 	struct port *p = o->p;
 
+	conf->intr_conf.rxq = p->can_interrupt;
 	conf->rxmode.mtu = o->opts->mtu;
 	conf->rxmode.offloads = RX_OFFLOADS & info->rx_offload_capa;
 	conf->txmode.offloads = TX_OFFLOADS & info->tx_offload_capa;
@@ -170,9 +172,6 @@ static int configure(struct opening *o)
 	struct rte_eth_conf conf = {0};
 	int err;
 
-	err = rte_eth_dev_info_get(o->p->id, &o->info);
-	if (err != 0)
-		return fail_driver(o, "it does not describe itself", err);
 	if (check_queues(o) != 0)
 		return -1;
 	if (o->opts->mtu > o->info.max_mtu)
@@ -210,6 +209,23 @@ static int start(struct opening *o)
 	return 0;
 }
 
+// Without interrupts if it cannot have them.
+static int bring_up(struct opening *o)
+{
+	struct port *p = o->p;
+	int err = rte_eth_dev_info_get(p->id, &o->info);
+
+	if (err != 0)
+		return fail_driver(o, "it does not describe itself", err);
+	snprintf(p->driver, sizeof(p->driver), "%s", o->info.driver_name);
+	p->can_interrupt = o->opts->wakes && port_wake_is_told(p->driver, p->is_vdev);
+	if (p->can_interrupt && configure(o) == 0 && start(o) == 0)
+		return 0;
+	p->can_interrupt = false;
+	eal_forget_reason(o->eal);
+	return configure(o) == 0 ? start(o) : -1;
+}
+
 int port_open(struct port *p, struct eal *eal, const struct port_opts *opts, char *why,
 	      size_t why_size)
 {
@@ -220,13 +236,13 @@ int port_open(struct port *p, struct eal *eal, const struct port_opts *opts, cha
 	eal_forget_reason(eal);
 	if (attach(&o) != 0)
 		goto detach;
-	if (configure(&o) != 0 || start(&o) != 0)
+	if (bring_up(&o) != 0)
 		goto close;
 	p->n_rx = o.n_rx;
 	p->n_tx = opts->n_tx;
 	p->mtu = opts->mtu;
-	snprintf(p->driver, sizeof(p->driver), "%s", o.info.driver_name);
 	p->is_kernels = is_kernels(p->driver);
+	port_wake_find(p);
 	return 0;
 close:
 	rte_eth_dev_close(p->id);

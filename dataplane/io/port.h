@@ -11,6 +11,7 @@
 #define PORT_RX_DESCRIPTORS 1024
 #define PORT_TX_DESCRIPTORS 256 // cache figures: a deeper ring holds colder buffers
 #define PORT_NAME_MAX       64
+#define PORT_QUEUES_MAX     16
 
 struct eal;
 struct rte_mempool;
@@ -24,6 +25,7 @@ struct port_opts {
 	uint16_t n_rx;                    // receive queues, unless they come in pairs: n_tx then
 	uint16_t n_tx;                    // transmit queues: one per worker
 	struct rte_mempool *const *pools; // per queue
+	bool wakes;                       // try to have descriptors that a worker can sleep on
 	bool has_one_pool;                // every buffer that is ever sent comes from pools[0]
 };
 
@@ -41,6 +43,10 @@ struct port {
 	bool was_attached;  // by us, so we detach
 	bool tells_tx_room; // rte_eth_tx_descriptor_status works
 	bool is_vdev;
+	// What a worker can sleep on until a frame comes, per receive queue; -1: nothing.
+	int rx_fds[PORT_QUEUES_MAX];
+	bool can_interrupt;     // configured so
+	bool has_rx_interrupts; // they are switched on before a sleep and off after it, and read
 };
 
 // 0, or -1 with one line in `why` that names the port and what is missing. Nothing stays behind.

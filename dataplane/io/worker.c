@@ -1,8 +1,6 @@
 #include "dataplane/io/worker_parts.h"
 
 #include <errno.h>
-#include <time.h>
-
 #include <rte_cycles.h>
 #include <rte_ring.h>
 
@@ -49,10 +47,12 @@ int worker_init(struct worker *w, const struct worker_opts *opts)
 	w->opts = *opts;
 	w->engine = opts->engine;
 	w->stats = engine_stats(opts->engine);
-	w->idle = (struct idle){.spins = opts->spins,
+	make_links(w);
+	w->idle = (struct idle){.mode = opts->idle,
+				.is_woken = worker_rest_init(w),
+				.window_max_us = opts->window_max_us,
 				.sleep_min_us = opts->sleep_min_us,
 				.sleep_max_us = opts->sleep_max_us};
-	make_links(w);
 	start_clock(w);
 	err = make_host(w);
 	if (err == 0)
@@ -113,6 +113,17 @@ static void ring_bell(struct worker *w)
 	bell_ring(w->opts.bell);
 }
 
+// Other workers are, if they sleep and we have put something into their rings.
+static void ring_others(struct worker *w)
+{
+	if (w->opts.bells == NULL)
+		return;
+	for (uint32_t i = 0; i < w->opts.n_workers; i++)
+		if (i != w->opts.worker &&
+		    (rte_ring_count(w->opts.handed[i]) > 0 || engine_handoffs_wait(w->engine, i)))
+			bell_ring(w->opts.bells[i]);
+}
+
 bool worker_turn(struct worker *w, uint64_t now_us)
 {
 	uint32_t n;
@@ -126,6 +137,8 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	worker_neighbours(w);
 	n += worker_transmit(w);
 	ring_bell(w);
+	if (n > 0)
+		ring_others(w);
 	w->was_busy = n > 0;
 	return n > 0;
 }
@@ -146,7 +159,7 @@ uint64_t worker_deadline_us(const struct worker *w)
 
 // -- the loop --
 
-static uint64_t read_clock(struct worker *w)
+uint64_t worker_clock_us(struct worker *w)
 {
 	uint64_t ticks = rte_rdtsc();
 
@@ -157,28 +170,29 @@ static uint64_t read_clock(struct worker *w)
 	return tick_clock_us(&w->clock, ticks);
 }
 
-static void sleep_us(uint32_t us)
+bool worker_lap(struct worker *w)
 {
-	struct timespec ts = {.tv_nsec = (long)us * 1000};
+	uint64_t now_us = worker_clock_us(w);
+	bool had_work = worker_turn(w, now_us);
 
-	nanosleep(&ts, NULL); // a signal that ends it early does no harm
+	if (had_work)
+		idle_after_turn(&w->idle, true, now_us, now_us);
+	else
+		worker_rest(w, idle_after_turn(&w->idle, false, now_us, worker_deadline_us(w)));
+	return had_work;
 }
 
 void worker_run(struct worker *w)
 {
-	while (!atomic_load_explicit(&w->stops, memory_order_relaxed)) {
-		uint64_t now_us = read_clock(w);
-		bool had_work = worker_turn(w, now_us);
-		uint32_t us = idle_after_turn(&w->idle, had_work, now_us, worker_deadline_us(w));
-
-		if (us > 0)
-			sleep_us(us);
-	}
-	for (unsigned i = 0; i < LAST_TURNS && worker_turn(w, read_clock(w)); i++)
+	while (!atomic_load_explicit(&w->stops, memory_order_relaxed))
+		worker_lap(w);
+	for (unsigned i = 0; i < LAST_TURNS && worker_turn(w, worker_clock_us(w)); i++)
 		;
 }
 
 void worker_stop(struct worker *w)
 {
 	atomic_store_explicit(&w->stops, true, memory_order_relaxed);
+	if (w->opts.bells != NULL)
+		bell_ring(w->opts.bells[w->opts.worker]);
 }

@@ -4,11 +4,13 @@
 //	rx (at most 64 per queue, again while it comes full) -> frames -> engine_rx -> timers ->
 //	commands -> engine_tx into lent mbufs -> headers -> tx
 //
-// In a turn: no malloc, lock, log or syscall; one clock read. Two exceptions by design: a sleeping
-// control thread is woken by one write, and drivers of kernel devices make syscalls of their own.
+// In a turn: no malloc, lock, log or syscall; one clock read. Two exceptions by design: a thread
+// that sleeps, control's or another worker's, is woken by one write, and drivers of kernel devices
+// make syscalls of their own. Between turns an idle worker rests (worker_rest.c).
 #pragma once
 
 #include <assert.h>
+#include <poll.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -64,9 +66,21 @@ struct worker_opts {
 	struct rte_ring *const *handed; // per worker: frames for it
 	struct mailbox *reports;        // looked at to see whether control has news; NULL: no bell
 	struct bell *bell;
-	bool spins;
-	uint32_t sleep_min_us, sleep_max_us;
-	uint32_t seed; // random
+	// Per worker, rung for what is put into its rings; it sleeps on its own. NULL: nobody can
+	// wake a worker, so it only naps.
+	struct bell *const *bells;
+	enum idle_mode idle;
+	uint32_t window_max_us, sleep_min_us, sleep_max_us; // idle.h
+	uint32_t seed;                                      // random
+};
+
+// What it needs to sleep and to be woken.
+struct worker_rest {
+	struct pollfd fds[1 + HOST_LINKS_MAX]; // its bell, then its receive queues'
+	uint8_t n;
+	bool has_power_pause; // TPAUSE
+	uint64_t n_woken;     // sleeps that something ended
+	uint64_t ticks_per_us;
 };
 
 struct worker {
@@ -81,6 +95,7 @@ struct worker {
 	struct path_table paths;
 	struct tick_clock clock;
 	struct idle idle;
+	struct worker_rest rest;
 	struct bucket echoes;
 	struct host host;
 	struct pkt rx[WORKER_BURST];
@@ -107,6 +122,8 @@ bool worker_turn(struct worker *, uint64_t now_us);
 // When a turn is needed at the latest.
 uint64_t worker_deadline_us(const struct worker *);
 
-// Turns until worker_stop, then a few more for what is still to be sent.
+// The clock, a turn, and what idle.h says. True: the turn had work.
+bool worker_lap(struct worker *);
+// Laps until worker_stop, then a few more for what is still to be sent.
 void worker_run(struct worker *);
-void worker_stop(struct worker *); // any thread
+void worker_stop(struct worker *); // any thread; rings its bell

@@ -13,6 +13,14 @@ static inline void worker_drop(struct worker *w, enum drop_reason why)
 	w->stats->drops[why]++;
 }
 
+// -- worker.c --
+uint64_t worker_clock_us(struct worker *);
+
+// -- worker_rest.c --
+// True: whatever brings work can wake it.
+bool worker_rest_init(struct worker *);
+void worker_rest(struct worker *, struct idle_step);
+
 // -- worker_rx.c --
 // Everything that came in, and what it asks for. Returns how many frames.
 uint32_t worker_receive(struct worker *);

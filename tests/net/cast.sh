@@ -11,7 +11,8 @@ ms_now() {
 	echo $((${t/./} / 1000))
 }
 
-# cast_super_peer dpdk|udp: annulusd in namespace sp; returns when it answers annulusctl.
+# cast_super_peer dpdk|udp: annulusd in namespace sp; returns when it answers annulusctl. What CAST_CONFIG
+# holds is more of its configuration.
 cast_super_peer() {
 	local i ports=
 
@@ -33,6 +34,7 @@ groups:
   - name: lab
     spec: "$spec"
 admin: { socket: $work/annulusd.sock }
+${CAST_CONFIG:-}
 Y
 	lab_start sp_pid sp "$work/annulusd.log" "$bin/annulusd" --config "$work/annulusd.yaml"
 	for ((i = 0; i < 100; i++)); do

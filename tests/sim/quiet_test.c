@@ -25,6 +25,7 @@
 
 #define MEMBERS  7
 #define FRAME_US 20000
+#define LAPS     1000
 
 // -- what a life is made of --
 
@@ -286,6 +287,35 @@ static void a_sleeping_control_is_woken_by_one_write(void **state)
 	die(&l);
 }
 
+// -- the clock is looked at once for all of a turn --
+
+static void a_lap_looks_at_the_clock_once(void **state)
+{
+	const struct trap_catch *list;
+	uint32_t n, n_anchors = 0;
+	struct sim_run run;
+	struct life l;
+
+	if (born(&l, *state, &run, &keying_policy_default, 0) == NULL)
+		skip();
+	l.ported.worker->idle.mode = IDLE_SPIN;
+	for (uint32_t i = 0; i < LAPS; i++) {
+		uint32_t before = trap_caught(&list);
+
+		trap_arm();
+		worker_lap(l.ported.worker);
+		trap_disarm();
+		n = trap_caught(&list) - before;
+		if (n == 3) // it is held against the kernel's clock: both, and the ticks again
+			n_anchors++;
+		else
+			assert_int_equal(n, 1);
+	}
+	assert_string_equal(list[0].name, "rdtsc");
+	assert_in_range(n_anchors, 0, 12); // at distances that double, from 10 ms on
+	die(&l);
+}
+
 // -- the traps spring --
 
 // So that nobody may leave out what has no use.
@@ -482,6 +512,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_trap_springs_once),
 		cmocka_unit_test(whole_lives_ask_nobody),
+		cmocka_unit_test(a_lap_looks_at_the_clock_once),
 		cmocka_unit_test(a_sleeping_control_is_woken_by_one_write),
 	};
 

@@ -37,7 +37,8 @@ static void open_port(struct port_pair *pair, struct port *p, const char *device
 				    .mtu = 1500,
 				    .n_rx = pair->n_queues,
 				    .n_tx = pair->n_queues,
-				    .pools = pools};
+				    .pools = pools,
+				    .wakes = true};
 	char why[512] = "";
 
 	if (port_open(p, pair->eal, &o, why, sizeof(why)) != 0)

@@ -80,6 +80,10 @@ static_assert((int)IO_AUTO == (int)CONFIG_AUTO && (int)IO_ON == (int)CONFIG_ON &
 static_assert((int)EAL_HUGE_AUTO == (int)CONFIG_AUTO && (int)EAL_HUGE_ON == (int)CONFIG_ON &&
 		      (int)EAL_HUGE_OFF == (int)CONFIG_OFF,
 	      "and so is this one");
+static_assert((int)IDLE_SLEEP == (int)CONFIG_IDLE_SLEEP &&
+		      (int)IDLE_ADAPTIVE == (int)CONFIG_IDLE_ADAPTIVE &&
+		      (int)IDLE_SPIN == (int)CONFIG_IDLE_SPIN,
+	      "and this");
 
 static void port_of(struct io_port_opts *out, const struct config_port *p)
 {
@@ -115,7 +119,8 @@ static struct io_opts io_opts_of(struct dpdk_backend *b, const struct io_port_op
 		.n_endpoints = ENDPOINTS_N,
 		.n_workers = (uint8_t)b->rings->n_workers,
 		.cores = n_cores > 0 ? b->cores : NULL,
-		.spins = cfg->workers.idle == CONFIG_IDLE_SPIN,
+		.idle = (enum idle_mode)cfg->workers.idle,
+		.window_max_us = (uint32_t)cfg->workers.spin_max_us,
 		.sleep_min_us = (uint32_t)cfg->workers.sleep_min_us,
 		.sleep_max_us = (uint32_t)cfg->workers.sleep_max_us,
 		.seed = random_u32(&b->random),
@@ -207,9 +212,9 @@ static struct bell *dpdk_bell(struct backend *base)
 	return io_bell(dpdk_of(base)->io);
 }
 
-// Workers poll their rings and never sleep longer than workers.sleep_max.
 static void dpdk_wake(struct backend *base, uint32_t worker)
 {
+	io_wake(dpdk_of(base)->io, (uint8_t)worker);
 }
 
 static struct wire_addr dpdk_local(const struct backend *base, enum daemon_endpoint endpoint)

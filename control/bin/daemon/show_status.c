@@ -54,7 +54,7 @@ static void worker_row(const struct daemon *d, uint32_t worker, struct json_out 
 	json_put_u64(j, "busy_permille", d->readings.worker_busy_permille[worker]);
 	json_put_bool(j, "sleeps",
 		      d->config->backend == CONFIG_BACKEND_UDP ||
-			      d->config->workers.idle == CONFIG_IDLE_SLEEP);
+			      d->config->workers.idle != CONFIG_IDLE_SPIN);
 	json_put_u64(j, "cpu_time_us", w.cpu_us);
 	json_put_u64(j, "turns", w.turns);
 	json_put_u64(j, "idle_turns", w.turns_idle);

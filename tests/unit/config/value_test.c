@@ -66,9 +66,9 @@ static void a_value_must_be_of_its_keys_type(void **state)
 		 "`unlimited`"},
 
 		{"workers.idle", "spin", NULL},
-		{"workers.idle", "spi", "expected one of sleep, spin, found `spi`"},
-		{"workers.idle", "sleep|spin", "expected one of sleep, spin, found `sleep|spin`"},
-		{"workers.idle", "\"\"", "expected one of sleep, spin, found the text ``"},
+		{"workers.idle", "spi", "expected one of sleep, adaptive, spin, found `spi`"},
+		{"workers.idle", "sleep|spin", "expected one of sleep, adaptive, spin, found `sleep|spin`"},
+		{"workers.idle", "\"\"", "expected one of sleep, adaptive, spin, found the text ``"},
 		{"eal.hugepages", "off", NULL}, // YAML 1.2: a word, no boolean
 
 		{"security.dh_groups", "[2, 16]", NULL},

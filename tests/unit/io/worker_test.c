@@ -367,6 +367,44 @@ static void control_is_woken_when_it_sleeps_and_there_is_news(void **state)
 	world_destroy(&w);
 }
 
+static bool has_rung(struct bell *b)
+{
+	uint64_t n;
+
+	return read(b->fd, &n, sizeof(n)) == sizeof(n);
+}
+
+static void a_sleeping_worker_is_woken_for_what_it_is_handed(void **state)
+{
+	struct worker_world w;
+
+	world_create(&w, 2);
+	bell_arm(&w.bells[1]);
+	world_in(&w, 0, stray_frame(session_id_make(0, 3, 7)));
+	world_turn(&w, 0);
+	assert_false(has_rung(&w.bells[1])); // nothing for it
+	world_in(&w, 0, stray_frame(session_id_make(1, 3, 7)));
+	world_turn(&w, 0);
+	assert_true(has_rung(&w.bells[1]));
+	world_in(&w, 0, stray_frame(session_id_make(1, 3, 7)));
+	world_turn(&w, 0);
+	assert_false(has_rung(&w.bells[1])); // it is awake
+	world_destroy(&w);
+}
+
+// Rings have no interrupts.
+static void who_cannot_be_woken_naps(void **state)
+{
+	struct worker_world w;
+
+	world_create(&w, 1);
+	assert_false(w.workers[0]->idle.is_woken);
+	assert_false(worker_lap(w.workers[0]));
+	assert_int_equal(w.workers[0]->idle.nap_us, 50);
+	assert_int_equal(w.workers[0]->rest.n_woken, 0);
+	world_destroy(&w);
+}
+
 static void turns_are_counted_by_what_they_did(void **state)
 {
 	struct worker_world w;
@@ -424,6 +462,8 @@ int main(void)
 		cmocka_unit_test(a_worker_that_does_not_keep_up_costs_only_its_own),
 		cmocka_unit_test(every_worker_hears_arp_and_one_answers),
 		cmocka_unit_test(control_is_woken_when_it_sleeps_and_there_is_news),
+		cmocka_unit_test(a_sleeping_worker_is_woken_for_what_it_is_handed),
+		cmocka_unit_test(who_cannot_be_woken_naps),
 		cmocka_unit_test(turns_are_counted_by_what_they_did),
 		cmocka_unit_test(the_deadline_is_the_earliest_of_engine_and_neighbours),
 	};

@@ -71,6 +71,7 @@ static void make_worker(struct worker_world *w, uint32_t i)
 		.handed = common.handed,
 		.reports = i == 0 ? w->l->nodes[0].reports : w->reports,
 		.bell = &w->bell,
+		.bells = w->bells_of,
 		.sleep_min_us = 50,
 		.sleep_max_us = 1000,
 		.seed = 0x5eed,
@@ -92,6 +93,10 @@ void world_create(struct worker_world *w, uint32_t n_workers)
 	w->n_workers = n_workers;
 	if (n_workers > 1)
 		make_second(w);
+	for (uint32_t i = 0; i < n_workers; i++) {
+		assert_int_equal(bell_init(&w->bells[i]), 0);
+		w->bells_of[i] = &w->bells[i];
+	}
 	for (uint32_t i = 0; i < n_workers; i++)
 		make_worker(w, i);
 }
@@ -101,6 +106,7 @@ void world_destroy(struct worker_world *w)
 	for (uint32_t i = 0; i < w->n_workers; i++) {
 		worker_fini(w->workers[i]);
 		free(w->workers[i]);
+		bell_fini(&w->bells[i]);
 		world_out_discard(w, i);
 	}
 	if (common.pair.kind == PAIR_RINGS) // a driver's may be filled with buffers

@@ -18,7 +18,9 @@ struct worker_world {
 	struct host host;
 	struct worker *workers[WORLD_WORKERS];
 	uint32_t n_workers;
-	struct bell bell;
+	struct bell bell; // control's
+	struct bell bells[WORLD_WORKERS];
+	struct bell *bells_of[WORLD_WORKERS];
 	// Worker 1's engine, if there is one.
 	struct engine *second;
 	struct mailbox *commands, *reports;

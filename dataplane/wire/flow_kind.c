@@ -16,6 +16,9 @@ static const struct kind_row rows[FLOW_KINDS] = {
 	[FLOW_GROUP_POST_KEYS] = {"GR-18", 3, {0x47, 0x52, 0x18}},
 	[FLOW_GROUP_POST_VALUES] = {"GR-19", 3, {0x47, 0x52, 0x19}},
 	[FLOW_GROUP_MESSAGE] = {"GR-1d", 3, {0x47, 0x52, 0x1d}},
+	[FLOW_SPX_ROUTES] = {"GR-61", 3, {0x47, 0x52, 0x61}},
+	[FLOW_SPX_POST_CONTROL] = {"GR-64", 3, {0x47, 0x52, 0x64}},
+	[FLOW_SPX_POST_DATA] = {"GR-65", 3, {0x47, 0x52, 0x65}},
 };
 
 static const uint8_t tc_signature[2] = {0x54, 0x43};

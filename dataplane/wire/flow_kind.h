@@ -14,6 +14,9 @@ enum flow_kind {
 	FLOW_GROUP_POST_KEYS,   // 47 52 18
 	FLOW_GROUP_POST_VALUES, // 47 52 19
 	FLOW_GROUP_MESSAGE,     // 47 52 1d: probably directed routing
+	FLOW_SPX_ROUTES,        // 47 52 61: our extension (docs/spx.md)
+	FLOW_SPX_POST_CONTROL,  // 47 52 64
+	FLOW_SPX_POST_DATA,     // 47 52 65
 	FLOW_KINDS,
 };
 

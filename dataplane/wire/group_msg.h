@@ -1,4 +1,4 @@
-// Every group message of groups.md §3, 4 and 6, both ways. A message is one reassembled message
+// Every group message of groups.md §3, 4, 6 and of docs/spx.md, both ways. A message is one reassembled message
 // of its flow (flow_kind.h) and begins with its type octet; the readers take it whole, type
 // included.
 //
@@ -12,6 +12,8 @@
 #include "dataplane/wire/group_member.h"
 #include "dataplane/wire/group_report.h"
 #include "dataplane/wire/group_stream.h"
+#include "dataplane/wire/spx_post.h"
+#include "dataplane/wire/spx_route.h"
 #include "dataplane/wire/stream_fragment.h"
 
 #endif

@@ -100,4 +100,19 @@
 #define STREAM_FRAGMENTS_MAX     256       // G 6.2: fragments of one message
 #define STREAM_MESSAGE_MAX       (STREAM_FRAGMENTS_MAX * STREAM_FRAGMENT_MAX) // G 6.2: 245504 octets
 
+// ---- SPX/1 (docs/spx.md), all ours ----
+
+#define SPX_VERSION        1
+#define POST_ID_LEN        32    // octets: SHA-256 of the message
+#define POST_KEY_LEN       16    // octets: how the id begins
+#define POST_KEYS_MAX      64    // in one offer, ask or gone
+#define POST_LEN_MAX       65536 // octets of a message
+#define POST_PASSWORD_MAX  255   // octets
+#define POST_HOPS_MAX      64    // a message that came so far goes no further
+#define POST_KEY_OLD_LEN   8     // G 7: octets of a key on GR-18
+#define ROUTE_LEN_MAX      32768 // octets of a message
+#define ROUTE_HOPS_MAX     64    // left to a message on its way to the nearest
+#define ROUTE_REQUEST_LEN  8     // octets of a request's id
+#define GROUP_ADDRESS_LEN  32    // G 2.2: octets
+
 #endif

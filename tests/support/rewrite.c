@@ -27,6 +27,9 @@ REWRITE(group_connect)
 REWRITE(stream_info)
 REWRITE(fragments_map)
 REWRITE(stream_fragment)
+REWRITE(post_data)
+REWRITE(route_far)
+REWRITE(route_coverage)
 
 // The same where the value is a number.
 #define REWRITE_NUMBER(name, type)                                                                 \
@@ -185,6 +188,80 @@ static int rewrite_stream(struct wr *w, struct span msg)
 	}
 }
 
+static int rewrite_offers(struct wr *w, struct span msg)
+{
+	struct post_offer offers[POST_KEYS_MAX];
+	struct post_list l;
+	uint32_t n = 0;
+	int err = post_offers_read(&l, msg);
+
+	if (err != 0)
+		return err;
+	while (post_offer_next(&l, &offers[n]))
+		n++;
+	return post_offers_write(w, offers, n);
+}
+
+static int rewrite_keys(struct wr *w, enum spx_type type, struct span msg)
+{
+	uint8_t keys[POST_KEYS_MAX][POST_KEY_LEN];
+	const uint8_t *key;
+	struct post_list l;
+	uint32_t n = 0;
+	int err = post_keys_read(&l, type, msg);
+
+	if (err != 0)
+		return err;
+	while ((key = post_key_next(&l)) != NULL)
+		memcpy(keys[n++], key, POST_KEY_LEN);
+	return post_keys_write(w, type, keys, n);
+}
+
+static int rewrite_post_control(struct wr *w, struct span msg)
+{
+	switch (spx_msg_type(msg)) {
+	case SPX_OFFER:
+		return rewrite_offers(w, msg);
+	case SPX_ASK:
+	case SPX_GONE:
+		return rewrite_keys(w, (enum spx_type)spx_msg_type(msg), msg);
+	default:
+		return -ENOENT;
+	}
+}
+
+static int rewrite_route(struct wr *w, struct span msg)
+{
+	struct route_msg m;
+	int err = route_read(&m, msg);
+
+	return err != 0 ? err : route_write(w, &m);
+}
+
+static int rewrite_routes(struct wr *w, struct span msg)
+{
+	switch (spx_msg_type(msg)) {
+	case SPX_ROUTE:
+		return rewrite_route(w, msg);
+	case SPX_COVERAGE:
+		return rewrite_route_coverage(w, msg);
+	case SPX_ROUTE_FAR:
+		return rewrite_route_far(w, msg);
+	default:
+		return -ENOENT;
+	}
+}
+
+static int rewrite_post_old(struct wr *w, struct span msg)
+{
+	enum post_old_type type =
+		group_msg_type(msg) == POST_OLD_ASK ? POST_OLD_ASK : POST_OLD_OFFER;
+	uint8_t key[POST_KEY_OLD_LEN];
+	int err = post_old_read(key, type, msg);
+
+	return err != 0 ? err : post_old_write(w, type, key);
+}
+
 int group_msg_rewrite(struct wr *w, enum flow_kind kind, struct span msg)
 {
 	switch (kind) {
@@ -197,6 +274,14 @@ int group_msg_rewrite(struct wr *w, enum flow_kind kind, struct span msg)
 		return rewrite_stream(w, msg);
 	case FLOW_GROUP_FRAGMENTS:
 		return rewrite_stream_fragment(w, msg);
+	case FLOW_GROUP_POST_KEYS:
+		return rewrite_post_old(w, msg);
+	case FLOW_SPX_POST_CONTROL:
+		return rewrite_post_control(w, msg);
+	case FLOW_SPX_POST_DATA:
+		return rewrite_post_data(w, msg);
+	case FLOW_SPX_ROUTES:
+		return rewrite_routes(w, msg);
 	default:
 		return -ENOENT;
 	}

@@ -131,6 +131,11 @@ uint32_t outbox_account_bytes(const struct outbox_account *a)
 	return a->bytes;
 }
 
+uint32_t outbox_account_bodies(const struct outbox_account *a)
+{
+	return a->n_bodies;
+}
+
 struct body *outbox_account_body(struct outbox_account *a, uint32_t len)
 {
 	struct body *body = body_get(a->outbox->bodies, len);

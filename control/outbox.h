@@ -36,6 +36,7 @@ struct outbox_account;
 struct outbox_account *outbox_account_open(struct outbox *); // NULL: no memory
 void outbox_account_close(struct outbox_account *);          // lives on until its last body is home
 uint32_t outbox_account_bytes(const struct outbox_account *);
+uint32_t outbox_account_bodies(const struct outbox_account *);
 // A body as above that counts until it is home.
 struct body *outbox_account_body(struct outbox_account *, uint32_t len);
 // Takes the command's body over, if any.

@@ -6,11 +6,18 @@
 struct event_node {
 	struct event_node *next;
 	struct group_event event;
+	struct octets *octets; // NULL: none
 };
 
-void event_push(struct event_queue *q, const struct group_event *e)
+static uint32_t bytes_of(const struct octets *octets)
 {
-	struct event_node *node = q->n < EVENTS_MAX ? malloc(sizeof(*node)) : NULL;
+	return octets != NULL ? octets->len : 0;
+}
+
+void event_push_octets(struct event_queue *q, const struct group_event *e, struct octets *octets)
+{
+	bool has_room = q->n < EVENTS_MAX && q->n_bytes + bytes_of(octets) <= EVENTS_BYTES_MAX;
+	struct event_node *node = has_room ? malloc(sizeof(*node)) : NULL;
 
 	if (node == NULL) {
 		q->n_lost++;
@@ -18,6 +25,10 @@ void event_push(struct event_queue *q, const struct group_event *e)
 	}
 	node->next = NULL;
 	node->event = *e;
+	node->octets = octets_hold(octets);
+	if (octets != NULL)
+		node->event.message.body = octets_span(octets);
+	q->n_bytes += bytes_of(octets);
 	if (q->last != NULL)
 		q->last->next = node;
 	else
@@ -26,9 +37,19 @@ void event_push(struct event_queue *q, const struct group_event *e)
 	q->n++;
 }
 
+void event_push(struct event_queue *q, const struct group_event *e)
+{
+	event_push_octets(q, e, NULL);
+}
+
+// Its octets stay behind, lent.
 static void unlink_first(struct event_queue *q)
 {
 	struct event_node *node = q->first;
+
+	octets_drop(q->lent);
+	q->lent = node->octets;
+	q->n_bytes -= bytes_of(node->octets);
 
 	q->first = node->next;
 	if (q->first == NULL)
@@ -39,8 +60,11 @@ static void unlink_first(struct event_queue *q)
 
 bool event_pop(struct event_queue *q, struct group_event *e)
 {
-	if (q->first == NULL)
+	if (q->first == NULL) {
+		octets_drop(q->lent);
+		q->lent = NULL;
 		return false;
+	}
 	*e = q->first->event;
 	unlink_first(q);
 	return true;
@@ -53,7 +77,7 @@ void event_forget(struct event_queue *q, const void *thing)
 
 	while (event_pop(q, &e))
 		if (e.group != thing && e.publication != thing && e.play != thing)
-			event_push(&kept, &e);
+			event_push_octets(&kept, &e, q->lent);
 	*q = kept;
 }
 
@@ -61,4 +85,6 @@ void event_queue_clear(struct event_queue *q)
 {
 	while (q->first != NULL)
 		unlink_first(q);
+	octets_drop(q->lent);
+	q->lent = NULL;
 }

@@ -2,6 +2,7 @@
 
 #include "control/group/neighbour.h"
 #include "control/group/play.h"
+#include "control/group/routes.h"
 #include "control/group/stream_table.h"
 #include "control/group/streams.h"
 #include "control/group/topology.h"
@@ -61,6 +62,7 @@ void groups_health(struct groups *gs, struct ctl_session *cs, const struct repor
 			continue;
 		nb->is_suspect = r->health.is_suspect;
 		topology_soon(nb->group);
+		routes_soon(nb->group);
 	}
 }
 

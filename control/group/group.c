@@ -9,6 +9,8 @@
 #include "control/group/gc_client.h"
 #include "control/group/neighbour.h"
 #include "control/group/play.h"
+#include "control/group/postings.h"
+#include "control/group/routes.h"
 #include "control/group/stream_table.h"
 #include "control/group/streams.h"
 #include "control/group/topology.h"
@@ -111,6 +113,7 @@ struct groups *groups_create(const struct groups_opts *o, uint64_t now_us)
 	gs->gate.seed = random_u64(o->random);
 	gs->dial_rate = token_rate_of(DIALS_PER_S, DIALS_BURST);
 	gs->report_rate = token_rate_of(REPORTS_PER_S, REPORTS_BURST);
+	spx_rates(gs);
 	gs->streams = stream_table_create(o->streams_total_max);
 	if (o->server_endpoint != GROUPS_NO_ENDPOINT)
 		gs->gc = gc_create(gs);
@@ -142,6 +145,8 @@ static void group_free(struct group *g)
 	*at = g->next;
 	gs->n_groups--;
 	event_forget(&gs->events, g);
+	postings_destroy(g);
+	routes_destroy(g);
 	members_clear(&g->members);
 	free(g->neighbours);
 	free(g->publishers);
@@ -177,6 +182,7 @@ static int limits_take(struct group *g, const struct group_limits *asked)
 	g->limits.neighbours_max = limit_of(asked->neighbours_max, o->neighbours_max);
 	g->limits.streams_max = limit_of(asked->streams_max, o->streams_max);
 	g->limits.relay = asked->relay;
+	g->limits.posting = asked->posting;
 	g->limits.n_publishers = asked->n_publishers;
 	if (asked->n_publishers == 0)
 		return 0;
@@ -213,6 +219,13 @@ static struct group *group_make(struct groups *gs, const struct groupspec *spec,
 	if (limits_take(g, limits) != 0 ||
 	    members_init(&g->members, gs->o.member_id, g->limits.members_max,
 			 random_u64(gs->o.random)) != 0) {
+		free(g->publishers);
+		free(g);
+		return NULL;
+	}
+	if (postings_create(g) != 0 || routes_create(g) != 0) {
+		postings_destroy(g);
+		members_clear(&g->members);
 		free(g->publishers);
 		free(g);
 		return NULL;
@@ -359,6 +372,8 @@ void groups_timers(struct groups *gs, uint64_t now_us)
 	for (struct group *g = gs->first; g != NULL; g = g->next) {
 		topology_timers(g);
 		publications_timers(g);
+		postings_timers(g);
+		routes_timers(g);
 	}
 	figures_timers(gs);
 }
@@ -375,6 +390,8 @@ uint64_t groups_deadline_us(const struct groups *gs)
 		at_us = earlier(at_us, topology_deadline_us(g));
 		at_us = earlier(at_us, publications_deadline_us(g));
 		at_us = earlier(at_us, plays_deadline_us(g));
+		at_us = earlier(at_us, postings_deadline_us(g));
+		at_us = earlier(at_us, routes_deadline_us(g));
 	}
 	return at_us;
 }

@@ -36,6 +36,7 @@ struct groups_opts {
 	// Says so in reports (flag 6D), only responds (design 3), accepts every neighbour, never
 	// asks to drop a link, pushes to whoever asks, reports from its whole member table.
 	bool is_super;
+	bool is_spx_off;                // never speaks our extension (docs/spx.md)
 	bool introduces_unlisted;       // GC also for groups we are not a member of
 	uint32_t groups_max;            // that we are a member of
 	uint32_t introduced_groups_max; // in the registry, our own included
@@ -102,6 +103,12 @@ struct group_relay {
 	uint32_t push_neighbours_max; // served unasked; a super-peer without it: all
 };
 
+// What is kept of postings: 0: the defaults of docs/spx.md.
+struct group_posting {
+	uint64_t keep_us;    // and offered to newcomers
+	uint64_t bytes_max;  // the oldest go first
+};
+
 struct group_limits { // 0: the defaults of groups_opts, which also are the upper limits
 	uint32_t members_max, neighbours_max, streams_max;
 	// With a publish password in the groupspec a super-peer takes streams from these peers
@@ -109,6 +116,7 @@ struct group_limits { // 0: the defaults of groups_opts, which also are the uppe
 	const uint8_t (*publishers)[PEER_ID_LEN];
 	uint32_t n_publishers;
 	struct group_relay relay;
+	struct group_posting posting;
 };
 
 // NULL: -errno in *err: -EEXIST joined already, -ENOBUFS too many, -EOPNOTSUPP version above 2 or
@@ -145,6 +153,39 @@ int group_play(struct group *, const char *name, void *user, struct group_play *
 	       uint64_t now_us);
 void group_play_close(struct group_play *, uint64_t now_us); // frees
 
+// -- posting (PO-) --
+// What others get as GROUP_POSTING: the octets of a serialized value. 0: id is its SHA-256, also of a
+// message that was posted before, which goes nowhere (PO-3). -EOPNOTSUPP: the group has no posting;
+// -EACCES: no authorization; -EMSGSIZE: nothing, or over POST_LEN_MAX; -EAGAIN: too many, later;
+// -ENOMEM.
+int group_post(struct group *, struct span message, uint8_t id[POST_ID_LEN], uint64_t now_us);
+
+// -- directed routing (DR-) --
+enum group_send_result { // NetGroupSendResult
+	GROUP_SENT,
+	GROUP_NO_ROUTE,   // nobody qualifies, or the one who does takes no more now
+	GROUP_SEND_ERROR, // the address; the message is empty or over ROUTE_LEN_MAX; no routing here
+};
+// address: 64 hex digits. One hop; who gets it goes on as it sees fit (DR-11).
+enum group_send_result group_send_to_nearest(struct group *, const char *address, struct span message,
+					     uint64_t now_us);
+enum group_send_result group_send_to_neighbour(struct group *, bool is_increasing, struct span message,
+					       uint64_t now_us);
+enum group_send_result group_send_to_all_neighbours(struct group *, struct span message,
+						    uint64_t now_us);
+// All the way to the nearest of the ring's NEAREST members (DR-17).
+enum group_send_result group_send_far(struct group *, const char *address, struct span message,
+				      uint64_t now_us);
+// EXACT at first. NEAREST counts when those beside us have been the same for a while (DR-4).
+void group_set_receive_mode(struct group *, bool is_nearest, uint64_t now_us);
+
+struct group_coverage {
+	uint8_t address[GROUP_ADDRESS_LEN], from[GROUP_ADDRESS_LEN], to[GROUP_ADDRESS_LEN];
+	bool is_nearest, is_settling; // will be soon
+	bool is_whole;                // those beside us agree on where ours ends
+};
+bool group_coverage_get(const struct group *, struct group_coverage *); // false: no routing
+
 enum group_event_kind {
 	GROUP_NONE,
 	GROUP_REJECTED,             // group: an introducer refused it (NetGroup.Connect.Rejected)
@@ -158,6 +199,9 @@ enum group_event_kind {
 	GROUP_PLAY_GAP,     // play, number..number_to: fragments that never came
 	GROUP_PLAY_END,     // play: ended by its source, everything delivered
 	GROUP_PLAY_LOST,    // play: nothing for twice the window
+	GROUP_POSTING,      // group, id, message.body
+	GROUP_SEND_TO,      // group, from, to, is_from_local, is_far, message.body
+	GROUP_COVERAGE,     // group, from, to: what is ours now (DR-5)
 	GROUP_PLAY_RESET,   // play: another instance of the name is followed now (MC-6)
 };
 
@@ -169,8 +213,12 @@ struct group_event {
 	void *user;                // of the publication, the play or else the group
 	uint8_t peer[PEER_ID_LEN]; // group address: group_address_of
 	char name[STREAM_NAME_MAX + 1];
-	struct stream_message message; // valid until the next call into groups
+	struct stream_message message; // valid until the next event is asked for
 	uint64_t number, number_to;
+	uint8_t id[POST_ID_LEN];
+	uint8_t from[GROUP_ADDRESS_LEN]; // SEND_TO: the last hop; is_far: who sent it on its way
+	uint8_t to[GROUP_ADDRESS_LEN];   // the place it was for
+	bool is_from_local, is_far;
 };
 
 // The next event; false: none. Ask until then after every round of reports and timers.
@@ -186,6 +234,13 @@ struct group_info {
 	uint32_t n_clients; // joined through our GC
 	uint32_t n_streams;
 	double estimated_members; // NG-8
+	uint64_t n_posts;         // that came
+	uint32_t n_posts_held, n_post_ids;
+	uint64_t posts_held_bytes;
+	// Octets of messages, for NetGroupInfo's rates.
+	uint64_t post_control_tx_bytes, post_control_rx_bytes;
+	uint64_t post_data_tx_bytes, post_data_rx_bytes;
+	uint64_t route_tx_bytes, route_rx_bytes;
 };
 uint32_t groups_info(const struct groups *, struct group_info *, uint32_t max);
 void group_info_get(const struct group *, struct group_info *);
@@ -214,6 +269,17 @@ struct group_neighbour_info {
 uint32_t group_session_info(const struct ctl_session *, struct group_neighbour_info *,
 			    uint32_t max);
 
+struct group_member_info {
+	uint8_t peer_id[PEER_ID_LEN], address[GROUP_ADDRESS_LEN];
+	bool is_neighbour, is_suspect; // silent for long
+	bool is_super, is_spx, is_nearest;
+	uint32_t heard_s; // ago, by anybody
+	uint32_t rtt_us;  // 0: not measured
+};
+// Members we know of in the order of the ring from us upward; we are not among them. How many there
+// are; at most max are told.
+uint32_t group_members_info(const struct group *, struct group_member_info *, uint32_t max);
+
 struct groups_counters {
 	uint64_t joins, joins_refused, joins_limited; // at our GC
 	uint64_t proofs_wrong, connects_malformed, connects_unknown_group, neighbours_refused;
@@ -222,6 +288,14 @@ struct groups_counters {
 	uint64_t dials, dials_failed, dials_limited, sessions_double;
 	uint64_t streams_refused, streams_foreign; // limits; publisher not on the list
 	uint64_t unknown_messages, malformed, flows_rejected;
+	// docs/spx.md
+	uint64_t spx_limited, spx_malformed, spx_unknown, spx_refused, spx_banned;
+	uint64_t posts_own, posts_received, posts_offered, posts_sent;
+	uint64_t posts_repeated, posts_stale, posts_limited, posts_blocked, posts_lost;
+	uint64_t posts_false, posts_unauthorized, posts_evicted, post_ids_evicted;
+	uint64_t routes_sent, routes_delivered, routes_none, routes_blocked, routes_ignored;
+	uint64_t routes_far_own, routes_far_passed, routes_far_lost, routes_far_blocked;
+	uint64_t routes_far_repeated;
 	uint64_t events_lost; // nobody asked for them
 };
 const struct groups_counters *groups_counters(const struct groups *);

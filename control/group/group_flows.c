@@ -2,6 +2,7 @@
 #include "control/group/gc_client.h"
 #include "control/group/main_flow.h"
 #include "control/group/neighbour.h"
+#include "control/group/spx.h"
 #include "control/group/stream_flows.h"
 
 static enum flow_kind kind_of(const struct report *r)
@@ -36,7 +37,11 @@ void groups_flow_opened(struct groups *gs, struct ctl_session *cs, const struct 
 	case FLOW_GROUP_FRAGMENTS:
 		stream_flow_opened(gs, cs, r, kind);
 		break;
-	default: // posting, routing and objects are not offered
+	default:
+		if (spx_carries(kind)) {
+			spx_flow_opened(gs, cs, r, kind);
+			break;
+		}
 		gs->n.flows_rejected++;
 		ctl_flow_reject(cs, r->flow, r->opened.flow_id, REJECT_CODE);
 	}
@@ -61,6 +66,9 @@ static void group_message(struct groups *gs, enum flow_ctx *ctx, struct span mes
 		break;
 	case CTX_LINK:
 		stream_link_message(gs, (struct stream_link *)ctx, message);
+		break;
+	case CTX_SPX:
+		spx_message((struct spx_lane *)ctx, message);
 		break;
 	case CTX_NEIGHBOUR: // of send flows alone
 		break;
@@ -97,6 +105,9 @@ static void group_finished(struct groups *gs, enum flow_ctx *ctx, const struct r
 	case CTX_LINK:
 		stream_link_finished((struct stream_link *)ctx, r->flow, r->opened.flow_id);
 		break;
+	case CTX_SPX:
+		spx_finished((struct spx_lane *)ctx, r->flow, r->opened.flow_id);
+		break;
 	case CTX_NEIGHBOUR:
 		break;
 	}
@@ -125,6 +136,8 @@ static void group_exception(enum flow_ctx *ctx, uint16_t slot)
 		neighbour_end((struct neighbour *)ctx, END_FAR);
 	else if (*ctx == CTX_LINK)
 		stream_link_exception((struct stream_link *)ctx, slot);
+	else if (*ctx == CTX_SPX)
+		spx_exception((struct spx_lane *)ctx, slot);
 }
 
 void groups_flow_exception(struct groups *gs, struct ctl_session *cs, const struct report *r,

@@ -2,7 +2,30 @@
 #include <string.h>
 
 #include "control/group/play.h"
+#include "control/group/postings.h"
 #include "control/group/streams.h"
+
+static void extension_info(const struct group *g, struct group_info *i)
+{
+	const struct postings *ps = g->postings;
+
+	i->post_control_tx_bytes = g->spx_traffic[LANE_POST_CONTROL].tx_bytes +
+				   g->spx_traffic[LANE_OLD_KEYS].tx_bytes;
+	i->post_control_rx_bytes = g->spx_traffic[LANE_POST_CONTROL].rx_bytes +
+				   g->spx_traffic[LANE_OLD_KEYS].rx_bytes;
+	i->post_data_tx_bytes = g->spx_traffic[LANE_POST_DATA].tx_bytes +
+				g->spx_traffic[LANE_OLD_VALUES].tx_bytes;
+	i->post_data_rx_bytes = g->spx_traffic[LANE_POST_DATA].rx_bytes +
+				g->spx_traffic[LANE_OLD_VALUES].rx_bytes;
+	i->route_tx_bytes = g->spx_traffic[LANE_ROUTES].tx_bytes;
+	i->route_rx_bytes = g->spx_traffic[LANE_ROUTES].rx_bytes;
+	if (ps == NULL)
+		return;
+	i->n_posts = ps->n_received;
+	i->n_posts_held = (uint32_t)(ps->next - ps->first);
+	i->n_post_ids = ps->ids.n;
+	i->posts_held_bytes = ps->held_bytes;
+}
 
 void group_info_get(const struct group *g, struct group_info *i)
 {
@@ -18,6 +41,7 @@ void group_info_get(const struct group *g, struct group_info *i)
 	i->n_clients = gc != NULL ? gc_server_n_members(gc, g->spec.id) : 0;
 	i->n_streams = g->n_streams;
 	i->estimated_members = ring_set_estimate(&g->members.ring, g->address);
+	extension_info(g, i);
 }
 
 static uint32_t introduced_info(const struct groups *gs, struct group_info *out, uint32_t max)
@@ -133,6 +157,33 @@ uint32_t group_session_info(const struct ctl_session *cs, struct group_neighbour
 								 .is_nearest = nb->is_nearest,
 								 .opened_us = nb->opened_us};
 	return n;
+}
+
+static void member_info_get(const struct group *g, const struct member *who,
+			    struct group_member_info *i)
+{
+	const struct neighbour *nb = who->neighbour;
+
+	*i = (struct group_member_info){.is_neighbour = nb != NULL, .is_super = who->is_super};
+	memcpy(i->peer_id, who->key.id, PEER_ID_LEN);
+	u256_octets(who->at.at, i->address);
+	i->heard_s = (uint32_t)((g->groups->now_us - who->heard_us) / SECOND_US);
+	if (nb == NULL)
+		return;
+	i->heard_s = 0;
+	i->is_suspect = nb->is_suspect;
+	i->is_spx = nb->is_spx;
+	i->is_nearest = nb->is_nearest;
+	i->rtt_us = nb->rtt_us;
+}
+
+uint32_t group_members_info(const struct group *g, struct group_member_info *out, uint32_t max)
+{
+	const struct ring_set *ring = &g->members.ring;
+
+	for (uint32_t i = 0; i < ring->n && i < max; i++)
+		member_info_get(g, member_of_ring(ring_set_up(ring, g->address, i + 1)), &out[i]);
+	return ring->n;
 }
 
 const struct groups_counters *groups_counters(const struct groups *gs)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "control/group/spx.h"
 #include "control/group/streams.h"
 #include "control/group/topology.h"
 #include "control/group/wanted.h"
@@ -37,7 +38,7 @@ static void self_fill(const struct neighbour *nb, struct group_report_self *self
 
 	memset(self, 0, sizeof(*self));
 	self->is_super_peer = gs->o.is_super;
-	self->is_spx = gs->o.is_super || nb->is_spx; // groups.md 10.1: others do not speak first
+	self->is_spx = spx_is_announced(nb);
 	self->receiver_addr = nb->cs->far;
 	self->receiver_addr.origin = ADDR_OBSERVED;
 	own_server_put(gs, &self->own);
@@ -111,6 +112,7 @@ void report_send(struct neighbour *nb, bool is_reply)
 	if (ctl_flow_send(nb->cs, nb->main_tx, message, (uint32_t)w.len, 0) != 0)
 		return; // the worker is behind: gossip can wait
 	nb->has_report_out = true;
+	nb->told_spx = self.is_spx;
 	if (!is_reply)
 		nb->expects_reply = true;
 	g->groups->n.reports_out++;
@@ -160,7 +162,8 @@ static void self_take(struct neighbour *nb, const struct group_report_self *self
 	bool was_super = nb->is_super;
 
 	own_addr_learn(gs, &self->receiver_addr);
-	nb->is_spx = self->is_spx;
+	if (self->is_spx && !nb->is_spx)
+		spx_neighbour_speaks(nb);
 	nb->is_super |= self->is_super_peer;
 	members_hear(&nb->group->members, nb->cs->fingerprint, &news);
 	if (nb->member != NULL)
@@ -214,8 +217,8 @@ void report_take(struct neighbour *nb, struct span message)
 		record_take(nb, &record);
 	if (members->n_changes != before) // most reports tell nothing new
 		topology_soon(nb->group);
-	if (nb->expects_reply)
-		nb->expects_reply = false;
-	else
+	// Who speaks SPX is told at once that we do, too: reports that crossed get no reply.
+	if (!nb->expects_reply || (nb->is_spx && spx_is_announced(nb) && !nb->told_spx))
 		report_send(nb, true);
+	nb->expects_reply = false;
 }

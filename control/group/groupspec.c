@@ -211,17 +211,23 @@ int groupspec_parse(struct groupspec *g, const char *text, const char **why, uin
 	return 0;
 }
 
-static bool is_authorized(const struct groupspec_hash *h, const char *password)
+bool groupspec_password_is_right(const struct groupspec_hash *h, const void *password, uint32_t len)
 {
 	uint8_t salted[sizeof(h->salt) + 256], hash[SHA256_LEN];
-	size_t len = strlen(password);
 
 	if (!h->is_set)
 		return true;
+	if (len > sizeof(salted) - sizeof(h->salt))
+		return false;
 	memcpy(salted, h->salt, h->salt_len);
 	memcpy(salted + h->salt_len, password, len);
 	sha256(salted, h->salt_len + len, hash);
 	return octets_equal(hash, h->hash, sizeof(hash));
+}
+
+static bool is_authorized(const struct groupspec_hash *h, const char *password)
+{
+	return groupspec_password_is_right(h, password, (uint32_t)strlen(password));
 }
 
 bool groupspec_may_publish(const struct groupspec *g)

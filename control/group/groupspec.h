@@ -37,6 +37,9 @@ int groupspec_parse(struct groupspec *, const char *text, const char **why, uint
 bool groupspec_may_publish(
 	const struct groupspec *); // MC-3: no password set, or a right authorization
 bool groupspec_may_post(const struct groupspec *);
+// Anything, where there is no password.
+bool groupspec_password_is_right(const struct groupspec_hash *, const void *password,
+				 uint32_t len);
 
 struct groupspec_build {
 	const char *name;

@@ -19,9 +19,10 @@
 #define CONNS_MAX       16
 #define DIALS_MAX       64
 #define OWN_ADDRS_MAX   4  // that neighbours see us at
-#define HELD_FLOWS_MAX  16 // stream flows that came before the proof
+#define HELD_FLOWS_MAX  16 // stream and posting flows that came before the proof
 #define MAIN_RX_MAX     16 // main flows of a session that named no group yet
 #define REJECT_CODE     0
+#define BANS_MAX        64 // members not accepted for a while; more push out the oldest
 #define IDLE_SESSION_US UINT64_C(30000000) // a session may serve nothing for so long
 
 // What a flow's ctx points at, for OWNER_GROUP: its first member.
@@ -30,6 +31,17 @@ enum flow_ctx {
 	CTX_NEIGHBOUR,
 	CTX_STREAM_RX,
 	CTX_LINK,
+	CTX_SPX, // struct spx_lane
+};
+
+// What our extension's flows carry (spx.h).
+enum spx_lane_kind {
+	LANE_ROUTES,
+	LANE_POST_CONTROL,
+	LANE_POST_DATA,
+	LANE_OLD_KEYS,
+	LANE_OLD_VALUES,
+	LANES,
 };
 
 // A neighbour's main flow: nameless until its first message.
@@ -45,6 +57,7 @@ struct main_rx {
 struct held_flow {
 	uint64_t flow_id;
 	uint16_t rx_slot;
+	uint8_t kind; // enum flow_kind
 };
 
 enum neighbour_state {
@@ -67,6 +80,8 @@ struct neighbour {
 	bool has_report_out; // the first one was sent
 	bool expects_reply;
 	bool is_super, is_spx, is_nearest;
+	bool told_nearest; // by our last Begin
+	bool told_spx;     // by our last report
 	bool is_adjacent;         // one of the three each way on the ring
 	bool is_wanted;           // by the last choice (topology.c)
 	bool is_suspect;          // silent for long (groups.md 11)
@@ -78,6 +93,7 @@ struct neighbour {
 	struct stream_link *links;
 	struct stream_rx *stream_rx; // their stream flows that named no stream yet
 	uint8_t n_stream_rx;
+	struct spx_peer *spx; // NULL: it speaks no SPX, or the group has no use for it
 };
 
 // One attempt to open a session to a member.
@@ -106,6 +122,11 @@ struct gc_join {
 	uint8_t first_hint[PEER_ID_LEN];
 };
 
+struct ban {
+	uint8_t peer_id[PEER_ID_LEN];
+	uint64_t until_us;
+};
+
 struct group {
 	struct groups *groups;
 	struct group *next;
@@ -122,6 +143,14 @@ struct group {
 	uint32_t n_streams;
 	struct group_play *plays;
 	struct group_publication *publications;
+	struct postings *postings; // NULL: the groupspec has none
+	struct routes *routes;     // NULL: the same
+	uint64_t spx_peers_ever;
+	struct {
+		uint64_t tx_bytes, rx_bytes;
+	} spx_traffic[LANES];
+	struct ban bans[BANS_MAX];
+	uint32_t next_ban;
 
 	uint64_t report_us, purge_us; // next
 	uint64_t choose_us;           // next choice of neighbours
@@ -144,6 +173,10 @@ struct groups {
 	struct dial dials[DIALS_MAX];
 	struct addr_gate gate;
 	struct token_rate dial_rate, report_rate;
+	// Of a neighbour that speaks SPX (docs/spx.md).
+	struct token_rate control_rate, control_byte_rate, data_byte_rate;
+	struct token_rate route_rate, route_byte_rate, unknown_rate;
+	struct token_rate first_rate, posts_rate; // new postings, of a neighbour and of all
 	struct wire_addr own_addrs[OWN_ADDRS_MAX];
 	uint8_t n_own_addrs, own_addr_next;
 	struct stream_table *streams;

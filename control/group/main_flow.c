@@ -6,6 +6,8 @@
 #include "control/group/group_reports.h"
 #include "control/group/member_proof.h"
 #include "control/group/neighbour.h"
+#include "control/group/routes.h"
+#include "control/group/spx.h"
 #include "control/group/topology.h"
 #include "dataplane/wire/group_member.h"
 
@@ -102,7 +104,8 @@ static void connect_take(struct groups *gs, struct main_rx *rx, struct span mess
 		return;
 	}
 	nb = neighbour_find(g, cs);
-	if (nb == NULL) // we answer with our own proof now that theirs is good
+	// We answer with our own proof now that theirs is good.
+	if (nb == NULL && spx_banned_until_us(g, cs->fingerprint) == 0)
 		nb = neighbour_make(g, cs);
 	if (nb == NULL || nb->main_rx != NULL) {
 		gs->n.neighbours_refused++;
@@ -125,6 +128,8 @@ static void ask_close_take(struct neighbour *nb)
 
 static void begin_take(struct neighbour *nb, bool is_nearest)
 {
+	if (nb->is_nearest != is_nearest)
+		routes_soon(nb->group);
 	nb->is_nearest = is_nearest;
 	if (!nb->has_report_out)
 		report_send(nb, false);

@@ -6,6 +6,9 @@
 #include "control/group/gc_client.h"
 #include "control/group/main_flow.h"
 #include "control/group/member_proof.h"
+#include "control/group/routes.h"
+#include "control/group/spx.h"
+#include "control/group/stream_flows.h"
 #include "control/group/stream_link.h"
 #include "control/group/streams.h"
 #include "control/group/topology.h"
@@ -53,7 +56,8 @@ static int main_greet(struct neighbour *nb)
 	struct group_connect c;
 	uint8_t message[256];
 	struct wr w = wr_over(message, sizeof(message));
-	static const uint8_t hello = GROUP_HELLO, begin = GROUP_BEGIN_EXACT;
+	static const uint8_t hello = GROUP_HELLO;
+	uint8_t begin = routes_is_nearest(g) ? GROUP_BEGIN_NEAREST : GROUP_BEGIN_EXACT;
 	int err;
 
 	memcpy(c.group_id, g->spec.id, GROUP_ID_LEN);
@@ -66,6 +70,7 @@ static int main_greet(struct neighbour *nb)
 		err = ctl_flow_send(nb->cs, nb->main_tx, &hello, 1, 0);
 	if (err == 0)
 		err = ctl_flow_send(nb->cs, nb->main_tx, &begin, 1, 0);
+	nb->told_nearest = begin == GROUP_BEGIN_NEAREST;
 	return err;
 }
 
@@ -102,6 +107,7 @@ void neighbour_adjacent(struct neighbour *nb, bool is_adjacent)
 	if (nb->is_adjacent == is_adjacent)
 		return;
 	nb->is_adjacent = is_adjacent;
+	routes_soon(nb->group);
 	neighbour_keepalive(nb->cs);
 }
 
@@ -190,7 +196,8 @@ static void flows_reject(struct neighbour *nb)
 static void member_let_go(struct neighbour *nb, enum neighbour_end why)
 {
 	struct member *who = nb->member;
-	bool is_lost = (why == END_SESSION_GONE || why == END_FAR) && nb->asked_us == 0;
+	bool is_lost = why == END_BANNED ||
+		       ((why == END_SESSION_GONE || why == END_FAR) && nb->asked_us == 0);
 
 	if (who == NULL)
 		return;
@@ -215,6 +222,7 @@ void neighbour_end(struct neighbour *nb, enum neighbour_end why)
 	bool was_open = nb->state == NEIGHBOUR_OPEN;
 
 	streams_neighbour_gone(nb);
+	spx_neighbour_gone(nb);
 	if (why != END_SESSION_GONE) {
 		flows_reject(nb);
 		ctl_flow_close(cs, nb->main_tx);
@@ -257,6 +265,20 @@ void session_release(struct groups *gs, struct ctl_session *cs)
 
 // ---- both proofs are good ----
 
+// Their flows that came before the proof.
+static void held_accept(struct neighbour *nb)
+{
+	for (uint8_t i = 0; i < nb->n_held; i++) {
+		const struct held_flow *f = &nb->held[i];
+
+		if (f->kind == FLOW_GROUP_STREAM)
+			stream_rx_accept(nb, f->rx_slot, f->flow_id);
+		else
+			spx_flow_accept(nb, f->rx_slot, f->flow_id, (enum flow_kind)f->kind);
+	}
+	nb->n_held = 0;
+}
+
 // The relation is mutual from here on.
 void neighbour_open(struct neighbour *nb)
 {
@@ -281,8 +303,10 @@ void neighbour_open(struct neighbour *nb)
 	}
 	neighbour_keepalive(nb->cs);
 	group_tell_peer(g, GROUP_NEIGHBOUR_CONNECT, nb->cs->fingerprint);
+	held_accept(nb);
 	streams_neighbour_open(nb);
 	topology_neighbour_opened(nb);
+	routes_soon(g);
 }
 
 // Another session to the same peer that is its neighbour in this group, or called to be; NULL.
@@ -315,12 +339,13 @@ bool neighbour_yields(struct group *g, struct ctl_session *cs)
 	return false;
 }
 
-bool neighbour_holds(struct neighbour *nb, const struct report *r)
+bool neighbour_holds(struct neighbour *nb, const struct report *r, enum flow_kind kind)
 {
 	if (nb->n_held == HELD_FLOWS_MAX)
 		return false;
 	nb->held[nb->n_held].flow_id = r->opened.flow_id;
 	nb->held[nb->n_held].rx_slot = r->flow;
+	nb->held[nb->n_held].kind = (uint8_t)kind;
 	nb->n_held++;
 	return true;
 }

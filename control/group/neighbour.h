@@ -2,6 +2,7 @@
 #pragma once
 
 #include "control/group/internal.h"
+#include "dataplane/wire/flow_kind.h"
 
 enum neighbour_end {
 	END_SESSION_GONE, // closed by them or dead
@@ -10,6 +11,7 @@ enum neighbour_end {
 	END_DOUBLE,       // another session to the same peer stands
 	END_DROPPED,      // superfluous, by agreement
 	END_LEAVE,        // we leave the group
+	END_BANNED,       // too much that no member says
 };
 
 // Sends our proof on this open session, unless that was done already.
@@ -22,8 +24,8 @@ void neighbour_end(struct neighbour *, enum neighbour_end);
 struct neighbour *neighbour_find(const struct group *, const struct ctl_session *);
 // groups.md 5, two sessions to the same peer: must this one go? If not, the other one has gone.
 bool neighbour_yields(struct group *, struct ctl_session *);
-// The stream flow waits until its neighbour's proof is accepted. False: no room.
-bool neighbour_holds(struct neighbour *, const struct report *);
+// The stream or posting flow waits until its neighbour's proof is accepted. False: no room.
+bool neighbour_holds(struct neighbour *, const struct report *, enum flow_kind);
 
 // How often its silence is asked about, by what it serves now: to be said whenever that changes.
 void neighbour_keepalive(struct ctl_session *);

@@ -9,7 +9,7 @@
 
 enum { STREAM_RX_MAX = 16 }; // of a neighbour, before they name a stream
 
-static void stream_rx_accept(struct neighbour *nb, uint16_t rx_slot, uint64_t flow_id)
+void stream_rx_accept(struct neighbour *nb, uint16_t rx_slot, uint64_t flow_id)
 {
 	struct stream_rx *rx = nb->n_stream_rx < STREAM_RX_MAX ? calloc(1, sizeof(*rx)) : NULL;
 
@@ -43,9 +43,6 @@ void streams_neighbour_open(struct neighbour *nb)
 {
 	struct gstream *s = nb->group->streams;
 
-	for (uint8_t i = 0; i < nb->n_held; i++)
-		stream_rx_accept(nb, nb->held[i].rx_slot, nb->held[i].flow_id);
-	nb->n_held = 0;
 	for (; s != NULL; s = s->next)
 		if (link_is_worthwhile(s))
 			link_announce_to(s, nb);
@@ -89,7 +86,7 @@ static void control_flow_opened(struct groups *gs, struct ctl_session *cs, const
 
 	if (nb != NULL && nb->state == NEIGHBOUR_OPEN)
 		stream_rx_accept(nb, r->flow, r->opened.flow_id);
-	else if (nb == NULL || !neighbour_holds(nb, r))
+	else if (nb == NULL || !neighbour_holds(nb, r, FLOW_GROUP_STREAM))
 		flow_refuse(gs, cs, r);
 }
 

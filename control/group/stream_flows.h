@@ -6,6 +6,7 @@
 
 void stream_flow_opened(struct groups *, struct ctl_session *, const struct report *,
 			enum flow_kind);
+void stream_rx_accept(struct neighbour *, uint16_t rx_slot, uint64_t flow_id);
 void stream_rx_message(struct groups *, struct stream_rx *, struct span message);
 void stream_link_message(struct groups *, struct stream_link *, struct span message);
 void stream_rx_finished(struct stream_rx *);

@@ -5,6 +5,7 @@
 #include "control/group/dial.h"
 #include "control/group/group_reports.h"
 #include "control/group/neighbour.h"
+#include "control/group/spx.h"
 #include "control/group/wanted.h"
 #include "dataplane/wire/group_member.h"
 
@@ -175,8 +176,12 @@ static uint64_t try_us(const struct group *g, struct member *who)
 {
 	const struct groups *gs = g->groups;
 
+	uint64_t banned_us = spx_banned_until_us(g, who->key.id);
+
 	if (who->neighbour != NULL || who->dial != NULL)
 		return NEVER;
+	if (banned_us > 0)
+		return banned_us;
 	if (who->next_try_us == 0) {
 		bool is_theirs = who->source == HEARD_GOSSIP &&
 				 memcmp(gs->o.member_id, who->key.id, PEER_ID_LEN) > 0;

@@ -12,16 +12,22 @@ struct token_rate token_rate_of(uint32_t per_s, uint32_t burst)
 	return (struct token_rate){.period_ns = period_ns, .depth_ns = period_ns * burst};
 }
 
-bool token_take(struct token_bucket *b, const struct token_rate *rate, uint64_t now_us)
+bool token_take_many(struct token_bucket *b, const struct token_rate *rate, uint32_t n,
+		     uint64_t now_us)
 {
 	uint64_t now_ns = now_us * 1000;
 	uint64_t full_at_ns = b->full_at_ns > now_ns ? b->full_at_ns : now_ns;
 
-	full_at_ns += rate->period_ns;
+	full_at_ns += rate->period_ns * n;
 	if (full_at_ns - now_ns > rate->depth_ns)
 		return false;
 	b->full_at_ns = full_at_ns;
 	return true;
+}
+
+bool token_take(struct token_bucket *b, const struct token_rate *rate, uint64_t now_us)
+{
+	return token_take_many(b, rate, 1, now_us);
 }
 
 struct row {

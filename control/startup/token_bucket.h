@@ -22,6 +22,8 @@ struct token_bucket {
 
 // Takes one token, if there is one.
 bool token_take(struct token_bucket *, const struct token_rate *, uint64_t now_us);
+// Takes n of them, or none. n at most the burst.
+bool token_take_many(struct token_bucket *, const struct token_rate *, uint32_t n, uint64_t now_us);
 
 // Whom an address counts for: its IPv4 address or IPv6 /64, with port and origin 0.
 struct wire_addr token_source_of(const struct wire_addr *);

@@ -1,5 +1,5 @@
-// Directed routing between members that speak SPX/1 (docs/spx.md), GR-61: a message for one hop, one
-// that finds its own way to the nearest, and what a member covers.
+// Directed routing between members that speak SPX/1 (docs/spx.md), GR-61: a message for one hop,
+// one that finds its own way to the nearest, and what a member covers.
 #ifndef ANNULUS_WIRE_SPX_ROUTE_H
 #define ANNULUS_WIRE_SPX_ROUTE_H
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "control/group/streams.h"
-#include "tests/unit/control/group/raw_peer.h"
+#include "tests/unit/control/group/spx_kit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,7 +28,7 @@ static struct game begin(void)
 {
 	static const struct world_role both = {
 		.is_super = true, .is_server = true, .introduces_unlisted = true};
-	struct raw_peer *t = raw_peer_create(&both);
+	struct raw_peer *t = raw_peer_create_in(&both, SPX_SPEC);
 	struct game g = {.peer = *t};
 
 	free(t);
@@ -40,11 +40,12 @@ static struct game begin(void)
 	return g;
 }
 
-static void open_flow(struct game *g, struct side *s, uint8_t what)
+static void open_flow(struct side *s, bool is_spx, uint8_t what)
 {
 	static const char *const metas[] = {RAW_MAIN, RAW_CONTROL, RAW_DATA,
 					    "GC",     "GR\x18",    "GR\x1d"};
-	const char *meta = metas[what % 6];
+	static const char *const spx_metas[] = {RAW_ROUTES, RAW_POSTS, RAW_DATA_65, "GR\x19"};
+	const char *meta = is_spx ? spx_metas[what % 4] : metas[what % 6];
 	struct end *far = s->e->far;
 	uint64_t assoc = 0;
 
@@ -55,7 +56,52 @@ static void open_flow(struct game *g, struct side *s, uint8_t what)
 		if (far->tx[i].is_open && k-- == 0)
 			assoc = far->tx[i].flow_id;
 	s->slots[s->n_slots++] = raw_open(s->e, meta, strlen(meta), (what & 8) != 0, assoc);
-	(void)g;
+}
+
+// What our own program does meanwhile.
+static void own_deed(struct game *g, uint8_t what, struct span octets)
+{
+	struct group *group = g->peer.node->group;
+	uint64_t now_us = world_now_us(g->peer.w);
+	uint8_t id[POST_ID_LEN];
+	char address[65] = {0};
+
+	for (int i = 0; i < 64; i++)
+		address[i] = i % 2 == 0 ? '7' : (char)('0' + what % 8);
+	switch (what >> 3 & 7) {
+	case 0:
+		group_set_receive_mode(group, what & 1, now_us);
+		break;
+	case 1:
+		group_post(group, octets, id, now_us);
+		break;
+	case 2:
+		group_send_to_all_neighbours(group, octets, now_us);
+		break;
+	case 3:
+		group_send_to_neighbour(group, what & 1, octets, now_us);
+		break;
+	case 4:
+		group_send_far(group, address, octets, now_us);
+		break;
+	default:
+		group_send_to_nearest(group, address, octets, now_us);
+	}
+}
+
+// A posting whose ID is right, on whatever flow.
+static void send_posting(struct side *s, uint8_t flow, struct span octets)
+{
+	uint8_t message[POST_DATA_HEAD_MAX + 256];
+	struct wr w = wr_over(message, sizeof(message));
+	struct post_data d = {.hop = flow, .message = octets};
+
+	if (octets.len == 0 || s->n_slots == 0)
+		return;
+	sha256(octets.data, octets.len, d.id);
+	post_data_write(&w, &d);
+	ctl_flow_send(&s->e->ctl, (uint16_t)s->slots[flow % s->n_slots], message, (uint32_t)w.len,
+		      0);
 }
 
 static void deed(struct game *g, struct rd *r)
@@ -66,7 +112,7 @@ static void deed(struct game *g, struct rd *r)
 
 	switch (op >> 2 & 7) {
 	case 0:
-		open_flow(g, s, rd_u8(r));
+		open_flow(s, op & 0x20, rd_u8(r));
 		break;
 	case 1:
 		if (s->n_slots > 0)
@@ -77,13 +123,17 @@ static void deed(struct game *g, struct rd *r)
 		break;
 	case 3:
 		octets = rd_bytes(r, rd_u8(r) % (rd_left(r) + 1));
-		if (g->sides[0].e == s->e) // the proven one's main flow
+		if (op & 0x20)
+			own_deed(g, rd_u8(r), octets);
+		else if (g->sides[0].e == s->e) // the proven one's main flow
 			ctl_flow_send(&s->e->ctl, (uint16_t)g->peer.main, octets.data,
 				      (uint32_t)octets.len, 0);
 		break;
 	default:
 		octets = rd_bytes(r, rd_u8(r) % (rd_left(r) + 1));
-		if (s->n_slots > 0)
+		if (op & 0x20)
+			send_posting(s, rd_u8(r), octets);
+		else if (s->n_slots > 0)
 			ctl_flow_send(&s->e->ctl, (uint16_t)s->slots[rd_u8(r) % s->n_slots],
 				      octets.data, (uint32_t)octets.len, 0);
 	}
@@ -96,6 +146,9 @@ static void check(const struct game *g)
 	assert(group->n_open <= 1); // the stranger never proves anything
 	assert(group->n_streams <= group->limits.streams_max);
 	assert(group->members.ring.n <= group->members.max);
+	assert(group->postings->n_asked <= 4096 && group->routes->n_jobs <= ROUTE_ALL_JOBS_MAX);
+	for (uint64_t i = group->postings->first; i < group->postings->next; i++)
+		assert(post_at(group->postings, i)->number == i);
 	for (const struct gstream *s = group->streams; s != NULL; s = s->next)
 		for (const struct stream_link *l = s->links; l != NULL; l = l->next_of_stream)
 			assert(memcmp(l->neighbour->cs->fingerprint, g->peer.raw->id, 32) == 0);

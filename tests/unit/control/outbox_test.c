@@ -160,6 +160,7 @@ static void an_account_counts_what_is_out(void **state)
 	struct body *other = outbox_account_body(b, 7);
 
 	assert_int_equal(outbox_account_bytes(a), 150);
+	assert_int_equal(outbox_account_bodies(a), 2);
 	assert_int_equal(outbox_account_bytes(b), 7);
 	send_home(w, second);
 	assert_int_equal(outbox_account_bytes(a), 100);

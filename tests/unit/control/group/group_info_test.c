@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/control/group/party.h"
+#include "tests/unit/control/group/spx_kit.h"
 
 static void a_group_shows_its_figures(void **state)
 {
@@ -67,6 +68,54 @@ static void a_session_shows_the_groups_it_serves(void **state)
 	assert_null(e); // our connections to introducers begin at the member endpoint
 }
 
+static void members_are_told_in_the_order_of_the_ring(void **state)
+{
+	struct party *t = *state;
+	struct group_member_info m[8];
+	struct u256 before = u256_of((uint8_t[32]){0});
+	uint32_t n_super = 0;
+
+	assert_int_equal(group_members_info(t->nodes[1]->group, m, 2), 4);
+	assert_int_equal(group_members_info(t->nodes[1]->group, m, 8), 4);
+	for (int i = 0; i < 4; i++) {
+		uint8_t address[32];
+		struct u256 way;
+
+		group_address_of(m[i].peer_id, address);
+		assert_memory_equal(m[i].address, address, 32);
+		way = ring_up(t->nodes[1]->group->address, u256_of(address));
+		assert_true(u256_cmp(before, way) < 0);
+		before = way;
+		assert_true(m[i].is_neighbour && !m[i].is_suspect && !m[i].is_nearest);
+		assert_int_equal(m[i].is_super, m[i].is_spx); // the others have not announced it
+		n_super += m[i].is_super;
+	}
+	assert_int_equal(n_super, 1);
+}
+
+static void a_group_shows_what_was_posted_and_routed(void **state)
+{
+	struct spx_party *t = spx_party_create(2, true, SPX_SPEC);
+	struct group_info a, b;
+
+	spx_post(t->nodes[1], "0123456789");
+	group_send_to_all_neighbours(t->nodes[1]->group, span_of("x", 1), world_now_us(t->w));
+	world_run(t->w, 1 * S);
+	group_info_get(t->nodes[1]->group, &a);
+	group_info_get(t->nodes[0]->group, &b);
+	assert_int_equal(a.n_posts, 0);
+	assert_int_equal(b.n_posts, 1);
+	assert_int_equal(a.n_posts_held, 1);
+	assert_int_equal(a.n_post_ids, 1);
+	assert_in_range(a.posts_held_bytes, 10, 1000);
+	assert_in_range(a.post_data_tx_bytes, 2 * 46, 2 * 60);
+	assert_int_equal(a.post_data_tx_bytes, 2 * b.post_data_rx_bytes);
+	assert_in_range(b.post_control_tx_bytes, 20, 60); // offered to the third
+	assert_int_equal(a.route_tx_bytes, 2 * (ROUTE_HEAD_LEN + 1));
+	assert_int_equal(b.route_rx_bytes, ROUTE_HEAD_LEN + 1);
+	spx_party_destroy(t);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, party_begin, party_end)
 
 int main(void)
@@ -76,6 +125,8 @@ int main(void)
 		T(what_is_introduced_only_comes_after_what_is_ours),
 		T(a_play_without_a_stream_shows_its_name),
 		T(a_session_shows_the_groups_it_serves),
+		T(members_are_told_in_the_order_of_the_ring),
+		cmocka_unit_test(a_group_shows_what_was_posted_and_routed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

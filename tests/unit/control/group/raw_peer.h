@@ -47,20 +47,25 @@ static inline void raw_greet(struct raw_peer *t)
 	world_run(t->w, 100 * MS);
 }
 
-static inline struct raw_peer *raw_peer_create(const struct world_role *role)
+static inline struct raw_peer *raw_peer_create_in(const struct world_role *role, const char *spec)
 {
 	struct raw_peer *t = calloc(1, sizeof(*t));
 	const char *why;
 	uint32_t at;
-	int err = groupspec_parse(&t->spec, RAW_SPEC, &why, &at);
+	int err = groupspec_parse(&t->spec, spec, &why, &at);
 
 	assert(err == 0);
 	t->w = world_create(&(struct world_opts){.seed = 21, .latency_us = 10 * MS});
 	t->node = world_add(t->w, role);
 	t->raw = world_add(t->w, &(struct world_role){.is_raw = true});
-	world_join(t->node, RAW_SPEC);
+	world_join(t->node, spec);
 	t->e = world_session(t->raw, WORLD_MEMBER, t->node, WORLD_MEMBER);
 	return t;
+}
+
+static inline struct raw_peer *raw_peer_create(const struct world_role *role)
+{
+	return raw_peer_create_in(role, RAW_SPEC);
 }
 
 static inline void raw_peer_destroy(struct raw_peer *t)

@@ -61,7 +61,7 @@ static void stream_flows_of_nobody_are_rejected(void **state)
 
 	raw_open(t->e, RAW_CONTROL, 3, false, 0);
 	raw_open(t->e, RAW_DATA, 3, false, 0);
-	raw_open(t->e, "GR\x18", 3, false, 0);
+	raw_open(t->e, "GR\x1d", 3, false, 0);
 	world_run(t->w, 100 * MS);
 	assert_int_equal(groups_counters(t->node->groups)->flows_rejected, 3);
 }

@@ -113,6 +113,8 @@ static void take_events(struct world_node *n)
 
 	while (groups_event(n->groups, &e, n->world->now_us)) {
 		n->n_events[e.kind]++;
+		if (n->on_event != NULL)
+			n->on_event(n, &e);
 		if (e.kind == GROUP_PLAY_MESSAGE && n->messages_len < sizeof(n->messages) - 16)
 			n->messages_len += (size_t)sprintf(n->messages + n->messages_len, "%u ",
 							   e.message.timestamp);
@@ -299,6 +301,8 @@ static void node_free(struct world_node *n)
 	for (int i = 0; i < WORLD_STREAMS_MAX; i++)
 		for (int k = 0; k < WORLD_FRAGMENTS_MAX; k++)
 			free(n->streams[i].octets[k]);
+	while (n->n_unacknowledged > 0)
+		body_home(n, n->unacknowledged[--n->n_unacknowledged]);
 	outbox_destroy(n->outbox);
 	assert(body_pool_lent(n->bodies) == 0);
 	body_pool_destroy(n->bodies);

@@ -14,7 +14,7 @@
 #define MS 1000ull
 #define S  1000000ull
 
-#define WORLD_NODES_MAX     64
+#define WORLD_NODES_MAX     256
 #define WORLD_FRAGMENTS_MAX 1024
 #define WORLD_STREAMS_MAX   8
 #define WORLD_SERVER        0 // endpoints
@@ -40,6 +40,7 @@ struct end {
 	struct end *far;  // NULL: the far side is gone
 	struct end *next; // of the node
 	bool is_told_closed;
+	bool is_slow; // takes what is sent to the far end and never acknowledges it
 	uint32_t keepalive_us, suspect_us;
 	struct {
 		bool is_open, is_data;
@@ -81,6 +82,11 @@ struct world_node {
 	struct body_pool *bodies;
 	struct end *ends;
 	struct got *got, **got_at; // raw nodes
+	struct body *unacknowledged[4096]; // of slow ends
+	uint32_t n_unacknowledged;
+	// Besides counting it. NULL: nothing.
+	void (*on_event)(struct world_node *, const struct group_event *);
+	void *ctx;
 	struct {
 		bool is_used, is_ended;
 		uint8_t flags;
@@ -103,6 +109,7 @@ struct world_node {
 struct world_opts {
 	uint64_t seed;
 	uint64_t latency_us;
+	bool has_hmac; // sessions are such as no older member has
 };
 
 struct world *world_create(const struct world_opts *);

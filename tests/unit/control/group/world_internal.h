@@ -67,3 +67,4 @@ bool flow_advance(struct end *, uint16_t slot);
 void held_free(struct end *, uint16_t slot);
 void fragment_arrive(struct end *, uint16_t stream, uint64_t number);
 bool commands(struct world_node *); // any?
+void body_home(struct world_node *, struct body *);

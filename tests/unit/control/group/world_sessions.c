@@ -22,6 +22,7 @@ static struct end *end_make(struct world_node *n, struct world_node *far, uint8_
 	e->ctl.endpoint = endpoint;
 	e->ctl.is_initiator = is_initiator;
 	e->ctl.is_alive = true;
+	e->ctl.tx_tag_len = e->ctl.rx_tag_len = n->world->o.has_hmac ? 16 : 0;
 	e->ctl.far = far_endpoint == WORLD_SERVER ? far->server_addr : far->addr;
 	e->ctl.opened_us = n->world->now_us;
 	e->ctl.outbox = n->outbox;

@@ -355,6 +355,24 @@ static void keepalive(struct end *e, const struct command *c)
 	e->suspect_us = c->keepalive.suspect_us;
 }
 
+void body_home(struct world_node *n, struct body *body)
+{
+	struct report r = {.op = REP_BODIES_PUT, .bodies.more = {body}};
+
+	outbox_bodies_put(n->outbox, &r);
+}
+
+static bool is_kept(struct world_node *n, const struct command *c)
+{
+	const struct end *e = end_of(n, c);
+	bool is_so = e != NULL && e->is_slow && c->op == CMD_FLOW_SEND &&
+		     n->n_unacknowledged < sizeof(n->unacknowledged) / sizeof(n->unacknowledged[0]);
+
+	if (is_so)
+		n->unacknowledged[n->n_unacknowledged++] = c->body;
+	return is_so;
+}
+
 static void command(struct world_node *n, const struct command *c)
 {
 	struct end *e = end_of(n, c);
@@ -390,10 +408,12 @@ bool commands(struct world_node *n)
 	outbox_flush(n->outbox);
 	while (mailbox_pop(n->ring, &c)) {
 		any = true;
+		if (!n->is_dead && is_kept(n, &c))
+			continue;
 		if (!n->is_dead)
 			command(n, &c);
 		if (c.body != NULL)
-			body_put(c.body);
+			body_home(n, c.body);
 	}
 	return any;
 }

@@ -25,6 +25,20 @@ static void a_burst_and_then_the_rate(void **state)
 	assert_int_equal(take_n(&b, &r, 100, NOW + 3600000000), 5); // never more than the burst
 }
 
+static void many_are_taken_together_or_not_at_all(void **state)
+{
+	struct token_rate r = token_rate_of(10, 5);
+	struct token_bucket b = {0};
+
+	assert_false(token_take_many(&b, &r, 6, NOW));
+	assert_true(token_take_many(&b, &r, 3, NOW));
+	assert_false(token_take_many(&b, &r, 3, NOW));
+	assert_true(token_take_many(&b, &r, 2, NOW));
+	assert_false(token_take_many(&b, &r, 3, NOW + 200000));
+	assert_true(token_take_many(&b, &r, 3, NOW + 300000));
+	assert_true(token_take_many(&b, &r, 0, NOW + 300000));
+}
+
 static void a_rate_above_the_clock_still_limits(void **state)
 {
 	struct token_rate r = token_rate_of(3000000, 2);
@@ -89,6 +103,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_burst_and_then_the_rate),
+		cmocka_unit_test(many_are_taken_together_or_not_at_all),
 		cmocka_unit_test(a_rate_above_the_clock_still_limits),
 		cmocka_unit_test(addresses_are_limited_apart_ports_are_not),
 		cmocka_unit_test(a_crowd_pushes_out_who_is_limited_least),

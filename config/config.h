@@ -71,6 +71,12 @@ struct config_multicast {
 	uint64_t push_neighbours;        // to push to; 0: every neighbour that asks
 };
 
+// Our extension (docs/spx.md) in this group.
+struct config_posting {
+	uint64_t keep_us;      // held and offered to newcomers
+	uint64_t memory_bytes; // for what is held
+};
+
 // A group of which the super-peer is a member.
 struct config_group {
 	const char *name; // for people; unique
@@ -85,6 +91,8 @@ struct config_group {
 	const char **publishers;
 	uint32_t n_publishers;
 	struct config_multicast multicast;
+	struct config_posting posting;
+	bool is_nearest; // of directed routing: takes part in it with a range of its own
 };
 
 // An application that clients connect to, and who may. Empty lists say nothing.
@@ -171,6 +179,7 @@ struct config {
 	struct config_limits limits;
 	struct config_security security;
 	bool introduce_unlisted;
+	bool extension; // ours is spoken (docs/spx.md)
 	struct config_group *groups;
 	uint32_t n_groups;
 	struct config_app *apps; // none listed: any

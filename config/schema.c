@@ -222,6 +222,10 @@ BOOL("introduce_unlisted", config, introduce_unlisted, "true", ON_NOW,
 	"Whether members of groups that are not listed below are introduced to each other. The "
 	"super-peer does not join such groups."),
 
+BOOL("extension", config, extension, "true", ON_RESTART,
+	"Whether posting and directed routing are offered, by an extension that annulus members alone "
+	"speak. All others see one flag in member reports."),
+
 BLOCKS("groups", config, groups, config_group, 16384, "", 0, ON_NOW,
 	"Groups that the super-peer is a member of."),
 STRING("groups[].name", SCHEMA_NAME, config_group, name, 1, 64, NULL, "news", ON_NOW,
@@ -256,6 +260,14 @@ DURATION("groups[].multicast.availability_period", config_group, multicast.avail
 	5 * MS, 10 * S, "100ms", ON_NEXT, "Between two announcements of what we have."),
 COUNT("groups[].multicast.push_neighbours", config_group, multicast.push_neighbours, 0, 1 << 20, "0",
 	ON_NOW, "How many neighbours get fragments unasked; 0: all that want them."),
+SECTION("groups[].posting", "What members post is passed on and held for those who come later."),
+DURATION("groups[].posting.keep", config_group, posting.keep_us, 10 * S, 3600 * S, "300s", ON_RESTART,
+	"How long a message is held and offered; members hold theirs for 300 s."),
+SIZE("groups[].posting.memory", config_group, posting.memory_bytes, 1 * MiB, 16 * GiB, "16MiB",
+	ON_RESTART, "For the messages that are held; then the oldest are dropped."),
+BOOL("groups[].nearest", config_group, is_nearest, "true", ON_NOW,
+	"Whether the super-peer takes a part of the ring as its own in directed routing (receive mode "
+	"NEAREST), and passes on what looks for the nearest member; else it is EXACT."),
 
 {.path = "apps", .type = SCHEMA_BLOCKS, .max = 256, .dflt = "", ON_NOW,
 	.offset = AT(config, apps, struct config_app *), .count_offset = AT(config, n_apps, uint32_t),

@@ -147,6 +147,7 @@ static int create_groups(struct node *n, uint64_t now_us)
 				.server_addr = no->server_addr,
 				.n_local_addrs = no->n_local_addrs,
 				.is_super = no->is_super,
+				.is_spx_off = no->is_spx_off,
 				.introduces_unlisted = no->introduce_unlisted,
 				.groups_max = no->groups_max,
 				.introduced_groups_max = no->introduced_groups_max,

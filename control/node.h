@@ -29,6 +29,7 @@ struct node_opts {
 	uint8_t n_endpoints;
 	uint8_t server_endpoint, member_endpoint; // NODE_NO_ENDPOINT: that role is off
 	bool is_super; // announces 6D in reports, accepts every neighbour, pushes without limit
+	bool is_spx_off;         // no posting, no directed routing (docs/spx.md)
 	bool introduce_unlisted; // GC for groups we are not a member of
 	uint32_t sessions_max;   // per worker
 	uint32_t openings_max;   // at a time; 0: startup's default
@@ -76,6 +77,21 @@ struct node_conn *node_connect(struct node *, const char *uri, const struct wire
 struct node_group *node_join(struct node *, const struct groupspec *, const struct group_limits *,
 			     int *err, uint64_t now_us);
 void node_leave(struct node_group *, uint64_t now_us);
+
+// -- posting and directed routing (netgroup-semantics 5, 6; docs/spx.md) --
+// Messages are the octets of a serialized value; Flash uses AMF3. As group_post and those below it.
+int node_post(struct node_group *, const uint8_t *data, uint32_t len, uint8_t id[POST_ID_LEN],
+	      uint64_t now_us);
+enum group_send_result node_send_to_nearest(struct node_group *, const char *address,
+					    const uint8_t *data, uint32_t len, uint64_t now_us);
+enum group_send_result node_send_to_neighbour(struct node_group *, bool is_increasing,
+					      const uint8_t *data, uint32_t len, uint64_t now_us);
+enum group_send_result node_send_to_all_neighbours(struct node_group *, const uint8_t *data,
+						   uint32_t len, uint64_t now_us);
+enum group_send_result node_send_far(struct node_group *, const char *address, const uint8_t *data,
+				     uint32_t len, uint64_t now_us);
+void node_set_receive_mode(struct node_group *, bool is_nearest, uint64_t now_us);
+bool node_coverage(const struct node_group *, struct group_coverage *); // false: no routing there
 
 // -- streams --
 // -EINVAL name empty or too long, -EACCES no publish authorization, -ENOBUFS too many.
@@ -151,6 +167,9 @@ enum node_event_kind {
 				   // (NetStream.Publish.BadName); over
 	NODE_PEER_CONNECT,         // stream, peer: it plays what we publish directly
 	NODE_PEER_DISCONNECT,      // stream, peer
+	NODE_POSTING,              // group, id, data, len: somebody posted it (PO-5)
+	NODE_SEND_TO,              // group, from, to, is_from_local, is_far, data, len (DR-14)
+	NODE_COVERAGE,             // group, from, to: what is ours now (DR-5)
 };
 
 struct node_event {
@@ -165,6 +184,11 @@ struct node_event {
 	const uint8_t *data; // valid until the next call into the node
 	uint32_t len;
 	uint64_t number, number_to;
+	uint8_t id[POST_ID_LEN];
+	// SEND_TO: the group address of the last hop, or, is_far, of who sent it on its way; and the
+	// place it was for.
+	uint8_t from[GROUP_ADDRESS_LEN], to[GROUP_ADDRESS_LEN];
+	bool is_from_local, is_far;
 };
 // Next event; false: none.
 bool node_event(struct node *, struct node_event *, uint64_t now_us);
@@ -182,6 +206,9 @@ struct ctl_session *node_conn_session(const struct node_conn *);
 // Round trip of a session as the worker last told (a second old at most); 0: not measured.
 uint32_t node_session_rtt_us(struct node *, const struct ctl_session *);
 uint32_t node_groups(struct node *, struct group_info *, uint32_t max);
+// Of a group we are a member of, us not among them. How many there are; at most max are told.
+uint32_t node_members(const struct node_group *, struct group_member_info *, uint32_t max);
+void node_group_info(const struct node_group *, struct group_info *);
 uint32_t node_group_streams(struct node *, const uint8_t group_id[32], struct group_stream_info *,
 			    uint32_t max);
 struct startup *node_startup(struct node *); // sessions and counters

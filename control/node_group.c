@@ -2,6 +2,7 @@
 // of events.
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/node_internal.h"
 
@@ -36,6 +37,56 @@ void node_leave(struct node_group *g, uint64_t now_us)
 	group_leave(g->group, now_us);
 	free(g);
 }
+
+// ---- posting and routing ----
+
+int node_post(struct node_group *g, const uint8_t *data, uint32_t len, uint8_t id[POST_ID_LEN],
+	      uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_post(g->group, (struct span){data, len}, id, now_us);
+}
+
+enum group_send_result node_send_to_nearest(struct node_group *g, const char *address,
+					    const uint8_t *data, uint32_t len, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_send_to_nearest(g->group, address, (struct span){data, len}, now_us);
+}
+
+enum group_send_result node_send_to_neighbour(struct node_group *g, bool is_increasing,
+					      const uint8_t *data, uint32_t len, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_send_to_neighbour(g->group, is_increasing, (struct span){data, len}, now_us);
+}
+
+enum group_send_result node_send_to_all_neighbours(struct node_group *g, const uint8_t *data,
+						   uint32_t len, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_send_to_all_neighbours(g->group, (struct span){data, len}, now_us);
+}
+
+enum group_send_result node_send_far(struct node_group *g, const char *address, const uint8_t *data,
+				     uint32_t len, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_send_far(g->group, address, (struct span){data, len}, now_us);
+}
+
+void node_set_receive_mode(struct node_group *g, bool is_nearest, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	group_set_receive_mode(g->group, is_nearest, now_us);
+}
+
+bool node_coverage(const struct node_group *g, struct group_coverage *c)
+{
+	return group_coverage_get(g->group, c);
+}
+
+// ---- streams ----
 
 struct node_stream *stream_create(struct node *n, struct node_group *g)
 {
@@ -165,6 +216,9 @@ static enum node_event_kind kind_of(enum group_event_kind k)
 		[GROUP_PLAY_END] = NODE_PLAY_END,
 		[GROUP_PLAY_LOST] = NODE_PLAY_LOST,
 		[GROUP_PLAY_RESET] = NODE_PLAY_RESET,
+		[GROUP_POSTING] = NODE_POSTING,
+		[GROUP_SEND_TO] = NODE_SEND_TO,
+		[GROUP_COVERAGE] = NODE_COVERAGE,
 	};
 
 	return kinds[k];
@@ -181,7 +235,9 @@ static void translate(struct node *n, struct node_event *out)
 				   .data = e->message.body.data,
 				   .len = (uint32_t)e->message.body.len,
 				   .number = e->number,
-				   .number_to = e->number_to};
+				   .number_to = e->number_to,
+				   .is_from_local = e->is_from_local,
+				   .is_far = e->is_far};
 	if (e->publication != NULL || e->play != NULL) {
 		out->stream = e->user;
 		out->group = out->stream->group;
@@ -190,8 +246,10 @@ static void translate(struct node *n, struct node_event *out)
 	}
 	if (e->kind == GROUP_REJECTED)
 		out->text = "the introducer refuses this group (NetGroup.Connect.Rejected)";
-	for (unsigned i = 0; i < sizeof(out->peer); i++)
-		out->peer[i] = e->peer[i];
+	memcpy(out->peer, e->peer, sizeof(out->peer));
+	memcpy(out->id, e->id, sizeof(out->id));
+	memcpy(out->from, e->from, sizeof(out->from));
+	memcpy(out->to, e->to, sizeof(out->to));
 }
 
 bool node_event(struct node *n, struct node_event *out, uint64_t now_us)
@@ -226,6 +284,16 @@ void node_push_event(struct node *n, const struct node_event *e)
 uint32_t node_groups(struct node *n, struct group_info *out, uint32_t max)
 {
 	return groups_info(n->groups, out, max);
+}
+
+uint32_t node_members(const struct node_group *g, struct group_member_info *out, uint32_t max)
+{
+	return group_members_info(g->group, out, max);
+}
+
+void node_group_info(const struct node_group *g, struct group_info *out)
+{
+	group_info_get(g->group, out);
 }
 
 uint32_t node_group_streams(struct node *n, const uint8_t group_id[32],

@@ -126,6 +126,8 @@ static int join(struct daemon *d, const struct config_group *cg, struct node_gro
 	if (spec != NULL && publishers != NULL &&
 	    groupspec_parse(spec, cg->spec, &reason, &at) == 0)
 		*out = node_join(d->node, spec, &limits, &err, clock_us());
+	if (err == 0)
+		node_set_receive_mode(*out, cg->is_nearest, clock_us());
 	free(spec);
 	free(publishers);
 	if (err < 0)

@@ -161,6 +161,7 @@ struct node_opts settings_node(const struct settings *s, const struct config *cf
 		.member_endpoint = ENDPOINT_MEMBER,
 		.is_super = true,
 		.introduce_unlisted = cfg->introduce_unlisted,
+		.is_spx_off = !cfg->extension,
 		.sessions_max = eo->sessions_max,
 		.keepalive_nat_us = min_u32(cfg->keepalive.behind_nat_us, UINT32_MAX),
 		.keepalive_public_us = min_u32(cfg->keepalive.public_us, UINT32_MAX),
@@ -209,5 +210,6 @@ struct group_limits settings_group(const struct config_group *g)
 			  .fetch_max_ms = ms_of(m->fetch_period_us),
 			  .update_ms = ms_of(m->availability_period_us),
 			  .push_neighbours_max = min_u32(m->push_neighbours, UINT32_MAX)},
+		.posting = {.keep_us = g->posting.keep_us, .bytes_max = g->posting.memory_bytes},
 	};
 }

@@ -29,6 +29,13 @@ static void group_row(const struct daemon *d, const struct group_info *g, struct
 	json_put_u64(j, "members_known", g->n_members_known);
 	json_put_u64(j, "members_estimated", estimate < 1e9 ? (uint64_t)(estimate + 0.5) : 0);
 	json_put_u64(j, "streams", g->n_streams);
+	json_put_u64(j, "posts", g->n_posts);
+	json_put_u64(j, "posts_held", g->n_posts_held);
+	json_put_u64(j, "posts_held_bytes", g->posts_held_bytes);
+	json_put_u64(j, "post_rx_bytes", g->post_control_rx_bytes + g->post_data_rx_bytes);
+	json_put_u64(j, "post_tx_bytes", g->post_control_tx_bytes + g->post_data_tx_bytes);
+	json_put_u64(j, "route_rx_bytes", g->route_rx_bytes);
+	json_put_u64(j, "route_tx_bytes", g->route_tx_bytes);
 	json_object_end(j);
 }
 

@@ -100,6 +100,9 @@ static void the_example_group_loads_when_it_is_uncommented(void **state)
 	assert_int_equal(l.cfg->n_groups, 1);
 	assert_string_equal(l.cfg->groups[0].name, "news");
 	assert_int_equal(l.cfg->groups[0].multicast.window_us, 120000000);
+	assert_int_equal(l.cfg->groups[0].posting.keep_us, 300000000);
+	assert_int_equal(l.cfg->groups[0].posting.memory_bytes, 16 << 20);
+	assert_true(l.cfg->groups[0].is_nearest && l.cfg->extension);
 	free(text);
 	unload(&l);
 }

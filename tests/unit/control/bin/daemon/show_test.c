@@ -123,7 +123,8 @@ static void a_configured_group_has_the_operators_name(void **state)
 {
 	shows(*state, show_groups,
 	      (const char *const[]){"\"name\":\"news\"", "\"is_member\":true", "\"clients\":0",
-				    NULL});
+				    "\"posts\":0", "\"posts_held\":0", "\"post_rx_bytes\":0",
+				    "\"route_tx_bytes\":0", NULL});
 }
 
 static void every_reason_to_drop_is_listed_also_at_zero(void **state)
@@ -144,6 +145,7 @@ static void every_reason_to_drop_is_listed_also_at_zero(void **state)
 	assert_non_null(strstr(json, "\"name\":\"auth\",\"count\":12,\"help\":"));
 	assert_non_null(strstr(json, "\"name\":\"keyings_dropped\",\"count\":0"));
 	assert_non_null(strstr(json, "\"name\":\"proofs_wrong\",\"count\":0"));
+	assert_non_null(strstr(json, "\"name\":\"posts_false\",\"count\":0"));
 	free(out);
 	free(json);
 }

@@ -47,11 +47,17 @@ enum {
 	OPT_PEER,
 	OPT_PEERS_MAX,
 	OPT_DROP_LATE,
+	OPT_JSON,
+	OPT_NEAREST,
+	OPT_FOR,
 };
 
 #define FOR(c)    (1u << (c))
 #define FOR_GROUP (FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_SWARM))
-#define FOR_NET   (FOR_GROUP | FOR(PEER_CMD_INFO))
+#define FOR_TALK                                                                                   \
+	(FOR(PEER_CMD_POST) | FOR(PEER_CMD_LISTEN) | FOR(PEER_CMD_ROUTE) | FOR(PEER_CMD_MEMBERS) | \
+	 FOR(PEER_CMD_COVERAGE))
+#define FOR_NET (FOR_GROUP | FOR_TALK | FOR(PEER_CMD_INFO))
 
 static const struct {
 	struct option option;
@@ -67,7 +73,11 @@ static const struct {
 	{{"dh", required_argument, NULL, OPT_DH}, FOR_NET},
 	{{"quiet", no_argument, NULL, OPT_QUIET}, FOR_NET},
 	{{"progress", required_argument, NULL, OPT_PROGRESS}, FOR_GROUP},
-	{{"group", required_argument, NULL, OPT_GROUP}, FOR_GROUP},
+	{{"group", required_argument, NULL, OPT_GROUP}, FOR_GROUP | FOR_TALK},
+	{{"json", no_argument, NULL, OPT_JSON}, FOR_TALK},
+	{{"nearest", no_argument, NULL, OPT_NEAREST}, FOR(PEER_CMD_LISTEN)},
+	{{"for", required_argument, NULL, OPT_FOR},
+	 FOR(PEER_CMD_LISTEN) | FOR(PEER_CMD_MEMBERS) | FOR(PEER_CMD_COVERAGE)},
 	{{"name", required_argument, NULL, OPT_NAME},
 	 FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_GROUPSPEC)},
 	{{"window", required_argument, NULL, OPT_WINDOW}, FOR(PEER_CMD_PUBLISH)},
@@ -101,147 +111,7 @@ static const struct {
 };
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
-#define SECURITY_USAGE                                                                             \
-	"  --hmac WANT                 off, prefer (default) or require packets with an HMAC\n"    \
-	"  --hmac-length OCTETS        of ours, 4 to 32 (default 16)\n"                            \
-	"  --sequence-numbers WANT     off, prefer (default) or require; they stop replays\n"      \
-	"  --dh GROUP                  2 (default; old peers know no other) or 14\n"
-
-static const struct {
-	const char *name;
-	const char *usage;
-} commands[] = {
-	[PEER_CMD_NONE] =
-		{NULL,
-		 "usage: annulus-peer COMMAND ...\n"
-		 "\n"
-		 "  publish    --server HOST [--group SPEC] --name NAME FILE.flv send a live "
-		 "stream into a group, or to the server\n"
-		 "  play       --server HOST [--group SPEC] --name NAME OUT.flv  receive one\n"
-		 "  publish    --server HOST --direct --name NAME FILE.flv       ... or to peers "
-		 "one by "
-		 "one\n"
-		 "  play       --server HOST --peer ID --name NAME OUT.flv       ... from a peer\n"
-		 "  swarm      --server HOST --group SPEC --play NAME --members N   many players "
-		 "in one process\n"
-		 "  groupspec  --name NAME [--multicast ...] | --explain SPEC    make or decode a "
-		 "groupspec\n"
-		 "  info       HOST[:PORT][/APP]                                 who answers "
-		 "there, and how\n"
-		 "  compare    SOURCE.flv PLAYED.flv                             did a player get "
-		 "the stream?\n"
-		 "\n"
-		 "`annulus-peer COMMAND --help` tells more. Exit codes: 0 whole; 1 usage, "
-		 "configuration or input;\n"
-		 "2 could not connect or join; 3 holes (listed); 4 the source vanished.\n"},
-	[PEER_CMD_PUBLISH] =
-		{"publish",
-		 "usage: annulus-peer publish --server HOST[:PORT][/APP] [--group SPEC] --name "
-		 "NAME "
-		 "FILE.flv\n"
-		 "       annulus-peer publish --server HOST[:PORT][/APP] --direct --name NAME "
-		 "FILE.flv\n"
-		 "\n"
-		 "Publishes an FLV file, or standard input (-), into a group at the pace of its "
-		 "timestamps; without\n"
-		 "--group to the server, from where other clients of the same APP play it. "
-		 "With --direct to\n"
-		 "peers who come for it one by one: prints the peer ID that they need on standard "
-		 "output,\n"
-		 "and begins when the first one plays.\n"
-		 "\n"
-		 "  --server HOST[:PORT][/APP]  introducer; repeatable (default port 1935)\n"
-		 "  --group SPEC                groupspec, or file:PATH of one\n"
-		 "  --name NAME                 stream name\n"
-		 "  --window MS                 window of the stream (default 8000)\n"
-		 "  --direct                    to peers that the introducer sends, without a "
-		 "group\n"
-		 "  --peers-max N               peers at a time with --direct (default 8)\n"
-		 "  --drop-late KINDS           with --direct: audio,video,data are given up after "
-		 "about 2 s instead\n"
-		 "                              of being sent until they are there\n"
-		 "  --identity FILE             keep the peer ID in this file (default: a new one "
-		 "each run)\n"
-		 "  --bind ADDRESS[:PORT]       local address (default: any)\n" SECURITY_USAGE
-		 "  --wait SECONDS              for a first neighbour (default 30; 0: for ever)\n"
-		 "  --progress lines            one key=value line a second on standard error\n"
-		 "  --quiet                     no progress\n"},
-	[PEER_CMD_PLAY] =
-		{"play",
-		 "usage: annulus-peer play --server HOST[:PORT][/APP] [--group SPEC] --name NAME "
-		 "OUT.flv\n"
-		 "       annulus-peer play --server HOST[:PORT][/APP] --peer ID --name NAME "
-		 "OUT.flv\n"
-		 "\n"
-		 "Plays a stream of a group into an FLV file, or to standard output (-), from the "
-		 "first key frame\n"
-		 "on until its source ends it. Relays it to other members meanwhile. Without "
-		 "--group: plays what a\n"
-		 "client of the same APP publishes to the server. With --peer: what that peer "
-		 "publishes\n"
-		 "directly; the introducer shows the way to it.\n"
-		 "\n"
-		 "  --server HOST[:PORT][/APP]  introducer; repeatable (default port 1935)\n"
-		 "  --group SPEC                groupspec, or file:PATH of one\n"
-		 "  --peer ID                   whom to play from, 64 hex digits, instead of a "
-		 "group\n"
-		 "  --name NAME                 stream name\n"
-		 "  --identity FILE             keep the peer ID in this file (default: a new one "
-		 "each run)\n"
-		 "  --bind ADDRESS[:PORT]       local address (default: any)\n" SECURITY_USAGE
-		 "  --wait SECONDS              for a first neighbour (default 30; 0: for ever)\n"
-		 "  --progress lines            one key=value line a second on standard error\n"
-		 "  --quiet                     no progress\n"},
-	[PEER_CMD_SWARM] =
-		{"swarm",
-		 "usage: annulus-peer swarm --server HOST[:PORT][/APP] --group SPEC --play NAME "
-		 "--members N\n"
-		 "\n"
-		 "N players in one process, each with its own socket and identity.\n"
-		 "\n"
-		 "  --members N       how many\n"
-		 "  --rate N          how many join per second (default 50)\n"
-		 "  --play NAME       stream name\n"
-		 "  --verify FILE     compare what every member got with this FLV file\n"
-		 "  --out DIR         keep what they got: DIR/member-1.flv ...\n"
-		 "  --server, --group, --bind, --wait, --progress, --quiet, --hmac, "
-		 "--hmac-length,\n"
-		 "  --sequence-numbers, --dh as for `play`\n"},
-	[PEER_CMD_GROUPSPEC] = {"groupspec",
-				"usage: annulus-peer groupspec --name NAME [--multicast] "
-				"[--posting] [--routing] [--replication]\n"
-				"         [--publish-password P] [--posting-password P] [--unique] "
-				"[--bootstrap PEER-ID]\n"
-				"         [--no-server-channel] [--v1]\n"
-				"       annulus-peer groupspec --explain SPEC\n"
-				"\n"
-				"Prints a groupspec, with authorizations (for those who may "
-				"publish or post) and without (for\n"
-				"everybody else), or says what a given one means. Whoever holds a "
-				"groupspec can join its group.\n"},
-	[PEER_CMD_INFO] = {"info", "usage: annulus-peer info HOST[:PORT][/APP] [--identity FILE] "
-				   "[--bind ADDRESS[:PORT]] [--wait SECONDS]\n"
-				   "\n"
-				   "Shakes hands and connects; prints peer ID, round trip time, "
-				   "Diffie-Hellman group and features.\n"
-				   "\n" SECURITY_USAGE},
-	[PEER_CMD_COMPARE] = {"compare", "usage: annulus-peer compare SOURCE.flv PLAYED.flv "
-					 "[--joined MS [--late-max MS]] [--not-ended] [--apart]\n"
-					 "\n"
-					 "Says whether PLAYED is SOURCE from a key frame on, tag "
-					 "by tag. Without --joined that must be\n"
-					 "SOURCE's first key frame; with it, one at most "
-					 "--late-max (3000) ms of stream time after MS. With "
-					 "--apart pictures, sound and data need\n"
-					 "not be in the source's order among each other: so it "
-					 "is without a group, where they travel apart.\n"},
-};
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-void peer_usage(enum peer_command c, bool to_stderr)
-{
-	fputs(commands[c].usage, to_stderr ? stderr : stdout);
-}
+#define N_COMMANDS PEER_CMDS
 
 static int number(const char *option, const char *text, uint32_t min, uint32_t max, uint32_t *out)
 {
@@ -454,6 +324,15 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 		return number("peers-max", v, 1, 10000, &a->peers_max);
 	case OPT_DROP_LATE:
 		return drop_late(a, v);
+	case OPT_JSON:
+		a->is_json = true;
+		return 0;
+	case OPT_NEAREST:
+		a->is_nearest = true;
+		return 0;
+	case OPT_FOR:
+		a->has_for = true;
+		return number("for", v, 0, 86400 * 365, &a->for_s);
 	default: // getopt has said what
 		return PEER_USAGE;
 	}
@@ -466,14 +345,38 @@ static int missing(const char *command, const char *what)
 	return PEER_USAGE;
 }
 
+// nearest ADDRESS TEXT, far ADDRESS TEXT, neighbor DIRECTION TEXT, all TEXT.
+static int check_route(const struct peer_args *a)
+{
+	static const struct {
+		const char *verb;
+		uint32_t n;
+	} verbs[] = {{"nearest", 3}, {"far", 3}, {"neighbor", 3}, {"all", 2}};
+
+	for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (a->n_words > 0 && strcmp(a->words[0], verbs[i].verb) == 0) {
+			if (a->n_words == verbs[i].n)
+				return 0;
+			fprintf(stderr,
+				"annulus-peer route: '%s' needs %u words behind it (see "
+				"annulus-peer route --help)\n",
+				verbs[i].verb, verbs[i].n - 1);
+			return PEER_USAGE;
+		}
+	return missing("route", "nearest, far, neighbor or all");
+}
+
 // What every command needs of what it was given.
 static int check(const struct peer_args *a)
 {
-	const char *name = commands[a->command].name;
-	bool is_group = FOR_GROUP & FOR(a->command), is_direct = a->is_direct || a->peer_text;
+	const char *name = peer_command_name(a->command);
+	bool is_group = FOR_GROUP & FOR(a->command), is_talk = FOR_TALK & FOR(a->command);
+	bool is_direct = a->is_direct || a->peer_text;
 
-	if (is_group && a->n_servers == 0)
+	if ((is_group || is_talk) && a->n_servers == 0)
 		return missing(name, "--server");
+	if (is_talk && a->group == NULL)
+		return missing(name, "--group");
 	if (a->command == PEER_CMD_SWARM && a->group == NULL)
 		return missing(name, "--group");
 	if (is_direct && a->group != NULL) {
@@ -498,6 +401,10 @@ static int check(const struct peer_args *a)
 	case PEER_CMD_GROUPSPEC:
 		return a->name == NULL && a->explain == NULL ? missing(name, "--name or --explain")
 							     : 0;
+	case PEER_CMD_POST:
+		return a->n_words == 0 ? missing(name, "the text") : 0;
+	case PEER_CMD_ROUTE:
+		return check_route(a);
 	case PEER_CMD_INFO:
 		return a->file == NULL ? missing(name, "the host") : 0;
 	case PEER_CMD_COMPARE:
@@ -513,9 +420,16 @@ static int take_words(struct peer_args *a, int argc, char **argv)
 	bool wants_none = a->command == PEER_CMD_SWARM || a->command == PEER_CMD_GROUPSPEC;
 	int max = wants_two ? 2 : wants_none ? 0 : 1;
 
+	wants_none |= (FOR_TALK & FOR(a->command)) != 0;
+	a->words = argv;
+	a->n_words = (uint32_t)argc;
+	if (a->command == PEER_CMD_POST || a->command == PEER_CMD_ROUTE)
+		return 0;
+	max = wants_none ? 0 : max;
+
 	if (argc > max) {
 		fprintf(stderr, "annulus-peer %s: '%s' is one word too many\n",
-			commands[a->command].name, argv[max]);
+			peer_command_name(a->command), argv[max]);
 		return PEER_USAGE;
 	}
 	if (wants_two) {
@@ -545,7 +459,7 @@ int peer_args_parse(struct peer_args *a, int argc, char **argv)
 		return argc >= 2 ? 0 : (peer_usage(PEER_CMD_NONE, true), PEER_USAGE);
 	}
 	for (uint32_t i = 1; i < N_COMMANDS; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
+		if (strcmp(argv[1], peer_command_name((enum peer_command)i)) == 0)
 			a->command = (enum peer_command)i;
 	if (a->command == PEER_CMD_NONE) {
 		fprintf(stderr,

@@ -13,6 +13,7 @@ enum peer_exit {
 	PEER_USAGE = 1,    // command line, configuration or input file
 	PEER_CONNECT = 2,  // could not connect or join
 	PEER_HOLES = 3,    // pieces of the stream never came; they are listed
+	PEER_NO_ROUTE = 3, // nobody took the message
 	PEER_VANISHED = 4, // the source went silent for twice the window
 };
 
@@ -24,6 +25,12 @@ enum peer_command {
 	PEER_CMD_GROUPSPEC,
 	PEER_CMD_INFO,
 	PEER_CMD_COMPARE,
+	PEER_CMD_POST,
+	PEER_CMD_LISTEN,
+	PEER_CMD_ROUTE,
+	PEER_CMD_MEMBERS,
+	PEER_CMD_COVERAGE,
+	PEER_CMDS,
 };
 
 #define PEER_SERVERS_MAX   8
@@ -63,6 +70,13 @@ struct peer_args {
 	const char *bootstrap[PEER_BOOTSTRAP_MAX];
 	uint32_t n_bootstrap;
 
+	// post, listen, route, members, coverage
+	bool is_json, is_nearest;
+	uint32_t for_s;
+	bool has_for;
+	char *const *words; // of post and route
+	uint32_t n_words;
+
 	// compare
 	bool is_late, did_not_end, is_apart;
 	uint32_t joined_ms, late_max_ms;
@@ -71,3 +85,4 @@ struct peer_args {
 // 0, or an exit code after one line on stderr that names what is wrong.
 int peer_args_parse(struct peer_args *, int argc, char **argv);
 void peer_usage(enum peer_command, bool to_stderr);
+const char *peer_command_name(enum peer_command); // NULL: PEER_CMD_NONE's

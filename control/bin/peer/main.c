@@ -7,6 +7,9 @@ int main(int argc, char **argv)
 		[PEER_CMD_PUBLISH] = peer_publish, [PEER_CMD_PLAY] = peer_play,
 		[PEER_CMD_SWARM] = peer_swarm,     [PEER_CMD_GROUPSPEC] = peer_groupspec,
 		[PEER_CMD_INFO] = peer_info,       [PEER_CMD_COMPARE] = peer_compare,
+		[PEER_CMD_POST] = peer_talk,       [PEER_CMD_LISTEN] = peer_talk,
+		[PEER_CMD_ROUTE] = peer_talk,      [PEER_CMD_MEMBERS] = peer_talk,
+		[PEER_CMD_COVERAGE] = peer_talk,
 	};
 	struct peer_args args;
 	int err = peer_args_parse(&args, argc, argv);

@@ -60,3 +60,4 @@ int peer_swarm(const struct peer_args *);
 int peer_groupspec(const struct peer_args *);
 int peer_info(const struct peer_args *);
 int peer_compare(const struct peer_args *);
+int peer_talk(const struct peer_args *); // post, listen, route, members, coverage

@@ -84,7 +84,51 @@ static void direct_streams_need_no_group(void **state)
 	assert_int_equal(a.peers_max, 8); // netgroup-semantics NC-15
 }
 
+#define TALK "--server", "h", "--group", "G:00"
+
+static void talking_needs_a_group_and_words(void **state)
+{
+	assert_int_equal(PARSE("post", TALK, "--json", "one", "two"), 0);
+	assert_int_equal(a.command, PEER_CMD_POST);
+	assert_int_equal(a.n_words, 2);
+	assert_string_equal(a.words[1], "two");
+	assert_true(a.is_json);
+	assert_int_equal(PARSE("listen", TALK, "--nearest", "--for", "9"), 0);
+	assert_true(a.is_nearest && a.has_for);
+	assert_int_equal(a.for_s, 9);
+	assert_int_equal(PARSE("route", TALK, "nearest", "00", "text"), 0);
+	assert_int_equal(PARSE("route", TALK, "far", "00", "text"), 0);
+	assert_int_equal(PARSE("route", TALK, "neighbor", "increasing", "text"), 0);
+	assert_int_equal(PARSE("route", TALK, "all", "text"), 0);
+	assert_string_equal(a.words[0], "all");
+	assert_int_equal(PARSE("members", TALK), 0);
+	assert_int_equal(PARSE("coverage", TALK, "--for", "0"), 0);
+}
+
+static void every_command_has_a_name_and_help(void **state)
+{
+	assert_null(peer_command_name(PEER_CMD_NONE));
+	for (int c = PEER_CMD_NONE + 1; c < PEER_CMDS; c++) {
+		assert_int_equal(PARSE(peer_command_name((enum peer_command)c), "--help"), 0);
+		assert_true(a.wants_help);
+		assert_int_equal(a.command, c);
+	}
+}
+
 static const char *const refused[][12] = {
+	{"post", TALK},
+	{"post", "--server", "h", "text"},
+	{"post", "--group", "G:00", "text"},
+	{"post", TALK, "--nearest", "text"},
+	{"listen", TALK, "word"},
+	{"listen", TALK, "--for", "soon"},
+	{"route", TALK},
+	{"route", TALK, "sideways", "text"},
+	{"route", TALK, "nearest", "text"},
+	{"route", TALK, "all", "two", "words"},
+	{"members", TALK, "--name", "n"},
+	{"members", TALK, "word"},
+	{"coverage", "--server", "h"},
 	{"publish", "--server", "h", "--direct", "--group", "G:00", "--name", "n", "x"},
 	{"publish", "--server", "h", "--direct", "x"},
 	{"publish", "--server", "h", "--direct", "--name", "n", "--drop-late", "smell", "x"},
@@ -132,6 +176,8 @@ int main(void)
 		cmocka_unit_test(an_address_needs_no_port),
 		cmocka_unit_test(help_is_no_mistake),
 		cmocka_unit_test(direct_streams_need_no_group),
+		cmocka_unit_test(talking_needs_a_group_and_words),
+		cmocka_unit_test(every_command_has_a_name_and_help),
 		cmocka_unit_test(everything_else_is_refused),
 		cmocka_unit_test(without_a_group_it_is_the_servers_stream),
 	};

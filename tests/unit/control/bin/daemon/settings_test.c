@@ -249,6 +249,20 @@ static void groups_are_an_order_with_a_minimum(void **state)
 	}
 }
 
+static void a_groups_posting_section_is_what_is_kept(void **state)
+{
+	const struct config *cfg = load(
+		"backend: udp\nextension: false\ngroups:\n- name: a\n"
+		"  spec: \"G:027f020101010c060e7363656e6500\"\n"
+		"  posting: {keep: 20s, memory: 3MiB}\n  nearest: false\n");
+	struct group_limits l = settings_group(&cfg->groups[0]);
+
+	assert_int_equal(l.posting.keep_us, 20000000);
+	assert_int_equal(l.posting.bytes_max, 3 << 20);
+	assert_false(cfg->groups[0].is_nearest || cfg->extension);
+	config_destroy(cfg);
+}
+
 static void a_groups_multicast_section_is_our_part_in_it(void **state)
 {
 	const struct config *cfg = load(
@@ -281,6 +295,7 @@ int main(void)
 		cmocka_unit_test(features_are_preferred_unless_said_otherwise),
 		cmocka_unit_test(groups_are_an_order_with_a_minimum),
 		cmocka_unit_test(a_groups_multicast_section_is_our_part_in_it),
+		cmocka_unit_test(a_groups_posting_section_is_what_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,273 @@
+// What a talking member tells: lines for people, or JSON objects, one a line, with the codes and
+// names of the player's API (netgroup-semantics 12).
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/admin/json_out.h"
+#include "control/bin/peer/talk.h"
+#include "control/rpc/amf.h"
+
+#define JSON_LINE_MAX (1u << 20)
+#define MEMBERS_MAX   4096
+
+static struct json_out line_begin(void)
+{
+	struct json_out j;
+
+	json_init(&j, JSON_LINE_MAX);
+	json_object_begin(&j);
+	return j;
+}
+
+static struct json_out event_begin(const char *code)
+{
+	struct json_out j = line_begin();
+
+	json_put_string(&j, "code", code);
+	return j;
+}
+
+static void line_end(struct json_out *j)
+{
+	json_object_end(j);
+	if (json_finish(j) == 0)
+		puts(j->text);
+	fflush(stdout);
+	json_destroy(j);
+}
+
+// An AMF3 string and nothing else is text.
+static bool is_text(const struct node_event *e, struct span *text)
+{
+	static struct amf_doc doc;
+
+	if (amf3_read(&doc, (struct span){e->data, e->len}) != 0 || doc.n != 1 ||
+	    doc.nodes[0].type != AMF_STRING)
+		return false;
+	*text = doc.nodes[0].text;
+	return true;
+}
+
+static void put_message(struct json_out *j, const struct node_event *e)
+{
+	struct span text;
+
+	if (is_text(e, &text)) {
+		json_key(j, "message");
+		json_string_n(j, (const char *)text.data, text.len);
+	} else {
+		json_put_hex(j, "messageHex", e->data, e->len);
+	}
+}
+
+static void print_hex(const uint8_t *octets, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++)
+		printf("%02x", octets[i]);
+}
+
+static void print_message(const struct node_event *e)
+{
+	struct span text;
+
+	if (is_text(e, &text)) {
+		printf(": %.*s\n", (int)text.len, (const char *)text.data);
+	} else {
+		printf(" (AMF): ");
+		print_hex(e->data, e->len);
+		putchar('\n');
+	}
+	fflush(stdout);
+}
+
+// ---- events ----
+
+static void say_neighbour(const struct talk *t, const struct node_event *e)
+{
+	bool is_there = e->kind == NODE_NEIGHBOUR_CONNECT;
+	uint8_t address[GROUP_ADDRESS_LEN];
+	struct json_out j;
+
+	group_address_of(e->peer, address);
+	if (t->is_json) {
+		j = event_begin(is_there ? "NetGroup.Neighbor.Connect"
+					 : "NetGroup.Neighbor.Disconnect");
+		json_put_hex(&j, "neighbor", address, sizeof(address));
+		json_put_hex(&j, "peerID", e->peer, sizeof(e->peer));
+		line_end(&j);
+	} else if (!t->is_quiet) {
+		fprintf(stderr, "annulus-peer: neighbour %02x%02x%02x%02x... %s\n", e->peer[0],
+			e->peer[1], e->peer[2], e->peer[3], is_there ? "is there" : "is gone");
+	}
+}
+
+static void say_posting(const struct talk *t, const struct node_event *e)
+{
+	struct json_out j;
+
+	if (t->is_json) {
+		j = event_begin("NetGroup.Posting.Notify");
+		json_put_hex(&j, "messageID", e->id, sizeof(e->id));
+		put_message(&j, e);
+		line_end(&j);
+		return;
+	}
+	printf("posted");
+	print_message(e);
+}
+
+static void say_send_to(const struct talk *t, const struct node_event *e)
+{
+	struct json_out j;
+
+	if (t->is_json) {
+		j = event_begin("NetGroup.SendTo.Notify");
+		json_put_hex(&j, "from", e->from, sizeof(e->from));
+		json_put_bool(&j, "fromLocal", e->is_from_local);
+		json_put_hex(&j, "to", e->to, sizeof(e->to));
+		json_put_bool(&j, "far", e->is_far);
+		put_message(&j, e);
+		line_end(&j);
+		return;
+	}
+	printf("from ");
+	print_hex(e->from, sizeof(e->from));
+	print_message(e);
+}
+
+void talk_say_coverage(const struct talk *t)
+{
+	struct group_coverage c;
+	struct json_out j;
+
+	if (!node_coverage(t->group, &c))
+		return;
+	if (t->is_json) {
+		j = event_begin("NetGroup.LocalCoverage.Notify");
+		json_put_string(&j, "receiveMode", c.is_nearest ? "nearest" : "exact");
+		json_put_hex(&j, "localCoverageFrom", c.from, sizeof(c.from));
+		json_put_hex(&j, "localCoverageTo", c.to, sizeof(c.to));
+		json_put_bool(&j, "settling", c.is_settling);
+		json_put_bool(&j, "whole", c.is_whole);
+		line_end(&j);
+		return;
+	}
+	printf("covers ");
+	print_hex(c.from, sizeof(c.from));
+	printf(" to ");
+	print_hex(c.to, sizeof(c.to));
+	printf("%s%s\n", c.is_settling ? " (not settled yet)" : "",
+	       c.is_whole ? "" : " (the ring is not whole)");
+	fflush(stdout);
+}
+
+void talk_say_event(const struct talk *t, const struct node_event *e)
+{
+	switch (e->kind) {
+	case NODE_NEIGHBOUR_CONNECT:
+	case NODE_NEIGHBOUR_DISCONNECT:
+		say_neighbour(t, e);
+		break;
+	case NODE_POSTING:
+		say_posting(t, e);
+		break;
+	case NODE_SEND_TO:
+		say_send_to(t, e);
+		break;
+	case NODE_COVERAGE:
+		talk_say_coverage(t);
+		break;
+	default:
+		break;
+	}
+}
+
+void talk_say_joined(const struct talk *t)
+{
+	struct group_info info;
+	struct json_out j;
+
+	node_group_info(t->group, &info);
+	if (t->is_json) {
+		j = event_begin("NetGroup.Connect.Success");
+		json_put_hex(&j, "peerID", t->id.member.fingerprint,
+			     sizeof(t->id.member.fingerprint));
+		json_put_hex(&j, "address", info.address, sizeof(info.address));
+		line_end(&j);
+	} else if (!t->is_quiet) {
+		fprintf(stderr, "annulus-peer: joined; our group address is ");
+		for (unsigned i = 0; i < sizeof(info.address); i++)
+			fprintf(stderr, "%02x", info.address[i]);
+		fputc('\n', stderr);
+	}
+}
+
+// ---- what was asked for ----
+
+void talk_say_result(const struct talk *t, const char *command, enum talk_result result,
+		     const uint8_t *id)
+{
+	static const char *const names[] = {[TALK_SENT] = "sent",
+					    [TALK_NO_ROUTE] = "no route",
+					    [TALK_ERROR] = "error",
+					    [TALK_LATER] = "later"};
+	struct json_out j;
+
+	if (t->is_json) {
+		j = line_begin();
+		json_put_string(&j, "command", command);
+		json_put_string(&j, "result", names[result]);
+		if (id != NULL && result == TALK_SENT)
+			json_put_hex(&j, "messageID", id, POST_ID_LEN);
+		line_end(&j);
+	} else if (id != NULL && result == TALK_SENT) {
+		print_hex(id, POST_ID_LEN);
+		putchar('\n');
+	} else {
+		puts(names[result]);
+	}
+	fflush(stdout);
+}
+
+static void say_member(const struct talk *t, const struct group_member_info *m)
+{
+	struct json_out j;
+
+	if (t->is_json) {
+		j = line_begin();
+		json_put_hex(&j, "peerID", m->peer_id, sizeof(m->peer_id));
+		json_put_hex(&j, "address", m->address, sizeof(m->address));
+		json_put_bool(&j, "neighbor", m->is_neighbour);
+		json_put_bool(&j, "suspect", m->is_suspect);
+		json_put_bool(&j, "super", m->is_super);
+		json_put_bool(&j, "spx", m->is_spx);
+		json_put_string(&j, "receiveMode", m->is_nearest ? "nearest" : "exact");
+		json_put_u64(&j, "heard_s", m->heard_s);
+		json_put_u64(&j, "rtt_us", m->rtt_us);
+		line_end(&j);
+		return;
+	}
+	print_hex(m->address, 8);
+	printf("  ");
+	print_hex(m->peer_id, sizeof(m->peer_id));
+	printf("  %-9s %-7s %s", m->is_neighbour ? "neighbour" : "known",
+	       m->is_nearest ? "nearest" : "exact", m->is_super ? "super-peer " : "");
+	if (m->rtt_us > 0)
+		printf("%.1f ms", m->rtt_us / 1e3);
+	putchar('\n');
+}
+
+void talk_say_members(const struct talk *t)
+{
+	struct group_member_info *members = calloc(MEMBERS_MAX, sizeof(*members));
+	uint32_t n;
+
+	if (members == NULL)
+		return;
+	n = node_members(t->group, members, MEMBERS_MAX);
+	for (uint32_t i = 0; i < n && i < MEMBERS_MAX; i++)
+		say_member(t, &members[i]);
+	fflush(stdout);
+	free(members);
+}

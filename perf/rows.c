@@ -5,6 +5,7 @@ void rows_add(struct bench *b)
 	crypto_rows(b);
 	wire_rows(b);
 	keyer_rows(b);
+	lookup_rows(b);
 	startup_rows(b);
 	memory_rows(b);
 	fanout_rows(b);

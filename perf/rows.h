@@ -9,6 +9,7 @@ void rows_add(struct bench *b); // rows.c
 void crypto_rows(struct bench *b);
 void wire_rows(struct bench *b);
 void keyer_rows(struct bench *b);
+void lookup_rows(struct bench *b);
 void startup_rows(struct bench *b);
 void memory_rows(struct bench *b);
 void fanout_rows(struct bench *b); // these where there is DPDK

@@ -183,7 +183,7 @@ static void refusal_rows(struct bench *b)
 
 // ---- members in a flood ----
 
-static void member_rows(struct bench *b)
+static void wet_rows(struct bench *b)
 {
 	for (int hmac = 0; hmac < 2; hmac++) {
 		for (int spread = 0; spread < 2; spread++) {
@@ -211,5 +211,5 @@ static void member_rows(struct bench *b)
 void flood_rows(struct bench *b)
 {
 	refusal_rows(b);
-	member_rows(b);
+	wet_rows(b);
 }

@@ -7,6 +7,7 @@ void rows_add(struct bench *b)
 	keyer_rows(b);
 	lookup_rows(b);
 	startup_rows(b);
+	member_rows(b);
 	memory_rows(b);
 	fanout_rows(b);
 	receive_rows(b);

@@ -11,6 +11,7 @@ void wire_rows(struct bench *b);
 void keyer_rows(struct bench *b);
 void lookup_rows(struct bench *b);
 void startup_rows(struct bench *b);
+void member_rows(struct bench *b);
 void memory_rows(struct bench *b);
 void fanout_rows(struct bench *b); // these where there is DPDK
 void receive_rows(struct bench *b);

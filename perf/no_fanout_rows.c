@@ -11,6 +11,11 @@ void sockets_rows(struct bench *b)
 	(void)b;
 }
 
+void latency_rows(struct bench *b)
+{
+	(void)b;
+}
+
 void flood_rows(struct bench *b)
 {
 	(void)b;

@@ -7,6 +7,7 @@
 #include <x86intrin.h>
 
 #include "dataplane/core/internal.h"
+#include "perf/fars_parts.h"
 #include "perf/stages.h"
 
 #define WARM_STEPS     400 // until every flow has its acks, and every pool its shape
@@ -42,6 +43,7 @@ struct race {
 	uint64_t now_us;
 	double tsc_per_us, owed_ticks; // not yet in now_us
 	uint64_t packets, ticks;       // since race_forget
+	uint64_t last_ticks;           // of a paced turn
 	uint64_t n_steps, n_left_out;
 	// Since the warm-up.
 	uint64_t all_packets, all_ticks, generator_ticks;
@@ -396,4 +398,35 @@ bool race_judge(struct race *r, struct ratio *ratio)
 	if (r->opts.shows_stages)
 		tell_stages(r, ratio);
 	return ratio->state == RATIO_GOOD;
+}
+
+// -- for rows with a clock of their own --
+
+struct fars *race_fars(struct race *r)
+{
+	return r->fars;
+}
+
+uint64_t race_now_us(const struct race *r)
+{
+	return r->now_us;
+}
+
+double race_paced_turn(struct race *r)
+{
+	struct fars *f = r->fars;
+	long n = n_preempted();
+	uint64_t start, ticks;
+
+	fars_flush(f, r->now_us);
+	start = __rdtsc();
+	world_turn(r->world, r->now_us);
+	ticks = __rdtsc() - start;
+	if (n_preempted() != n)
+		ticks = r->last_ticks;
+	r->last_ticks = ticks;
+	r->now_us += pass_time(r, ticks);
+	fars_look(f);
+	fars_control(f);
+	return (double)ticks / (r->tsc_per_us / 1000);
 }

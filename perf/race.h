@@ -54,3 +54,10 @@ void race_forget(struct race *);
 // Assertions, and the row's figures. False: void.
 bool race_judge(struct race *, struct ratio *);
 void race_close(struct race *);
+
+// For rows that keep their own clock: what is due of acks goes in with what the row published, one
+// turn runs, and what it sent is looked at. How long the turn took, in nanoseconds; of one in which
+// others had the core, what the one before took.
+struct fars *race_fars(struct race *);
+uint64_t race_now_us(const struct race *);
+double race_paced_turn(struct race *);

@@ -13,4 +13,5 @@ void rows_add(struct bench *b)
 	receive_rows(b);
 	flood_rows(b);
 	sockets_rows(b);
+	latency_rows(b);
 }

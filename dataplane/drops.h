@@ -39,9 +39,9 @@
 	X(HANDOFF_FULL, "handoff_full", "ring to another worker full")                             \
 	X(WRONG_WORKER, "wrong_worker", "datagram of another worker's session, ring full")         \
 	X(L2_NOT_OURS, "l2_not_ours", "frame for another MAC, protocol or address")                \
-	X(L3_MALFORMED, "l3_malformed", "IPv4 or UDP header malformed")                            \
-	X(L3_CHECKSUM, "l3_checksum", "IPv4 or UDP checksum wrong")                                \
-	X(L3_FRAGMENT, "l3_fragment", "IP fragment")                                               \
+	X(L3_MALFORMED, "l3_malformed", "IP, ICMP or UDP header malformed")                        \
+	X(L3_CHECKSUM, "l3_checksum", "IP, ICMP or UDP checksum wrong")                            \
+	X(L3_FRAGMENT, "l3_fragment", "IP fragment that overlaps another, is a copy, or malformed") \
 	X(NO_NEXT_HOP, "no_next_hop", "next hop unresolved")                                       \
 	X(TX_PORT, "tx_port", "port or socket took no more")                                       \
 	X(TX_TOO_BIG, "tx_too_big", "more than the link out carries; path MTU discovery learns")   \
@@ -53,7 +53,16 @@
 	X(STARTUP_SOURCE, "startup_source",                                                        \
 	  "startup packet beyond its source address's or prefix's budget, not opened")             \
 	X(STARTUP_RATE, "startup_rate", "startup packet beyond the worker's budget, not opened")   \
-	X(STARTUP_TURN, "startup_turn", "startup packet beyond the turn's budget, not opened")
+	X(STARTUP_TURN, "startup_turn", "startup packet beyond the turn's budget, not opened")     \
+	X(L3_EXTENSION, "l3_extension", "IPv6 extension header that nothing we speak needs")       \
+	X(L2_VLAN, "l2_vlan", "frame with another VLAN's tag, or without ours")                    \
+	X(IP_FRAG_FULL, "ip_frag_full", "IP fragment beyond what is kept in all or of a source")   \
+	X(IP_FRAG_TIME, "ip_frag_time", "IP fragment whose packet did not come whole in time")     \
+	X(ND_BAD, "nd_bad", "neighbour discovery that a router passed on, or that lies")           \
+	X(ICMP_ERROR, "icmp_error", "ICMP: a packet of ours did not get there; counted by code")   \
+	X(ICMP_TOO_BIG, "icmp_too_big", "ICMP: too big; path MTU discovery finds out by itself")   \
+	X(ICMP_REDIRECT, "icmp_redirect", "ICMP redirect; ignored, routes are the operator's")     \
+	X(ICMP_BOGUS, "icmp_bogus", "ICMP error about a packet that is none of ours")
 
 enum drop_reason {
 #define X(id, name, help) DROP_##id,

@@ -48,12 +48,33 @@ static void group_addresses_are_told_apart(void **state)
 	}
 }
 
+// IEEE 802.1Q §9: type and tag stand behind the addresses.
+static void a_tag_goes_in_and_comes_out(void **state)
+{
+	const struct l2_header h = {
+		.dst = {{1, 2, 3, 4, 5, 6}}, .src = {{7, 8, 9, 10, 11, 12}}, .type = L2_TYPE_ARP};
+	uint8_t plain[L2_LEN], tagged[L2_LEN + L2_TAG_LEN], room[L2_LEN + L2_TAG_LEN];
+	uint16_t tag;
+
+	assert_int_equal(l2_write_tagged(plain, &h, 0), L2_LEN);
+	assert_int_equal(l2_write_tagged(tagged, &h, 0x123), L2_LEN + L2_TAG_LEN);
+	assert_memory_equal(tagged + 12, "\x81\x00\x01\x23\x08\x06", 6);
+	memcpy(room + L2_TAG_LEN, plain, L2_LEN);
+	l2_tag(room, 0x123);
+	assert_memory_equal(room, tagged, sizeof(tagged));
+	assert_int_equal(l2_untag(room, sizeof(room), &tag), 0);
+	assert_int_equal(tag, 0x123);
+	assert_memory_equal(room + L2_TAG_LEN, plain, L2_LEN);
+	assert_int_equal(l2_untag(room, sizeof(room) - 1, &tag), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_header_survives_the_round_trip),
 		cmocka_unit_test(less_than_a_header_is_nothing),
 		cmocka_unit_test(group_addresses_are_told_apart),
+		cmocka_unit_test(a_tag_goes_in_and_comes_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,10 +53,14 @@ struct config_endpoint {
 
 // A DPDK port (backend dpdk only).
 struct config_port {
-	const char *name;           // for people: logs, tables, counters; unique
-	const char *device;         // PCI address, or a virtual device with its arguments
-	struct config_addr address; // with prefix_len
-	struct config_addr gateway; // family CONFIG_ADDR_NONE: there is none
+	const char *name;              // for people: logs, tables, counters; unique
+	const char *device;            // PCI address, or a virtual device with its arguments
+	struct config_addr *addresses; // with prefix_len; at least one
+	struct config_addr *gateways;  // at most one of each family
+	uint32_t n_addresses, n_gateways;
+	bool router_advertisements; // a default router of IPv6 may say so itself
+	bool port_unreachable;      // is said of other UDP ports
+	uint64_t vlan;              // 0: none
 	uint64_t mtu;
 	uint64_t queues; // rx/tx queue pairs, at most workers.count
 	enum config_switch udp_checksum;

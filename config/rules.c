@@ -63,18 +63,34 @@ void rule_peer_ids(struct loader *l, const void *field, const char *const *ids, 
 // ---- ports ------------------------------------------------------------------------------------
 
 // Host part all zeros or all ones names no host (RFC 1122 §3.2.1.3); /31 and /32 have none.
-static bool is_host(const struct config_addr *a)
+static bool is_host_v4(const struct config_addr *a)
 {
 	uint32_t ip = (uint32_t)a->ip[0] << 24 | (uint32_t)a->ip[1] << 16 |
 		      (uint32_t)a->ip[2] << 8 | a->ip[3];
 	uint32_t host_mask;
 
-	if (a->prefix_len == 0 || ip == 0)
+	if (ip >> 24 == 0 || ip >> 24 == 127 || ip >> 24 >= 224)
 		return false;
 	if (a->prefix_len >= 31)
 		return true;
 	host_mask = UINT32_MAX >> a->prefix_len;
 	return (ip & host_mask) != 0 && (ip & host_mask) != host_mask;
+}
+
+// Not multicast, nor of ::/96 (unspecified, loopback), nor IPv4 in IPv6's dress.
+static bool is_host_v6(const struct config_addr *a)
+{
+	static const uint8_t none[12], mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return a->ip[0] != 0xff && memcmp(a->ip, none, sizeof(none)) != 0 &&
+	       memcmp(a->ip, mapped, sizeof(mapped)) != 0;
+}
+
+static bool is_host(const struct config_addr *a)
+{
+	if (a->prefix_len == 0)
+		return false;
+	return a->family == CONFIG_ADDR_IPV4 ? is_host_v4(a) : is_host_v6(a);
 }
 
 // A PCI address, another bus's ("vmbus:...", a UUID) or a virtual network device.
@@ -90,21 +106,66 @@ static size_t device_len(const char *device)
 	return strcspn(device, ",");
 }
 
+static bool is_link_local(const struct config_addr *a)
+{
+	return a->family == CONFIG_ADDR_IPV6 && a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
+}
+
+static void port_addresses(struct loader *l, const struct config_port *p)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	for (uint32_t i = 0; i < p->n_addresses; i++) {
+		address_print(&p->addresses[i], text);
+		if (!is_host(&p->addresses[i]))
+			rule_broken(l, &p->addresses, NULL,
+				    "%s is no host's address in its own network", text);
+		for (uint32_t j = 0; j < i; j++)
+			if (address_same_ip(&p->addresses[i], &p->addresses[j]))
+				rule_broken(l, &p->addresses, NULL, "%s stands here twice", text);
+	}
+}
+
+// A router of IPv6 is usually known by its link-local address, which every port with IPv6 reaches.
+static bool is_neighbour(const struct config_port *p, const struct config_addr *gateway)
+{
+	bool has_ipv6 = false;
+
+	for (uint32_t i = 0; i < p->n_addresses; i++) {
+		if (address_in_prefix(gateway, &p->addresses[i]))
+			return true;
+		has_ipv6 |= p->addresses[i].family == CONFIG_ADDR_IPV6;
+	}
+	return has_ipv6 && is_link_local(gateway);
+}
+
+static void port_gateways(struct loader *l, const struct config_port *p)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	for (uint32_t i = 0; i < p->n_gateways; i++) {
+		const struct config_addr *g = &p->gateways[i];
+
+		address_print(g, text);
+		if (!is_neighbour(p, g))
+			rule_broken(l, &p->gateways, &p->addresses,
+				    "the gateway %s is in none of the port's networks", text);
+		for (uint32_t j = 0; j < p->n_addresses; j++)
+			if (address_same_ip(g, &p->addresses[j]))
+				rule_broken(l, &p->gateways, &p->addresses,
+					    "the gateway %s is the port itself", text);
+		if (i > 0 && g->family == p->gateways[0].family)
+			rule_broken(l, &p->gateways, NULL,
+				    "one gateway for IPv4 and one for IPv6 is all there can be");
+	}
+}
+
 static void port_alone(struct loader *l, const struct config_port *p)
 {
 	const struct config *cfg = l->cfg;
-	char text[ADDRESS_TEXT_SIZE];
 
-	if (p->address.family != CONFIG_ADDR_NONE && !is_host(&p->address))
-		rule_broken(l, &p->address, NULL, "this is no host's address in its own network");
-	if (p->gateway.family != CONFIG_ADDR_NONE && p->address.family != CONFIG_ADDR_NONE) {
-		address_print(&p->address, text);
-		if (!address_in_prefix(&p->gateway, &p->address))
-			rule_broken(l, &p->gateway, &p->address, "the gateway is not inside %s",
-				    text);
-		else if (address_same_ip(&p->gateway, &p->address))
-			rule_broken(l, &p->gateway, &p->address, "the gateway is the port itself");
-	}
+	port_addresses(l, p);
+	port_gateways(l, p);
 	if (p->device != NULL && !is_device(p->device))
 		rule_broken(l, &p->device, NULL,
 			    "no PCI address and no virtual device; for a kernel interface write "
@@ -116,6 +177,23 @@ static void port_alone(struct loader *l, const struct config_port *p)
 			    p->queues, cfg->workers.count);
 }
 
+// Link-local ones are a matter of each network.
+static void port_pair_addresses(struct loader *l, const struct config_port *p,
+				const struct config_port *q, uint32_t q_idx)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	for (uint32_t i = 0; i < p->n_addresses; i++)
+		for (uint32_t j = 0; j < q->n_addresses; j++) {
+			if (!address_same_ip(&p->addresses[i], &q->addresses[j]) ||
+			    is_link_local(&p->addresses[i]))
+				continue;
+			address_print(&p->addresses[i], text);
+			rule_broken(l, &p->addresses, &q->addresses,
+				    "ports[%u] has the address %s already", q_idx, text);
+		}
+}
+
 static void port_pair(struct loader *l, const struct config_port *p, const struct config_port *q,
 		      uint32_t q_idx)
 {
@@ -125,9 +203,7 @@ static void port_pair(struct loader *l, const struct config_port *p, const struc
 	    device_len(p->device) == device_len(q->device) &&
 	    memcmp(p->device, q->device, device_len(p->device)) == 0)
 		rule_broken(l, &p->device, &q->device, "ports[%u] is this device already", q_idx);
-	if (p->address.family != CONFIG_ADDR_NONE && address_same_ip(&p->address, &q->address))
-		rule_broken(l, &p->address, &q->address, "ports[%u] has this address already",
-			    q_idx);
+	port_pair_addresses(l, p, q, q_idx);
 }
 
 static void rules_ports(struct loader *l)
@@ -146,6 +222,14 @@ static void rules_ports(struct loader *l)
 
 // ---- endpoints --------------------------------------------------------------------------------
 
+static bool port_has(const struct config_port *p, const struct config_addr *a)
+{
+	for (uint32_t i = 0; i < p->n_addresses; i++)
+		if (address_same_ip(&p->addresses[i], a))
+			return true;
+	return false;
+}
+
 static void endpoint_alone(struct loader *l, const struct config_endpoint *e)
 {
 	const struct config *cfg = l->cfg;
@@ -153,8 +237,7 @@ static void endpoint_alone(struct loader *l, const struct config_endpoint *e)
 	if (cfg->backend != CONFIG_BACKEND_DPDK || address_is_any(&e->address) || cfg->n_ports == 0)
 		return;
 	for (uint32_t i = 0; i < cfg->n_ports; i++)
-		if (cfg->ports[i].address.family == CONFIG_ADDR_NONE ||
-		    address_same_ip(&e->address, &cfg->ports[i].address))
+		if (cfg->ports[i].n_addresses == 0 || port_has(&cfg->ports[i], &e->address))
 			return; // found, or not to be judged
 	rule_broken(l, &e->address, &cfg->backend, "none of the ports has this address");
 }

@@ -64,6 +64,12 @@
 #define NETS(path_, s_, field_, count_, max_, dflt_, when_, text_) \
 	ITEMS(path_, SCHEMA_NETS, s_, field_, struct config_addr *, max_, dflt_, when_, text_), \
 	 .count_offset = AT(s_, count_, uint32_t)}
+#define PREFIXES(path_, s_, field_, count_, max_, dflt_, example_, when_, text_) \
+	ITEMS(path_, SCHEMA_PREFIXES, s_, field_, struct config_addr *, max_, dflt_, when_, text_), \
+	 .example = example_, .count_offset = AT(s_, count_, uint32_t)}
+#define HOSTS(path_, s_, field_, count_, max_, dflt_, when_, text_) \
+	ITEMS(path_, SCHEMA_HOSTS, s_, field_, struct config_addr *, max_, dflt_, when_, text_), \
+	 .count_offset = AT(s_, count_, uint32_t)}
 #define ADDRS(path_, s_, field_, count_, max_, dflt_, when_, text_) \
 	ITEMS(path_, SCHEMA_ADDRESSES, s_, field_, struct config_addr *, max_, dflt_, when_, text_), \
 	 .count_offset = AT(s_, count_, uint32_t)}
@@ -84,7 +90,7 @@ CHOICE("backend", config, backend, "dpdk|udp", "dpdk", ON_RESTART,
 SECTION("endpoints", "Two UDP ports with a certificate each. A peer opens a session to both."),
 SECTION("endpoints.server", "Introducer and NetConnection server: what members connect to."),
 ADDR("endpoints.server.address", SCHEMA_ADDRESS, config, server.address, "0.0.0.0", NULL, ON_RESTART,
-	"Address to answer on; 0.0.0.0 is every address of the ports or of the machine."),
+	"Address to answer on; 0.0.0.0 is every address of the ports, or of IPv4 on the machine."),
 COUNT("endpoints.server.port", config, server.port, 1, 65535, "1935", ON_RESTART, "UDP port."),
 ADDRS("endpoints.server.public", config, server.public_addresses, server.n_public_addresses,
 	8, "", ON_NEXT,
@@ -106,17 +112,30 @@ STRING("ports[].device", SCHEMA_TEXT, config_port, device, 1, 255, NULL, "net_ta
 	ON_RESTART,
 	"A PCI address (0000:3b:00.0) or a virtual device with its arguments "
 	"(net_af_packet0,iface=eth1,qdisc_bypass=1)."),
-ADDR("ports[].address", SCHEMA_PREFIX, config_port, address, NULL, "10.99.0.1/24", ON_RESTART,
-	"Our IPv4 address on this network with its prefix length. The kernel must not have it too."),
-ADDR("ports[].gateway", SCHEMA_ADDRESS, config_port, gateway, "none", NULL, ON_RESTART,
-	"Next hop to everywhere else."),
+PREFIXES("ports[].address", config_port, addresses, n_addresses, 8, NULL, "10.99.0.1/24", ON_RESTART,
+	"Our address on this network with its prefix length, or a list of such, IPv4 and IPv6 "
+	"([10.99.0.1/24, '2001:db8::1/64']). The kernel must not have them too. With IPv6, the port also "
+	"has its link-local address; addresses of IPv6 are in use a second after the start, once nobody "
+	"else was found to have them."),
+HOSTS("ports[].gateway", config_port, gateways, n_gateways, 2, "none", ON_RESTART,
+	"Next hop to everywhere else, or one for IPv4 and one for IPv6."),
+BOOL("ports[].router_advertisements", config_port, router_advertisements, "false", ON_RESTART,
+	"Whether a router that advertises itself becomes the gateway of IPv6, where none is given. Anybody "
+	"on this network may call himself a router."),
+COUNT("ports[].vlan", config_port, vlan, 0, 4094, "0", ON_RESTART,
+	"Number of the virtual network (802.1Q): every frame sent has its tag, and only frames with it are "
+	"taken. 0: frames without tag, or with one that has a priority alone."),
 COUNT("ports[].mtu", config_port, mtu, 1280, 9000, "1500", ON_RESTART,
 	"Largest IP packet in octets."),
 COUNT("ports[].queues", config_port, queues, 1, 16, "1", ON_RESTART,
 	"Receive and transmit queues, each served by a worker of its own."),
 CHOICE("ports[].udp_checksum", config_port, udp_checksum, "auto|on|off", "auto", ON_RESTART,
 	"Whether UDP checksums of received packets must be right. auto: where the device can tell. "
-	"RTMFP has its own check behind it."),
+	"RTMFP has its own check behind it, so without such a device only the first packets of a session "
+	"are looked at."),
+BOOL("ports[].port_unreachable", config_port, port_unreachable, "false", ON_RESTART,
+	"Whether datagrams to other UDP ports are answered by ICMP, at most 100 a second and worker. "
+	"Silence tells strangers less."),
 
 SECTION("eal", "DPDK's run-time layer (backend: dpdk)."),
 SIZE("eal.memory", config, eal.memory_bytes, 64 * MiB, 1024 * GiB, "256MiB", ON_RESTART,

@@ -22,10 +22,12 @@ enum schema_type {
 	SCHEMA_PATH,     // made absolute          -> const char *
 	SCHEMA_CPUS,     // "1-3,5", ""            -> const char *
 	SCHEMA_ADDRESS, // an address, or the word none if that is the default -> struct config_addr
-	SCHEMA_PREFIX,  // 10.0.0.1/24            -> struct config_addr
 	SCHEMA_TEXTS,   // a list                 -> const char **, count
 	SCHEMA_ADDRESSES, // a list of address[:port] -> struct config_addr *, count
 	SCHEMA_NETS,      // a list of address[/len]  -> struct config_addr *, count
+	// One item, or a list of them:
+	SCHEMA_PREFIXES, // 10.0.0.1/24               -> struct config_addr *, count
+	SCHEMA_HOSTS,    // 10.0.0.1, or the word none -> struct config_addr *, count
 };
 
 // When a changed value takes effect.

@@ -33,10 +33,12 @@ static const char *const expected[] = {
 	[SCHEMA_PATH] = "a path",
 	[SCHEMA_CPUS] = "a list of different cores such as 1-3,5",
 	[SCHEMA_ADDRESS] = "an IP address such as 10.0.0.1",
-	[SCHEMA_PREFIX] = "an IPv4 address with its prefix length such as 10.0.0.1/24",
 	[SCHEMA_TEXTS] = "a list of texts",
 	[SCHEMA_ADDRESSES] = "a list of addresses such as 10.0.0.1 or 10.0.0.1:1935",
 	[SCHEMA_NETS] = "a list of addresses or networks such as 10.0.0.1 or 10.0.0.0/8",
+	[SCHEMA_PREFIXES] =
+		"an address with its prefix length such as 10.0.0.1/24, or a list of such",
+	[SCHEMA_HOSTS] = "an IP address such as 10.0.0.1, none, or a list of such",
 };
 
 static int refuse_form(const struct job *j, const struct yaml_node *node, const char *what)
@@ -351,12 +353,8 @@ static int store_address(const struct job *j)
 	struct config_addr a = {0};
 	int err = -EINVAL;
 
-	if (node->kind == YAML_SCALAR && j->key->type == SCHEMA_PREFIX)
-		err = address_parse_prefix(&a, node->text, node->len);
-	else if (node->kind == YAML_SCALAR)
+	if (node->kind == YAML_SCALAR)
 		err = address_parse(&a, node->text, node->len);
-	if (err == 0 && j->key->type == SCHEMA_PREFIX && a.family != CONFIG_ADDR_IPV4)
-		err = -EINVAL;
 	if (err != 0 && j->key->dflt != NULL && strcmp(j->key->dflt, "none") == 0 &&
 	    yaml_text_is(node, "none"))
 		err = 0;
@@ -368,10 +366,19 @@ static int store_address(const struct job *j)
 
 // ---- lists ------------------------------------------------------------------------------------
 
+static bool may_be_single(const struct job *j)
+{
+	return j->key->type == SCHEMA_PREFIXES || j->key->type == SCHEMA_HOSTS;
+}
+
 static int list_check(const struct job *j)
 {
 	if (j->node->kind != YAML_LIST)
 		return refuse(j);
+	if (j->node->n_items == 0 && j->key->dflt == NULL) {
+		diag_add(j->ctx->diag, j->node->place, "%s: at least one must be listed", j->label);
+		return -EINVAL;
+	}
 	if (j->node->n_items > j->key->max) {
 		diag_add(j->ctx->diag, j->node->place,
 			 "%s: %u are too many, %" PRIu64 " is the most", j->label, j->node->n_items,
@@ -413,26 +420,78 @@ static int net_item(const struct job *j, const struct yaml_node *item, struct co
 	return refuse_form(j, item, "an address or a network such as 10.0.0.1 or 10.0.0.0/8");
 }
 
+static int prefix_item(const struct job *j, const struct yaml_node *item, struct config_addr *out)
+{
+	if (item->kind == YAML_SCALAR && address_parse_prefix(out, item->text, item->len) == 0)
+		return 0;
+	return refuse_form(j, item, "an address with its prefix length such as 10.0.0.1/24");
+}
+
+static int host_item(const struct job *j, const struct yaml_node *item, struct config_addr *out)
+{
+	if (item->kind == YAML_SCALAR && address_parse(out, item->text, item->len) == 0)
+		return 0;
+	return refuse_form(j, item, "an IP address such as 10.0.0.1");
+}
+
+static int list_item(const struct job *j, const struct yaml_node *item, void *out)
+{
+	switch (j->key->type) {
+	case SCHEMA_TEXTS:
+		return text_item(j, item, out);
+	case SCHEMA_NETS:
+		return net_item(j, item, out);
+	case SCHEMA_PREFIXES:
+		return prefix_item(j, item, out);
+	case SCHEMA_HOSTS:
+		return host_item(j, item, out);
+	default:
+		return address_item(j, item, out);
+	}
+}
+
+// One item that stands there without the brackets of a list, or the word none.
+static int store_single(const struct job *j, uint32_t *count)
+{
+	struct config_addr a, *copy;
+	int err;
+
+	if (j->key->type == SCHEMA_HOSTS && yaml_text_is(j->node, "none")) {
+		*count = 0;
+		return 0;
+	}
+	err = j->key->type == SCHEMA_PREFIXES
+		      ? address_parse_prefix(&a, j->node->text, j->node->len)
+		      : address_parse(&a, j->node->text, j->node->len);
+	if (err != 0)
+		return refuse(j);
+	copy = arena_alloc(j->ctx->arena, sizeof(a));
+	if (copy == NULL)
+		return -ENOMEM;
+	*copy = a;
+	*(struct config_addr **)j->field = copy;
+	*count = 1;
+	return 0;
+}
+
 static int store_list(const struct job *j, uint32_t *count)
 {
 	bool is_texts = j->key->type == SCHEMA_TEXTS;
 	size_t size = is_texts ? sizeof(const char *) : sizeof(struct config_addr);
-	int err = list_check(j), item_err;
 	uint32_t n = 0;
+	int err, item_err;
 	void *items;
 
+	if (may_be_single(j) && j->node->kind == YAML_SCALAR)
+		return store_single(j, count);
+	err = list_check(j);
 	if (err != 0)
 		return err;
 	items = arena_alloc(j->ctx->arena, size * j->node->n_items);
 	if (items == NULL)
 		return -ENOMEM;
 	for (const struct yaml_node *item = j->node->first; item != NULL; item = item->next, n++) {
-		if (is_texts)
-			item_err = text_item(j, item, (const char **)items + n);
-		else if (j->key->type == SCHEMA_NETS)
-			item_err = net_item(j, item, (struct config_addr *)items + n);
-		else
-			item_err = address_item(j, item, (struct config_addr *)items + n);
+		item_err = list_item(j, item, (char *)items + n * size);
 		if (item_err == -ENOMEM)
 			return item_err;
 		err = err != 0 ? err : item_err;
@@ -469,11 +528,12 @@ int value_store(const struct value_ctx *ctx, const struct schema_key *key, const
 	case SCHEMA_CPUS:
 		return store_text(&j);
 	case SCHEMA_ADDRESS:
-	case SCHEMA_PREFIX:
 		return store_address(&j);
 	case SCHEMA_TEXTS:
 	case SCHEMA_ADDRESSES:
 	case SCHEMA_NETS:
+	case SCHEMA_PREFIXES:
+	case SCHEMA_HOSTS:
 		return store_list(&j, (uint32_t *)((char *)base + key->count_offset));
 	case SCHEMA_SECTION:
 	case SCHEMA_BLOCKS:

@@ -23,6 +23,7 @@
 #define FREE_BURST 64
 #define OUR_IP     0xc0a80101u // 192.168.1.1
 #define GATEWAY_IP 0xc0a80102u
+#define HEADER_LEN (L2_LEN + IPV4_UDP_LEN) // of every datagram here
 #define RING       2048
 
 // DPDK starts once per process, so there can be only one.
@@ -206,7 +207,7 @@ static bool lend(struct world *w, struct datagram *d)
 		return false;
 	m = p->fresh[--p->n_fresh];
 	d->handle = m;
-	d->data = rte_pktmbuf_mtod_offset(m, uint8_t *, HOST_HEADER_LEN);
+	d->data = rte_pktmbuf_mtod_offset(m, uint8_t *, HEADER_LEN);
 	return true;
 }
 
@@ -225,7 +226,7 @@ static void arrive(struct world *w, const struct datagram *d)
 	l2_write(frame, &h);
 	ipv4_udp_prepare(frame + L2_LEN, &flow);
 	ipv4_udp_finish(frame + L2_LEN, d->len, false);
-	m->data_len = (uint16_t)(HOST_HEADER_LEN + d->len);
+	m->data_len = (uint16_t)(HEADER_LEN + d->len);
 	m->pkt_len = m->data_len;
 	if (rte_ring_sp_enqueue(p->dpdk->rx, m) != 0)
 		rte_pktmbuf_free(m);
@@ -238,10 +239,10 @@ static bool read_sent(struct rte_mbuf *m, struct datagram *d)
 
 	if (be16_get(frame + 12) != L2_TYPE_IPV4)
 		return false;
-	*d = (struct datagram){.data = frame + HOST_HEADER_LEN,
+	*d = (struct datagram){.data = frame + HEADER_LEN,
 			       .handle = m,
 			       .slot = be32_get(frame + L2_LEN + 16) - world_far_ip(0),
-			       .len = (uint16_t)(m->data_len - HOST_HEADER_LEN)};
+			       .len = (uint16_t)(m->data_len - HEADER_LEN)};
 	return true;
 }
 
@@ -290,6 +291,7 @@ static void destroy(struct world *w)
 static int make_worker(struct port_world *p, struct mailbox *reports)
 {
 	static const struct mac gateway = {{2, 0, 0, 0, 0, 2}};
+	struct ip_addr gateway_ip = ip_of_v4(GATEWAY_IP);
 	struct rte_ring *handed[1] = {NULL};
 	const struct worker_opts o = {
 		.n_workers = 1,
@@ -310,7 +312,8 @@ static int make_worker(struct port_world *p, struct mailbox *reports)
 		p->worker = NULL;
 		return -1;
 	}
-	neighbours_learn(p->worker->host.links[0].neighbours, GATEWAY_IP, &gateway, true, 0);
+	neighbours_learn(p->worker->host.links[0].neighbours, &gateway_ip, &gateway,
+			 SAID_BY_ARP | SAID_ADD, 0);
 	return 0;
 }
 
@@ -320,6 +323,7 @@ struct world *port_create(struct engine *e, struct mailbox *reports, const struc
 	static const struct world_calls calls = {turn, lend, arrive, sent, destroy};
 	struct bench_port *d = port_get(ratio);
 	struct port_world *p = d != NULL ? calloc(1, sizeof(*p)) : NULL;
+	struct ip_addr our_ip = ip_of_v4(OUR_IP);
 
 	if (p == NULL)
 		return NULL;
@@ -330,12 +334,11 @@ struct world *port_create(struct engine *e, struct mailbox *reports, const struc
 	p->bell.fd = -1;
 	p->host = (struct host){.n_links = 1, .n_endpoints = 1};
 	p->host.links[0] = (struct host_link){.mac = d->port.mac,
-					      .address = OUR_IP,
-					      .mask = host_mask(24),
-					      .gateway = GATEWAY_IP,
+					      .gateways = {ip_of_v4(GATEWAY_IP)},
 					      .mtu = 1500,
 					      .udp_sums = UDP_SUMS_REQUIRED,
-					      .neighbours = neighbours_create(1)};
+					      .neighbours = neighbours_create(1, NULL)};
+	host_add(&p->host, &our_ip, 24, ADDR_READY);
 	p->host.endpoints[0] = (struct host_endpoint){.port = WORLD_PORT};
 	if (d->n_worlds++ == 0 && rte_mempool_avail_count(p->pool) != BUFFERS)
 		ratio_void(ratio, "%u buffers are missing since the row before",

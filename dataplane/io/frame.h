@@ -1,5 +1,6 @@
-// What a received frame is: a datagram for one of our endpoints, ARP, a ping, or nothing for us.
-// Looks only; the octets stay as they are.
+// What a received frame is: a datagram for one of our endpoints, ARP, ICMP of either family, a
+// piece of a packet, or nothing for us. Takes the tag of a virtual network out; else the octets
+// stay as they are.
 #pragma once
 
 #include <stdint.h>
@@ -9,9 +10,11 @@
 
 enum frame_kind {
 	FRAME_DROP,     // .drop says why
-	FRAME_DATAGRAM, // the rest of the struct
+	FRAME_DATAGRAM, // endpoint to payload_len
 	FRAME_ARP,      // .arp
-	FRAME_ICMP,     // .ip: for us, not yet looked into
+	FRAME_ICMP,     // .v4: for us, not yet looked into
+	FRAME_ICMP6,    // .v6: for us or for a group that we are in, not yet looked into
+	FRAME_PIECE,    // .v4 or .v6: an IP fragment for us (ip_frag.h)
 };
 
 // What the port said of the UDP checksum.
@@ -21,19 +24,38 @@ enum frame_sum {
 	FRAME_SUM_BAD,
 };
 
+// What the port knows of a frame.
+struct frame_hint {
+	enum frame_sum sum;
+	bool ip_sum_is_good;
+	bool was_tagged; // it took out a tag:
+	uint16_t tag;
+};
+
 struct frame {
 	enum frame_kind kind;
 	enum drop_reason drop;
-	bool is_over_mtu;   // claims to be longer than the link carries: an uncut burst of a local
-			    // peer
-	bool is_unverified; // its UDP checksum is wrong or was not looked at, and it was accepted
+	bool is_v6;
+	bool is_over_mtu;    // claims to be longer than the link carries: an uncut burst of a local
+			     // peer
+	bool is_unverified;  // its UDP checksum is wrong or was not looked at, and it was accepted
+	bool is_closed_port; // dropped, since nobody is at that UDP port of ours
+	uint8_t skip;        // octets before the frame, where a tag has been:
+	uint16_t tag;        // this one
 	uint8_t endpoint;
+	uint8_t local; // pkt.local: 1 + which of our addresses it came to; 0: a group
 	uint16_t src_port;
 	uint8_t *payload;
 	uint16_t payload_len;
-	struct ipv4_header ip;
-	struct arp arp;
+	union {
+		struct ipv4_header v4;
+		struct ipv6_header v6;
+		struct arp arp;
+	};
 };
 
+// UDP checksums are computed here for startup packets alone, RTMFP's session id 0: they are what a
+// stranger gets answered. Behind them, every packet is verified by its session (§2.2.3 of RFC 7016
+// asks for no more).
 void frame_read(struct frame *, const struct host *, uint8_t link, uint8_t *data, uint16_t len,
-		enum frame_sum);
+		const struct frame_hint *);

@@ -1,20 +1,31 @@
-// A worker's view of what lies below UDP: an IPv4 host with some links. Which frames are for it
-// (frame.h), which way a datagram goes, and the headers it goes with.
+// A worker's view of what lies below UDP: a host of both families with some links and addresses.
+// Which frames are for it (frame.h), which way a datagram goes, and the headers it goes with.
 //
-// Addresses are IPv4 in host order. IPv6 will need wider addresses, a longer header and neighbour
-// discovery beside ARP; nothing above this room sees either.
+// A far end that came to one of our addresses is answered from it, over the link that has it
+// (RFC 1122 §3.3.4.2's strong host): elsewhere its router or NAT might not let the answer in.
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/io/ip.h"
 #include "dataplane/io/ipv4.h"
-#include "dataplane/io/l2.h"
+#include "dataplane/io/ipv6.h"
 #include "dataplane/io/neighbours.h"
 
 #define HOST_LINKS_MAX     16
 #define HOST_ENDPOINTS_MAX 8
-#define HOST_HEADER_LEN    (L2_LEN + IPV4_UDP_LEN)
+#define LINK_ADDRS_MAX     9 // eight that the operator gives, and link-local
+#define HOST_ADDRS_MAX     (HOST_LINKS_MAX * LINK_ADDRS_MAX)
+
+// Headers end where the payload begins; what is in front of them may be anything. So the most
+// frequent ones, of IPv4, are copied as HOST_TAIL octets whatever their length.
+#define HOST_HEADER_MAX (L2_LEN + L2_TAG_LEN + IPV6_UDP_LEN) // 66
+#define HOST_TAIL       48
+#define HOST_FRONT      32
+static_assert(L2_LEN + L2_TAG_LEN + IPV4_UDP_LEN <= HOST_TAIL, "IPv4 is in the tail alone");
+static_assert(HOST_HEADER_MAX <= HOST_FRONT + HOST_TAIL, "IPv6 is in both");
 
 // What to think of UDP checksums. RTMFP checks its packets itself, so nothing wrong gets through;
 // the question is what is dropped here already.
@@ -25,50 +36,99 @@ enum udp_sums {
 	UDP_SUMS_IGNORED,  // not looked at, all counted
 };
 
+enum addr_state {
+	ADDR_READY,
+	ADDR_TENTATIVE, // IPv6: is being asked for (RFC 4862 §5.4); nothing uses it yet
+	ADDR_DUPLICATE, // somebody else has it; nothing uses it
+};
+
+struct host_addr {
+	struct ip_addr ip;
+	uint32_t v4;        // host order; 0: it is IPv6
+	uint8_t prefix_len; // of 128: an IPv4 /24 is 120
+	uint8_t link;
+	uint8_t state; // enum addr_state
+};
+
 struct host_link {
 	struct mac mac;
-	uint32_t address, mask;        // of the address's network
-	uint32_t gateway;              // 0: none
-	uint16_t mtu;                  // octets of IPv4 packet
+	uint16_t mtu;                  // octets of IP packet
+	uint16_t vlan;                 // only frames with this tag are ours; 0: those without
 	uint8_t udp_sums;              // enum udp_sums
-	bool fills_udp_sums;           // the port completes checksums on sending
+	bool fills_udp_sums;           // the port completes checksums on sending,
+	bool puts_tags;                // and puts the tag in
+	bool takes_router;             // IPv6's gateway is whichever router advertises itself
+	bool says_closed;              // datagrams to ports where nobody is are answered
+	uint8_t first, n_addrs;        // its stretch of host.addrs
+	struct ip_addr gateways[2];    // of IPv4, of IPv6; all zero: none
 	struct neighbours *neighbours; // owned by whoever made the host
 };
 
 // A local UDP address; its index is pkt.endpoint.
 struct host_endpoint {
-	uint32_t address; // 0: any of the links'
-	uint16_t port;    // 0: this endpoint is not in use
+	struct ip_addr address; // all zero: any that we have
+	uint16_t port;          // 0: this endpoint is not in use
 };
 
 struct host {
 	struct host_link links[HOST_LINKS_MAX];
 	struct host_endpoint endpoints[HOST_ENDPOINTS_MAX];
-	uint8_t n_links, n_endpoints;
+	struct host_addr addrs[HOST_ADDRS_MAX]; // link by link; pkt.local is an index plus 1
+	uint8_t n_links, n_endpoints, n_addrs;
 };
 
-uint32_t host_mask(uint8_t prefix_len); // 24 -> 0xffffff00
+// Adds an address to the last link. prefix_len: of its family. Asserts room.
+void host_add(struct host *, const struct ip_addr *, uint8_t prefix_len, enum addr_state);
+// Index of our address, or -1. Of any state.
+int host_addr_at(const struct host *, const struct host_link *, const struct ip_addr *);
+// The address that this link's packets of IPv6's own protocols come from: link-local, or -1.
+int host_link_local(const struct host *, const struct host_link *);
+bool host_has_ipv6(const struct host *, const struct host_link *);
+// Is it in a network of this link?
+bool host_is_neighbour(const struct host *, const struct host_link *, const struct ip_addr *);
+// Our address to ask for a neighbour from: of its network, or if it is in none (a gateway beyond
+// our prefix) any of its family. -1: we have none.
+int host_neighbour_from(const struct host *, const struct host_link *, const struct ip_addr *);
 
-// Over which link, and to which neighbour there: the link whose network has it, else the first one
-// with a gateway. -EHOSTUNREACH: none, or nobody's address (its own, a broadcast).
-int host_route(const struct host *, uint32_t far, uint8_t *link, uint32_t *hop);
+// Index of the ready IPv4 address of a link, as a receiver looks for it; -1: none.
+static inline int host_addr_v4(const struct host *h, const struct host_link *l, uint32_t v4)
+{
+	for (uint8_t i = l->first; i < l->first + l->n_addrs; i++)
+		if (h->addrs[i].v4 == v4 && v4 != 0)
+			return i;
+	return -1;
+}
 
-// Is (address, port) one of our endpoints, for a packet that came over this link? -1: no.
-int host_endpoint_at(const struct host *, const struct host_link *, uint32_t address,
-		     uint16_t port);
+// Which endpoint is at this address of ours and port? -1: none.
+int host_endpoint_at(const struct host *, const struct ip_addr *, uint16_t port);
+
+struct host_route {
+	uint8_t link;
+	uint8_t addr;       // index of ours that it leaves from
+	struct ip_addr hop; // the neighbour's address
+};
+
+// Over which link, from which address, to which neighbour there. local: index plus 1 of the address
+// that the far end knows, or 0: then the longest prefix that has `far` decides, else the first link
+// with a gateway, and there the address that is most like it (RFC 6724 rules 2 and 8).
+// -EHOSTUNREACH: no way, or nobody's address (our own, a broadcast).
+int host_route(const struct host *, const struct ip_addr *far, uint8_t local, struct host_route *);
 
 // Where a datagram goes.
 struct host_far {
-	uint32_t ip;
+	struct ip_addr ip;
 	uint16_t port;
-	uint8_t endpoint;
+	uint8_t endpoint, local;
 };
 
-// A way there: the headers of every datagram (ipv4_udp_finish puts in what depends on the length).
+// A way there: the headers of every datagram, which end with the array. What depends on the
+// payload, lengths and checksums, is still to come (ipv4_udp_finish, ipv6_udp_finish).
 struct host_way {
-	uint8_t header[HOST_HEADER_LEN];
+	uint8_t header[HOST_FRONT + HOST_TAIL];
+	uint8_t header_len; // octets that count
 	uint8_t link;
-	uint32_t hop; // the neighbour's address
+	bool is_v6;
+	struct ip_addr hop; // the neighbour's address
 };
 
 // 0, -EHOSTUNREACH (no route, or no such endpoint), or -EINPROGRESS: the neighbour is not known

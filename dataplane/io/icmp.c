@@ -9,6 +9,11 @@
 #define ECHO_REPLY   0
 #define ECHO_REQUEST 8
 
+bool icmp_check(const uint8_t *icmp, uint16_t len)
+{
+	return len >= ICMP_LEN && csum_finish(csum_partial(icmp, len)) == 0;
+}
+
 static void swap(uint8_t *a, uint8_t *b, size_t n)
 {
 	uint8_t t[MAC_LEN];
@@ -29,7 +34,7 @@ enum drop_reason icmp_echo_reply(uint8_t *frame, uint16_t header_len, uint16_t l
 		return DROP_L3_MALFORMED;
 	if (icmp[0] != ECHO_REQUEST || icmp[1] != 0)
 		return DROP_L2_NOT_OURS;
-	if (csum_finish(csum_partial(icmp, icmp_len)) != 0)
+	if (!icmp_check(icmp, icmp_len))
 		return DROP_L3_CHECKSUM;
 	swap(frame, frame + MAC_LEN, MAC_LEN);
 	swap(ip + 12, ip + 16, 4);

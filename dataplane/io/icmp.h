@@ -1,11 +1,16 @@
 // ICMP, as far as an appliance speaks it: it answers echo requests (RFC 792, RFC 1122 §3.2.2.6).
+// What errors say is icmp_error.h.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/drops.h"
 
 #define ICMP_LEN 8
+
+// Length and checksum of a message.
+bool icmp_check(const uint8_t *icmp, uint16_t len);
 
 // Turns an echo request into its reply, in place, from the Ethernet header on: addresses swapped,
 // time to live renewed, checksums right again. The frame's IPv4 header was read and is for us. len:

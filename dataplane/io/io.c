@@ -28,8 +28,8 @@ static uint16_t pool_room(const struct io_opts *o)
 	uint16_t room = RTE_MBUF_DEFAULT_DATAROOM;
 
 	for (uint8_t i = 0; i < o->n_ports; i++)
-		if (o->ports[i].mtu + L2_LEN > room)
-			room = (uint16_t)((o->ports[i].mtu + L2_LEN + 63) & ~63);
+		if (o->ports[i].mtu + L2_LEN + L2_TAG_LEN > room)
+			room = (uint16_t)((o->ports[i].mtu + L2_LEN + L2_TAG_LEN + 63) & ~63);
 	return RTE_PKTMBUF_HEADROOM + room;
 }
 
@@ -78,20 +78,56 @@ static enum udp_sums udp_sums_of(const struct port *p, enum io_switch wanted)
 	return wanted == IO_AUTO && p->is_kernels ? UDP_SUMS_REMARKED : UDP_SUMS_REQUIRED;
 }
 
+static struct ip_addr ip_of_wire(const struct wire_addr *a)
+{
+	static const struct ip_addr none;
+
+	return a->family != 0 ? ip_of(a->family, a->ip) : none;
+}
+
+static bool has_ipv6(const struct io_port_opts *o)
+{
+	for (uint8_t i = 0; i < o->n_addrs; i++)
+		if (o->addrs[i].addr.family == 6)
+			return true;
+	return false;
+}
+
+// Addresses of IPv6 wait until nobody else was found to have them (presence.h).
+static void add_addresses(struct io *io, const struct io_port_opts *o)
+{
+	struct ip_addr own = ip_link_local(&io->ports[io->n_ports].mac);
+	bool wants_own = has_ipv6(o);
+
+	for (uint8_t i = 0; i < o->n_addrs; i++) {
+		const struct io_addr *a = &o->addrs[i];
+		struct ip_addr ip = ip_of_wire(&a->addr);
+
+		wants_own = wants_own && !ip_is_link_local(&ip);
+		host_add(&io->host, &ip, a->prefix_len,
+			 a->addr.family == 6 ? ADDR_TENTATIVE : ADDR_READY);
+	}
+	if (wants_own)
+		host_add(&io->host, &own, 64, ADDR_TENTATIVE);
+}
+
 static void make_host_link(struct io *io, const struct io_port_opts *o)
 {
 	const struct port *p = &io->ports[io->n_ports];
 
 	io->host.links[io->n_ports] = (struct host_link){
 		.mac = p->mac,
-		.address = be32_get(o->address.ip),
-		.mask = host_mask(o->prefix_len),
-		.gateway = o->gateway.family == 4 ? be32_get(o->gateway.ip) : 0,
+		.gateways = {ip_of_wire(&o->gateway4), ip_of_wire(&o->gateway6)},
+		.vlan = o->vlan,
 		.mtu = p->mtu,
 		.udp_sums = (uint8_t)udp_sums_of(p, o->udp_checksum),
 		.fills_udp_sums = p->fills_udp,
+		.puts_tags = p->puts_tags,
+		.takes_router = o->takes_router && o->gateway6.family == 0,
+		.says_closed = o->says_closed,
 	};
 	io->host.n_links = (uint8_t)(io->n_ports + 1);
+	add_addresses(io, o);
 }
 
 static int open_ports(struct io *io, const struct io_opts *o, char *why, size_t why_size)
@@ -101,6 +137,8 @@ static int open_ports(struct io *io, const struct io_opts *o, char *why, size_t 
 			.name = o->ports[i].name,
 			.device = o->ports[i].device,
 			.mtu = o->ports[i].mtu,
+			.vlan = o->ports[i].vlan,
+			.hears_groups = has_ipv6(&o->ports[i]),
 			.n_rx = o->ports[i].queues,
 			.n_tx = io->n_workers,
 			.wakes = o->idle != IDLE_SPIN,
@@ -116,12 +154,20 @@ static int open_ports(struct io *io, const struct io_opts *o, char *why, size_t 
 	return 0;
 }
 
+// 0.0.0.0 and :: are every address of both families.
+static struct ip_addr endpoint_ip(const struct wire_addr *a)
+{
+	static const uint8_t any[sizeof(a->ip)];
+	static const struct ip_addr none;
+
+	return memcmp(a->ip, any, sizeof(any)) == 0 ? none : ip_of_wire(a);
+}
+
 static void make_endpoints(struct io *io, const struct io_opts *o)
 {
 	for (uint8_t i = 0; i < o->n_endpoints; i++)
 		io->host.endpoints[i] = (struct host_endpoint){
-			.address = o->endpoints[i].family == 4 ? be32_get(o->endpoints[i].ip) : 0,
-			.port = o->endpoints[i].port};
+			.address = endpoint_ip(&o->endpoints[i]), .port = o->endpoints[i].port};
 	io->host.n_endpoints = o->n_endpoints;
 }
 
@@ -138,9 +184,9 @@ static int check_opts(const struct io_opts *o, char *why, size_t why_size)
 	for (uint8_t i = 0; i < o->n_ports; i++) {
 		const struct io_port_opts *p = &o->ports[i];
 
-		if (p->address.family != 4 || p->prefix_len == 0 || p->prefix_len > 32) {
-			snprintf(why, why_size, "port %s (%s): it needs an IPv4 address", p->name,
-				 p->device);
+		if (p->n_addrs == 0 || p->n_addrs > IO_PORT_ADDRS_MAX) {
+			snprintf(why, why_size, "port %s (%s): it needs 1 to %u addresses", p->name,
+				 p->device, IO_PORT_ADDRS_MAX);
 			return -1;
 		}
 	}

@@ -20,9 +20,10 @@
 #include "dataplane/io/worker.h"
 #include "dataplane/wire/address.h"
 
-#define IO_PORTS_MAX HOST_LINKS_MAX
-#define IO_CORE_ANY  UINT16_MAX
-#define IO_WHY_MAX   512
+#define IO_PORTS_MAX      HOST_LINKS_MAX
+#define IO_PORT_ADDRS_MAX (LINK_ADDRS_MAX - 1)
+#define IO_CORE_ANY       UINT16_MAX
+#define IO_WHY_MAX        512
 
 enum io_switch { // in the order of config's
 	IO_AUTO,
@@ -30,12 +31,21 @@ enum io_switch { // in the order of config's
 	IO_OFF,
 };
 
+struct io_addr {
+	struct wire_addr addr; // its port counts for nothing
+	uint8_t prefix_len;    // at least 1
+};
+
 struct io_port_opts {
-	const char *name;         // for people
-	const char *device;       // port.h
-	struct wire_addr address; // IPv4
-	uint8_t prefix_len;       // 1..32
-	struct wire_addr gateway; // family 0: none
+	const char *name;   // for people
+	const char *device; // port.h
+	// Of both families. With one of IPv6, the port also has its link-local address.
+	const struct io_addr *addrs;
+	uint8_t n_addrs;                     // 1 to IO_PORT_ADDRS_MAX
+	struct wire_addr gateway4, gateway6; // family 0: none
+	bool takes_router;                   // IPv6's gateway is who advertises itself
+	bool says_closed;                    // datagrams to ports where nobody is are answered
+	uint16_t vlan;                       // 0: frames have no tag
 	uint16_t mtu;
 	uint16_t queues; // receive queues; worker i polls queue i. At most n_workers
 	// on: wrong UDP checksums are dropped. off: not looked at. auto: on, but on a kernel's

@@ -9,18 +9,23 @@
 #define MORE_FRAGMENTS 0x2000
 #define OFFSET_MASK    0x1fff
 
-enum drop_reason ipv4_read(struct ipv4_header *h, const uint8_t *p, uint16_t len)
+enum drop_reason ipv4_read(struct ipv4_header *h, const uint8_t *p, uint16_t len, bool sum_is_good)
 {
+	uint16_t field;
+
 	if (len < IPV4_LEN || p[0] >> 4 != 4)
 		return DROP_L3_MALFORMED;
 	h->header_len = (uint16_t)((p[0] & 0x0f) * 4);
 	h->len = be16_get(p + 2);
 	if (h->header_len < IPV4_LEN || h->len < h->header_len || h->len > len)
 		return DROP_L3_MALFORMED;
-	if (csum_finish(csum_partial(p, h->header_len)) != 0)
+	if (!sum_is_good && csum_finish(csum_partial(p, h->header_len)) != 0)
 		return DROP_L3_CHECKSUM;
-	if ((be16_get(p + 6) & (MORE_FRAGMENTS | OFFSET_MASK)) != 0)
-		return DROP_L3_FRAGMENT;
+	field = be16_get(p + 6);
+	h->is_fragment = (field & (MORE_FRAGMENTS | OFFSET_MASK)) != 0;
+	h->has_more = (field & MORE_FRAGMENTS) != 0;
+	h->offset = (uint16_t)((field & OFFSET_MASK) * 8); // the field has 13 bits
+	h->id = be16_get(p + 4);
 	h->proto = p[9];
 	h->src = be32_get(p + 12);
 	h->dst = be32_get(p + 16);

@@ -18,11 +18,15 @@ struct ipv4_header {
 	uint32_t src, dst;
 	uint16_t header_len, len; // octets, options included; of the whole packet
 	uint8_t proto;
+	// What follows is a piece of a packet (§2.7 of RFC 791): where, and of which.
+	bool is_fragment, has_more;
+	uint16_t offset, id; // octets
 };
 
-// Checks version, lengths, checksum and that it is no fragment. Octets behind the packet's length
-// are the link's padding. DROP_NONE, DROP_L3_MALFORMED, DROP_L3_CHECKSUM or DROP_L3_FRAGMENT.
-enum drop_reason ipv4_read(struct ipv4_header *h, const uint8_t *packet, uint16_t len);
+// Checks version, lengths and checksum, which sum_is_good (the port says so) spares. Octets behind
+// the packet's length are the link's padding. DROP_NONE, DROP_L3_MALFORMED or DROP_L3_CHECKSUM.
+enum drop_reason ipv4_read(struct ipv4_header *h, const uint8_t *packet, uint16_t len,
+			   bool sum_is_good);
 // The length a packet claims for itself, 0 if it is too short to claim any: a frame that a local
 // peer's card was to cut (segmentation offload) claims more than any link carries.
 uint16_t ipv4_claimed_len(const uint8_t *packet, uint16_t len);

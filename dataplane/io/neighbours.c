@@ -1,6 +1,7 @@
 #include "dataplane/io/neighbours.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define WINDOW         8 // slots an address may be in
@@ -14,25 +15,30 @@ enum state {
 };
 
 struct neighbour {
-	uint32_t ip;
+	struct ip_addr ip;
 	struct mac mac;
 	uint8_t state, tries, n_kept;
 	bool is_due;
-	uint32_t used_ms, confirmed_ms, asked_ms;
-	void *kept[NEIGHBOUR_KEPT];
+	uint8_t kept[NEIGHBOUR_KEPT]; // places in frames[]
+	uint32_t used_ms, confirmed_ms, asked_ms, changed_ms;
 };
-static_assert(sizeof(struct neighbour) == 64, "one line");
+static_assert(sizeof(struct neighbour) <= 64, "a line at most");
 
 struct neighbours {
 	struct neighbour slots[NEIGHBOURS_MAX];
 	uint16_t due[NEIGHBOURS_MAX]; // slots with something to do, each at most once
 	uint32_t due_head, n_due;
+	void *frames[NEIGHBOURS_KEPT_MAX];
+	uint64_t frames_free; // bit per place
 	uint32_t seed, version;
 	uint32_t n_used, n_asking, n_kept;
 	uint32_t swept_ms;
+	_Atomic uint32_t writes; // odd while a slot is being written, for neighbours_view
+	struct neighbour_counters *counters, own_counters;
 };
+static_assert(NEIGHBOURS_KEPT_MAX == 64, "a bit each");
 
-struct neighbours *neighbours_create(uint32_t seed)
+struct neighbours *neighbours_create(uint32_t seed, struct neighbour_counters *counters)
 {
 	struct neighbours *t = aligned_alloc(64, (sizeof(*t) + 63) & ~(size_t)63);
 
@@ -40,6 +46,8 @@ struct neighbours *neighbours_create(uint32_t seed)
 		return NULL;
 	memset(t, 0, sizeof(*t));
 	t->seed = seed;
+	t->frames_free = UINT64_MAX;
+	t->counters = counters != NULL ? counters : &t->own_counters;
 	return t;
 }
 
@@ -66,23 +74,34 @@ static uint32_t ago_ms(uint32_t then_ms, uint32_t now_ms)
 	return now_ms - then_ms;
 }
 
-static struct neighbour *slot_at(struct neighbours *t, uint32_t ip, unsigned i)
+static struct neighbour *slot_at(struct neighbours *t, uint32_t hash, unsigned i)
 {
-	uint32_t hash = (ip ^ t->seed) * 0x9e3779b1u; // 2^32 / golden ratio
-
-	hash = (hash ^ hash >> 15) * 0x85ebca77u;
-	return &t->slots[((hash >> 16) + i) % NEIGHBOURS_MAX];
+	return &t->slots[(hash + i) % NEIGHBOURS_MAX];
 }
 
-static struct neighbour *lookup(struct neighbours *t, uint32_t ip)
+static struct neighbour *lookup(struct neighbours *t, const struct ip_addr *ip)
 {
-	for (unsigned i = 0; i < WINDOW; i++) {
-		struct neighbour *n = slot_at(t, ip, i);
+	uint32_t hash = ip_hash(ip, t->seed);
 
-		if (n->state != FREE && n->ip == ip)
+	for (unsigned i = 0; i < WINDOW; i++) {
+		struct neighbour *n = slot_at(t, hash, i);
+
+		if (n->state != FREE && ip_equal(&n->ip, ip))
 			return n;
 	}
 	return NULL;
+}
+
+// What neighbours_view reads changes only between these two (a sequence lock with one writer).
+static void write_begin(struct neighbours *t)
+{
+	atomic_store_explicit(&t->writes, t->writes + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+}
+
+static void write_end(struct neighbours *t)
+{
+	atomic_store_explicit(&t->writes, t->writes + 1, memory_order_release);
 }
 
 static void forget(struct neighbours *t, struct neighbour *n)
@@ -91,24 +110,29 @@ static void forget(struct neighbours *t, struct neighbour *n)
 	t->n_asking -= n->state == ASKING;
 	t->version += n->state != ASKING;
 	t->n_used--;
+	write_begin(t);
 	n->state = FREE;
+	write_end(t);
 }
 
-static struct neighbour *find_free(struct neighbours *t, uint32_t ip)
+static struct neighbour *find_free(struct neighbours *t, const struct ip_addr *ip)
 {
+	uint32_t hash = ip_hash(ip, t->seed);
+
 	for (unsigned i = 0; i < WINDOW; i++)
-		if (slot_at(t, ip, i)->state == FREE)
-			return slot_at(t, ip, i);
+		if (slot_at(t, hash, i)->state == FREE)
+			return slot_at(t, hash, i);
 	return NULL;
 }
 
 // The one in the way that was not used for longest gives up its place, if it is idle.
-static struct neighbour *evict(struct neighbours *t, uint32_t ip, uint32_t now_ms)
+static struct neighbour *evict(struct neighbours *t, const struct ip_addr *ip, uint32_t now_ms)
 {
+	uint32_t hash = ip_hash(ip, t->seed);
 	struct neighbour *oldest = NULL;
 
 	for (unsigned i = 0; i < WINDOW; i++) {
-		struct neighbour *n = slot_at(t, ip, i);
+		struct neighbour *n = slot_at(t, hash, i);
 
 		if (n->state != KNOWN || n->n_kept > 0)
 			continue;
@@ -118,16 +142,23 @@ static struct neighbour *evict(struct neighbours *t, uint32_t ip, uint32_t now_m
 	if (oldest == NULL || ago_ms(oldest->used_ms, now_ms) < EVICT_AFTER_MS)
 		return NULL;
 	forget(t, oldest);
+	t->counters->evicted++;
 	return oldest;
 }
 
-static void occupy(struct neighbours *t, struct neighbour *n, uint32_t ip, uint32_t now_ms)
+static void occupy(struct neighbours *t, struct neighbour *n, const struct ip_addr *ip,
+		   enum state state, uint32_t now_ms)
 {
-	n->ip = ip;
-	n->tries = 0;
+	write_begin(t);
+	n->ip = *ip;
+	n->mac = (struct mac){0};
+	n->state = (uint8_t)state;
 	n->used_ms = now_ms;
 	n->confirmed_ms = now_ms;
+	write_end(t);
+	n->tries = 0;
 	n->asked_ms = now_ms;
+	n->changed_ms = now_ms;
 	t->n_used++;
 }
 
@@ -141,24 +172,25 @@ static void make_due(struct neighbours *t, struct neighbour *n)
 
 // -- questions and answers --
 
-static void ask_for(struct neighbours *t, uint32_t ip, uint32_t now_ms)
+static void ask_for(struct neighbours *t, const struct ip_addr *ip, uint32_t now_ms)
 {
-	struct neighbour *n;
+	struct neighbour *n = NULL;
 
-	if (t->n_asking >= NEIGHBOURS_ASKING_MAX)
-		return;
-	n = find_free(t, ip);
-	if (n == NULL)
+	if (t->n_asking < NEIGHBOURS_ASKING_MAX)
+		n = find_free(t, ip);
+	if (n == NULL && t->n_asking < NEIGHBOURS_ASKING_MAX)
 		n = evict(t, ip, now_ms);
-	if (n == NULL)
+	if (n == NULL) {
+		t->counters->refused++;
 		return;
-	occupy(t, n, ip, now_ms);
-	n->state = ASKING;
+	}
+	occupy(t, n, ip, ASKING, now_ms);
 	t->n_asking++;
 	make_due(t, n);
 }
 
-bool neighbours_find(struct neighbours *t, uint32_t ip, uint32_t now_ms, struct mac *mac)
+bool neighbours_find(struct neighbours *t, const struct ip_addr *ip, uint32_t now_ms,
+		     struct mac *mac)
 {
 	struct neighbour *n = lookup(t, ip);
 
@@ -166,53 +198,89 @@ bool neighbours_find(struct neighbours *t, uint32_t ip, uint32_t now_ms, struct 
 		ask_for(t, ip, now_ms);
 		return false;
 	}
+	write_begin(t);
 	n->used_ms = now_ms;
+	write_end(t);
 	*mac = n->mac;
 	return n->state != ASKING;
 }
 
-bool neighbours_keep(struct neighbours *t, uint32_t ip, void *frame)
+bool neighbours_keep(struct neighbours *t, const struct ip_addr *ip, void *frame)
 {
 	struct neighbour *n = lookup(t, ip);
+	unsigned place;
 
-	if (n == NULL || n->state != ASKING || n->n_kept == NEIGHBOUR_KEPT ||
-	    t->n_kept == NEIGHBOURS_KEPT_MAX)
+	if (n == NULL || n->state != ASKING || n->n_kept == NEIGHBOUR_KEPT || t->frames_free == 0)
 		return false;
-	n->kept[n->n_kept++] = frame;
+	place = (unsigned)__builtin_ctzll(t->frames_free);
+	t->frames_free &= t->frames_free - 1;
+	t->frames[place] = frame;
+	n->kept[n->n_kept++] = (uint8_t)place;
 	t->n_kept++;
 	return true;
 }
 
-static void confirm(struct neighbours *t, struct neighbour *n, const struct mac *mac,
-		    uint32_t now_ms)
+static void set_known(struct neighbours *t, struct neighbour *n, const struct mac *mac,
+		      bool is_confirmed, uint32_t now_ms)
 {
 	t->n_asking -= n->state == ASKING;
+	write_begin(t);
 	n->state = KNOWN;
-	n->tries = 0;
 	n->mac = *mac;
-	n->confirmed_ms = now_ms;
+	n->confirmed_ms = is_confirmed ? now_ms : now_ms - NEIGHBOUR_FRESH_MS;
+	write_end(t);
+	n->tries = 0;
 	if (n->n_kept > 0)
 		make_due(t, n);
 }
 
-void neighbours_learn(struct neighbours *t, uint32_t ip, const struct mac *mac, bool may_add,
-		      uint32_t now_ms)
+// One that is known and said to be elsewhere (RFC 4861 §7.2.5). Two that claim an address at the
+// same time get no new row for every frame.
+static void hear_other_mac(struct neighbours *t, struct neighbour *n, const struct mac *mac,
+			   unsigned said, uint32_t now_ms)
+{
+	if (!(said & SAID_REPLACE)) {
+		set_known(t, n, &n->mac, false, now_ms); // where it was, but in doubt
+	} else if (ago_ms(n->changed_ms, now_ms) < NEIGHBOUR_LOCK_MS ||
+		   ago_ms(n->confirmed_ms, now_ms) < NEIGHBOUR_LOCK_MS) {
+		t->counters->locked++;
+	} else {
+		t->version++;
+		n->changed_ms = now_ms;
+		set_known(t, n, mac, said & SAID_CONFIRM, now_ms);
+	}
+}
+
+void neighbours_learn(struct neighbours *t, const struct ip_addr *ip, const struct mac *mac,
+		      unsigned said, uint32_t now_ms)
 {
 	struct neighbour *n = lookup(t, ip);
 
-	if (n == NULL && may_add) {
+	if (n == NULL && (said & SAID_ADD)) {
 		n = find_free(t, ip); // nobody is pushed out for a stranger's word
-		if (n != NULL) {
-			occupy(t, n, ip, now_ms);
-			n->state = KNOWN;
+		if (n == NULL) {
+			t->counters->refused++;
+			return;
 		}
-	} else if (n != NULL && n->state != ASKING && !mac_equal(&n->mac, mac)) {
-		if (ago_ms(n->confirmed_ms, now_ms) < NEIGHBOUR_LOCK_MS)
-			return; // two claim the address: not a new row for every frame
-		t->version++;
+		occupy(t, n, ip, KNOWN, now_ms);
+		if (!(said & SAID_CONFIRM)) // not used yet, and not asked before it is
+			n->used_ms -= NEIGHBOUR_FRESH_MS;
+		set_known(t, n, mac, said & SAID_CONFIRM, now_ms);
+	} else if (n != NULL && n->state == ASKING) {
+		set_known(t, n, mac, said & SAID_CONFIRM, now_ms);
+	} else if (n != NULL && !mac_equal(&n->mac, mac)) {
+		hear_other_mac(t, n, mac, said, now_ms);
+	} else if (n != NULL && (said & SAID_CONFIRM)) {
+		set_known(t, n, mac, true, now_ms);
 	}
-	if (n != NULL)
-		confirm(t, n, mac, now_ms);
+}
+
+void neighbours_confirm(struct neighbours *t, const struct ip_addr *ip, uint32_t now_ms)
+{
+	struct neighbour *n = lookup(t, ip);
+
+	if (n != NULL && n->state != ASKING)
+		set_known(t, n, &n->mac, true, now_ms);
 }
 
 // -- what is to be done --
@@ -234,7 +302,9 @@ static void age_known(struct neighbours *t, struct neighbour *n, uint32_t now_ms
 		forget(t, n);
 	} else if (ago_ms(n->confirmed_ms, now_ms) >= NEIGHBOUR_FRESH_MS &&
 		   ago_ms(n->used_ms, now_ms) < NEIGHBOUR_FRESH_MS) {
+		write_begin(t);
 		n->state = DOUBTED;
+		write_end(t);
 		n->asked_ms = now_ms;
 		make_due(t, n);
 	}
@@ -256,7 +326,11 @@ static void sweep(struct neighbours *t, uint32_t now_ms)
 static bool give(struct neighbours *t, struct neighbour *n, enum neighbour_do what,
 		 struct neighbour_step *s)
 {
-	*s = (struct neighbour_step){.what = what, .ip = n->ip, .mac = n->mac, .frame = n->kept[0]};
+	unsigned place = n->kept[0];
+
+	*s = (struct neighbour_step){
+		.what = what, .ip = n->ip, .mac = n->mac, .frame = t->frames[place]};
+	t->frames_free |= 1ull << place;
 	n->n_kept--;
 	t->n_kept--;
 	memmove(n->kept, n->kept + 1, n->n_kept * sizeof(n->kept[0])); // in order
@@ -265,9 +339,10 @@ static bool give(struct neighbours *t, struct neighbour *n, enum neighbour_do wh
 
 static bool ask(struct neighbour *n, uint32_t now_ms, struct neighbour_step *s)
 {
-	*s = (struct neighbour_step){.what = NEIGHBOUR_ASK, .ip = n->ip, .mac = n->mac};
-	if (n->state == ASKING)
-		memset(&s->mac, 0xff, sizeof(s->mac));
+	*s = (struct neighbour_step){.what = NEIGHBOUR_ASK,
+				     .is_unicast = n->state != ASKING,
+				     .ip = n->ip,
+				     .mac = n->mac};
 	n->tries++;
 	n->asked_ms = now_ms;
 	return true;
@@ -287,6 +362,7 @@ static bool step(struct neighbours *t, struct neighbour *n, uint32_t now_ms,
 		return ask(n, now_ms, s);
 	if (n->n_kept > 0)
 		return give(t, n, NEIGHBOUR_LOSE, s);
+	t->counters->silent++;
 	forget(t, n);
 	return false;
 }
@@ -326,4 +402,38 @@ void *neighbours_lose_all(struct neighbours *t)
 		if (t->slots[i].n_kept > 0 && give(t, &t->slots[i], NEIGHBOUR_LOSE, &s))
 			return s.frame;
 	return NULL;
+}
+
+// -- for people --
+
+static enum neighbour_state state_of(const struct neighbour *n, uint32_t now_ms)
+{
+	if (n->state == ASKING)
+		return NEIGHBOUR_ASKING;
+	if (n->state == DOUBTED)
+		return NEIGHBOUR_PROBED;
+	return ago_ms(n->confirmed_ms, now_ms) < NEIGHBOUR_FRESH_MS ? NEIGHBOUR_REACHABLE
+								    : NEIGHBOUR_STALE;
+}
+
+// A copy that was written meanwhile is thrown away; its octets are looked at by nobody.
+bool neighbours_view(const struct neighbours *t, uint32_t i, uint32_t now_ms,
+		     struct neighbour_view *v)
+{
+	for (unsigned tries = 0; tries < 100; tries++) {
+		uint32_t before = atomic_load_explicit(&t->writes, memory_order_acquire);
+		struct neighbour n = t->slots[i];
+
+		atomic_thread_fence(memory_order_acquire);
+		if (before % 2 != 0 ||
+		    atomic_load_explicit(&t->writes, memory_order_relaxed) != before)
+			continue;
+		*v = (struct neighbour_view){.ip = n.ip,
+					     .mac = n.mac,
+					     .state = (uint8_t)state_of(&n, now_ms),
+					     .confirmed_ms = ago_ms(n.confirmed_ms, now_ms),
+					     .used_ms = ago_ms(n.used_ms, now_ms)};
+		return n.state != FREE;
+	}
+	return false;
 }

@@ -1,5 +1,5 @@
-// Who is where on one link: IPv4 addresses and their MACs, learned by ARP (RFC 826). One table per
-// worker and port; each asks for itself.
+// Who is where on one link: addresses of both families and their MACs, learned by ARP (RFC 826) and
+// neighbour discovery (RFC 4861 §7). One table per worker and port; each asks for itself.
 //
 // It holds no packets but a few: up to NEIGHBOUR_KEPT frames per address that is being asked for,
 // so that a first handshake does not lose a second. Nothing a stranger does makes it grow: the
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dataplane/io/l2.h"
+#include "dataplane/io/ip.h"
 
 #define NEIGHBOURS_MAX        1024
 #define NEIGHBOURS_ASKING_MAX 128    // at a time
@@ -26,30 +26,46 @@
 
 struct neighbours;
 
-// seed: strangers choose addresses, so it is random. NULL: no memory.
-struct neighbours *neighbours_create(uint32_t seed);
+// Only the table writes them.
+struct neighbour_counters {
+	uint64_t evicted; // idle ones that made room
+	uint64_t refused; // no place or no question left for a new one
+	uint64_t silent;  // asked for in vain, or known and gone
+	uint64_t locked;  // second MACs for an address within NEIGHBOUR_LOCK_MS, not believed
+};
+
+// seed: strangers choose addresses, so it is random. counters: the caller's, or NULL. NULL: no
+// memory.
+struct neighbours *neighbours_create(uint32_t seed, struct neighbour_counters *counters);
 // Frames still kept must have been taken by neighbours_lose_all.
 void neighbours_destroy(struct neighbours *);
 
 // False: not known (yet). Then somebody is being asked, unless there is no room for a question.
-bool neighbours_find(struct neighbours *, uint32_t ip, uint32_t now_ms, struct mac *);
+bool neighbours_find(struct neighbours *, const struct ip_addr *, uint32_t now_ms, struct mac *);
 // Keeps a frame for an address that neighbours_find just did not know; it comes back by
 // neighbours_next. False: no room, and the frame stays the caller's.
-bool neighbours_keep(struct neighbours *, uint32_t ip, void *frame);
-// What an ARP packet said of its sender. may_add: it asked for us, so it will be talked to (RFC
-// 826); else only what is in the table counts.
-void neighbours_learn(struct neighbours *, uint32_t ip, const struct mac *, bool may_add,
-		      uint32_t now_ms);
+bool neighbours_keep(struct neighbours *, const struct ip_addr *, void *frame);
+
+// How a packet that told where somebody is may be believed.
+#define SAID_ADD     0x01 // it asked for us, so it will be talked to: may come into the table
+#define SAID_REPLACE 0x02 // a MAC that differs counts (override, RFC 4861 §7.2.5)
+#define SAID_CONFIRM 0x04 // it answers: packets reach it there. Else it is asked when next used
+#define SAID_BY_ARP  (SAID_REPLACE | SAID_CONFIRM)
+void neighbours_learn(struct neighbours *, const struct ip_addr *, const struct mac *,
+		      unsigned said, uint32_t now_ms);
+// An answer that does not say where (an advertisement without the option): good for whom we know.
+void neighbours_confirm(struct neighbours *, const struct ip_addr *, uint32_t now_ms);
 
 enum neighbour_do {
-	NEIGHBOUR_ASK,  // send a request for ip, to mac (broadcast, or where it was last)
+	NEIGHBOUR_ASK,  // send a question for ip: to everybody, or to mac, where it was last
 	NEIGHBOUR_SEND, // frame can go, to mac
 	NEIGHBOUR_LOSE, // frame: its address stayed silent
 };
 
 struct neighbour_step {
 	enum neighbour_do what;
-	uint32_t ip;
+	bool is_unicast; // NEIGHBOUR_ASK: mac is known
+	struct ip_addr ip;
 	struct mac mac;
 	void *frame;
 };
@@ -64,3 +80,26 @@ void *neighbours_lose_all(struct neighbours *);
 // Changes whenever what neighbours_find said once is true no longer.
 uint32_t neighbours_version(const struct neighbours *);
 uint32_t neighbours_count(const struct neighbours *); // addresses in the table
+
+// ---- for people; any thread ----
+
+enum neighbour_state {
+	NEIGHBOUR_FREE,
+	NEIGHBOUR_ASKING,    // nothing known
+	NEIGHBOUR_REACHABLE, // answered lately
+	NEIGHBOUR_STALE,     // not lately; asked as soon as it is used
+	NEIGHBOUR_PROBED,    // in use, and being asked
+};
+
+struct neighbour_view {
+	struct ip_addr ip;
+	struct mac mac;
+	uint8_t state;         // enum neighbour_state
+	uint32_t confirmed_ms; // ages: since it answered,
+	uint32_t used_ms;      // and since something was sent to it
+};
+
+// The neighbour in slot i of NEIGHBOURS_MAX as it is now. False: none there, or its owner is
+// changing it all the time.
+bool neighbours_view(const struct neighbours *, uint32_t i, uint32_t now_ms,
+		     struct neighbour_view *);

@@ -8,17 +8,24 @@ int path_table_init(struct path_table *t, struct host *host, uint32_t n_rows)
 {
 	*t = (struct path_table){.host = host, .n_rows = n_rows};
 	t->rows = pages_take(n_rows * sizeof(*t->rows));
-	return t->rows != NULL ? 0 : -ENOMEM;
+	t->fronts = pages_take(n_rows * sizeof(*t->fronts));
+	if (t->rows != NULL && t->fronts != NULL)
+		return 0;
+	path_table_fini(t);
+	return -ENOMEM;
 }
 
 void path_table_fini(struct path_table *t)
 {
 	pages_give(t->rows, t->n_rows * sizeof(*t->rows));
+	pages_give(t->fronts, t->n_rows * sizeof(*t->fronts));
+	t->rows = NULL;
+	t->fronts = NULL;
 }
 
 void path_table_turn(struct path_table *t, uint32_t now_ms)
 {
-	uint32_t version = 0;
+	uint32_t version = t->own_version;
 
 	for (uint8_t i = 0; i < t->host->n_links; i++)
 		version += neighbours_version(t->host->links[i].neighbours);
@@ -26,12 +33,14 @@ void path_table_turn(struct path_table *t, uint32_t now_ms)
 	t->now_ms = now_ms;
 }
 
-int path_table_way(struct path_table *t, const uint8_t addr[16], uint8_t family, uint16_t port,
-		   uint8_t endpoint, struct host_way *way)
+int path_table_way(struct path_table *t, const struct pkt *to, struct host_way *way)
 {
-	struct host_far far = {.ip = be32_get(addr), .port = port, .endpoint = endpoint};
+	struct host_far far = {.ip = ip_of(to->family, to->addr),
+			       .port = to->port,
+			       .endpoint = to->endpoint,
+			       .local = to->local};
 
-	if (family != 4)
+	if (to->family == 6 && !ipv6_is_host(to->addr))
 		return -EHOSTUNREACH;
 	return host_find_way(t->host, &far, t->now_ms, way);
 }
@@ -40,13 +49,23 @@ int path_table_make(struct path_table *t, uint32_t idx, const struct path *path,
 		    struct host_way *way)
 {
 	struct path_row *r = &t->rows[idx];
-	int err = path_table_way(t, path->addr, path->family, path->port, path->endpoint, way);
+	struct pkt to = {.port = path->port,
+			 .family = path->family,
+			 .endpoint = path->endpoint,
+			 .local = path->local};
+	int err;
 
-	r->is_made = err == 0;
+	memcpy(to.addr, path->addr, sizeof(to.addr));
+	err = path_table_way(t, &to, way);
+	r->header_len = 0;
 	if (err != 0)
 		return err;
-	memcpy(r->header, way->header, sizeof(r->header));
+	memcpy(r->tail, way->header + HOST_FRONT, HOST_TAIL);
+	if (way->is_v6)
+		memcpy(t->fronts[idx].octets, way->header, HOST_FRONT);
+	r->header_len = way->header_len;
 	r->link = way->link;
+	r->is_v6 = way->is_v6;
 	r->path_gen = path->gen;
 	r->version = t->version;
 	r->made_ms = t->now_ms;

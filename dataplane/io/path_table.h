@@ -1,6 +1,9 @@
 // The headers that a worker's sessions send with: one row per row of engine_path(), made when it is
-// first used and again when the session moved, a neighbour changed, or PATH_FRESH_MS passed (so
-// that the neighbour table knows who is still talked to).
+// first used and again when the session moved, a neighbour or an address of ours changed, or
+// PATH_FRESH_MS passed (so that the neighbour table knows who is still talked to).
+//
+// A row of IPv4 is one line. IPv6's headers are longer by 20 octets: what does not fit stands in a
+// second table, half a line per row, which costs no memory before it is used.
 #pragma once
 
 #include <assert.h>
@@ -12,21 +15,31 @@
 #define PATH_FRESH_MS 8000
 
 struct path_row {
-	uint8_t header[HOST_HEADER_LEN]; // ipv4_udp_finish is still to come, on a copy
+	uint8_t tail[HOST_TAIL]; // the header's last octets; lengths and checksums are still to
+				 // come
 	uint8_t link;
-	uint8_t is_made;
-	uint32_t path_gen; // of the struct path that it was made from
-	uint32_t version;  // path_table's at that time
+	uint8_t header_len; // 0: not made
+	uint8_t is_v6;      // the rest is in the front table
+	uint8_t rsv;
+	uint16_t path_gen; // of the struct path that it was made from
+	uint16_t rsv2;
+	uint32_t version; // path_table's at that time
 	uint32_t made_ms;
-	uint8_t rsv[8];
 };
 static_assert(sizeof(struct path_row) == 64, "one line per packet out");
+
+struct path_front {
+	uint8_t octets[HOST_FRONT];
+};
+static_assert(64 % sizeof(struct path_front) == 0, "and never more than one for IPv6");
 
 struct path_table {
 	struct host *host; // borrowed
 	struct path_row *rows;
+	struct path_front *fronts;
 	uint32_t n_rows;
-	uint32_t version; // changes with every neighbour that changes
+	uint32_t version;     // changes with every neighbour that changes,
+	uint32_t own_version; // and with every address of ours: whoever changes one counts up
 	uint32_t now_ms;
 };
 
@@ -37,9 +50,8 @@ void path_table_fini(struct path_table *);
 // Once a turn: the time, and whether neighbours changed.
 void path_table_turn(struct path_table *, uint32_t now_ms);
 
-// Makes a way for an address, without a row: 0 or as host_find_way.
-int path_table_way(struct path_table *, const uint8_t addr[16], uint8_t family, uint16_t port,
-		   uint8_t endpoint, struct host_way *);
+// Makes a way for an address, without a row: 0 or as host_find_way. to: as in a pkt without a path.
+int path_table_way(struct path_table *, const struct pkt *to, struct host_way *);
 // The same for a path, and keeps it in row idx if it is complete.
 int path_table_make(struct path_table *, uint32_t idx, const struct path *, struct host_way *);
 
@@ -49,7 +61,7 @@ static inline const struct path_row *path_table_row(const struct path_table *t, 
 {
 	const struct path_row *r = &t->rows[idx];
 
-	return r->is_made && r->path_gen == path->gen && r->version == t->version &&
+	return r->header_len != 0 && r->path_gen == path->gen && r->version == t->version &&
 			       t->now_ms - r->made_ms < PATH_FRESH_MS
 		       ? r
 		       : NULL;

@@ -16,7 +16,9 @@
 
 #define RX_OFFLOADS (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define TX_OFFLOADS (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
-#define RSS_TYPES   (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP)
+#define RSS_TYPES                                                                                  \
+	(RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_IPV6 |                      \
+	 RTE_ETH_RSS_NONFRAG_IPV6_UDP)
 
 // Opening one: the port, where to say why not, and for what.
 struct opening {
@@ -116,6 +118,18 @@ static int check_queues(struct opening *o)
 		    o->n_rx, opts->n_tx, o->info.max_rx_queues, o->info.max_tx_queues);
 }
 
+// A virtual device would put tags in by software, too, some of them only behind a call of its own;
+// ours come with the headers and cost nothing.
+static void choose_tags(struct opening *o, struct rte_eth_conf *conf)
+{
+	if (o->opts->vlan == 0)
+		return;
+	conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP & o->info.rx_offload_capa;
+	if (!o->p->is_vdev)
+		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT & o->info.tx_offload_capa;
+	o->p->puts_tags = (conf->txmode.offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
+}
+
 static void choose(struct opening *o, struct rte_eth_conf *conf)
 {
 	const struct rte_eth_dev_info *info = &o->info;
@@ -125,7 +139,9 @@ static void choose(struct opening *o, struct rte_eth_conf *conf)
 	conf->rxmode.mtu = o->opts->mtu;
 	conf->rxmode.offloads = RX_OFFLOADS & info->rx_offload_capa;
 	conf->txmode.offloads = TX_OFFLOADS & info->tx_offload_capa;
+	choose_tags(o, conf);
 	p->checks_udp = (conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0;
+	p->checks_ip = (conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0;
 	p->fills_udp = (conf->txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
 	if (o->opts->has_one_pool)
 		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE & info->tx_offload_capa;
@@ -205,6 +221,8 @@ static int start(struct opening *o)
 	// A TAP's address is that of the kernel's end of the cable. Ours is the other end.
 	if (strcmp(o->info.driver_name, "net_tap") == 0)
 		p->mac.octets[MAC_LEN - 1] ^= 1;
+	if (o->opts->hears_groups && rte_eth_allmulticast_enable(p->id) != 0)
+		rte_eth_promiscuous_enable(p->id); // what knows neither hears everything anyway
 	p->tells_tx_room = rte_eth_tx_descriptor_status(p->id, 0, 0) >= 0;
 	return 0;
 }

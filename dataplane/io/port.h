@@ -22,6 +22,8 @@ struct port_opts {
 	// arguments. A device that exists already is used as it is.
 	const char *device;
 	uint16_t mtu;
+	uint16_t vlan;                    // 0: frames have no tag
+	bool hears_groups;                // IPv6: it shall take frames to multicast addresses
 	uint16_t n_rx;                    // receive queues, unless they come in pairs: n_tx then
 	uint16_t n_tx;                    // transmit queues: one per worker
 	struct rte_mempool *const *pools; // per queue
@@ -38,7 +40,9 @@ struct port {
 	uint16_t n_rx, n_tx, mtu;
 	struct mac mac;
 	bool is_kernels; // a kernel's interface is behind it, whose peers may leave checksums open
-	bool checks_udp; // sets checksum flags on receiving
+	bool checks_udp; // sets checksum flags on receiving,
+	bool checks_ip;  // and for IPv4's header
+	bool puts_tags;  // puts a VLAN's tag in on sending
 	bool fills_udp;  // completes checksums on sending
 	bool was_attached;  // by us, so we detach
 	bool tells_tx_room; // rte_eth_tx_descriptor_status works

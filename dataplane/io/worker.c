@@ -1,3 +1,4 @@
+#include "dataplane/io/ip_frag.h"
 #include "dataplane/io/worker_parts.h"
 
 #include <errno.h>
@@ -16,11 +17,13 @@ static int make_host(struct worker *w)
 	for (uint8_t i = 0; i < h->n_links; i++)
 		h->links[i].neighbours = NULL;
 	for (uint8_t i = 0; i < h->n_links; i++) {
-		h->links[i].neighbours = neighbours_create(w->opts.seed + i);
+		h->links[i].neighbours =
+			neighbours_create(w->opts.seed + i, &w->counters[i].neighbours);
 		if (h->links[i].neighbours == NULL)
 			return -ENOMEM;
 	}
-	return 0;
+	w->pieces = ip_frag_create(worker_piece_room(w), w->stats->drops);
+	return w->pieces != NULL ? 0 : -ENOMEM;
 }
 
 static void make_links(struct worker *w)
@@ -46,6 +49,7 @@ int worker_init(struct worker *w, const struct worker_opts *opts)
 	memset(w, 0, sizeof(*w));
 	w->opts = *opts;
 	w->engine = opts->engine;
+	w->chance = opts->seed;
 	w->stats = engine_stats(opts->engine);
 	make_links(w);
 	w->idle = (struct idle){.mode = opts->idle,
@@ -81,6 +85,7 @@ void worker_fini(struct worker *w)
 
 	worker_lend_fini(w);
 	path_table_fini(&w->paths);
+	ip_frag_destroy(w->pieces);
 	for (uint8_t i = 0; i < w->host.n_links; i++)
 		free_neighbours(w->host.links[i].neighbours);
 	while (w->opts.n_workers > 1 &&
@@ -134,7 +139,9 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	n = worker_receive(w);
 	engine_timers(w->engine, now_us);
 	n += engine_commands(w->engine, now_us);
+	worker_presence(w);
 	worker_neighbours(w);
+	ip_frag_expire(w->pieces, w->now_ms);
 	n += worker_transmit(w);
 	ring_bell(w);
 	if (n > 0)
@@ -143,17 +150,19 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	return n > 0;
 }
 
+// Fragments that wait ask for no turn: the next one, whenever it comes, finds what is too old.
 uint64_t worker_deadline_us(const struct worker *w)
 {
 	uint64_t at_us = engine_deadline_us(w->engine);
+	uint32_t least_ms = worker_presence_wait_ms(w);
 
 	for (uint8_t i = 0; i < w->opts.n_ports; i++) {
 		uint32_t wait_ms = neighbours_wait_ms(w->host.links[i].neighbours, w->now_ms);
-		uint64_t wants_us = w->now_us + wait_ms * 1000ull;
 
-		if (wait_ms != UINT32_MAX && wants_us < at_us)
-			at_us = wants_us;
+		least_ms = wait_ms < least_ms ? wait_ms : least_ms;
 	}
+	if (least_ms != UINT32_MAX && w->now_us + least_ms * 1000ull < at_us)
+		at_us = w->now_us + least_ms * 1000ull;
 	return at_us;
 }
 

@@ -22,8 +22,10 @@
 #include "dataplane/bell.h"
 #include "dataplane/io/host.h"
 #include "dataplane/io/idle.h"
+#include "dataplane/io/icmp_error.h"
 #include "dataplane/io/path_table.h"
 #include "dataplane/io/port.h"
+#include "dataplane/io/presence.h"
 #include "dataplane/io/tick_clock.h"
 
 #define WORKERS_MAX      16   // the low bits of a session id
@@ -32,8 +34,10 @@
 #define WORKER_OUT       256  // frames gathered per port before they are sent
 #define WORKER_HANDED    256  // frames that may wait for a worker from the others
 #define WORKER_ECHOES_S  1000 // pings answered per second
+#define WORKER_CLOSED_S  100  // datagrams to closed ports answered per second, where they are
 #define WORKER_LENT_BUSY 64   // buffers lent to the engine while frames are waiting
 
+struct ip_frag_table;
 struct rte_mbuf;
 struct rte_mempool;
 struct rte_ring;
@@ -45,6 +49,15 @@ struct link_counters {
 	uint64_t echoes_answered;
 	uint64_t over_mtu;            // frames that a local peer's card was to cut
 	uint64_t checksum_unverified; // datagrams accepted with a wrong or unseen UDP checksum
+	uint64_t nd_received, nd_asked, nd_answered;
+	uint64_t announced;     // our addresses, by ourselves
+	uint64_t conflicts;     // times that somebody else spoke for an address of ours,
+	uint64_t conflict_addr; // index of the latest
+	uint64_t routers_heard;
+	uint64_t pieces, reassembled; // IP fragments for us, and packets that came whole of them
+	uint64_t closed_answered;     // datagrams to ports where nobody is
+	uint64_t unreachable4[ICMP_CODES], unreachable6[ICMP_CODES]; // errors about ours, by code
+	struct neighbour_counters neighbours;
 };
 
 // A port as one worker uses it.
@@ -96,7 +109,12 @@ struct worker {
 	struct tick_clock clock;
 	struct idle idle;
 	struct worker_rest rest;
-	struct bucket echoes;
+	struct bucket echoes, closed;
+	struct presence presence[HOST_LINKS_MAX];
+	bool has_presence; // since the first turn
+	uint32_t presence_ms;
+	struct ip_frag_table *pieces;
+	uint32_t chance; // of worker_chance
 	struct host host;
 	struct pkt rx[WORKER_BURST];
 	struct rte_mbuf *rx_mbufs[WORKER_BURST];

@@ -1,8 +1,8 @@
-// Below UDP: a worker answers ARP and pings, asks for neighbours, and passes frames to other
+// Below UDP: a worker answers ARP, asks for neighbours of both families, and passes frames to other
 // workers.
 #include <rte_ring.h>
 
-#include "dataplane/io/icmp.h"
+#include "dataplane/io/nd.h"
 #include "dataplane/io/worker_parts.h"
 
 void worker_hand_over(struct worker *w, uint32_t to, uint8_t link, struct rte_mbuf *m,
@@ -17,10 +17,7 @@ void worker_hand_over(struct worker *w, uint32_t to, uint8_t link, struct rte_mb
 	rte_pktmbuf_free(m);
 }
 
-// -- ARP --
-
-// What a neighbour says concerns every worker, and only one of them hears it.
-static void tell_others(struct worker *w, uint8_t link, const struct rte_mbuf *m)
+void worker_tell_others(struct worker *w, uint8_t link, const struct rte_mbuf *m)
 {
 	for (uint32_t i = 0; i < w->opts.n_workers; i++) {
 		struct rte_mbuf *copy;
@@ -33,33 +30,29 @@ static void tell_others(struct worker *w, uint8_t link, const struct rte_mbuf *m
 	}
 }
 
-static struct rte_mbuf *write_arp(struct worker *w, const struct arp *a, const struct mac *dst)
+// -- ARP --
+
+static bool send_arp(struct worker *w, uint8_t link, const struct arp *a, const struct mac *dst)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->opts.pool);
 
 	if (m == NULL)
-		return NULL;
-	m->data_len = arp_write(rte_pktmbuf_mtod(m, uint8_t *), a, dst);
-	m->pkt_len = m->data_len;
-	return m;
+		return false; // whoever asked does so again, and so does the table
+	worker_send_built(w, link, m, arp_write(rte_pktmbuf_mtod(m, uint8_t *), a, dst));
+	return true;
 }
 
 static void answer(struct worker *w, uint8_t link, const struct arp *request)
 {
-	const struct host_link *l = &w->host.links[link];
-	struct arp reply = {
+	const struct arp reply = {
 		.op = ARP_REPLY,
-		.sender_mac = l->mac,
-		.sender_ip = l->address,
+		.sender_mac = w->host.links[link].mac,
+		.sender_ip = request->target_ip,
 		.target_mac = request->sender_mac,
 		.target_ip = request->sender_ip,
 	};
-	struct rte_mbuf *m = write_arp(w, &reply, &request->sender_mac);
 
-	if (m == NULL)
-		return; // they ask again
-	w->counters[link].arp_answered++;
-	worker_out(w, link, m);
+	w->counters[link].arp_answered += send_arp(w, link, &reply, &request->sender_mac);
 }
 
 void worker_on_arp(struct worker *w, uint8_t link, const struct frame *f, struct rte_mbuf *m,
@@ -67,60 +60,67 @@ void worker_on_arp(struct worker *w, uint8_t link, const struct frame *f, struct
 {
 	const struct host_link *l = &w->host.links[link];
 	const struct arp *a = &f->arp;
-	bool asks_us = a->op == ARP_REQUEST && a->target_ip == l->address;
+	int sender = host_addr_v4(&w->host, l, a->sender_ip);
+	bool asks_us = a->op == ARP_REQUEST && host_addr_v4(&w->host, l, a->target_ip) >= 0;
+	struct ip_addr ip = ip_of_v4(a->sender_ip);
 
 	w->counters[link].arp_received += !was_handed;
-	if (!was_handed && w->opts.n_workers > 1)
-		tell_others(w, link, m);
-	// Our own address from another's mouth is a conflict that only people can solve, and who is
-	// not on this network has no business telling where it is.
-	if (a->sender_ip != 0 && a->sender_ip != l->address &&
-	    ((a->sender_ip ^ l->address) & l->mask) == 0)
-		neighbours_learn(l->neighbours, a->sender_ip, &a->sender_mac, asks_us, w->now_ms);
+	if (!was_handed)
+		worker_tell_others(w, link, m);
+	// Who is not on this network has no business telling where it is.
+	if (sender >= 0)
+		worker_conflict(w, link, (uint8_t)sender, was_handed);
+	else if (a->sender_ip != 0 && host_is_neighbour(&w->host, l, &ip))
+		neighbours_learn(l->neighbours, &ip, &a->sender_mac,
+				 SAID_BY_ARP | (asks_us ? SAID_ADD : 0), w->now_ms);
 	if (asks_us && !was_handed)
 		answer(w, link, a);
 	rte_pktmbuf_free(m);
 }
 
-// -- ping --
+// -- neighbours --
 
-void worker_on_icmp(struct worker *w, uint8_t link, const struct frame *f, struct rte_mbuf *m)
+// From the address whose network has the neighbour; a question that we cannot ask is asked again.
+static void ask_arp(struct worker *w, uint8_t link, const struct neighbour_step *s, int from)
 {
-	enum drop_reason drop =
-		icmp_echo_reply(rte_pktmbuf_mtod(m, uint8_t *), f->ip.header_len, f->ip.len);
+	static const struct mac all = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	const struct arp request = {
+		.op = ARP_REQUEST,
+		.sender_mac = w->host.links[link].mac,
+		.sender_ip = w->host.addrs[from].v4,
+		.target_ip = ip_v4(&s->ip),
+	};
 
-	if (drop == DROP_NONE && !bucket_take(&w->echoes, WORKER_ECHOES_S, w->now_us))
-		drop = DROP_ECHO_RATE;
-	if (drop != DROP_NONE) {
-		worker_drop(w, drop);
-		rte_pktmbuf_free(m);
-		return;
-	}
-	m->ol_flags = 0;
-	w->counters[link].echoes_answered++;
-	worker_out(w, link, m);
+	w->counters[link].arp_asked += send_arp(w, link, &request, s->is_unicast ? &s->mac : &all);
 }
 
-// -- neighbours --
+static void ask_nd(struct worker *w, uint8_t link, const struct neighbour_step *s, int from)
+{
+	const struct host_link *l = &w->host.links[link];
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->opts.pool);
+
+	if (m == NULL)
+		return;
+	w->counters[link].nd_asked++;
+	worker_send_built(w, link, m,
+			  nd_write_solicitation(rte_pktmbuf_mtod(m, uint8_t *), &l->mac,
+						&w->host.addrs[from].ip, &s->ip,
+						s->is_unicast ? &s->mac : NULL));
+}
 
 static void ask(struct worker *w, uint8_t link, const struct neighbour_step *s)
 {
-	const struct host_link *l = &w->host.links[link];
-	struct arp request = {
-		.op = ARP_REQUEST,
-		.sender_mac = l->mac,
-		.sender_ip = l->address,
-		.target_ip = s->ip,
-	};
-	struct rte_mbuf *m = write_arp(w, &request, &s->mac);
+	int from = host_neighbour_from(&w->host, &w->host.links[link], &s->ip);
 
-	if (m == NULL)
-		return; // the table asks again
-	w->counters[link].arp_asked++;
-	worker_out(w, link, m);
+	if (from < 0)
+		return;
+	if (ip_is_v4(&s->ip))
+		ask_arp(w, link, s, from);
+	else
+		ask_nd(w, link, s, from);
 }
 
-// The frame was complete but for its destination.
+// The frame was complete, tag and all, but for its destination.
 static void send_kept(struct worker *w, uint8_t link, const struct neighbour_step *s)
 {
 	memcpy(rte_pktmbuf_mtod((struct rte_mbuf *)s->frame, uint8_t *), &s->mac, MAC_LEN);

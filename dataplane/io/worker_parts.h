@@ -32,15 +32,53 @@ void worker_lend_fini(struct worker *);
 uint32_t worker_transmit(struct worker *);
 // A whole frame joins what leaves over a link at the end of the turn. Takes the mbuf.
 void worker_out(struct worker *, uint8_t link, struct rte_mbuf *m);
+// The same for a frame without the link's tag, which it gets.
+void worker_send(struct worker *, uint8_t link, struct rte_mbuf *m);
+void worker_send_built(struct worker *, uint8_t link, struct rte_mbuf *m, uint16_t len);
 void worker_flush(struct worker *);
 
-// -- worker_link.c: ARP and ping --
+// -- worker_link.c: ARP and neighbours --
 // was_handed: another worker received it, and answers it.
 void worker_on_arp(struct worker *, uint8_t link, const struct frame *, struct rte_mbuf *m,
 		   bool was_handed);
-void worker_on_icmp(struct worker *, uint8_t link, const struct frame *, struct rte_mbuf *m);
 // What the neighbour tables want: questions, kept frames that can go or never will.
 void worker_neighbours(struct worker *);
+// What was said on a link concerns every worker, and only one of them hears it.
+void worker_tell_others(struct worker *, uint8_t link, const struct rte_mbuf *m);
 // Another worker shall see this frame. Takes the mbuf.
 void worker_hand_over(struct worker *, uint32_t to, uint8_t link, struct rte_mbuf *m,
 		      enum drop_reason if_full);
+
+// -- worker_icmp.c: ICMP of both families --
+void worker_on_icmp(struct worker *, uint8_t link, const struct frame *, struct rte_mbuf *m);
+// A reply goes out, within the rate. Takes the mbuf if it returns DROP_NONE.
+enum drop_reason worker_send_echo(struct worker *, uint8_t link, struct rte_mbuf *m);
+// Counts it. Returns why it is dropped.
+enum drop_reason worker_icmp_error(struct worker *, uint8_t link, bool is_v6, const uint8_t *icmp,
+				   uint16_t len);
+void worker_on_closed_port(struct worker *, uint8_t link, const struct frame *,
+			   const struct rte_mbuf *m); // does not take it
+
+// -- worker_nd.c: ICMPv6 and neighbour discovery --
+void worker_on_icmp6(struct worker *, uint8_t link, const struct frame *, struct rte_mbuf *m,
+		     bool was_handed);
+
+// -- worker_presence.c: what we say of ourselves --
+void worker_presence(struct worker *);
+// Milliseconds until it has something to do; UINT32_MAX: never.
+uint32_t worker_presence_wait_ms(const struct worker *);
+// Somebody else speaks for an address of ours.
+void worker_conflict(struct worker *, uint8_t link, uint8_t addr, bool was_handed);
+
+// -- worker_piece.c: IP fragments --
+uint16_t worker_piece_room(const struct worker *);
+// Takes the mbuf. The whole packet in a frame of its own, if this was the last piece; else NULL.
+struct rte_mbuf *worker_on_piece(struct worker *, uint8_t link, const struct frame *,
+				 struct rte_mbuf *m);
+
+// 16 bits that a stranger cannot know, which is enough for when to say something.
+static inline uint16_t worker_chance(struct worker *w)
+{
+	w->chance = w->chance * 1664525u + 1013904223u; // Numerical Recipes' constants
+	return (uint16_t)(w->chance >> 16);
+}

@@ -30,6 +30,17 @@ static enum frame_sum sum_of(const struct port *p, const struct rte_mbuf *m)
 	}
 }
 
+static struct frame_hint hint_of(const struct port *p, const struct rte_mbuf *m)
+{
+	return (struct frame_hint){
+		.sum = sum_of(p, m),
+		.ip_sum_is_good = p->checks_ip && (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) ==
+							  RTE_MBUF_F_RX_IP_CKSUM_GOOD,
+		.was_tagged = (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0,
+		.tag = m->vlan_tci,
+	};
+}
+
 // Startup packets, with session id 0, belong to whoever gets them: the port's hash chose. So do
 // packets for a worker that does not exist, which the engine names and drops.
 static bool is_for_us(const struct worker *w, const struct frame *f)
@@ -58,17 +69,42 @@ static void take_datagram(struct burst *b, const struct frame *f, struct rte_mbu
 			  .handle = m,
 			  .len = f->payload_len,
 			  .port = f->src_port,
-			  .family = 4,
+			  .family = f->is_v6 ? 6 : 4,
 			  .endpoint = f->endpoint,
+			  .local = f->local,
 			  .session_idx = SESSION_NONE,
 			  .path_idx = PATH_NONE};
-	be32_put(p->addr, f->ip.src);
+	if (f->is_v6)
+		memcpy(p->addr, f->v6.src, IP_LEN);
+	else
+		be32_put(p->addr, f->v4.src);
 	w->rx_mbufs[b->n++] = m;
 }
 
+static void drop_frame(struct burst *b, const struct frame *f, struct rte_mbuf *m)
+{
+	struct worker *w = b->w;
+
+	if (f->is_closed_port && !b->was_handed)
+		worker_on_closed_port(w, b->link, f, m);
+	w->counters[b->link].over_mtu += f->is_over_mtu;
+	worker_drop(w, f->drop);
+	rte_pktmbuf_free(m);
+}
+
+// Whoever sees the frame next sees it without its tag.
+static void untag(const struct frame *f, struct rte_mbuf *m)
+{
+	rte_pktmbuf_adj(m, f->skip);
+	m->vlan_tci = f->tag;
+	m->ol_flags |= RTE_MBUF_F_RX_VLAN_STRIPPED;
+}
+
+// A packet in pieces comes in again when it is whole, and then it is none any more.
 static void take_frame(struct burst *b, struct rte_mbuf *m)
 {
 	struct worker *w = b->w;
+	struct frame_hint hint;
 	struct frame f;
 
 	if (m->nb_segs != 1) { // no link of ours has such frames
@@ -76,8 +112,10 @@ static void take_frame(struct burst *b, struct rte_mbuf *m)
 		rte_pktmbuf_free(m);
 		return;
 	}
-	frame_read(&f, &w->host, b->link, rte_pktmbuf_mtod(m, uint8_t *), m->data_len,
-		   sum_of(w->links[b->link].port, m));
+	hint = hint_of(w->links[b->link].port, m);
+	frame_read(&f, &w->host, b->link, rte_pktmbuf_mtod(m, uint8_t *), m->data_len, &hint);
+	if (f.skip > 0)
+		untag(&f, m);
 	switch (f.kind) {
 	case FRAME_DATAGRAM:
 		take_datagram(b, &f, m);
@@ -88,12 +126,18 @@ static void take_frame(struct burst *b, struct rte_mbuf *m)
 	case FRAME_ICMP:
 		worker_on_icmp(w, b->link, &f, m);
 		return;
+	case FRAME_ICMP6:
+		worker_on_icmp6(w, b->link, &f, m, b->was_handed);
+		return;
+	case FRAME_PIECE:
+		m = worker_on_piece(w, b->link, &f, m);
+		if (m != NULL)
+			take_frame(b, m);
+		return;
 	case FRAME_DROP:
-		break;
+		drop_frame(b, &f, m);
+		return;
 	}
-	w->counters[b->link].over_mtu += f.is_over_mtu;
-	worker_drop(w, f.drop);
-	rte_pktmbuf_free(m);
 }
 
 static void give_to_engine(struct burst *b)

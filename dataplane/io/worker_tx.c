@@ -91,6 +91,26 @@ void worker_out(struct worker *w, uint8_t link, struct rte_mbuf *m)
 	l->out[l->n_out++] = m;
 }
 
+void worker_send(struct worker *w, uint8_t link, struct rte_mbuf *m)
+{
+	const struct host_link *l = &w->host.links[link];
+
+	if (l->vlan != 0 && l->puts_tags) {
+		m->vlan_tci = l->vlan;
+		m->ol_flags |= RTE_MBUF_F_TX_VLAN;
+	} else if (l->vlan != 0) {
+		l2_tag((uint8_t *)rte_pktmbuf_prepend(m, L2_TAG_LEN), l->vlan);
+	}
+	worker_out(w, link, m);
+}
+
+void worker_send_built(struct worker *w, uint8_t link, struct rte_mbuf *m, uint16_t len)
+{
+	m->data_len = len;
+	m->pkt_len = len;
+	worker_send(w, link, m);
+}
+
 void worker_flush(struct worker *w)
 {
 	for (uint8_t i = 0; i < w->opts.n_ports; i++)
@@ -117,23 +137,50 @@ static uint16_t room(const struct worker *w)
 
 // -- packets --
 
-// Headers in front of the payload; the mbuf becomes a whole frame.
-static void wrap(const struct host_link *l, const struct pkt *p, const uint8_t *header)
-{
-	struct rte_mbuf *m = p->handle;
-	uint8_t *frame = p->data - HOST_HEADER_LEN;
+// What a packet's headers are made from: of a way just found, or of a row.
+struct headers {
+	const uint8_t *front, *tail; // front: of IPv6 alone
+	uint8_t len, link;
+	bool is_v6;
+};
 
-	memcpy(frame, header, HOST_HEADER_LEN);
-	ipv4_udp_finish(frame + L2_LEN, p->len, l->fills_udp_sums);
-	m->data_off = PAYLOAD_OFFSET - HOST_HEADER_LEN;
-	m->data_len = (uint16_t)(HOST_HEADER_LEN + p->len);
-	m->pkt_len = m->data_len;
+static void ask_port(const struct host_link *l, const struct headers *h, struct rte_mbuf *m)
+{
+	uint16_t l3_len = h->is_v6 ? IPV6_LEN : IPV4_LEN;
+
 	if (l->fills_udp_sums) {
-		m->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
-		m->l2_len = L2_LEN;
-		m->l3_len = IPV4_LEN;
+		m->ol_flags = RTE_MBUF_F_TX_UDP_CKSUM |
+			      (h->is_v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
+		m->l2_len = h->len - l3_len - UDP_LEN;
+		m->l3_len = l3_len;
+	}
+	if (l->puts_tags && l->vlan != 0) {
+		m->ol_flags |= RTE_MBUF_F_TX_VLAN;
+		m->vlan_tci = l->vlan;
 	}
 }
+
+// Headers in front of the payload; the mbuf becomes a whole frame. All of HOST_TAIL is copied,
+// whatever counts of it: what lies before a frame is nobody's, and a length known in advance is two
+// or three instructions.
+static void wrap(const struct host_link *l, const struct pkt *p, const struct headers *h)
+{
+	struct rte_mbuf *m = p->handle;
+
+	memcpy(p->data - HOST_TAIL, h->tail, HOST_TAIL);
+	if (h->is_v6) {
+		memcpy(p->data - HOST_TAIL - HOST_FRONT, h->front, HOST_FRONT);
+		ipv6_udp_finish(p->data - IPV6_UDP_LEN, p->len, l->fills_udp_sums);
+	} else {
+		ipv4_udp_finish(p->data - IPV4_UDP_LEN, p->len, l->fills_udp_sums);
+	}
+	m->data_off = (uint16_t)(PAYLOAD_OFFSET - h->len);
+	m->data_len = (uint16_t)(h->len + p->len);
+	m->pkt_len = m->data_len;
+	if (l->fills_udp_sums || l->puts_tags)
+		ask_port(l, h, m);
+}
+static_assert(HOST_FRONT + HOST_TAIL <= PAYLOAD_OFFSET, "they fit before the payload");
 
 static void lose(struct worker *w, const struct pkt *p, enum drop_reason why)
 {
@@ -141,16 +188,16 @@ static void lose(struct worker *w, const struct pkt *p, enum drop_reason why)
 	rte_pktmbuf_free(p->handle);
 }
 
-static void send_over(struct worker *w, const struct pkt *p, uint8_t link, const uint8_t *header)
+static void send_over(struct worker *w, const struct pkt *p, const struct headers *h)
 {
-	const struct host_link *l = &w->host.links[link];
+	const struct host_link *l = &w->host.links[h->link];
 
-	if (IPV4_UDP_LEN + p->len > l->mtu) {
+	if ((h->is_v6 ? IPV6_UDP_LEN : IPV4_UDP_LEN) + p->len > l->mtu) {
 		lose(w, p, DROP_TX_TOO_BIG);
 		return;
 	}
-	wrap(l, p, header);
-	worker_out(w, link, p->handle);
+	wrap(l, p, h);
+	worker_out(w, h->link, p->handle);
 }
 
 // No row for it yet, or none at all: startup packets come with their address.
@@ -158,18 +205,32 @@ static void send_slowly(struct worker *w, const struct pkt *p, const struct path
 {
 	struct host_way way;
 	int err = path != NULL ? path_table_make(&w->paths, p->path_idx, path, &way)
-			       : path_table_way(&w->paths, p->addr, p->family, p->port, p->endpoint,
-						&way);
+			       : path_table_way(&w->paths, p, &way);
+	struct headers h = {.front = way.header,
+			    .tail = way.header + HOST_FRONT,
+			    .len = way.header_len,
+			    .link = way.link,
+			    .is_v6 = way.is_v6};
 
 	if (err == 0) {
-		send_over(w, p, way.link, way.header);
+		send_over(w, p, &h);
 	} else if (err == -EINPROGRESS) {
-		wrap(&w->host.links[way.link], p, way.header);
-		if (!neighbours_keep(w->host.links[way.link].neighbours, way.hop, p->handle))
+		wrap(&w->host.links[way.link], p, &h);
+		if (!neighbours_keep(w->host.links[way.link].neighbours, &way.hop, p->handle))
 			lose(w, p, DROP_NO_NEXT_HOP);
 	} else {
 		lose(w, p, DROP_NO_NEXT_HOP);
 	}
+}
+
+static void send_by(struct worker *w, const struct pkt *p, const struct path_row *row)
+{
+	send_over(w, p,
+		  &(struct headers){.front = w->paths.fronts[p->path_idx].octets,
+				    .tail = row->tail,
+				    .len = row->header_len,
+				    .link = row->link,
+				    .is_v6 = row->is_v6});
 }
 
 static void send_one(struct worker *w, const struct pkt *p)
@@ -181,7 +242,7 @@ static void send_one(struct worker *w, const struct pkt *p)
 		path = engine_path(w->engine, p->path_idx);
 		row = path_table_row(&w->paths, p->path_idx, path);
 		if (row != NULL) {
-			send_over(w, p, row->link, row->header);
+			send_by(w, p, row);
 			return;
 		}
 	}

@@ -61,10 +61,11 @@ static void destroy_engine(void *ctx, uint32_t worker, struct engine *e)
 
 static void start_io(struct appliance *a, const char *device)
 {
+	const struct io_addr ours = {{.ip = {10, 99, 0, 1}, .family = 4}, 24};
 	const struct io_port_opts port = {.name = "lab",
 					  .device = device,
-					  .address = {.ip = {10, 99, 0, 1}, .family = 4},
-					  .prefix_len = 24,
+					  .addrs = &ours,
+					  .n_addrs = 1,
 					  .mtu = 1500,
 					  .queues = 1};
 	const struct wire_addr endpoint = {.port = OUR_PORT, .family = 4};

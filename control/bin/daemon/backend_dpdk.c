@@ -85,19 +85,29 @@ static_assert((int)IDLE_SLEEP == (int)CONFIG_IDLE_SLEEP &&
 		      (int)IDLE_SPIN == (int)CONFIG_IDLE_SPIN,
 	      "and this");
 
-static void port_of(struct io_port_opts *out, const struct config_port *p)
+static_assert(IO_PORT_ADDRS_MAX == 8, "as many as the configuration lets a port have");
+
+// A port's addresses go into `addrs`, which has room for all of them.
+static void port_of(struct io_port_opts *out, const struct config_port *p, struct io_addr *addrs)
 {
+	for (uint32_t i = 0; i < p->n_addresses; i++)
+		addrs[i] = (struct io_addr){.addr = wire_addr_of_config(&p->addresses[i], 0),
+					    .prefix_len = p->addresses[i].prefix_len};
 	*out = (struct io_port_opts){
 		.name = p->name,
 		.device = p->device,
-		.address = wire_addr_of_config(&p->address, 0),
-		.prefix_len = p->address.prefix_len,
+		.addrs = addrs,
+		.n_addrs = (uint8_t)p->n_addresses,
+		.takes_router = p->router_advertisements,
+		.says_closed = p->port_unreachable,
+		.vlan = (uint16_t)p->vlan,
 		.mtu = (uint16_t)p->mtu,
 		.queues = (uint16_t)p->queues,
 		.udp_checksum = (enum io_switch)p->udp_checksum,
 	};
-	if (p->gateway.family != CONFIG_ADDR_NONE)
-		out->gateway = wire_addr_of_config(&p->gateway, 0);
+	for (uint32_t i = 0; i < p->n_gateways; i++)
+		*(p->gateways[i].family == CONFIG_ADDR_IPV4 ? &out->gateway4 : &out->gateway6) =
+			wire_addr_of_config(&p->gateways[i], 0);
 }
 
 static struct io_opts io_opts_of(struct dpdk_backend *b, const struct io_port_opts *ports)
@@ -133,26 +143,15 @@ static struct io_opts io_opts_of(struct dpdk_backend *b, const struct io_port_op
 
 // ---- create, destroy ----
 
-static int check_addresses(const struct config *cfg, char why[WHY_MAX])
-{
-	if (cfg->server.address.family == CONFIG_ADDR_IPV4 &&
-	    cfg->member.address.family == CONFIG_ADDR_IPV4)
-		return 0;
-	snprintf(why, WHY_MAX, "endpoints: DPDK ports speak IPv4 only");
-	return -EINVAL;
-}
-
 static void dpdk_destroy(struct backend *);
 
 static int dpdk_create(const struct backend_opts *o, struct backend **out, char why[WHY_MAX])
 {
+	struct io_addr addrs[IO_PORTS_MAX][IO_PORT_ADDRS_MAX];
 	struct io_port_opts ports[IO_PORTS_MAX];
 	struct dpdk_backend *b;
 	struct io_opts io;
-	int err = check_addresses(o->config, why);
 
-	if (err != 0)
-		return err;
 	b = calloc(1, sizeof(*b));
 	if (b == NULL)
 		return -ENOMEM;
@@ -166,7 +165,7 @@ static int dpdk_create(const struct backend_opts *o, struct backend **out, char 
 	b->endpoints[ENDPOINT_MEMBER] =
 		wire_addr_of_config(&o->config->member.address, (uint16_t)o->config->member.port);
 	for (uint32_t i = 0; i < o->config->n_ports; i++)
-		port_of(&ports[i], &o->config->ports[i]);
+		port_of(&ports[i], &o->config->ports[i], addrs[i]);
 	io = io_opts_of(b, ports);
 	b->io = io_create(&io, why, WHY_MAX);
 	if (b->io == NULL) {
@@ -222,6 +221,21 @@ static struct wire_addr dpdk_local(const struct backend *base, enum daemon_endpo
 	return ((const struct dpdk_backend *)base)->endpoints[endpoint];
 }
 
+// Link-local addresses are of no use to who is told of them elsewhere.
+static uint8_t add_reach(const struct config_port *p, uint16_t port,
+			 struct wire_addr out[REPORTED_ADDRS_MAX], uint8_t n)
+{
+	for (uint32_t i = 0; i < p->n_addresses && n < REPORTED_ADDRS_MAX; i++) {
+		const struct config_addr *a = &p->addresses[i];
+
+		if (a->family == CONFIG_ADDR_IPV6 && a->ip[0] == 0xfe &&
+		    (a->ip[1] & 0xc0) == 0x80)
+			continue;
+		out[n++] = wire_addr_of_config(a, port);
+	}
+	return n;
+}
+
 static uint8_t dpdk_reach(const struct backend *base, enum daemon_endpoint endpoint,
 			  struct wire_addr out[REPORTED_ADDRS_MAX])
 {
@@ -233,10 +247,8 @@ static uint8_t dpdk_reach(const struct backend *base, enum daemon_endpoint endpo
 		out[n++] = local;
 		return n;
 	}
-	for (uint32_t i = 0; i < b->config->n_ports && n < REPORTED_ADDRS_MAX; i++) {
-		out[n] = wire_addr_of_config(&b->config->ports[i].address, 0);
-		out[n++].port = local.port;
-	}
+	for (uint32_t i = 0; i < b->config->n_ports; i++)
+		n = add_reach(&b->config->ports[i], local.port, out, n);
 	return n;
 }
 
@@ -251,6 +263,15 @@ static void dpdk_worker(struct backend *base, uint32_t worker, struct backend_wo
 
 	io_worker_stats(dpdk_of(base)->io, (uint8_t)worker, &s);
 	*out = (struct backend_worker){s.cpu_us, s.busy_us, s.turns, s.turns_idle};
+}
+
+static uint64_t unreachable(const struct link_counters *c)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < ICMP_CODES; i++)
+		sum += c->unreachable4[i] + c->unreachable6[i];
+	return sum;
 }
 
 static void show_port(const struct io_port_stats *s, struct json_out *j)
@@ -271,6 +292,10 @@ static void show_port(const struct io_port_stats *s, struct json_out *j)
 	json_put_u64(j, "rx_missed", s->device.rx_missed);
 	json_put_u64(j, "tx_refused", s->links.tx_refused);
 	json_put_u64(j, "arp_answered", s->links.arp_answered);
+	json_put_u64(j, "nd_answered", s->links.nd_answered);
+	json_put_u64(j, "conflicts", s->links.conflicts);
+	json_put_u64(j, "reassembled", s->links.reassembled);
+	json_put_u64(j, "unreachable", unreachable(&s->links));
 	json_put_u64(j, "echoes_answered", s->links.echoes_answered);
 	json_put_u64(j, "over_mtu", s->links.over_mtu);
 	json_put_u64(j, "checksum_unverified", s->links.checksum_unverified);

@@ -1,5 +1,8 @@
 #include "tests/unit/config/config_test.h"
 
+#define PORTS(addresses, gateways)                                                                 \
+	"ports:\n  - {name: a, device: net_null0, address: " addresses ", gateway: " gateways "}"  \
+											      "\n"
 #define PORT(extra) "ports:\n  - {name: a, device: net_null0, address: 10.0.0.1/24" extra "}\n"
 
 static void dpdk_needs_a_port(void **state)
@@ -19,20 +22,26 @@ static void a_port_has_a_hosts_address(void **state)
 		const char *address;
 		bool is_host;
 	} rows[] = {
-		{"10.0.0.1/24", true}, {"10.0.0.0/24", false}, {"10.0.0.255/24", false},
-		{"10.0.0.0/31", true}, {"10.0.0.1/32", true},  {"10.0.0.1/0", false},
-		{"0.0.0.0/24", false}, {"10.0.1.0/16", true},
+		{"10.0.0.1/24", true},     {"10.0.0.0/24", false},        {"10.0.0.255/24", false},
+		{"10.0.0.0/31", true},     {"10.0.0.1/32", true},         {"10.0.0.1/0", false},
+		{"0.0.0.0/24", false},     {"10.0.1.0/16", true},         {"127.0.0.1/8", false},
+		{"224.0.0.1/24", false},   {"2001:db8::1/64", true},      {"2001:db8::/64", true},
+		{"fe80::1/64", true},      {"ff02::1/64", false},         {"::1/128", false},
+		{"2001:db8::1/128", true}, {"::ffff:10.0.0.1/96", false}, {"2001:db8::1/0", false},
 	};
 
 	for (size_t i = 0; i < N(rows); i++) {
-		char text[128];
+		char text[128], why[128], shown[64];
 
 		snprintf(text, sizeof(text),
-			 "ports:\n  - {name: a, device: net_null0, address: %s}\n",
+			 "ports:\n  - {name: a, device: net_null0, address: '%s'}\n",
 			 rows[i].address);
-		expect(text, rows[i].is_host
-				     ? ""
-				     : "2:43: this is no host's address in its own network\n");
+		snprintf(shown, sizeof(shown), "%s", rows[i].address);
+		if (strcmp(strchr(shown, '/'), "/0") == 0) // is not shown
+			*strchr(shown, '/') = '\0';
+		snprintf(why, sizeof(why), "2:43: %s is no host's address in its own network\n",
+			 shown);
+		expect(text, rows[i].is_host ? "" : why);
 	}
 }
 
@@ -40,9 +49,46 @@ static void the_gateway_is_a_neighbour(void **state)
 {
 	expect(PORT(", gateway: 10.0.0.254"), "");
 	expect(PORT(", gateway: none"), "");
-	expect(PORT(", gateway: 10.0.1.1"), "2:65: the gateway is not inside 10.0.0.1/24\n");
-	expect(PORT(", gateway: '2001:db8::1'"), "2:65: the gateway is not inside 10.0.0.1/24\n");
-	expect(PORT(", gateway: 10.0.0.1"), "2:65: the gateway is the port itself\n");
+	expect(PORT(", gateway: []"), "");
+	expect(PORT(", gateway: 10.0.1.1"),
+	       "2:65: the gateway 10.0.1.1 is in none of the port's networks\n");
+	expect(PORT(", gateway: '2001:db8::9'"),
+	       "2:65: the gateway 2001:db8::9 is in none of the port's networks\n");
+	expect(PORT(", gateway: 'fe80::9'"),
+	       "2:65: the gateway fe80::9 is in none of the port's networks\n");
+	expect(PORT(", gateway: 10.0.0.1"), "2:65: the gateway 10.0.0.1 is the port itself\n");
+}
+
+static void a_port_has_several_addresses_and_a_gateway_for_each_family(void **state)
+{
+	expect(PORTS("[10.0.0.1/24, '2001:db8::1/64']", "[10.0.0.254, '2001:db8::9']"), "");
+	expect(PORTS("[10.0.0.1/24, 10.0.1.1/24]", "10.0.1.254"), "");
+	expect(PORTS("'2001:db8::1/64'", "'fe80::9'"), ""); // link-local reaches it
+	expect(PORTS("[10.0.0.1/24, '2001:db8::1/64']", "[fe80::9, '2001:db8::9']"),
+	       "2:85: one gateway for IPv4 and one for IPv6 is all there can be\n");
+	expect(PORTS("[10.0.0.1/24, 10.0.0.1/16]", "none"),
+	       "2:43: 10.0.0.1/16 stands here twice\n");
+	expect(PORTS("[]", "none"), "2:43: ports[0].address: at least one must be listed\n");
+	expect(PORTS("[10.0.0.1]", "none"),
+	       "2:44: ports[0].address: expected an address with its prefix length such as "
+	       "10.0.0.1/24, found `10.0.0.1`\n");
+	expect(PORTS("here", "none"),
+	       "2:43: ports[0].address: expected an address with its prefix length such as "
+	       "10.0.0.1/24, or a list of such, found `here`\n");
+	expect(PORTS("10.0.0.1/24", "[none]"),
+	       "2:66: ports[0].gateway: expected an IP address such as 10.0.0.1, found `none`\n");
+	expect(PORTS("[10.0.0.1/24, 10.0.0.2/24, 10.0.0.3/24, 10.0.0.4/24, 10.0.0.5/24, "
+		     "10.0.0.6/24, "
+		     "10.0.0.7/24, 10.0.0.8/24, 10.0.0.9/24]",
+		     "none"),
+	       "2:43: ports[0].address: 9 are too many, 8 is the most\n");
+}
+
+static void a_vlan_has_a_number(void **state)
+{
+	expect(PORT(", vlan: 1"), "");
+	expect(PORT(", vlan: 4094"), "");
+	expect(PORT(", vlan: 4095"), "2:62: ports[0].vlan: 4095 is out of range: 0 to 4094\n");
 }
 
 static void a_kernel_interface_is_no_device(void **state)
@@ -60,7 +106,11 @@ static void no_two_ports_are_the_same(void **state)
 	       "  - {name: a, device: 'net_tap0,iface=y', address: 10.0.0.1/16}\n",
 	       "3:12: ports[0] has this name already\n"
 	       "3:23: ports[0] is this device already\n"
-	       "3:52: ports[0] has this address already\n");
+	       "3:52: ports[0] has the address 10.0.0.1/16 already\n");
+	expect("ports:\n"
+	       "  - {name: a, device: net_tap1, address: [10.0.0.1/24, 'fe80::1/64']}\n"
+	       "  - {name: b, device: net_tap2, address: [10.0.1.1/24, 'fe80::1/64']}\n",
+	       "");
 	expect("ports:\n"
 	       "  - {name: a, device: net_tap1, address: 10.0.0.1/24}\n"
 	       "  - {name: b, device: net_tap10, address: 10.0.1.1/24}\n",
@@ -97,6 +147,9 @@ static void an_endpoint_listens_on_an_address_that_we_have(void **state)
 	expect("endpoints: {server: {address: 10.0.0.2}}\n" PORT(""),
 	       "1:31: none of the ports has this address\n");
 	expect("endpoints: {server: {address: 10.0.0.1}}\n" PORT(""), "");
+	expect("endpoints: {server: {address: '2001:db8::1'}}\n" PORTS(
+		       "[10.0.0.1/24, '2001:db8::1/64']", "none"),
+	       "");
 	expect("backend: udp\nendpoints: {server: {address: 10.0.0.2}}\n", "");
 }
 
@@ -184,6 +237,8 @@ int main(void)
 		cmocka_unit_test(dpdk_needs_a_port),
 		cmocka_unit_test(a_port_has_a_hosts_address),
 		cmocka_unit_test(the_gateway_is_a_neighbour),
+		cmocka_unit_test(a_port_has_several_addresses_and_a_gateway_for_each_family),
+		cmocka_unit_test(a_vlan_has_a_number),
 		cmocka_unit_test(a_kernel_interface_is_no_device),
 		cmocka_unit_test(no_two_ports_are_the_same),
 		cmocka_unit_test(every_queue_has_its_worker),

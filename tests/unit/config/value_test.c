@@ -151,8 +151,11 @@ static void values_arrive_in_their_fields(void **state)
 		     "ports:\n"
 		     "  - name: wan\n"
 		     "    device: 0000:3b:00.0\n"
-		     "    address: 192.0.2.1/29\n"
+		     "    address: [192.0.2.1/29, 2001:db8::1/64]\n"
 		     "    gateway: 192.0.2.6\n"
+		     "    router_advertisements: true\n"
+		     "    vlan: 4094\n"
+		     "    port_unreachable: true\n"
 		     "    mtu: 9000\n"
 		     "    queues: 2\n"
 		     "    udp_checksum: off\n"
@@ -183,9 +186,16 @@ static void values_arrive_in_their_fields(void **state)
 	assert_int_equal(c->n_ports, 1);
 	assert_string_equal(c->ports[0].name, "wan");
 	assert_string_equal(c->ports[0].device, "0000:3b:00.0");
-	assert_memory_equal(c->ports[0].address.ip, "\xc0\x00\x02\x01", 4);
-	assert_int_equal(c->ports[0].address.prefix_len, 29);
-	assert_memory_equal(c->ports[0].gateway.ip, "\xc0\x00\x02\x06", 4);
+	assert_int_equal(c->ports[0].n_addresses, 2);
+	assert_memory_equal(c->ports[0].addresses[0].ip, "\xc0\x00\x02\x01", 4);
+	assert_int_equal(c->ports[0].addresses[0].prefix_len, 29);
+	assert_int_equal(c->ports[0].addresses[1].family, CONFIG_ADDR_IPV6);
+	assert_int_equal(c->ports[0].addresses[1].prefix_len, 64);
+	assert_int_equal(c->ports[0].n_gateways, 1);
+	assert_memory_equal(c->ports[0].gateways[0].ip, "\xc0\x00\x02\x06", 4);
+	assert_true(c->ports[0].router_advertisements);
+	assert_int_equal(c->ports[0].vlan, 4094);
+	assert_true(c->ports[0].port_unreachable);
 	assert_int_equal(c->ports[0].mtu, 9000);
 	assert_int_equal(c->ports[0].queues, 2);
 	assert_int_equal(c->ports[0].udp_checksum, CONFIG_OFF);

@@ -23,18 +23,31 @@ struct identity add_endpoint(struct worker_world *w)
 	return id;
 }
 
-struct built hello_frame(struct worker_world *w, const uint8_t *fingerprint)
+static size_t seal_hello(struct worker_world *w, const uint8_t *fingerprint,
+			 uint8_t datagram[LOOP_DATAGRAM_MAX])
 {
 	static const uint8_t tag[16] = "sixteen octets.";
-	uint8_t epd[EPD_CANONICAL_LEN], chunks[256], datagram[LOOP_DATAGRAM_MAX];
+	uint8_t epd[EPD_CANONICAL_LEN], chunks[256];
 	struct ihello hello = {span_of(epd, sizeof(epd)), span_of(tag, sizeof(tag))};
 	struct wr wr = wr_over(chunks, sizeof(chunks));
-	size_t len;
 
 	epd_canonical(epd, fingerprint);
 	assert_int_equal(ihello_write(&wr, &hello), 0);
-	len = startup_seal(w->l, 0, span_of(chunks, wr.len), datagram);
-	return frame_udp(datagram, (uint16_t)len);
+	return startup_seal(w->l, 0, span_of(chunks, wr.len), datagram);
+}
+
+struct built hello_frame(struct worker_world *w, const uint8_t *fingerprint)
+{
+	uint8_t datagram[LOOP_DATAGRAM_MAX];
+
+	return frame_udp(datagram, (uint16_t)seal_hello(w, fingerprint, datagram));
+}
+
+struct built hello_frame6(struct worker_world *w, const uint8_t *fingerprint)
+{
+	uint8_t datagram[LOOP_DATAGRAM_MAX];
+
+	return frame_udp6(datagram, (uint16_t)seal_hello(w, fingerprint, datagram));
 }
 
 // The UDP payload of a frame from us to whom; asserts every header.
@@ -49,7 +62,8 @@ static struct span datagram_of(const struct built *b, uint32_t to_ip, uint16_t t
 	assert_true(mac_equal(&l2.dst, &peer_mac));
 	assert_true(mac_equal(&l2.src, &our_mac));
 	assert_int_equal(l2.type, L2_TYPE_IPV4);
-	assert_int_equal(ipv4_read(&h, b->data + L2_LEN, (uint16_t)(b->len - L2_LEN)), DROP_NONE);
+	assert_int_equal(ipv4_read(&h, b->data + L2_LEN, (uint16_t)(b->len - L2_LEN), false),
+			 DROP_NONE);
 	assert_int_equal(h.len, b->len - L2_LEN);
 	assert_int_equal(h.src, OUR_IP);
 	assert_int_equal(h.dst, to_ip);
@@ -57,10 +71,33 @@ static struct span datagram_of(const struct built *b, uint32_t to_ip, uint16_t t
 			 DROP_NONE);
 	assert_int_equal(u.src, OUR_PORT);
 	assert_int_equal(u.dst, to_port);
-	return span_of(b->data + HOST_HEADER_LEN, u.len - UDP_LEN);
+	return span_of(b->data + L2_LEN + IPV4_UDP_LEN, u.len - UDP_LEN);
 }
 
-void assert_is_rhello(struct worker_world *w, struct built b)
+// The same in IPv6, from where the peer's packets go to. Its checksum is right, or the port's to
+// fill in.
+static struct span datagram_of6(const struct worker_world *w, const struct built *b)
+{
+	struct ip_addr own = ip(OUR_IP6), peer = ip(PEER_IP6);
+	struct ipv6_header h;
+	struct udp_header u;
+	const uint8_t *udp = b->data + L2_LEN + IPV6_LEN;
+
+	assert_non_null(b->data);
+	assert_memory_equal(b->data, &peer_mac, MAC_LEN);
+	assert_int_equal(ipv6_read(&h, b->data + L2_LEN, (uint16_t)(b->len - L2_LEN)), DROP_NONE);
+	assert_int_equal(h.len, b->len - L2_LEN);
+	assert_memory_equal(h.src, &own, IP_LEN);
+	assert_memory_equal(h.dst, &peer, IP_LEN);
+	assert_int_equal(udp_read(&u, udp, (uint16_t)(h.len - IPV6_LEN)), DROP_NONE);
+	assert_int_equal(u.src, OUR_PORT);
+	assert_int_equal(u.dst, PEER_PORT);
+	if (!w->host.links[0].fills_udp_sums)
+		assert_true(ipv6_checksum_is_right(&h, udp, u.len, IPV4_PROTO_UDP));
+	return span_of(udp + UDP_LEN, u.len - UDP_LEN);
+}
+
+static void assert_rhello_in(struct worker_world *w, struct built b, struct span datagram)
 {
 	uint8_t buf[LOOP_DATAGRAM_MAX];
 	struct packet_header h;
@@ -69,13 +106,22 @@ void assert_is_rhello(struct worker_world *w, struct built b)
 	struct rd r;
 	uint32_t id;
 
-	assert_int_equal(
-		startup_unseal(w->l, datagram_of(&b, PEER_IP, PEER_PORT), &id, buf, &plain), 0);
+	assert_int_equal(startup_unseal(w->l, datagram, &id, buf, &plain), 0);
 	r = rd_over_span(plain);
 	assert_int_equal(packet_header_read(&r, &h), 0);
 	assert_true(chunk_next(&r, &c));
 	assert_int_equal(c.type, CHUNK_RHELLO);
 	frame_free(&b);
+}
+
+void assert_is_rhello(struct worker_world *w, struct built b)
+{
+	assert_rhello_in(w, b, datagram_of(&b, PEER_IP, PEER_PORT));
+}
+
+void assert_is_rhello6(struct worker_world *w, struct built b)
+{
+	assert_rhello_in(w, b, datagram_of6(w, &b));
 }
 
 struct built ping_frame(struct far_end *f)

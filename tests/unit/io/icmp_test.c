@@ -8,7 +8,8 @@ static enum drop_reason reply(struct built *b)
 {
 	struct ipv4_header h;
 
-	assert_int_equal(ipv4_read(&h, b->data + L2_LEN, (uint16_t)(b->len - L2_LEN)), DROP_NONE);
+	assert_int_equal(ipv4_read(&h, b->data + L2_LEN, (uint16_t)(b->len - L2_LEN), false),
+			 DROP_NONE);
 	return icmp_echo_reply(b->data, h.header_len, h.len);
 }
 
@@ -24,7 +25,8 @@ static void a_request_becomes_its_reply(void **state)
 		l2_read(&l2, b.data, b.len);
 		assert_true(mac_equal(&l2.dst, &peer_mac));
 		assert_true(mac_equal(&l2.src, &our_mac));
-		assert_int_equal(ipv4_read(&h, b.data + L2_LEN, (uint16_t)(b.len - L2_LEN)), 0);
+		assert_int_equal(ipv4_read(&h, b.data + L2_LEN, (uint16_t)(b.len - L2_LEN), false),
+				 0);
 		assert_int_equal(h.src, OUR_IP);
 		assert_int_equal(h.dst, PEER_IP);
 		assert_int_equal(b.data[L2_LEN + 8], IPV4_TTL); // not what was left of theirs

@@ -72,15 +72,15 @@ static void control_fini(struct control *c)
 	}
 }
 
-static const struct wire_addr ours = {.ip = {10, 99, 0, 1}, .family = 4};
+static const struct io_addr ours[] = {{{.ip = {10, 99, 0, 1}, .family = 4}, 24}};
 static const struct wire_addr endpoint = {.port = 1935, .family = 4};
 
 static struct io_port_opts port_opts(const char *device)
 {
 	return (struct io_port_opts){.name = "p0",
 				     .device = device,
-				     .address = ours,
-				     .prefix_len = 24,
+				     .addrs = ours,
+				     .n_addrs = 1,
 				     .mtu = 1500,
 				     .queues = 2};
 }
@@ -123,7 +123,7 @@ static const struct bad bad[] = {
 	{.name = "no address",
 	 .device = "net_null0",
 	 .has_no_address = true,
-	 .why = "IPv4 address"},
+	 .why = "it needs 1 to 8 addresses"},
 	{.name = "an argument that DPDK does not know",
 	 .device = "net_null0",
 	 .eal_arg = "--wonder",
@@ -153,7 +153,7 @@ static void fail_in_child(const struct bad *b, int to)
 
 	control_init(&c, 2);
 	o = io_opts(&c, &port);
-	port.address.family = b->has_no_address ? 0 : 4;
+	port.n_addrs = b->has_no_address ? 0 : 1;
 	o.eal.memory_mb = b->memory_mb != 0 ? b->memory_mb : 128;
 	o.eal.args = &b->eal_arg;
 	o.eal.n_args = b->eal_arg != NULL;

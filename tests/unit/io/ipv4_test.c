@@ -14,7 +14,7 @@ static void a_known_header_reads(void **state)
 	struct ipv4_header h;
 
 	memcpy(packet, known, sizeof(known));
-	assert_int_equal(ipv4_read(&h, packet, sizeof(packet)), DROP_NONE);
+	assert_int_equal(ipv4_read(&h, packet, sizeof(packet), false), DROP_NONE);
 	assert_int_equal(h.src, 0xac100a63);
 	assert_int_equal(h.dst, 0xac100a0c);
 	assert_int_equal(h.proto, 6);
@@ -34,8 +34,8 @@ static const struct {
 	{"type of service", 1, 0xb8, false, DROP_NONE},
 	{"identification", 4, 0x77, false, DROP_NONE},
 	{"do not fragment", 6, 0x40, false, DROP_NONE},
-	{"more fragments", 6, 0x20, false, DROP_L3_FRAGMENT},
-	{"a later fragment", 7, 0x01, false, DROP_L3_FRAGMENT},
+	{"more fragments", 6, 0x20, false, DROP_NONE},
+	{"a later fragment", 7, 0x01, false, DROP_NONE},
 	{"version 6", 0, 0x65, false, DROP_L3_MALFORMED},
 	{"header of 16 octets", 0, 0x44, false, DROP_L3_MALFORMED},
 	{"shorter than its header", 3, 19, false, DROP_L3_MALFORMED},
@@ -56,7 +56,7 @@ static void every_field_is_looked_at(void **state)
 		ip[changes[i].at] = changes[i].octet;
 		if (!changes[i].keeps_sum && (ip[0] & 15) >= 5)
 			frame_resum_ipv4(&b);
-		assert_row(ipv4_read(&h, ip, (uint16_t)(b.len - L2_LEN)) == changes[i].drop,
+		assert_row(ipv4_read(&h, ip, (uint16_t)(b.len - L2_LEN), false) == changes[i].drop,
 			   changes[i].name);
 		frame_free(&b);
 	}
@@ -72,9 +72,9 @@ static void options_are_stepped_over(void **state)
 	packet[21] = 0x01;
 	packet[22] = 0x01;
 	be16_put(packet + 10, csum_finish(csum_partial(packet, 24)));
-	assert_int_equal(ipv4_read(&h, packet, sizeof(packet)), DROP_NONE);
+	assert_int_equal(ipv4_read(&h, packet, sizeof(packet), false), DROP_NONE);
 	assert_int_equal(h.header_len, 24);
-	assert_int_equal(ipv4_read(&h, packet, 23), DROP_L3_MALFORMED);
+	assert_int_equal(ipv4_read(&h, packet, 23, false), DROP_L3_MALFORMED);
 }
 
 static void cut_packets_are_malformed(void **state)
@@ -85,7 +85,7 @@ static void cut_packets_are_malformed(void **state)
 		struct built cut = frame_cut(&b, len);
 		struct ipv4_header h;
 
-		assert_int_equal(ipv4_read(&h, cut.data + L2_LEN, (uint16_t)(len - L2_LEN)),
+		assert_int_equal(ipv4_read(&h, cut.data + L2_LEN, (uint16_t)(len - L2_LEN), false),
 				 DROP_L3_MALFORMED);
 		frame_free(&cut);
 	}
@@ -148,7 +148,7 @@ static void checksums_cover_pseudo_header_and_payload(void **state)
 		memset(payload, 0xa5, sizeof(payload));
 		b = frame_udp(payload, len);
 		udp = b.data + L2_LEN + IPV4_LEN;
-		ipv4_read(&h, b.data + L2_LEN, (uint16_t)(b.len - L2_LEN));
+		ipv4_read(&h, b.data + L2_LEN, (uint16_t)(b.len - L2_LEN), false);
 		assert_true(udp_checksum_is_right(&h, udp, (uint16_t)(UDP_LEN + len)));
 		b.data[b.len - 1] ^= 0x40;
 		assert_false(udp_checksum_is_right(&h, udp, (uint16_t)(UDP_LEN + len)));
@@ -174,7 +174,8 @@ static void a_prepared_header_fits_every_length(void **state)
 
 		memcpy(packet, ready, sizeof(ready));
 		ipv4_udp_finish(packet, (uint16_t)len, false);
-		assert_int_equal(ipv4_read(&h, packet, (uint16_t)(IPV4_UDP_LEN + len)), DROP_NONE);
+		assert_int_equal(ipv4_read(&h, packet, (uint16_t)(IPV4_UDP_LEN + len), false),
+				 DROP_NONE);
 		assert_int_equal(h.len, IPV4_UDP_LEN + len);
 		assert_int_equal(h.src, OUR_IP);
 		assert_int_equal(h.dst, PEER_IP);
@@ -200,7 +201,7 @@ static void an_offloaded_checksum_comes_out_right(void **state)
 	memcpy(udp + UDP_LEN, "hello", 5);
 	ipv4_udp_finish(packet, 5, true);
 	be16_put(udp + 6, csum_finish(csum_partial(udp, UDP_LEN + 5)));
-	assert_int_equal(ipv4_read(&h, packet, sizeof(packet)), DROP_NONE);
+	assert_int_equal(ipv4_read(&h, packet, sizeof(packet), false), DROP_NONE);
 	assert_true(udp_checksum_is_right(&h, udp, UDP_LEN + 5));
 }
 

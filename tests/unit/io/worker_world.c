@@ -82,11 +82,27 @@ static void make_worker(struct worker_world *w, uint32_t i)
 	assert_int_equal(worker_init(w->workers[i], &o), 0);
 }
 
-void world_create(struct worker_world *w, uint32_t n_workers)
+// Announcements are over: what a worker sends now has another reason.
+static void settle(struct worker_world *w)
+{
+	for (uint32_t i = 0; i < w->n_workers; i++) {
+		struct presence *p = &w->workers[i]->presence[0];
+
+		world_turn(w, i);
+		for (uint8_t k = 0; k < LINK_ADDRS_MAX; k++)
+			p->addrs[k].announces = 0;
+		p->reports = 0;
+		p->router_asks = 0;
+		world_out_discard(w, i);
+		memset(&w->workers[i]->counters[0], 0, sizeof(w->workers[i]->counters[0]));
+	}
+}
+
+static void create(struct worker_world *w, struct host host, uint32_t n_workers)
 {
 	memset(w, 0, sizeof(*w));
 	w->l = loop_create(&(struct loop_opts){.seed = 5, .n_nodes = 1});
-	w->host = host_simple();
+	w->host = host;
 	w->host.links[0].mac = common.pair.kind == PAIR_RINGS ? our_mac : common.pair.port.mac;
 	w->host.links[0].fills_udp_sums = common.pair.port.fills_udp;
 	assert_int_equal(bell_init(&w->bell), 0);
@@ -99,6 +115,32 @@ void world_create(struct worker_world *w, uint32_t n_workers)
 	}
 	for (uint32_t i = 0; i < n_workers; i++)
 		make_worker(w, i);
+}
+
+void world_create(struct worker_world *w, uint32_t n_workers)
+{
+	create(w, host_simple(), n_workers);
+	settle(w);
+}
+
+void world_create_dual(struct worker_world *w, uint32_t n_workers, uint16_t vlan)
+{
+	struct host h = host_dual(ADDR_READY);
+
+	h.links[0].vlan = vlan;
+	h.links[0].says_closed = true;
+	create(w, h, n_workers);
+	settle(w);
+}
+
+void world_create_fresh(struct worker_world *w, uint32_t n_workers, bool takes_router)
+{
+	struct host h = host_dual(ADDR_TENTATIVE);
+
+	h.links[0].takes_router = takes_router;
+	if (takes_router)
+		memset(&h.links[0].gateways[1], 0, sizeof(h.links[0].gateways[1]));
+	create(w, h, n_workers);
 }
 
 void world_destroy(struct worker_world *w)
@@ -166,12 +208,17 @@ uint32_t world_out_discard(struct worker_world *w, uint32_t worker)
 
 void world_introduce(struct worker_world *w)
 {
+	static const char *const known[] = {"10.99.0.2", "10.99.0.254", PEER_IP6, GATEWAY_IP6};
+
 	for (uint32_t i = 0; i < w->n_workers; i++) {
 		struct neighbours *n = w->workers[i]->host.links[0].neighbours;
 		uint32_t now_ms = (uint32_t)(w->l->now_us / 1000);
 
-		neighbours_learn(n, PEER_IP, &peer_mac, true, now_ms);
-		neighbours_learn(n, GATEWAY_IP, &peer_mac, true, now_ms);
+		for (size_t k = 0; k < ARRAY_LEN(known); k++) {
+			struct ip_addr a = ip(known[k]);
+
+			neighbours_learn(n, &a, &peer_mac, SAID_BY_ARP | SAID_ADD, now_ms);
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 // Workers on a port, turned step by step: the test puts frames in at one end and finds what was
-// sent at the other (port_pair.h). Time is the loop's, and stands still unless a test moves it. Every
-// buffer must be back: on rings at a world's end, else at the program's.
+// sent at the other (port_pair.h). Time is the loop's, and stands still unless a test moves it.
+// Every buffer must be back: on rings at a world's end, else at the program's.
 #pragma once
 
 #include "dataplane/io/worker.h"
@@ -32,6 +32,10 @@ int worker_group_on_virtio(void **state);
 int worker_group_teardown(void **state);
 
 void world_create(struct worker_world *, uint32_t n_workers);
+// With IPv6, too; vlan 0: none. Datagrams to closed ports are answered.
+void world_create_dual(struct worker_world *, uint32_t n_workers, uint16_t vlan);
+// With IPv6, before the first turn: nothing has been said or asked yet.
+void world_create_fresh(struct worker_world *, uint32_t n_workers, bool takes_router);
 void world_destroy(struct worker_world *); // asserts that no buffer is missing
 
 // A frame arrives at the receive queue of a worker. Frees it.

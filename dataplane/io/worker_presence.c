@@ -1,0 +1,127 @@
+// What a worker says of itself on each link without being asked: presence.h decides what and when.
+#include "dataplane/io/nd.h"
+#include "dataplane/io/worker_parts.h"
+
+static const struct ip_addr nobody;
+
+static uint16_t write_announcement(const struct host_link *l, const struct host_addr *a,
+				   uint8_t *frame)
+{
+	static const struct mac all = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	struct arp arp = {.op = ARP_REQUEST, // RFC 5227 §3 says why not a reply
+			  .sender_mac = l->mac,
+			  .sender_ip = a->v4,
+			  .target_ip = a->v4};
+
+	return a->v4 != 0 ? arp_write(frame, &arp, &all)
+			  : nd_write_advertisement(frame, &l->mac, &a->ip, NULL, NULL);
+}
+
+static uint16_t write_report(const struct worker *w, uint8_t link, bool is_answer, uint8_t *frame)
+{
+	const struct host_link *l = &w->host.links[link];
+	int local = host_link_local(&w->host, l);
+	struct ip_addr groups[MLD_GROUPS_MAX];
+	uint8_t n = presence_groups(&w->host, l, groups);
+
+	return mld_write_report(frame, &l->mac, local >= 0 ? &w->host.addrs[local].ip : &nobody,
+				groups, n, is_answer);
+}
+
+static uint16_t write_step(const struct worker *w, uint8_t link, const struct presence_step *s,
+			   uint8_t *frame)
+{
+	const struct host_link *l = &w->host.links[link];
+	int local = host_link_local(&w->host, l);
+
+	switch (s->what) {
+	case PRESENCE_PROBE:
+		return nd_write_solicitation(frame, &l->mac, &nobody, &w->host.addrs[s->addr].ip,
+					     NULL);
+	case PRESENCE_ANNOUNCE:
+		return write_announcement(l, &w->host.addrs[s->addr], frame);
+	case PRESENCE_REPORT:
+		return write_report(w, link, s->is_answer, frame);
+	case PRESENCE_ASK_ROUTER:
+		return local >= 0 ? nd_write_router_solicitation(frame, &l->mac,
+								 &w->host.addrs[local].ip)
+				  : 0;
+	case PRESENCE_READY:
+	case PRESENCE_NO_ROUTER:
+		break;
+	}
+	return 0;
+}
+
+// The first worker speaks for all.
+static void say(struct worker *w, uint8_t link, const struct presence_step *s)
+{
+	struct rte_mbuf *m = w->opts.worker == 0 ? rte_pktmbuf_alloc(w->opts.pool) : NULL;
+	uint16_t len;
+
+	if (m == NULL)
+		return;
+	len = write_step(w, link, s, rte_pktmbuf_mtod(m, uint8_t *));
+	if (len == 0) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	w->counters[link].announced += s->what == PRESENCE_ANNOUNCE;
+	worker_send_built(w, link, m, len);
+}
+
+static void step_link(struct worker *w, uint8_t link)
+{
+	struct host_link *l = &w->host.links[link];
+	struct presence_step s;
+
+	while (presence_next(&w->presence[link], &w->host, l, w->now_ms, &s)) {
+		if (s.what == PRESENCE_READY || s.what == PRESENCE_NO_ROUTER)
+			w->paths.own_version++;
+		say(w, link, &s);
+	}
+}
+
+// Ages begin with the first turn's time.
+static void start(struct worker *w)
+{
+	for (uint8_t i = 0; i < w->opts.n_ports; i++)
+		presence_init(&w->presence[i], &w->host, &w->host.links[i],
+			      w->host.links[i].takes_router, w->now_ms);
+	w->has_presence = true;
+	w->presence_ms = w->now_ms - 1;
+}
+
+// Once a millisecond is often enough.
+void worker_presence(struct worker *w)
+{
+	if (!w->has_presence)
+		start(w);
+	if (w->presence_ms == w->now_ms)
+		return;
+	w->presence_ms = w->now_ms;
+	for (uint8_t i = 0; i < w->opts.n_ports; i++)
+		step_link(w, i);
+}
+
+uint32_t worker_presence_wait_ms(const struct worker *w)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (uint8_t i = 0; i < w->opts.n_ports && w->has_presence; i++) {
+		uint32_t wait_ms =
+			presence_wait_ms(&w->presence[i], &w->host, &w->host.links[i], w->now_ms);
+
+		least = wait_ms < least ? wait_ms : least;
+	}
+	return least;
+}
+
+// Somebody else has one of our addresses, or wants it.
+void worker_conflict(struct worker *w, uint8_t link, uint8_t addr, bool was_handed)
+{
+	w->counters[link].conflicts += !was_handed;
+	w->counters[link].conflict_addr = addr;
+	if (presence_conflict(&w->presence[link], &w->host, addr, w->now_ms))
+		w->paths.own_version++;
+}

@@ -156,7 +156,7 @@ void ported_attach(struct ported *p, struct world *w, uint32_t member, struct po
 	assert_int_equal(bell_init(&p->bell), 0);
 	make_host(p);
 	o.engine = p->member->sim->engine;
-	o.reports = p->member->sim->reports;
+	o.reports = p->member->sim->reports[0];
 	o.bell = &p->bell;
 	p->worker = aligned_alloc(64, sizeof(*p->worker));
 	assert_non_null(p->worker);

@@ -50,10 +50,10 @@ static uint64_t ops(const struct mailbox *m, uint32_t from, uint32_t to)
 static void before(void *ctx, struct ported *p)
 {
 	struct life *l = ctx;
-	const struct mailbox *m = p->member->sim->commands;
+	const struct mailbox *m = p->member->sim->commands[0];
 
 	l->commands |= ops(m, atomic_load(&m->head), atomic_load(&m->tail));
-	l->report_tail = atomic_load(&p->member->sim->reports->tail);
+	l->report_tail = atomic_load(&p->member->sim->reports[0]->tail);
 	if (!l->is_unarmed)
 		trap_arm();
 }
@@ -61,7 +61,7 @@ static void before(void *ctx, struct ported *p)
 static void after(void *ctx, struct ported *p)
 {
 	struct life *l = ctx;
-	const struct mailbox *m = p->member->sim->reports;
+	const struct mailbox *m = p->member->sim->reports[0];
 
 	trap_disarm();
 	l->reports |= ops(m, l->report_tail, atomic_load(&m->tail));

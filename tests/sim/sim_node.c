@@ -6,9 +6,11 @@
 
 #include "control/startup/keyer.h"
 #include "crypto/identity.h"
+#include "dataplane/wire/packet.h"
 
 #define RING             1024
 #define BODY_BYTES       (8u << 20) // address space; pages come with use
+#define HANDOFFS         256
 #define RING_SMALL       128
 #define BODY_BYTES_SMALL (256u << 10)
 #define LENT             32 // buffers per engine_tx
@@ -80,16 +82,20 @@ static void set_endpoints(struct sim_node *s)
 						    .introduces = true};
 }
 
-static void create_engine(struct sim_node *s)
+static void create_engine(struct sim_node *s, uint32_t worker)
 {
 	uint32_t n = s->opts.sessions_max;
 	struct engine_opts o;
 
 	engine_opts_member(&o);
+	o.worker = worker;
+	o.n_workers = s->n_workers;
 	o.crypto = s->opts.crypto;
 	o.random = (struct random *)s->opts.random;
-	o.commands = s->commands;
-	o.reports = s->reports;
+	o.commands = s->commands[worker];
+	o.reports = s->reports[worker];
+	o.handoff_to = s->n_workers > 1 ? s->to[worker] : NULL;
+	o.handoff_from = s->n_workers > 1 ? s->from[worker] : NULL;
 	o.sessions_max = n;
 	o.flows_tx_max = o.flows_rx_max = 16 * n;
 	o.messages_max = 32 * n > 1024 ? 32 * n : 1024;
@@ -104,8 +110,8 @@ static void create_engine(struct sim_node *s)
 	}
 	if (s->opts.opens_all)
 		o.startup_per_s = o.startup_per_prefix_per_s = o.startup_per_address_per_s = 0;
-	s->engine = engine_create(&o);
-	assert(s->engine != NULL);
+	s->engines[worker] = engine_create(&o);
+	assert(s->engines[worker] != NULL);
 }
 
 static void create_node(struct sim_node *s, uint64_t now_us)
@@ -144,23 +150,53 @@ static void create_node(struct sim_node *s, uint64_t now_us)
 	assert(s->node != NULL);
 }
 
+static void create_handoffs(struct sim_node *s)
+{
+	s->from = calloc(SIM_WORKERS_MAX, sizeof(*s->from));
+	s->to = calloc(SIM_WORKERS_MAX, sizeof(*s->to));
+	assert(s->from != NULL && s->to != NULL);
+	for (uint32_t i = 0; i < s->n_workers; i++)
+		for (uint32_t k = 0; k < s->n_workers; k++) {
+			if (i == k)
+				continue;
+			s->from[i][k] = s->to[k][i] = mailbox_create(HANDOFFS);
+			assert(s->from[i][k] != NULL);
+		}
+}
+
+static void create_rings(struct sim_node *s)
+{
+	uint32_t ring = s->opts.is_small ? RING_SMALL : RING;
+
+	for (uint32_t i = 0; i < s->n_workers; i++) {
+		s->commands[i] = mailbox_create(ring);
+		s->reports[i] = mailbox_create(ring);
+		assert(s->commands[i] != NULL && s->reports[i] != NULL);
+	}
+	if (s->n_workers > 1)
+		create_handoffs(s);
+	s->bodies = body_pool_create(s->opts.is_small ? BODY_BYTES_SMALL : BODY_BYTES);
+	assert(s->bodies != NULL);
+}
+
 struct sim_node *sim_node_create(const struct sim_node_opts *o, uint64_t now_us)
 {
 	struct sim_node *s = calloc(1, sizeof(*s));
-	uint32_t ring = o->is_small ? RING_SMALL : RING;
 
-	assert(s != NULL);
+	assert(s != NULL && o->workers <= SIM_WORKERS_MAX);
 	s->opts = *o;
 	s->is_super = o->identity->kind == IDENTITY_APPLIANCE;
-	s->commands = mailbox_create(ring);
-	s->reports = mailbox_create(ring);
-	s->bodies = body_pool_create(o->is_small ? BODY_BYTES_SMALL : BODY_BYTES);
-	assert(s->commands != NULL && s->reports != NULL && s->bodies != NULL);
-	s->outbox = outbox_create(&s->commands, 1, s->bodies);
+	s->n_workers = o->workers > 0 ? o->workers : 1;
+	if (s->n_workers > 1)
+		s->hash_key = random_u64(s->opts.random);
+	create_rings(s);
+	s->outbox = outbox_create(s->commands, s->n_workers, s->bodies);
 	s->keyer = keyer_inline_create(s->opts.random);
 	assert(s->outbox != NULL && s->keyer != NULL);
 	set_endpoints(s);
-	create_engine(s);
+	for (uint32_t i = 0; i < s->n_workers; i++)
+		create_engine(s, i);
+	s->engine = s->engines[0];
 	create_node(s, now_us);
 	return s;
 }
@@ -168,16 +204,53 @@ struct sim_node *sim_node_create(const struct sim_node_opts *o, uint64_t now_us)
 void sim_node_destroy(struct sim_node *s)
 {
 	node_destroy(s->node);
-	engine_destroy(s->engine);
+	for (uint32_t i = 0; i < s->n_workers; i++)
+		engine_destroy(s->engines[i]);
 	s->keyer->destroy(s->keyer);
 	outbox_destroy(s->outbox);
 	body_pool_destroy(s->bodies);
-	mailbox_destroy(s->commands);
-	mailbox_destroy(s->reports);
+	for (uint32_t i = 0; i < s->n_workers; i++) {
+		mailbox_destroy(s->commands[i]);
+		mailbox_destroy(s->reports[i]);
+		for (uint32_t k = 0; s->from != NULL && k < s->n_workers; k++)
+			mailbox_destroy(s->from[i][k]);
+	}
+	free(s->from);
+	free(s->to);
 	free(s);
 }
 
 // ---- in and out ----
+
+// A port's hash sees addresses and ports alone.
+static uint32_t queue_of(const struct sim_node *s, struct net_addr src, uint16_t dst_port)
+{
+	uint32_t n = s->opts.queues > 0 ? s->opts.queues : s->n_workers;
+	uint64_t h = ((uint64_t)src.ip << 32 | (uint32_t)src.port << 16 | dst_port) ^ s->hash_key;
+
+	h *= UINT64_C(0x9e3779b97f4a7c15);
+	h = (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+	return (uint32_t)(h >> 40) % n;
+}
+
+// What io's workers do: startup packets stay where they came, the rest goes to the session's
+// worker.
+static uint32_t worker_of(struct sim_node *s, struct net_addr src, uint16_t dst_port,
+			  const uint8_t *data, uint16_t len)
+{
+	uint32_t queue, owner, id;
+
+	if (s->n_workers == 1)
+		return 0;
+	queue = queue_of(s, src, dst_port);
+	if (ssid_unscramble(data, len, &id) != 0 || id == 0)
+		return queue;
+	owner = session_id_worker(id);
+	if (owner == queue || owner >= s->n_workers)
+		return queue;
+	s->n_handed++;
+	return owner;
+}
 
 void sim_node_rx(struct sim_node *s, struct net_addr src, uint16_t dst_port, uint8_t *data,
 		 uint16_t len, uint64_t now_us)
@@ -197,17 +270,18 @@ void sim_node_rx(struct sim_node *s, struct net_addr src, uint16_t dst_port, uin
 		return;
 	}
 	memcpy(p.addr, from.ip, sizeof(p.addr));
-	engine_rx(s->engine, &p, 1, now_us);
+	engine_rx(s->engines[worker_of(s, src, dst_port, data, len)], &p, 1, now_us);
 }
 
-static void send_one(struct sim_node *s, const struct pkt *p, uint64_t now_us)
+static void send_one(struct sim_node *s, const struct engine *e, const struct pkt *p,
+		     uint64_t now_us)
 {
 	const uint8_t *ip = p->addr;
 	uint16_t port = p->port;
 	uint8_t endpoint = p->endpoint;
 
 	if (p->path_idx != PATH_NONE) {
-		const struct path *path = engine_path(s->engine, p->path_idx);
+		const struct path *path = engine_path(e, p->path_idx);
 
 		ip = path->addr;
 		port = path->port;
@@ -218,7 +292,7 @@ static void send_one(struct sim_node *s, const struct pkt *p, uint64_t now_us)
 }
 
 // A member has mostly one packet to send, or a burst.
-static void transmit(struct sim_node *s, uint64_t now_us)
+static void transmit(struct sim_node *s, struct engine *e, uint64_t now_us)
 {
 	static _Thread_local uint8_t buffers[LENT][ROOM];
 	struct pkt room[LENT];
@@ -230,9 +304,9 @@ static void transmit(struct sim_node *s, uint64_t now_us)
 					       .room = ROOM,
 					       .session_idx = SESSION_NONE,
 					       .path_idx = PATH_NONE};
-		n = engine_tx(s->engine, room, lent, now_us);
+		n = engine_tx(e, room, lent, now_us);
 		for (uint16_t i = 0; i < n; i++)
-			send_one(s, &room[i], now_us);
+			send_one(s, e, &room[i], now_us);
 		if (n < lent)
 			return;
 	}
@@ -242,34 +316,71 @@ static void transmit(struct sim_node *s, uint64_t now_us)
 
 // What says that it has nothing to do is not asked to do it: so a turn is cheap, and what is due
 // too late for its owner's deadline comes too late here, as in any other world.
-static void turn_engine(struct sim_node *s, uint64_t now_us)
+static void turn_engine(struct sim_node *s, struct engine *e, uint64_t now_us)
 {
 	if (s->turner != NULL) {
 		s->turner->turn(s->turner->ctx, now_us);
 		return;
 	}
-	engine_timers(s->engine, now_us);
-	while (engine_commands(s->engine, now_us) == ENGINE_TURN_COMMANDS)
+	engine_timers(e, now_us);
+	while (engine_commands(e, now_us) == ENGINE_TURN_COMMANDS)
 		;
-	if (engine_deadline_us(s->engine) <= now_us)
-		transmit(s, now_us);
+	if (engine_deadline_us(e) <= now_us)
+		transmit(s, e, now_us);
+}
+
+// Of several, each may be late, and the order is another one each time. Not the last: it must be
+// that everybody had a turn before the member rests.
+static void turn_engines(struct sim_node *s, bool is_last, uint64_t now_us)
+{
+	uint32_t n = s->n_workers, first;
+
+	if (n == 1) {
+		turn_engine(s, s->engine, now_us);
+		return;
+	}
+	first = (uint32_t)random_below(s->opts.random, n);
+	for (uint32_t i = 0; i < n; i++)
+		if (is_last || random_below(s->opts.random, 4) > 0)
+			turn_engine(s, s->engines[(first + i) % n], now_us);
+}
+
+static uint32_t n_waiting(struct mailbox *const *rings, uint32_t n)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += rings[i] != NULL ? mailbox_n(rings[i]) : 0;
+	return sum;
 }
 
 static void turn_node(struct sim_node *s, uint64_t now_us)
 {
 	struct node_event e;
 	struct report r;
+	bool some_wait;
 
-	if (mailbox_n(s->reports) == 0 && s->node_due_us > now_us)
+	if (n_waiting(s->reports, s->n_workers) == 0 && s->node_due_us > now_us)
 		return;
-	while (mailbox_pop(s->reports, &r))
-		node_report(s->node, 0, &r, now_us);
+	for (uint32_t i = 0; i < s->n_workers; i++)
+		while (mailbox_pop(s->reports[i], &r))
+			node_report(s->node, i, &r, now_us);
 	if (node_deadline_us(s->node) <= now_us)
 		node_timers(s->node, now_us); // its deadline alone must do
 	while (node_event(s->node, &e, now_us))
 		s->opts.on_event(s->opts.ctx, s, &e, now_us);
-	outbox_flush(s->outbox);
-	s->node_due_us = outbox_waiting(s->outbox, 0) > 0 ? 0 : node_deadline_us(s->node);
+	some_wait = outbox_flush(s->outbox);
+	s->node_due_us = some_wait ? 0 : node_deadline_us(s->node);
+}
+
+// Something lies in a ring to an engine.
+static bool engines_are_called(const struct sim_node *s)
+{
+	bool is_called = n_waiting(s->commands, s->n_workers) > 0;
+
+	for (uint32_t i = 0; s->n_workers > 1 && i < s->n_workers; i++)
+		is_called |= n_waiting(s->from[i], s->n_workers) > 0;
+	return is_called;
 }
 
 // An empty ring begins anew, so that a member's rings are a few lines that are warm and not 64 KiB
@@ -288,13 +399,15 @@ void sim_node_turn(struct sim_node *s, uint64_t now_us)
 {
 	s->turns++;
 	for (unsigned i = 0; i < PUMPS_MAX; i++) {
-		turn_engine(s, now_us);
+		turn_engines(s, i > 0 || s->n_workers == 1, now_us);
 		turn_node(s, now_us);
-		if (mailbox_n(s->commands) == 0)
+		if (!engines_are_called(s))
 			break;
 	}
-	rewind_ring(s->commands);
-	rewind_ring(s->reports);
+	for (uint32_t i = 0; i < s->n_workers; i++) {
+		rewind_ring(s->commands[i]);
+		rewind_ring(s->reports[i]);
+	}
 }
 
 void sim_node_wake(struct sim_node *s)
@@ -304,11 +417,32 @@ void sim_node_wake(struct sim_node *s)
 
 uint64_t sim_node_deadline_us(const struct sim_node *s)
 {
-	uint64_t at_us;
+	uint64_t at_us = s->node_due_us;
 
-	if (mailbox_n(s->commands) > 0)
+	if (engines_are_called(s))
 		return 0;
-	at_us = s->turner != NULL ? s->turner->deadline_us(s->turner->ctx)
-				  : engine_deadline_us(s->engine);
-	return at_us < s->node_due_us ? at_us : s->node_due_us;
+	if (s->turner != NULL) {
+		uint64_t due_us = s->turner->deadline_us(s->turner->ctx);
+
+		return due_us < at_us ? due_us : at_us;
+	}
+	for (uint32_t i = 0; i < s->n_workers; i++) {
+		uint64_t due_us = engine_deadline_us(s->engines[i]);
+
+		at_us = due_us < at_us ? due_us : at_us;
+	}
+	return at_us;
+}
+
+void sim_node_stats(const struct sim_node *s, struct worker_stats *sum)
+{
+	uint64_t *to = (uint64_t *)sum;
+
+	memset(sum, 0, sizeof(*sum));
+	for (uint32_t i = 0; i < s->n_workers; i++) {
+		const uint64_t *from = (const uint64_t *)engine_stats(s->engines[i]);
+
+		for (size_t k = 0; k < sizeof(*sum) / sizeof(*to); k++)
+			to[k] += from[k];
+	}
 }

@@ -1,5 +1,7 @@
 // A member of a simulated world: one node and one engine, joined by the rings of messages.h in one
-// thread, as control/bin/member.h joins them over kernel sockets.
+// thread, as control/bin/member.h joins them over kernel sockets. A super-peer may have several
+// engines, as annulusd has: a datagram comes in at the one that a hash of its addresses chooses,
+// and they have their turns in any order, each as often as the seed will have it.
 #pragma once
 
 #include "control/node.h"
@@ -13,6 +15,7 @@ struct keying_policy;
 
 #define SIM_SERVER_PORT 1935 // endpoint 0 of a super-peer
 #define SIM_MEMBER_PORT 1936 // endpoint 1 of a super-peer, 0 of a member
+#define SIM_WORKERS_MAX 16
 
 struct sim_node;
 // What its control told; the event is valid until the call returns.
@@ -35,28 +38,36 @@ struct sim_node_opts {
 	const struct random *random;        // borrowed
 	const struct identity *identity;    // borrowed; an appliance's makes a super-peer
 	const struct keying_policy *policy; // borrowed; NULL: the default
-	uint32_t sessions_max, members_max;
-	bool is_small; // little memory: sessions come and go, but no streams
-	bool opens_all; // startup packets, however many (startup_gate.h)
+	uint32_t sessions_max, members_max; // sessions: per engine
+	uint32_t workers;                   // engines; 0: one
+	uint32_t queues;                    // of its port, at most as many; 0: one per engine
+	bool is_small;                      // little memory: sessions come and go, but no streams
+	bool opens_all;                     // startup packets, however many (startup_gate.h)
 	sim_event *on_event;
 	void *ctx;
 };
 
 struct sim_node {
 	// What each turn looks at.
-	struct engine *engine;
+	struct engine *engine;           // the first one; members have no other
 	const struct sim_turner *turner; // NULL: sim_node itself
-	struct mailbox *commands, *reports;
-	uint64_t node_due_us; // what its control said last; 0: something was asked of it since
-	uint64_t turns;
 	struct node *node;
 	struct outbox *outbox;
+	uint64_t node_due_us; // what its control said last; 0: something was asked of it since
+	uint64_t turns;
+	uint32_t n_workers;
 	bool is_super;
+	struct mailbox *commands[SIM_WORKERS_MAX], *reports[SIM_WORKERS_MAX];
 	// The rest.
+	struct engine *engines[SIM_WORKERS_MAX];
+	struct mailbox *(*from)[SIM_WORKERS_MAX]; // [to][from]; NULL: one engine
+	struct mailbox *(*to)[SIM_WORKERS_MAX];   // the same, [from][to]
 	struct sim_node_opts opts;
 	struct startup_endpoint endpoints[2];
 	struct body_pool *bodies;
 	struct keyer *keyer;
+	uint64_t hash_key; // of the port
+	uint64_t n_handed; // datagrams that came in at another worker than their session's
 };
 
 struct sim_node *sim_node_create(const struct sim_node_opts *, uint64_t now_us);
@@ -69,6 +80,8 @@ void sim_node_wake(struct sim_node *); // something was asked of its node
 void sim_node_turn(struct sim_node *, uint64_t now_us);
 // When it wants the next turn; not later than now: at once.
 uint64_t sim_node_deadline_us(const struct sim_node *);
+
+void sim_node_stats(const struct sim_node *, struct worker_stats *sum); // of all its engines
 
 uint8_t sim_member_endpoint(const struct sim_node *);
 const uint8_t *sim_node_peer_id(const struct sim_node *);

@@ -243,9 +243,9 @@ void state_name(struct world *w)
 		watch_name(s, sizeof(*s), sizeof(*s), NULL, 0, "%u sim_node", i);
 		engine_name(s->engine, i);
 		node_name(s->node, &s->engine->opts, i);
-		watch_name(s->commands, sizeof(struct mailbox), sizeof(struct mailbox), NULL, 0,
+		watch_name(s->commands[0], sizeof(struct mailbox), sizeof(struct mailbox), NULL, 0,
 			   "%u commands", i);
-		watch_name(s->reports, sizeof(struct mailbox), sizeof(struct mailbox), NULL, 0,
+		watch_name(s->reports[0], sizeof(struct mailbox), sizeof(struct mailbox), NULL, 0,
 			   "%u reports", i);
 	}
 }

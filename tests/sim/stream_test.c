@@ -83,6 +83,8 @@ static const struct row rows[] = {
 	 1500000},
 };
 
+#define ROWS_STEP 100 // sim_run.row is a row, and so many times the super-peer's workers
+
 struct figures {
 	uint64_t n_messages, late_us, late_max;
 	uint64_t fragments_resent, tx_packets;
@@ -92,13 +94,14 @@ static void take_figures(struct world *w, struct figures *f)
 {
 	for (uint32_t i = 0; i < w->n; i++) {
 		const struct world_member *m = &w->members[i];
-		const struct worker_stats *s = engine_stats(m->sim->engine);
+		struct worker_stats s;
 
+		sim_node_stats(m->sim, &s);
 		f->n_messages += m->play.n_messages;
 		f->late_us += m->play.late_us;
 		f->late_max = m->play.late_max > f->late_max ? m->play.late_max : f->late_max;
-		f->fragments_resent += s->fragments_resent;
-		f->tx_packets += s->tx_packets;
+		f->fragments_resent += s.fragments_resent;
+		f->tx_packets += s.tx_packets;
 	}
 }
 
@@ -124,9 +127,10 @@ static void move_away(struct world *w, uint32_t far_us)
 
 static void stream(const struct sim_run *r)
 {
-	const struct row *row = &rows[r->row];
+	const struct row *row = &rows[r->row % ROWS_STEP];
 	struct world *w = world_create(&(struct world_opts){.run = r,
 							    .has_super = true,
+							    .super_workers = r->row / ROWS_STEP,
 							    .n_members = row->n_members,
 							    .up = row->line,
 							    .down = row->line});
@@ -149,7 +153,7 @@ static void stream(const struct sim_run *r)
 	world_destroy(w);
 }
 
-static void print_row(const struct row *row, const struct figures *f, uint32_t n)
+static void print_row(const char *name, const struct row *row, const struct figures *f, uint32_t n)
 {
 	uint64_t all = n * row->stream.n_messages * (row->n_members - 1);
 	struct figures sum = {0};
@@ -164,33 +168,53 @@ static void print_row(const struct row *row, const struct figures *f, uint32_t n
 	print_message("%-30s %2u seeds: %5.1f %% of %7llu messages, mean %.0f ms late, at most "
 		      "%.0f ms; %.2f "
 		      "packets and %.4f resent per message\n",
-		      row->name, n, 100.0 * (double)sum.n_messages / (double)all,
+		      name, n, 100.0 * (double)sum.n_messages / (double)all,
 		      (unsigned long long)all, (double)sum.late_us / (double)sum.n_messages / 1e3,
 		      (double)sum.late_max / 1e3, (double)sum.tx_packets / (double)sum.n_messages,
 		      (double)sum.fragments_resent / (double)sum.n_messages);
 }
 
+static void run_row(struct sim_pool *pool, uint32_t i, uint32_t workers, uint32_t n_seeds)
+{
+	char name[80];
+	struct sim_scenario s = {.test = "stream",
+				 .scenario = name,
+				 .row = workers * ROWS_STEP + i,
+				 .n_seeds = n_seeds,
+				 .pool = pool,
+				 .run = stream,
+				 .figures_len = sizeof(struct figures)};
+	struct figures *f;
+	uint32_t n;
+
+	snprintf(name, sizeof(name), workers > 1 ? "%s, %u workers" : "%s", rows[i].name, workers);
+	f = sim_each_seed(&s, &n);
+	print_row(name, &rows[i], f, n);
+	sim_figures_free(&s, f, n);
+}
+
 static void everybody_gets_every_message_once(void **state)
 {
-	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct sim_scenario s = {.test = "stream",
-					 .scenario = rows[i].name,
-					 .row = i,
-					 .n_seeds = rows[i].n_seeds,
-					 .pool = *state,
-					 .run = stream,
-					 .figures_len = sizeof(struct figures)};
-		uint32_t n;
-		struct figures *f = sim_each_seed(&s, &n);
+	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++)
+		run_row(*state, i, 1, rows[i].n_seeds);
+}
 
-		print_row(&rows[i], f, n);
-		sim_figures_free(&s, f, n);
-	}
+// The super-peer's neighbours are spread over workers by chance, some of which have none: nobody in
+// the group shall notice.
+static void nobody_notices_that_a_super_peer_has_workers(void **state)
+{
+	static const uint32_t workers[] = {2, 4};
+
+	for (uint32_t k = 0; k < ARRAY_LEN(workers); k++)
+		for (uint32_t i = 0; i < ARRAY_LEN(rows); i++)
+			run_row(*state, i, workers[k], rows[i].n_seeds / 2);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(everybody_gets_every_message_once)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everybody_gets_every_message_once),
+		cmocka_unit_test(nobody_notices_that_a_super_peer_has_workers)};
 
 	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
 }

@@ -246,6 +246,8 @@ static void member_create(struct world *w, uint32_t i, const struct identity *id
 				   .policy = o->policy,
 				   .sessions_max = is_super ? 2 * w->n + 16 : w->n + 16,
 				   .members_max = 4096,
+				   .workers = is_super ? o->super_workers : 1,
+				   .queues = is_super ? o->super_queues : 1,
 				   .is_small = o->has_small_nodes,
 				   .opens_all = o->opens_all,
 				   .on_event = on_event,

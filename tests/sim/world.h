@@ -66,7 +66,8 @@ struct world_opts {
 	uint32_t n_members;       // besides the super-peer
 	struct net_link up, down; // of members
 	struct net_link super_up, super_down;
-	const struct keying_policy *policy; // borrowed; NULL: the default
+	uint32_t super_workers, super_queues; // sim_node.h
+	const struct keying_policy *policy;   // borrowed; NULL: the default
 	// Sessions that carry no group or connection: an initiator talks at least so often, since
 	// who answers knows by that alone that it is no impostor. 0: it need not.
 	uint32_t keepalive_us;

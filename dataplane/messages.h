@@ -325,24 +325,53 @@ struct session_seed {
 #define STREAM_TAP         0x02 // every new fragment is reported too
 #define STREAM_SEND_TO_ALL 0x04 // availability to all neighbours each period
 #define STREAM_PUSH_ALL    0x08 // super-peer: push to whoever asks (no neighbour limit)
-#define STREAM_HOME        0x10 // this worker tests push slots (the stream's other workers do not)
+#define STREAM_HOME        0x10 // this worker asks for pushes first, others where nothing comes
 struct stream_seed {
 	uint32_t window_ms, margin_ms, update_ms, fetch_ms;
 	uint32_t extents_max;  // 64 KiB each
 	uint16_t push_limit;   // neighbours served proactively, unless STREAM_PUSH_ALL
 	uint8_t flags;         // STREAM_*
-	uint8_t rsv;
+	uint8_t home;          // the worker with STREAM_HOME
 };
 
-// Worker to worker: a fragment's body goes once to each worker that has neighbours of the stream; the
-// consumer copies it into its own window and sends the reference back (is_return).
+// Worker to worker, one ring each way. Who has neighbours of a stream says JOIN to all others, and is
+// lent a fragment's body from then on: it copies it out of the lender's window into its own, once, and
+// returns it. Whose ring it came from says who lends, borrows or takes part.
+enum handoff_op {
+	HANDOFF_NONE,
+	HANDOFF_LEND,
+	HANDOFF_RETURN,
+	HANDOFF_JOIN,
+	HANDOFF_LEAVE,
+	HANDOFF_OFFER, // of what both may miss, what this worker's neighbours have announced
+};
+
+#define HANDOFF_RETURNS 7   // extents in one message
+#define HANDOFF_OFFERS  320 // numbers
+
 struct handoff {
-	struct body *body;
-	uint64_t number;
+	uint8_t op; // enum handoff_op
+	uint8_t is_key;
+	uint8_t is_old;    // was in the lender's window before the borrower took part
+	uint8_t is_pulled; // the lender had asked for it, nobody pushes it to him
 	uint16_t stream;
-	uint8_t is_return, is_key;
-	uint8_t lender, borrower; // workers
-	uint8_t rsv[42];
+	uint16_t rsv;
+	union {
+		struct {
+			const uint8_t *body; // in the lender's extent, until it is returned
+			uint64_t number;
+			uint32_t arrival_ms;
+			uint32_t extent;
+			uint16_t len, sum; // csum_partial of the body
+		} lend;
+		struct {
+			uint32_t extent, n; // so many bodies of it were read; 0: none
+		} returned[HANDOFF_RETURNS];
+		struct {
+			uint64_t first;
+			uint8_t bits[HANDOFF_OFFERS / 8]; // first + i: bit i % 8 of octet i / 8
+		} offer;
+	};
 };
 static_assert(sizeof(struct handoff) == 64, "one line");
 

@@ -74,7 +74,7 @@ static uint8_t seed_flags(const struct gstream *s)
 
 	return (uint8_t)((s->is_published_here ? STREAM_PUBLISHER : 0) |
 			 (s->info.is_sent_to_all ? STREAM_SEND_TO_ALL : 0) |
-			 (pushes_to_all ? STREAM_PUSH_ALL : 0) | (play_wants(s) ? STREAM_TAP : 0));
+			 (pushes_to_all ? STREAM_PUSH_ALL : 0));
 }
 
 // MC-31: update < fetch < window.
@@ -89,6 +89,7 @@ static void seed_fill(const struct gstream *s, uint32_t margin_ms, struct stream
 	seed->push_limit = PUSH_LIMIT;
 	seed->extents_max = s->group->groups->o.extents_per_stream;
 	seed->flags = seed_flags(s);
+	seed->home = (uint8_t)s->home;
 	if (!s->is_published_here) {
 		seed->window_ms = window_ms(s);
 		fetch_ms = clamped(fetch_ms, 0, fetch_max_ms(s->group));
@@ -125,8 +126,8 @@ static int workers_add(const struct gstream *s, uint32_t margin_ms)
 		struct command c = {
 			.op = CMD_STREAM_ADD, .len = sizeof(here), .stream.stream = s->index};
 
-		if (w == s->home)
-			here.flags |= STREAM_HOME;
+		if (w == s->home) // one worker is enough to tell us of fragments, it gets them all
+			here.flags |= STREAM_HOME | (play_wants(s) ? STREAM_TAP : 0);
 		c.body = outbox_body_copy(out, &here, sizeof(here));
 		if (c.body == NULL) {
 			workers_remove(s, w);

@@ -108,9 +108,9 @@ static bool will_be_pushed(const struct stream *s, const struct subscriber *sub,
 			   const struct flow_tx *f, const struct extents *x, uint64_t no)
 {
 	uint64_t from = sub->is_behind || f->cursor > s->fresh_pos ? f->cursor : s->fresh_pos;
+	const struct record *rec = window_find(&s->window, x, no);
 
-	return sub->slots >> (no % PUSH_SLOTS) & 1 &&
-	       window_find(&s->window, x, no)->from != sub->link_idx &&
+	return sub->slots >> (no % PUSH_SLOTS) & 1 && rec->from != sub->link_idx && !rec->is_old &&
 	       window_pos(&s->window, x, no) >= from;
 }
 
@@ -160,7 +160,7 @@ static enum parcel_state catch_up(struct engine *e, struct stream *s, struct lin
 			caught_up(e, l, sub);
 			return PARCEL_OK;
 		}
-		if (sub->slots >> (rec->no % PUSH_SLOTS) & 1 && rec->from != self) {
+		if (sub->slots >> (rec->no % PUSH_SLOTS) & 1 && rec->from != self && !rec->is_old) {
 			if (!record_is_late(s, rec, e->now_ms)) {
 				state = parcel_add(p, p->f->sn_next, rec);
 				if (state != PARCEL_OK)

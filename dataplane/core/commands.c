@@ -13,7 +13,6 @@
 
 // Every command may answer with a report or two, so commands wait while the ring is short of room.
 #define RING_ROOM_MIN 8
-#define HANDOFFS_MAX  64 // per other worker and turn
 
 static void stale(struct engine *e)
 {
@@ -149,27 +148,13 @@ static void run(struct engine *e, const struct command *cmd)
 		engine_body_home(e, cmd->body);
 }
 
-static void handoffs(struct engine *e)
-{
-	struct handoff h;
-
-	for (uint32_t i = 0; e->opts.handoff_from != NULL && i < e->opts.n_workers; i++) {
-		struct mailbox *from = e->opts.handoff_from[i];
-
-		for (int n = 0; from != NULL && n < HANDOFFS_MAX && mailbox_pop(from, &h); n++) {
-			relay_handoff(e, &h);
-			e->stats.handoffs++;
-		}
-	}
-}
-
 uint32_t engine_commands(struct engine *e, uint64_t now_us)
 {
 	struct command cmd;
 	uint32_t n = 0;
 
 	engine_clock(e, now_us);
-	handoffs(e);
+	relay_handoffs(e);
 	while (n < ENGINE_TURN_COMMANDS && mailbox_room(e->opts.reports) >= RING_ROOM_MIN &&
 	       mailbox_pop(e->opts.commands, &cmd)) {
 		run(e, &cmd);

@@ -78,9 +78,10 @@ uint32_t engine_commands(struct engine *, uint64_t now_us);
 // more is due.
 uint16_t engine_tx(struct engine *, struct pkt *room, uint16_t n, uint64_t now_us);
 // When engine_timers wants to run next at the latest; now_us or less: engine_tx has work already.
-// Fragments lie in the ring to that worker, who has not taken them yet.
-bool engine_handoffs_wait(const struct engine *, uint32_t worker);
 uint64_t engine_deadline_us(const struct engine *);
+// Was anything put into the ring to that worker, since this was last asked, that he should be woken
+// for? (What he was given back can wait.)
+bool engine_handed_over(struct engine *, uint32_t worker);
 
 // Most octets of UDP payload that engines with these options ever send.
 uint16_t engine_payload_max(const struct engine_opts *);

@@ -63,11 +63,34 @@ uint32_t extent_get(struct extents *x)
 }
 
 // Last in, first out: the extent that is given next is the one whose lines are still warm.
-void extent_put(struct extents *x, uint32_t idx)
+static void extent_free(struct extents *x, uint32_t idx)
 {
 	x->extent[idx].next = x->extent_free;
 	x->extent_free = idx;
 	x->n_extents_free++;
+}
+
+void extent_put(struct extents *x, uint32_t idx)
+{
+	x->extent[idx].is_put = true;
+	if (x->extent[idx].n_lent == 0)
+		extent_free(x, idx);
+}
+
+void extent_lend(struct extents *x, uint32_t idx)
+{
+	x->extent[idx].n_lent++;
+	x->n_lent++;
+}
+
+void extent_returned(struct extents *x, uint32_t idx, uint32_t n)
+{
+	struct extent *ext = &x->extent[idx];
+
+	ext->n_lent -= n;
+	x->n_lent -= n;
+	if (ext->n_lent == 0 && ext->is_put)
+		extent_free(x, idx);
 }
 
 uint32_t index_block_get(struct extents *x)

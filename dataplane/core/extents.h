@@ -2,8 +2,12 @@
 // blocks of 4 KiB for the index over them. A window takes and gives back whole extents, never
 // bodies, so a thousand quiet streams do not cost a thousand worst cases. Taken once, by address; a
 // page costs memory when it is first written.
+//
+// Other workers read bodies where they lie (handoff.c). So an extent counts what of it is lent, and
+// one that its window gives back is free only when all of that has been returned.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define EXTENT_BYTES  65536
@@ -15,6 +19,8 @@ struct extent {
 	uint32_t next;    // in the window or the free list
 	uint32_t last_ms; // arrival of its newest record
 	uint16_t used;    // steps filled
+	bool is_put;      // given back; free when nothing of it is lent any more
+	uint32_t n_lent;  // bodies that other workers may be reading
 };
 
 struct index_block {
@@ -27,6 +33,7 @@ struct extents {
 	struct index_block *blocks;
 	uint32_t *block_next;
 	uint32_t n_extents, n_extents_free, extent_free;
+	uint32_t n_lent; // bodies of all extents
 	uint32_t n_blocks, n_blocks_free, block_free;
 };
 
@@ -37,6 +44,8 @@ void extents_destroy(struct extents *);
 // EXTENT_NONE: all are taken.
 uint32_t extent_get(struct extents *);
 void extent_put(struct extents *, uint32_t idx);
+void extent_lend(struct extents *, uint32_t idx); // one body more
+void extent_returned(struct extents *, uint32_t idx, uint32_t n);
 // The same of index blocks, zeroed.
 uint32_t index_block_get(struct extents *);
 void index_block_put(struct extents *, uint32_t idx);

@@ -116,6 +116,10 @@ static void batch_fill(struct engine *e, struct stream *s, struct batch *b)
 	while ((rec = window_at(&s->window, e->relay->extents, &pos)) != NULL) {
 		if (s->is_walking && pos >= s->walk_end)
 			return;
+		if (rec->is_old) {
+			pos = window_after(pos, rec);
+			continue;
+		}
 		if (record_is_late(s, rec, e->now_ms)) {
 			if (!s->is_walking)
 				skip(e, s);

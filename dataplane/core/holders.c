@@ -120,6 +120,21 @@ static bool holds(const struct holder *h, uint64_t no)
 	return no <= h->announced.passed && fragments_map_has(&map, no);
 }
 
+static uint64_t first_of(const struct holder *h)
+{
+	return h->last > 8ull * h->len ? h->last - 8ull * h->len : 1;
+}
+
+uint64_t holders_low(const struct engine *e, const struct stream *s)
+{
+	uint64_t low = UINT64_MAX;
+
+	for (uint32_t i = 0; i < s->n_holders; i++)
+		if (first_of(holder_at(e, s->holder[i])) < low)
+			low = first_of(holder_at(e, s->holder[i]));
+	return low;
+}
+
 bool holders_range(struct engine *e, const struct stream *s, uint64_t *low, uint64_t *high)
 {
 	*low = UINT64_MAX;
@@ -127,7 +142,7 @@ bool holders_range(struct engine *e, const struct stream *s, uint64_t *low, uint
 	for (uint32_t i = 0; i < s->n_holders; i++) {
 		struct holder *h = holder_at(e, s->holder[i]);
 		uint64_t passed = horizon_passed(&h->announced, e->now_ms);
-		uint64_t first = h->last > 8ull * h->len ? h->last - 8ull * h->len : 1;
+		uint64_t first = first_of(h);
 
 		if (passed < first)
 			continue;
@@ -156,6 +171,18 @@ struct link *holder_next(struct engine *e, const struct stream *s, uint64_t no, 
 			next = l;
 	}
 	return next != NULL ? next : first;
+}
+
+bool holders_have(const struct engine *e, const struct stream *s, uint64_t no)
+{
+	for (uint32_t i = 0; i < s->n_holders; i++) {
+		const struct holder *h = holder_at(e, s->holder[i]);
+		const struct fragments_map map = {h->last, span_of(h->bits, h->len)};
+
+		if (fragments_map_has(&map, no))
+			return true;
+	}
+	return false;
 }
 
 struct link *holder_random(struct engine *e, const struct stream *s, uint32_t skip, uint64_t *no)

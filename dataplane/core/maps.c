@@ -95,6 +95,13 @@ void maps_send_to(struct engine *e, struct stream *s, struct link *l)
 	s->n.control_bytes_sent += s->map_len;
 }
 
+void maps_send_to_new(struct engine *e, struct stream *s)
+{
+	for (uint32_t idx = s->link_first; idx != LINK_NONE; idx = link_at(e, idx)->next)
+		if (!link_at(e, idx)->was_shown)
+			maps_send_to(e, s, link_at(e, idx));
+}
+
 static uint32_t n_due(const struct stream *s)
 {
 	uint64_t half_ms = s->fetch_ms / 2 > 0 ? s->fetch_ms / 2 : 1;

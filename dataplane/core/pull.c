@@ -1,10 +1,13 @@
 // What we ask for (groups.md 6.3): fragments that a neighbour announced a fetch period ago and
 // nobody has pushed since. Each step goes over the holes, asks the next neighbour in ring order who
 // has it, and another one after a further fetch period.
+#include <string.h>
+
 #include "dataplane/core/stream.h"
 
-#define STEP_PULLS_MAX 256  // asked for in one step; a newcomer has a window to fill
-#define STEP_LOOKS_MAX 8192 // holes looked at in one step; the next goes on there
+#define STEP_PULLS_MAX  256  // asked for in one step; a newcomer has a window to fill
+#define STEP_LOOKS_MAX  8192 // holes looked at in one step; the next goes on there
+#define OFFER_LOOKS_MAX 1024 // and looked at for what is told to other workers
 // Beyond the newest fragment; what is announced farther ahead has its turn after that. Whoever lies
 // announces much, and far ahead, and while we ask him for it nobody's true holes shall wait.
 #define NEAR_NUMBERS ASKED_MAX
@@ -57,6 +60,79 @@ static bool ask(struct engine *e, struct stream *s, struct link *l, uint64_t no)
 	s->pull_order = l->ring_order;
 	s->n.control_bytes_sent += w.len;
 	return true;
+}
+
+// Several workers may miss the same number, and whoever has it first lends it to the others. So
+// they tell each other which of the numbers that they miss their neighbours have announced, as soon
+// as that is; a fetch period later, when it may be asked for, the number is one worker's of those.
+// Were he gone, it is the others' after a further fetch period.
+static bool has_offer(const struct engine *e, const struct stream *s, uint32_t worker, uint64_t no)
+{
+	const struct offer *o = &s->offers[worker];
+	uint64_t i = no - o->first;
+
+	return o->is_one && i < HANDOFF_OFFERS && o->bits[i / 8] >> (i % 8) & 1 &&
+	       e->now_ms - o->at_ms <= s->fetch_ms + 2 * PULL_STEP_MS;
+}
+
+static bool is_ours(const struct engine *e, const struct stream *s, uint64_t no)
+{
+	uint32_t others = e->relay->takers[stream_idx(e, s)], n = 1, n_before = 0;
+
+	for (; others != 0; others &= others - 1) {
+		uint32_t worker = (uint32_t)__builtin_ctz(others);
+
+		if (!has_offer(e, s, worker, no))
+			continue;
+		n++;
+		n_before += worker < e->opts.worker;
+	}
+	return (no + no / PUSH_SLOTS) % n == n_before;
+}
+
+void pull_on_offer(struct engine *e, struct stream *s, uint32_t worker, const struct handoff *h)
+{
+	struct offer *o = &s->offers[worker];
+
+	o->is_one = true;
+	o->first = h->offer.first;
+	o->at_ms = e->now_ms;
+	memcpy(o->bits, h->offer.bits, sizeof(o->bits));
+}
+
+// The lowest numbers first: they are needed soonest, and the others follow with the next steps.
+static void offer(struct engine *e, struct stream *s)
+{
+	struct handoff h = {.op = HANDOFF_OFFER, .stream = (uint16_t)stream_idx(e, s)};
+	uint64_t no = holders_low(e, s), end = s->window.head_no + NEAR_NUMBERS, first = 0;
+	uint32_t n_looked = 0;
+
+	if (no < s->window.tail_no)
+		no = s->window.tail_no;
+	for (; no < end && n_looked < OFFER_LOOKS_MAX; no++) {
+		if (window_entry(&s->window, e->relay->extents, no) != 0)
+			continue;
+		n_looked++;
+		if (!holders_have(e, s, no))
+			continue;
+		if (first == 0) {
+			first = no;
+			end = first + HANDOFF_OFFERS;
+		}
+		h.offer.bits[(no - first) / 8] |= (uint8_t)(1u << ((no - first) % 8));
+	}
+	h.offer.first = first;
+	if (first != 0)
+		handoff_offer(e, s, &h);
+}
+
+// As if it had been asked for.
+static void leave_to_others(struct engine *e, struct stream *s, uint64_t no)
+{
+	struct asked *a = asked_at(s, no);
+
+	s->n_asked += a->no == 0;
+	*a = (struct asked){no, s->pull_order, LINK_NONE, e->now_ms};
 }
 
 // A lower number goes before a higher one that has its place: it is needed sooner, and whoever
@@ -137,6 +213,10 @@ static bool pull_some(struct engine *e, struct stream *s, uint64_t low, uint64_t
 		l = holder_next(e, s, *at, ring_order);
 		if (l == NULL || is_beyond_end(s, *at))
 			continue;
+		if (asked_at(s, *at)->no != *at && !is_ours(e, s, *at)) {
+			leave_to_others(e, s, *at);
+			continue;
+		}
 		if (++*n_asked > STEP_PULLS_MAX || !ask(e, s, l, *at))
 			return false; // goes on here
 	}
@@ -148,8 +228,11 @@ void pull_tick(struct engine *e, struct stream *s)
 	uint64_t low, high, near;
 	uint32_t n_asked = 0;
 
-	if (s->flags & STREAM_PUBLISHER || !holders_range(e, s, &low, &high) ||
-	    is_paused(e, s, high))
+	if (s->flags & STREAM_PUBLISHER)
+		return;
+	if (e->relay->takers[stream_idx(e, s)] != 0 && s->window.head_no != 0)
+		offer(e, s);
+	if (!holders_range(e, s, &low, &high) || is_paused(e, s, high))
 		return;
 	if (s->window.head_no == 0) {
 		first_pulls(e, s);

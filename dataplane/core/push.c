@@ -78,15 +78,24 @@ static bool may_push(const struct stream *s, const struct link *l)
 	return !(s->flags & STREAM_PUBLISHER) && !(l->flags & LINK_NO_PUSH_IN);
 }
 
-// Nobody pushes the slot: nobody was asked, or who was asked has been silent for a second while the
-// stream went on by two rounds of the slots.
+// So it goes on, or has had no time to show that it does not: it has been silent for a second while
+// the stream went on by two rounds of the slots.
+static bool comes(const struct engine *e, const struct stream *s, uint64_t last, uint32_t at_ms)
+{
+	return (last != 0 && last + 2 * PUSH_SLOTS >= s->window.head_no) ||
+	       e->now_ms - at_ms < PUSH_PATIENCE_MS;
+}
+
+// Nobody pushes the slot: nobody was asked, or who was asked is silent. Nor to another worker, who
+// would lend it to us; the one that is the stream's home has its second to ask somebody.
 static bool is_orphan(const struct engine *e, const struct stream *s, uint32_t slot)
 {
+	if (s->elsewhere[slot].last != 0 &&
+	    comes(e, s, s->elsewhere[slot].last, s->elsewhere[slot].at_ms))
+		return false;
 	if (s->pusher[slot] == LINK_NONE)
-		return true;
-	return (s->pusher_last[slot] == 0 ||
-		s->pusher_last[slot] + 2 * PUSH_SLOTS < s->window.head_no) &&
-	       e->now_ms - s->asked_ms[slot] >= PUSH_PATIENCE_MS;
+		return s->flags & STREAM_HOME || !comes(e, s, 0, s->asked_ms[slot]);
+	return !comes(e, s, s->pusher_last[slot], s->asked_ms[slot]);
 }
 
 // It shall push every slot that nobody pushes.
@@ -123,7 +132,7 @@ static void test_slot(struct engine *e, struct stream *s, struct link *l, uint32
 // take super-peers whole.)
 static bool is_eager(const struct stream *s)
 {
-	return (s->flags & (STREAM_PUSH_ALL | STREAM_HOME)) == (STREAM_PUSH_ALL | STREAM_HOME);
+	return s->flags & STREAM_PUSH_ALL;
 }
 
 void push_link_added(struct engine *e, struct stream *s, struct link *l)
@@ -132,7 +141,7 @@ void push_link_added(struct engine *e, struct stream *s, struct link *l)
 
 	if (is_super && s->n_supers < SUPERS_MAX)
 		s->super[s->n_supers++] = link_idx(e, l);
-	if (!may_push(s, l) || (!is_super && !is_eager(s)))
+	if (!may_push(s, l) || (!is_super && !(is_eager(s) && s->flags & STREAM_HOME)))
 		return;
 	ask_for_orphans(e, s, l);
 	for (uint32_t slot = 0; is_super && slot < PUSH_SLOTS; slot++)
@@ -171,6 +180,51 @@ void push_on_map(struct engine *e, struct stream *s, struct link *l)
 		ask_for_orphans(e, s, l);
 }
 
+// Two workers were asked for one slot. Whoever is never the first lets it go; until that is clear,
+// so does the one that comes after the other in the order of workers, the stream's home before all.
+static bool goes_before(const struct engine *e, const struct stream *s, uint32_t other)
+{
+	if (s->flags & STREAM_HOME)
+		return false;
+	return other == s->home || other < e->opts.worker;
+}
+
+static void let_go(struct engine *e, struct stream *s, uint32_t slot)
+{
+	clear_slot(e, s, s->pusher[slot], slot);
+	s->pusher[slot] = LINK_NONE;
+	s->n_beaten[slot] = 0;
+}
+
+// Also what it pulled counts: a pull may overtake the push, and its neighbours have what is new, so
+// it asks them itself.
+void push_on_elses(struct engine *e, struct stream *s, const struct record *rec, uint32_t worker)
+{
+	uint64_t no = rec->no;
+	uint32_t slot = no % PUSH_SLOTS;
+
+	if (no <= s->elsewhere[slot].last || no <= s->pusher_last[slot])
+		return; // sent again, or slow
+	s->elsewhere[slot].last = no;
+	s->elsewhere[slot].at_ms = e->now_ms;
+	if (!rec->is_pulled && s->pusher[slot] != LINK_NONE && goes_before(e, s, worker))
+		let_go(e, s, slot);
+}
+
+void push_settle(struct engine *e, struct stream *s, const struct link *l, uint64_t no,
+		 bool is_news)
+{
+	const struct record *rec = window_find(&s->window, e->relay->extents, no);
+	uint32_t slot = no % PUSH_SLOTS;
+
+	if (s->pusher[slot] != link_idx(e, l) || rec == NULL)
+		return;
+	if (is_news)
+		s->n_beaten[slot] = 0;
+	else if (rec->is_elses && !rec->is_pulled && ++s->n_beaten[slot] >= PUSH_BEATEN_MAX)
+		let_go(e, s, slot);
+}
+
 void push_on_fragment(struct engine *e, struct stream *s, struct link *l, uint64_t no)
 {
 	uint32_t slot = no % PUSH_SLOTS, idx = link_idx(e, l);
@@ -182,7 +236,8 @@ void push_on_fragment(struct engine *e, struct stream *s, struct link *l, uint64
 	if (s->tester[slot] != idx)
 		return;
 	s->tester[slot] = LINK_NONE;
-	if (s->pusher[slot] != LINK_NONE && no <= s->pusher_last[slot]) {
+	if ((s->pusher[slot] != LINK_NONE && no <= s->pusher_last[slot]) ||
+	    no <= s->elsewhere[slot].last) {
 		clear_slot(e, s, idx, slot);
 		return;
 	}
@@ -215,11 +270,13 @@ void push_tick(struct engine *e, struct stream *s)
 {
 	struct link *l;
 
-	if (!(s->flags & STREAM_HOME) || s->flags & STREAM_PUBLISHER || s->end != 0 ||
-	    is_eager(s) || !ms_reached(s->test_due_ms, e->now_ms))
+	if (s->flags & STREAM_PUBLISHER || s->end != 0 || is_eager(s) ||
+	    !ms_reached(s->test_due_ms, e->now_ms))
 		return;
 	s->test_due_ms = e->now_ms + PUSH_TEST_MS;
-	l = test_candidate(e, s, s->test_slot);
+	l = s->flags & STREAM_HOME || is_orphan(e, s, s->test_slot)
+		    ? test_candidate(e, s, s->test_slot)
+		    : NULL;
 	if (l != NULL) {
 		s->test_order = l->ring_order;
 		test_slot(e, s, l, s->test_slot);

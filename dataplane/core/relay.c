@@ -50,8 +50,21 @@ static void refuse(struct engine *e, struct stream *s, int err)
 	}
 }
 
-int stream_take(struct engine *e, struct stream *s, const struct stream_fragment *f,
-		struct span message, uint32_t from, bool is_key_fragment)
+// A number has entered the window: everybody is told who shall know.
+static void entered(struct engine *e, struct stream *s, uint64_t number, bool is_first)
+{
+	if (is_first)
+		s->gone_told = s->window.tail_no;
+	s->is_map_stale = true;
+	if (number < s->map_first) // others may want it, too
+		s->map_first = number;
+	fanout_mark(e, s);
+	if (s->flags & STREAM_TAP)
+		tap_run(e, s);
+}
+
+static int take(struct engine *e, struct stream *s, uint64_t number, struct span message,
+		uint32_t from, bool is_key_fragment, bool is_pulled)
 {
 	struct window *w = &s->window;
 	bool is_first = w->head_no == 0;
@@ -62,22 +75,41 @@ int stream_take(struct engine *e, struct stream *s, const struct stream_fragment
 		engine_drop(e, DROP_MESSAGE_SIZE);
 		return -EMSGSIZE;
 	}
-	err = window_append(w, e->relay->extents, f->number, message, from, is_key_fragment,
+	err = window_append(w, e->relay->extents, number, message, from, is_key_fragment,
 			    e->now_ms);
 	e->stats.drops[DROP_STREAM_MEMORY] += w->n_forced - forced;
 	if (err != 0) {
 		refuse(e, s, err);
 		return err;
 	}
-	if (is_first)
-		s->gone_told = w->tail_no;
-	s->is_map_stale = true;
-	if (f->number < s->map_first) // others may want it, too
-		s->map_first = f->number;
-	fanout_mark(e, s);
-	if (s->flags & STREAM_TAP)
-		tap_run(e, s);
+	window_find_mut(w, e->relay->extents, number)->is_pulled = is_pulled;
+	entered(e, s, number, is_first);
+	handoff_run(e, s);
 	return 0;
+}
+
+void stream_take_elses(struct engine *e, struct stream *s, const struct record *head,
+		       const uint8_t *body, uint32_t lender)
+{
+	struct window *w = &s->window;
+	bool is_first = w->head_no == 0;
+	uint64_t forced = w->n_forced;
+	uint64_t pos = w->head_pos;
+	int err;
+
+	pull_answered(e, s, head->no, LINK_NONE); // it need not be asked for any more
+	if (!head->is_old)
+		push_on_elses(e, s, head, lender);
+	err = window_append_record(w, e->relay->extents, head, body, e->now_ms);
+	e->stats.drops[DROP_STREAM_MEMORY] += w->n_forced - forced;
+	if (err == 0) {
+		entered(e, s, head->no, is_first);
+		handoff_passed(e, s, pos);
+		if (head->is_old)
+			handoff_past(e, s);
+	} else if (!head->is_old) { // several may lend a newcomer the same past
+		refuse(e, s, err);
+	}
 }
 
 static void count_from(struct stream *s, struct link *l, size_t bytes, bool is_pulled)
@@ -99,6 +131,7 @@ void relay_on_fragment(struct engine *e, uint32_t session_idx, uint16_t stream, 
 	struct link *l = s != NULL ? link_find(e, session_idx, stream) : NULL;
 	struct stream_fragment f;
 	bool is_pulled, is_worth;
+	int err;
 
 	if (l == NULL) {
 		engine_drop(e, DROP_STREAM_UNLINKED);
@@ -116,10 +149,11 @@ void relay_on_fragment(struct engine *e, uint32_t session_idx, uint16_t stream, 
 	is_pulled = pull_answered(e, s, f.number, link_idx(e, l));
 	if (!is_pulled)
 		push_on_fragment(e, s, l, f.number);
-	if (stream_take(e, s, &f, message, link_idx(e, l), is_worth) != 0)
-		return;
-	count_from(s, l, message.len, is_pulled);
-	handoff_fragment(e, s, f.number, message, is_worth);
+	err = take(e, s, f.number, message, link_idx(e, l), is_worth, is_pulled);
+	if (err == 0)
+		count_from(s, l, message.len, is_pulled);
+	if (!is_pulled)
+		push_settle(e, s, l, f.number, err == 0);
 }
 
 static void publish(struct engine *e, const struct command *c)
@@ -137,10 +171,8 @@ static void publish(struct engine *e, const struct command *c)
 		engine_drop(e, DROP_STREAM_MALFORMED);
 		return;
 	}
-	if (stream_take(e, s, &f, message, LINK_NONE, c->stream.is_key) != 0)
-		return;
-	s->n.fragments_published++;
-	handoff_fragment(e, s, f.number, message, c->stream.is_key);
+	if (take(e, s, f.number, message, LINK_NONE, c->stream.is_key, false) == 0)
+		s->n.fragments_published++;
 }
 
 // -- control messages of neighbours (groups.md 6.1) --

@@ -36,7 +36,7 @@ void relay_session_ungroup(struct engine *, uint32_t session_idx);
 // Every CMD_STREAM_*; a session that one names is S_OPEN. Bodies are copied: the command's body is
 // the caller's to send home afterwards.
 void relay_command(struct engine *, const struct command *);
-void relay_handoff(struct engine *, const struct handoff *); // from another worker
+void relay_handoffs(struct engine *); // what other workers say, and what waits to be said to them
 // Fresh fragments to neighbours who are up to date; then those behind and repairs. Both stop when
 // the buffers of this engine_tx call are used up and resume where they stopped. True: more is due.
 bool relay_tx_fresh(struct engine *);

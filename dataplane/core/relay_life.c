@@ -19,6 +19,7 @@ static void stream_tick(struct engine *e, struct stream *s)
 
 	s->tick_ms = e->now_ms + period;
 	window_age(&s->window, e->relay->extents, e->now_ms);
+	handoff_take_part(e, s);
 	if (s->flags & STREAM_TAP)
 		tap_run(e, s);
 	maps_tick(e, s);
@@ -33,7 +34,6 @@ void relay_timers(struct engine *e, uint64_t now_us)
 	struct relay *r = e->relay;
 	uint32_t next_ms = e->now_ms + 60000;
 
-	handoff_returns(e);
 	for (uint32_t i = 0; r->n_tap_full > 0 && i < r->n_active; i++)
 		if (stream_at(e, r->active[i])->is_tap_full)
 			tap_run(e, stream_at(e, r->active[i]));
@@ -58,7 +58,7 @@ uint64_t relay_deadline_us(const struct engine *e)
 
 	if (r->fresh_head != STREAM_NONE || r->ready_head != LINK_NONE)
 		return e->now_us;
-	if (r->n_tap_full > 0 || r->n_returns > 0)
+	if (r->n_tap_full > 0 || handoff_waits(e))
 		return e->now_us + 1000;
 	if (r->n_active == 0)
 		return UINT64_MAX;
@@ -74,16 +74,21 @@ static bool tables_take(struct relay *r, const struct engine_opts *opts)
 	r->links = pages_take(r->links_max * sizeof(*r->links));
 	r->holders = pages_take(r->holders_max * sizeof(*r->holders));
 	r->asked = pages_take((size_t)r->streams_max * ASKED_MAX * sizeof(*r->asked));
+	r->offers = pages_take((size_t)r->streams_max * opts->n_workers * sizeof(*r->offers));
 	r->subs = pages_take((size_t)r->streams_max * r->subs_max * sizeof(*r->subs));
 	r->session_links = pages_take(r->sessions_max * sizeof(*r->session_links));
 	r->session_waits = pages_take(r->sessions_max);
 	r->active = pages_take(r->streams_max * sizeof(*r->active));
 	r->lent = calloc(opts->n_workers + 1, sizeof(*r->lent));
 	r->returns = calloc(opts->n_workers + 1, sizeof(*r->returns));
+	r->takers = calloc(r->streams_max, sizeof(*r->takers));
+	r->told = calloc(r->streams_max, sizeof(*r->told));
+	r->untold = calloc((r->streams_max + 63) / 64, sizeof(*r->untold));
 	return r->extents != NULL && r->streams != NULL && r->links != NULL && r->holders != NULL &&
-	       r->asked != NULL && r->subs != NULL && r->session_links != NULL &&
-	       r->session_waits != NULL && r->active != NULL && r->lent != NULL &&
-	       r->returns != NULL && idx_pool_init(&r->link_pool, r->links_max) == 0 &&
+	       r->asked != NULL && r->subs != NULL && r->offers != NULL &&
+	       r->session_links != NULL && r->session_waits != NULL && r->active != NULL &&
+	       r->lent != NULL && r->returns != NULL && r->takers != NULL && r->told != NULL &&
+	       r->untold != NULL && idx_pool_init(&r->link_pool, r->links_max) == 0 &&
 	       idx_pool_init(&r->holder_pool, r->holders_max) == 0 &&
 	       pull_pool_init(&r->pulls, 2 * r->links_max + 64) == 0;
 }
@@ -98,6 +103,7 @@ struct relay *relay_create(const struct engine_opts *opts)
 	r->streams_max = opts->streams_max;
 	r->links_max = opts->links_max;
 	r->sessions_max = opts->sessions_max;
+	r->n_workers = opts->n_workers;
 	r->subs_max = r->links_max < r->sessions_max ? r->links_max : r->sessions_max;
 	r->holders_max = holders < r->links_max ? (uint32_t)holders : r->links_max;
 	r->body_max = opts->payload_base - OVERHEAD_MAX;
@@ -124,6 +130,7 @@ void relay_destroy(struct engine *e, struct relay *r)
 	pages_give(r->links, r->links_max * sizeof(*r->links));
 	pages_give(r->holders, r->holders_max * sizeof(*r->holders));
 	pages_give(r->asked, (size_t)r->streams_max * ASKED_MAX * sizeof(*r->asked));
+	pages_give(r->offers, (size_t)r->streams_max * r->n_workers * sizeof(*r->offers));
 	pages_give(r->subs, (size_t)r->streams_max * r->subs_max * sizeof(*r->subs));
 	pages_give(r->session_links, r->sessions_max * sizeof(*r->session_links));
 	pages_give(r->session_waits, r->sessions_max);
@@ -133,5 +140,8 @@ void relay_destroy(struct engine *e, struct relay *r)
 	pull_pool_fini(&r->pulls);
 	free(r->lent);
 	free(r->returns);
+	free(r->takers);
+	free(r->told);
+	free(r->untold);
 	free(r);
 }

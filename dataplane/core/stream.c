@@ -15,6 +15,7 @@ static uint32_t at_least(uint32_t value, uint32_t min)
 static void take_seed(struct stream *s, const struct stream_seed *seed)
 {
 	s->flags = seed->flags;
+	s->home = seed->home;
 	s->push_limit = seed->push_limit;
 	s->window_ms = at_least(seed->window_ms, 1);
 	s->margin_ms = seed->margin_ms;
@@ -28,8 +29,7 @@ static void start_clocks(struct engine *e, struct stream *s)
 	s->nudge_ms = e->now_ms + NUDGE_MS;
 	s->map_due_ms = e->now_ms;
 	s->heard_ms = s->answered_ms = e->now_ms;
-	s->test_slot =
-		random_u32(&e->dice) % PUSH_SLOTS; // groups.md 6.3: random start, cyclic
+	s->test_slot = random_u32(&e->dice) % PUSH_SLOTS; // groups.md 6.3: random start, cyclic
 	s->test_due_ms = e->now_ms + (uint32_t)random_below(&e->dice, PUSH_TEST_MS);
 	e->relay->tick_ms = e->now_ms;
 }
@@ -48,15 +48,21 @@ int stream_add(struct engine *e, uint32_t idx, const struct stream_seed *seed)
 	s->is_used = true;
 	s->subs = r->subs + (size_t)idx * r->subs_max;
 	s->asked = r->asked + (size_t)idx * ASKED_MAX;
+	s->offers = r->offers + (size_t)idx * r->n_workers;
+	memset(s->offers, 0, r->n_workers * sizeof(*s->offers));
 	take_seed(s, seed);
 	window_init(&s->window, seed->extents_max, s->window_ms + s->margin_ms);
 	s->fresh_pos = s->walk_end = s->tap_pos = s->window.head_pos;
 	s->link_first = s->link_last = s->map_at = LINK_NONE;
 	for (int i = 0; i < PUSH_SLOTS; i++)
 		s->pusher[i] = s->tester[i] = LINK_NONE;
+	for (int i = 0; i < PUSH_SLOTS; i++)
+		s->asked_ms[i] = e->now_ms;
 	start_clocks(e, s);
 	s->active_at = r->n_active;
 	r->active[r->n_active++] = idx;
+	handoff_stream_new(e, s);
+	handoff_take_part(e, s);
 	return 0;
 }
 
@@ -69,11 +75,13 @@ void stream_remove(struct engine *e, struct stream *s)
 	fanout_unlist(e, s);
 	tap_stream_gone(e, s);
 	maps_stream_gone(e, s);
+	handoff_stream_gone(e, s);
 	window_clear(&s->window, r->extents);
 	memset(s->asked, 0, ASKED_MAX * sizeof(*s->asked));
 	r->active[s->active_at] = r->active[--r->n_active];
 	r->streams[r->active[s->active_at]].active_at = s->active_at;
 	s->is_used = false;
+	handoff_take_part(e, s);
 }
 
 // -- links --
@@ -168,6 +176,7 @@ int link_add(struct engine *e, const struct command *c)
 	};
 	pull_set_init(&l->pulls);
 	link_enlist(e, s, l);
+	handoff_take_part(e, s);
 	maps_send_to(e, s, l);
 	push_link_added(e, s, l);
 	return 0;

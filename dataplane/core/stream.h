@@ -21,9 +21,11 @@
 #define ASKED_MAX            2048 // pulls of ours under way per stream
 #define PUSH_TEST_MS         2000 // groups.md 6.3
 #define PUSH_PATIENCE_MS     1000 // ours: a pusher that never pushed may be replaced
+#define PUSH_BEATEN_MAX      3    // ours: so often behind another worker's pusher, and it is let go
 #define SUPERS_MAX           4   // super-peers among a stream's neighbours that are treated as such
 #define PULL_STEP_MS         100 // groups.md 6.3
 #define STREAM_UPDATE_MIN_MS 10  // ours: shorter periods are taken as this
+#define HANDOFFS_MAX         64  // of each other worker and turn
 #define NUDGE_MS             1000 // ours: who waits for room is looked at so often, whatever was forgotten
 #define STREAM_NONE          UINT32_MAX
 
@@ -92,6 +94,21 @@ struct asked {
 	uint32_t link_idx, at_ms;
 };
 
+// What another worker was lent of the log.
+struct stream_lending {
+	uint64_t pos;        // the next record
+	uint64_t old_before; // what it was lent of the time before it took part
+	uint32_t ordinal;    // of the next record, if none has left the window unlent
+};
+
+// What another worker can ask its neighbours for.
+struct offer {
+	uint64_t first;
+	uint32_t at_ms;
+	bool is_one; // it has said something
+	uint8_t bits[HANDOFF_OFFERS / 8];
+};
+
 struct stream {
 	// The fresh walk (fanout.c). Records in [fresh_pos, walk_end) are on offer; who was not
 	// visited yet is walk_left long from walk_at on.
@@ -104,6 +121,7 @@ struct stream {
 
 	bool is_used;
 	uint8_t flags; // STREAM_*
+	uint8_t home;  // worker
 	uint16_t push_limit;
 	uint32_t window_ms, margin_ms, update_ms, fetch_ms;
 	uint64_t end;       // complete below; 0: not known
@@ -135,12 +153,18 @@ struct stream {
 	struct asked *asked;
 	uint32_t n_asked;
 	bool is_end_asked;
+	struct offer *offers; // of other workers
 
 	// push.c
 	uint32_t pusher[PUSH_SLOTS], tester[PUSH_SLOTS]; // links
 	uint64_t pusher_last[PUSH_SLOTS];                // newest number it pushed
 	uint32_t asked_ms[PUSH_SLOTS]; // when the pusher was asked, or last pushed
-	uint64_t test_order;           // ring order of whom we tested last
+	uint8_t n_beaten[PUSH_SLOTS];  // fragments of it in a row that another worker had first
+	struct {
+		uint64_t last; // newest number of the slot that other workers lent; 0: none
+		uint32_t at_ms;
+	} elsewhere[PUSH_SLOTS];
+	uint64_t test_order; // ring order of whom we tested last
 	uint32_t test_due_ms;
 	uint8_t test_slot;
 	uint32_t super[SUPERS_MAX], n_supers;
@@ -149,6 +173,13 @@ struct stream {
 	uint64_t tap_pos;
 	uint64_t gone_told; // control knows that numbers below are gone
 	bool is_tap_full;
+
+	// handoff.c
+	struct stream_lending lending[1u << SESSION_WORKER_BITS];
+	bool is_lending_full; // some ring was
+	bool is_part;         // the others know, or will, that we take part
+	uint8_t past;         // some is arriving: 2 in this turn, 1 in the last one
+	uint32_t part_ms;     // when we last had a neighbour
 
 	struct stream_stats n; // counters; the gauges are filled in when asked for
 };
@@ -163,19 +194,27 @@ struct relay {
 	struct pull_pool pulls;
 	struct asked *asked;     // ASKED_MAX per stream
 	struct subscriber *subs; // subs_max per stream
+	struct offer *offers;    // one per stream and worker
 	uint32_t *session_links; // first link of each session
 	uint8_t *session_waits;  // some link of it is LINK_WAITING
 	uint32_t *active;        // streams in use
 	uint32_t n_active;
-	uint32_t streams_max, links_max, sessions_max, subs_max, holders_max;
+	uint32_t streams_max, links_max, sessions_max, subs_max, holders_max, n_workers;
 	uint32_t fresh_head, fresh_tail; // streams with fresh fragments
 	uint32_t ready_head, ready_tail; // links with something due and room for it
 	uint32_t tick_ms;                // no stream's tick is due before
 	uint32_t n_tap_full;             // streams whose tap waits for the report ring
 	uint16_t body_max;               // longest fragment that fits a packet of ours
 	uint32_t *lent;                  // per worker: bodies it has of ours
-	struct body **returns; // per worker: bodies of his that found the ring to him full
-	uint32_t n_returns;
+	struct handoff *returns;         // per worker: what we have read and not told yet
+	uint32_t n_returns;              // of those with something
+	uint32_t n_past;                 // streams whose past is arriving
+	uint32_t n_lending_full;         // streams whose lending waits for a ring
+	uint16_t called; // bit per worker: something that he shall not sleep through
+	uint16_t *takers;                // per stream: bit per worker that takes part
+	uint16_t *told;                  // per stream: bit per worker that thinks we do
+	uint64_t *untold;                // bit per stream: somebody does not know yet
+	uint32_t n_untold;
 };
 
 // -- stream.c --
@@ -222,9 +261,9 @@ struct subscriber *subscriber_of(struct engine *, const struct link *);
 void subscriber_update(struct engine *, struct link *);
 
 // -- relay.c --
-// A fragment that may be new: 0, or window_append's error. Everybody is told who shall know.
-int stream_take(struct engine *, struct stream *, const struct stream_fragment *,
-		struct span message, uint32_t from, bool is_key);
+// What another worker lends.
+void stream_take_elses(struct engine *, struct stream *, const struct record *head,
+		       const uint8_t *body, uint32_t lender);
 
 // -- fanout.c --
 void fanout_mark(struct engine *, struct stream *); // has fresh fragments
@@ -243,6 +282,7 @@ void behind_nudge(struct engine *, struct stream *);
 // -- maps.c --
 void maps_tick(struct engine *, struct stream *);
 void maps_send_to(struct engine *, struct stream *, struct link *); // now, if it has news
+void maps_send_to_new(struct engine *, struct stream *);            // to all who were not shown one
 void maps_stream_gone(struct engine *, struct stream *);
 void maps_link_gone(struct engine *, struct stream *, const struct link *);
 
@@ -257,6 +297,9 @@ bool holders_range(struct engine *, const struct stream *, uint64_t *low, uint64
 // Of those who announced the number a fetch period ago and hold it, the next one above ring_order,
 // ascending and around. NULL: nobody.
 struct link *holder_next(struct engine *, const struct stream *, uint64_t no, uint64_t ring_order);
+// Has anybody announced it, however lately?
+uint64_t holders_low(const struct engine *, const struct stream *); // the lowest, UINT64_MAX: none
+bool holders_have(const struct engine *, const struct stream *, uint64_t no);
 // A random holder, and the newest number but `skip` of those that he announced a fetch period ago.
 struct link *holder_random(struct engine *, const struct stream *, uint32_t skip, uint64_t *no);
 
@@ -265,10 +308,15 @@ void pull_tick(struct engine *, struct stream *);
 // The fragment came from this link: was it asked for there? It need not be asked for again.
 bool pull_answered(struct engine *, struct stream *, uint64_t no, uint32_t link_idx);
 void pull_link_gone(struct stream *, uint32_t link_idx);
+void pull_on_offer(struct engine *, struct stream *, uint32_t worker, const struct handoff *);
 
 // -- push.c --
 void push_tick(struct engine *, struct stream *);
 void push_on_fragment(struct engine *, struct stream *, struct link *, uint64_t no);
+// What it pushed was news, or was here: then it may have come from another worker.
+void push_settle(struct engine *, struct stream *, const struct link *, uint64_t no, bool is_news);
+// Another worker's neighbour brought it.
+void push_on_elses(struct engine *, struct stream *, const struct record *, uint32_t worker);
 void push_link_added(struct engine *, struct stream *, struct link *);
 void push_link_gone(struct engine *, struct stream *, struct link *);
 // Whom we push to: after the link's mask changed, or it came; NULL: one went.
@@ -283,6 +331,14 @@ void tap_run(struct engine *, struct stream *);
 void tap_stream_gone(struct engine *, struct stream *);
 
 // -- handoff.c --
-void handoff_fragment(struct engine *, const struct stream *, uint64_t number, struct span message,
-		      bool is_key);
-void handoff_returns(struct engine *); // tries again what found the ring full
+void handoff_run(struct engine *, struct stream *); // lends what is new
+// The record that begins at pos is another's, who lends it himself: cursors that stand there pass.
+void handoff_passed(struct engine *, struct stream *, uint64_t pos);
+void handoff_stream_new(struct engine *, struct stream *);
+void handoff_stream_gone(struct engine *, struct stream *);
+// After a change of whether we have neighbours in it, and from time to time.
+void handoff_take_part(struct engine *, struct stream *);
+void handoff_past(struct engine *, struct stream *); // a piece of it has come
+void handoff_offer(struct engine *, const struct stream *,
+		   const struct handoff *); // to all who take part
+bool handoff_waits(const struct engine *);  // for room in a ring

@@ -141,7 +141,8 @@ static int head_extend(struct window *w, struct extents *x, uint32_t now_ms)
 	uint32_t idx;
 
 	if (w->n_extents >= w->extents_max || x->n_extents_free == 0) {
-		if (w->n_extents == 0)
+		// What another worker still reads would not be ours yet.
+		if (w->n_extents == 0 || (x->n_extents_free == 0 && x->extent[w->first].n_lent > 0))
 			return -ENOMEM;
 		oldest_leaves(w, x);
 		w->n_forced++;
@@ -196,19 +197,50 @@ static void number_enter(struct window *w, struct extents *x, uint64_t no)
 		w->head_no = no + 1;
 }
 
+// Records of another worker's window come with the age that they have.
+static void extent_touch(struct extent *ext, uint32_t arrival_ms)
+{
+	if ((int32_t)(arrival_ms - ext->last_ms) > 0)
+		ext->last_ms = arrival_ms;
+}
+
 static void record_write(struct window *w, struct extents *x, const struct record *head,
-			 struct span body)
+			 const uint8_t *body)
 {
 	struct extent *ext = &x->extent[w->last];
 	uint8_t *at = extent_data(x, w->last) + (size_t)ext->used * RECORD_STEP;
 
 	memcpy(at, head, sizeof(*head));
-	memcpy(at + sizeof(*head), body.data, body.len);
-	memset(at + sizeof(*head) + body.len, 0xff, BODY_PADDING);
+	memcpy(at + sizeof(*head), body, head->len);
+	memset(at + sizeof(*head) + head->len, 0xff, BODY_PADDING);
 	ext->used = (uint16_t)(ext->used + record_steps(head->len));
-	ext->last_ms = head->arrival_ms;
+	extent_touch(ext, head->arrival_ms);
 	w->bytes_held += head->len;
 	w->head_pos = pos_make(ext->seq, w->last, ext->used);
+}
+
+static int append(struct window *w, struct extents *x, struct record *head, const uint8_t *body,
+		  uint32_t now_ms)
+{
+	uint64_t no = head->no;
+	int err = 0;
+
+	assert(head->len > 0 && head->len <= WINDOW_BODY_MAX);
+	if (w->last == EXTENT_NONE ||
+	    x->extent[w->last].used + record_steps(head->len) > EXTENT_STEPS)
+		err = head_extend(w, x, now_ms);
+	if (err != 0)
+		return err;
+	if (no < w->tail_no) // the oldest extent had to go, and the numbers around this one with it
+		return -ESTALE;
+	number_enter(w, x, no);
+	err = index_reserve(w, x, no);
+	if (err != 0)
+		return err;
+	head->ordinal = w->ordinal_next++;
+	index_put(w, x, no, w->last, x->extent[w->last].used);
+	record_write(w, x, head, body);
+	return 0;
 }
 
 int window_append(struct window *w, struct extents *x, uint64_t no, struct span body, uint32_t from,
@@ -221,25 +253,19 @@ int window_append(struct window *w, struct extents *x, uint64_t no, struct span 
 			      .is_key = is_key};
 	int err = number_check(w, x, no);
 
-	assert(body.len > 0 && body.len <= WINDOW_BODY_MAX);
 	if (err != 0)
 		return err;
-	if (w->last == EXTENT_NONE ||
-	    x->extent[w->last].used + record_steps(head.len) > EXTENT_STEPS)
-		err = head_extend(w, x, now_ms);
-	if (err != 0)
-		return err;
-	if (no < w->tail_no) // the oldest extent had to go, and the numbers around this one with it
-		return -ESTALE;
-	number_enter(w, x, no);
-	err = index_reserve(w, x, no);
-	if (err != 0)
-		return err;
-	head.ordinal = w->ordinal_next++;
 	head.sum = csum_partial(body.data, body.len);
-	index_put(w, x, no, w->last, x->extent[w->last].used);
-	record_write(w, x, &head, body);
-	return 0;
+	return append(w, x, &head, body.data, now_ms);
+}
+
+int window_append_record(struct window *w, struct extents *x, const struct record *head,
+			 const uint8_t *body, uint32_t now_ms)
+{
+	struct record copy = *head;
+	int err = number_check(w, x, head->no);
+
+	return err != 0 ? err : append(w, x, &copy, body, now_ms);
 }
 
 // -- age --

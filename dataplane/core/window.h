@@ -29,13 +29,16 @@
 struct record {
 	uint64_t no;
 	uint32_t arrival_ms;
-	uint32_t from;     // link that brought it, LINK_NONE: published here, or by another worker
-	uint32_t ordinal;  // records appended before it; differences are lags
-	uint16_t len;      // octets of body
-	uint16_t sum;      // csum_partial of the body, computed once
-	uint8_t is_key;    // key frame or codec header: worth sending until window + margin
+	uint32_t from;    // link that brought it, LINK_NONE: published here, or from another worker
+	uint32_t ordinal; // records appended before it; differences are lags
+	uint16_t len;     // octets of body
+	uint16_t sum;     // csum_partial of the body, computed once
+	uint8_t is_key;   // key frame or codec header: worth sending until window + margin
 	uint8_t is_spread; // somebody was sent it
-	uint8_t rsv[6];
+	uint8_t is_elses;  // another worker's neighbour or command brought it
+	uint8_t is_old;    // it was there before this worker took part: pulled, never pushed
+	uint8_t is_pulled; // we had asked for it
+	uint8_t rsv[3];
 	uint8_t body[];
 };
 static_assert(sizeof(struct record) == 32, "half a line before the body");
@@ -72,6 +75,9 @@ void window_clear(struct window *, struct extents *); // gives everything back
 // body.len is 1..WINDOW_BODY_MAX. Short of memory the window gives up its own oldest extent first.
 int window_append(struct window *, struct extents *, uint64_t no, struct span body, uint32_t from,
 		  bool is_key, uint32_t now_ms);
+// The same of a record that was one elsewhere: `head` but for its ordinal as it shall be.
+int window_append_record(struct window *, struct extents *, const struct record *head,
+			 const uint8_t *body, uint32_t now_ms);
 
 // Gives back what is older than keep_ms. True: something went.
 bool window_age(struct window *, struct extents *, uint32_t now_ms);
@@ -138,6 +144,12 @@ static inline const struct record *window_find(const struct window *w, const str
 	if ((entry & ENTRY_HELD) == 0)
 		return NULL;
 	return record_over(x, pos_extent(entry & ~ENTRY_HELD), pos_step(entry));
+}
+
+// Its marks may change; never its number, length or body, which others may be reading.
+static inline struct record *window_find_mut(struct window *w, struct extents *x, uint64_t no)
+{
+	return (struct record *)window_find(w, x, no);
 }
 
 // Where a number that is held stands in the log.

@@ -125,7 +125,7 @@ static void ring_others(struct worker *w)
 		return;
 	for (uint32_t i = 0; i < w->opts.n_workers; i++)
 		if (i != w->opts.worker &&
-		    (rte_ring_count(w->opts.handed[i]) > 0 || engine_handoffs_wait(w->engine, i)))
+		    (rte_ring_count(w->opts.handed[i]) > 0 || engine_handed_over(w->engine, i)))
 			bell_ring(w->opts.bells[i]);
 }
 

@@ -1,4 +1,5 @@
-// No streams, under a test that steers the engine (steered_dep). Weak: what the test defines counts.
+// No streams, under a test that steers the engine (steered_dep). Weak: what the test defines
+// counts.
 #include "dataplane/core/internal.h"
 
 #define WEAK __attribute__((weak))
@@ -47,7 +48,7 @@ WEAK void relay_command(struct engine *e, const struct command *cmd)
 {
 }
 
-WEAK void relay_handoff(struct engine *e, const struct handoff *h)
+WEAK void relay_handoffs(struct engine *e)
 {
 }
 

@@ -27,6 +27,29 @@ static void every_extent_is_given_once_and_then_none(void **state)
 	extents_destroy(x);
 }
 
+// Others may read what a window gives back.
+static void an_extent_that_is_lent_is_free_when_all_is_returned(void **state)
+{
+	struct extents *x = extents_create(2, 1);
+	uint32_t idx = extent_get(x);
+
+	extent_lend(x, idx);
+	extent_lend(x, idx);
+	extent_lend(x, idx);
+	extent_returned(x, idx, 1);
+	extent_put(x, idx);
+	assert_int_equal(x->n_extents_free, 1);
+	assert_int_not_equal(extent_get(x), idx);
+	assert_int_equal(extent_get(x), EXTENT_NONE);
+	extent_returned(x, idx, 2);
+	assert_int_equal(x->n_lent, 0);
+	assert_int_equal(x->n_extents_free, 1);
+	assert_int_equal(extent_get(x), idx);
+	extent_put(x, idx); // and its next life begins with nothing lent
+	assert_int_equal(x->n_extents_free, 1);
+	extents_destroy(x);
+}
+
 static void an_index_block_comes_back_empty(void **state)
 {
 	struct extents *x = extents_create(1, 0);
@@ -47,6 +70,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_extent_is_given_once_and_then_none),
+		cmocka_unit_test(an_extent_that_is_lent_is_free_when_all_is_returned),
 		cmocka_unit_test(an_index_block_comes_back_empty),
 	};
 

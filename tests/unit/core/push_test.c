@@ -255,7 +255,6 @@ static void some_are_never_asked(void **state)
 	static const struct unasked rows[] = {
 		{"the source asks nobody", STREAM_PUBLISHER | MEMBER, LINK_IS_SUPER},
 		{"nobody asks against his will", MEMBER, LINK_IS_SUPER | LINK_NO_PUSH_IN},
-		{"another worker tests", 0, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -210,14 +210,12 @@ static bool pump_node(struct member *m, uint64_t now_us)
 
 bool member_turn(struct member *m, uint64_t now_us)
 {
-	bool more = udp_world_turn(m->world, now_us);
+	bool more = udp_world_rx(m->world, now_us);
 
-	for (unsigned i = 0; i < PUMPS_MAX; i++) {
-		if (!pump_node(m, now_us))
-			return more;
-		more |= udp_world_turn(m->world, now_us);
-	}
-	return more || mailbox_n(m->commands) > 0;
+	for (unsigned i = 0; i < PUMPS_MAX && pump_node(m, now_us); i++)
+		more |= udp_world_commands(m->world, now_us);
+	more |= udp_world_tx(m->world, now_us);
+	return more || mailbox_n(m->commands) > 0 || mailbox_n(m->reports) > 0;
 }
 
 uint64_t member_deadline_us(const struct member *m)

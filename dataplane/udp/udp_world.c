@@ -347,14 +347,30 @@ static bool transmit_all(struct udp_world *w, uint64_t now_us)
 	return true;
 }
 
+bool udp_world_rx(struct udp_world *w, uint64_t now_us)
+{
+	bool more = receive_all(w, now_us);
+
+	engine_timers(w->engine, now_us);
+	return more;
+}
+
+bool udp_world_commands(struct udp_world *w, uint64_t now_us)
+{
+	return engine_commands(w->engine, now_us) == ENGINE_TURN_COMMANDS;
+}
+
+bool udp_world_tx(struct udp_world *w, uint64_t now_us)
+{
+	return transmit_all(w, now_us);
+}
+
 bool udp_world_turn(struct udp_world *w, uint64_t now_us)
 {
-	bool more;
+	bool more = udp_world_rx(w, now_us);
 
-	more = receive_all(w, now_us);
-	engine_timers(w->engine, now_us);
-	more |= engine_commands(w->engine, now_us) == ENGINE_TURN_COMMANDS;
-	more |= transmit_all(w, now_us);
+	more |= udp_world_commands(w, now_us);
+	more |= udp_world_tx(w, now_us);
 	return more;
 }
 

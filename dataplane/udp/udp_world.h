@@ -34,6 +34,11 @@ int udp_world_fd(const struct udp_world *, uint8_t endpoint); // -1: not bound
 
 // One turn: rx, timers, commands, tx. True if it had work and may have more.
 bool udp_world_turn(struct udp_world *, uint64_t now_us);
+// Its parts, for who has control in the same thread: rx and timers; commands; tx. What control answers
+// before tx travels with the acks.
+bool udp_world_rx(struct udp_world *, uint64_t now_us);
+bool udp_world_commands(struct udp_world *, uint64_t now_us);
+bool udp_world_tx(struct udp_world *, uint64_t now_us);
 uint64_t udp_world_deadline_us(const struct udp_world *);
 // The address this host would use toward `far` (connect on a throw-away socket); 0 or -errno.
 int udp_local_toward(const struct wire_addr *far, struct wire_addr *local);

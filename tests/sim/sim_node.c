@@ -395,15 +395,41 @@ static void rewind_ring(struct mailbox *m)
 	m->tail_seen = 0;
 }
 
-void sim_node_turn(struct sim_node *s, uint64_t now_us)
+// Control and workers in threads of their own, as in annulusd: acks do not wait for control.
+static void turn_apart(struct sim_node *s, uint64_t now_us)
 {
-	s->turns++;
 	for (unsigned i = 0; i < PUMPS_MAX; i++) {
-		turn_engines(s, i > 0 || s->n_workers == 1, now_us);
+		turn_engines(s, i > 0, now_us);
 		turn_node(s, now_us);
 		if (!engines_are_called(s))
 			break;
 	}
+}
+
+// In one, as in member.c: what control answers travels with the acks.
+static void turn_together(struct sim_node *s, uint64_t now_us)
+{
+	engine_timers(s->engine, now_us);
+	do {
+		for (unsigned i = 0; i < PUMPS_MAX; i++) {
+			turn_node(s, now_us);
+			if (!engines_are_called(s))
+				break;
+			while (engine_commands(s->engine, now_us) == ENGINE_TURN_COMMANDS)
+				;
+		}
+		if (engine_deadline_us(s->engine) <= now_us)
+			transmit(s, s->engine, now_us);
+	} while (mailbox_n(s->reports[0]) > 0);
+}
+
+void sim_node_turn(struct sim_node *s, uint64_t now_us)
+{
+	s->turns++;
+	if (s->n_workers > 1 || s->turner != NULL)
+		turn_apart(s, now_us);
+	else
+		turn_together(s, now_us);
 	for (uint32_t i = 0; i < s->n_workers; i++) {
 		rewind_ring(s->commands[i]);
 		rewind_ring(s->reports[i]);

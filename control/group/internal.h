@@ -83,6 +83,7 @@ struct neighbour {
 	bool told_nearest; // by our last Begin
 	bool told_spx;     // by our last report
 	bool is_adjacent;         // one of the three each way on the ring
+	bool is_next;             // the first of them
 	bool is_wanted;           // by the last choice (topology.c)
 	bool is_suspect;          // silent for long (groups.md 11)
 	uint32_t rtt_us;          // 0: not measured

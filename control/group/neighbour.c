@@ -19,7 +19,7 @@ enum {
 	CALL_LIFE_US = 20000000,
 	// groups.md 11 has 2 s while a stream flows, else 5 s (ours): README.md says why 15 s.
 	KEEPALIVE_MS = 15000,
-	ADJACENT_KEEPALIVE_MS = 5000,
+	NEXT_KEEPALIVE_MS = 5000,
 	BUSY_KEEPALIVE_MS = 2000,
 	SUSPECT_US = 8000000, // groups.md 11: so long a ping may be unanswered
 };
@@ -92,8 +92,8 @@ uint32_t neighbour_keepalive_ms(const struct ctl_session *cs)
 	for (; nb != NULL; nb = nb->next)
 		if (has_streams(nb))
 			return BUSY_KEEPALIVE_MS;
-		else if (nb->is_adjacent)
-			ms = ADJACENT_KEEPALIVE_MS;
+		else if (nb->is_next)
+			ms = NEXT_KEEPALIVE_MS;
 	return ms;
 }
 
@@ -102,12 +102,14 @@ void neighbour_keepalive(struct ctl_session *cs)
 	ctl_session_keepalive(cs, neighbour_keepalive_ms(cs) * 1000, SUSPECT_US);
 }
 
-void neighbour_adjacent(struct neighbour *nb, bool is_adjacent)
+void neighbour_adjacent(struct neighbour *nb, bool is_adjacent, bool is_next)
 {
-	if (nb->is_adjacent == is_adjacent)
-		return;
+	if (nb->is_adjacent != is_adjacent)
+		routes_soon(nb->group);
 	nb->is_adjacent = is_adjacent;
-	routes_soon(nb->group);
+	if (nb->is_next == is_next)
+		return;
+	nb->is_next = is_next;
 	neighbour_keepalive(nb->cs);
 }
 

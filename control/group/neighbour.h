@@ -30,8 +30,8 @@ bool neighbour_holds(struct neighbour *, const struct report *, enum flow_kind);
 // How often its silence is asked about, by what it serves now: to be said whenever that changes.
 void neighbour_keepalive(struct ctl_session *);
 uint32_t neighbour_keepalive_ms(const struct ctl_session *);
-// Whether it stands next to us on the ring.
-void neighbour_adjacent(struct neighbour *, bool);
+// Whether it is one of the three each way on the ring, and the first of them.
+void neighbour_adjacent(struct neighbour *, bool is_adjacent, bool is_next);
 
 // The session serves no group (any more): closed, unless it is a NetConnection or has direct
 // streams.

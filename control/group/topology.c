@@ -14,6 +14,8 @@ enum {
 	CHOOSE_IDLE_US = 10000000,
 	RANDOM_US = 10000000,
 	PURGE_US = 19000000, // at most so often (groups.md 11)
+	// Who called us wants us: as his random one till he draws anew, and then he asks us.
+	WANTED_THERE_US = 20000000,
 	RETRY_US = 1500000,
 	TRIES_MAX = 11,
 	INTRODUCED_MIN = 2,
@@ -228,6 +230,8 @@ static void ask_close(struct neighbour *nb)
 
 	if (nb->asked_us != 0 && now_us < nb->asked_us + GROUP_ASK_CLOSE_MS * UINT64_C(1000))
 		return;
+	if (!nb->cs->is_initiator && now_us < nb->opened_us + WANTED_THERE_US)
+		return;
 	if (ctl_flow_send(nb->cs, nb->main_tx, &message, 1, 0) == 0)
 		nb->asked_us = now_us;
 }
@@ -254,12 +258,23 @@ static void stand_beside(const struct group *g, struct wanted *ring, struct want
 	wanted_ring(doubted, &g->members.ring, g->address, NULL);
 }
 
-// Who stands next to us is asked sooner how he is (neighbour.c).
+// The next one up, or down: wanted_ring has the ways in this order.
+static bool is_first(const struct wanted *ring, const struct ring_node *node)
+{
+	uint32_t down = ring->n > WANTED_EACH_WAY ? WANTED_EACH_WAY : ring->n - 1;
+
+	return ring->n > 0 && (ring->nodes[0] == node || ring->nodes[down] == node);
+}
+
+// Who stands next to us is asked sooner how he is (neighbour.c). When he is in doubt, so is the one
+// behind him, and he himself no less.
 static void mark(struct neighbour *nb, const struct wanted *ring, const struct wanted *doubted)
 {
-	if (nb->state == NEIGHBOUR_OPEN && nb->member != NULL)
-		neighbour_adjacent(nb, wanted_has(ring, &nb->member->at) ||
-					       wanted_has(doubted, &nb->member->at));
+	const struct ring_node *at = nb->member != NULL ? &nb->member->at : NULL;
+
+	if (nb->state == NEIGHBOUR_OPEN && at != NULL)
+		neighbour_adjacent(nb, wanted_has(ring, at) || wanted_has(doubted, at),
+				   is_first(ring, at) || is_first(doubted, at));
 }
 
 static void run(struct group *g)
@@ -334,10 +349,8 @@ void topology_timers(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
 
-	if (g->report_us <= now_us) {
-		g->report_us = now_us + GROUP_REPORT_INTERVAL_MS * UINT64_C(1000);
+	if (g->report_us <= now_us)
 		report_send_random(g);
-	}
 	if (g->purge_us <= now_us) {
 		g->purge_us = members_purge(&g->members, now_us);
 		if (g->purge_us < now_us + PURGE_US)

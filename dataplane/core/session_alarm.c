@@ -80,7 +80,7 @@ void session_keepalive_set(struct engine *e, uint32_t idx, uint32_t interval_us,
 			   uint32_t suspect_us)
 {
 	struct session_cold *c = session_cold_at(e, idx);
-	uint32_t ms = us_to_ms(interval_us);
+	uint32_t ms = us_to_ms(interval_us), at_ms;
 
 	c->suspect_ms = us_to_ms(suspect_us);
 	tell_health(e, idx, c->is_suspect);
@@ -93,7 +93,10 @@ void session_keepalive_set(struct engine *e, uint32_t idx, uint32_t interval_us,
 	// Sessions that were opened together shall not ping together for ever.
 	ms -= (uint32_t)random_below(&e->dice, ms / 8 + 1);
 	c->keepalive_ms = ms;
-	session_cold_alarm(e, idx, ALARM_KEEPALIVE, e->now_ms + ms);
+	// Of its silence so far: who is asked for sooner may have been silent for longer.
+	at_ms = session_at(e, idx)->last_rx_ms + ms;
+	session_cold_alarm(e, idx, ALARM_KEEPALIVE,
+			   ms_reached(at_ms, e->now_ms) ? e->now_ms : at_ms);
 }
 
 static void on_keepalive(struct engine *e, uint32_t idx)

@@ -92,7 +92,7 @@ static void while_a_stream_flows_silence_is_noticed_sooner(void **state)
 static void who_stands_beside_us_is_asked_sooner_than_others(void **state)
 {
 	struct party *t = *state;
-	uint32_t n_adjacent = 0, n_others = 0;
+	uint32_t n_next = 0, n_adjacent = 0;
 
 	while (t->n < 16)
 		party_add(t);
@@ -102,13 +102,38 @@ static void who_stands_beside_us_is_asked_sooner_than_others(void **state)
 		struct end *e = world_end_to(t->nodes[0], t->nodes[i], WORLD_MEMBER);
 		struct neighbour *nb = e->ctl.groups->neighbours;
 
+		n_next += nb->is_next;
 		n_adjacent += nb->is_adjacent;
-		n_others += !nb->is_adjacent;
-		assert_int_equal(e->keepalive_us, nb->is_adjacent ? 5000000 : 15000000);
+		assert_true(nb->is_adjacent || !nb->is_next);
+		assert_int_equal(e->keepalive_us, nb->is_next ? 5000000 : 15000000);
 		assert_int_equal(e->suspect_us, 8000000);
 	}
+	assert_int_equal(n_next, 2);
 	assert_int_equal(n_adjacent, 6);
-	assert_int_equal(n_others, 9);
+}
+
+// The one behind him is asked in his place, long before anybody has given him up.
+static void when_the_next_one_is_suspect_the_one_behind_is_asked_sooner(void **state)
+{
+	struct party *t = *state;
+	struct group *g = t->nodes[0]->group;
+	struct neighbour *second;
+
+	while (t->n < 16)
+		party_add(t);
+	world_run(t->w, 60 * S);
+	second = member_of_ring(ring_set_up(&g->members.ring, g->address, 2))->neighbour;
+	assert_int_equal(neighbour_keepalive_ms(second->cs), 15000);
+	for (int i = 1; i < 16; i++) {
+		struct end *e = world_end_to(t->nodes[0], t->nodes[i], WORLD_MEMBER);
+
+		if (&member_of_ring(ring_set_up(&g->members.ring, g->address, 1))
+			     ->neighbour->cs->id == &e->ctl.id)
+			health(t, t->nodes[0], e, 4200, true);
+	}
+	world_run(t->w, 1 * S);
+	assert_int_equal(neighbour_keepalive_ms(second->cs), 5000);
+	assert_true(second->is_next);
 }
 
 static void a_streams_figures_are_its_workers_together(void **state)
@@ -215,6 +240,7 @@ int main(void)
 		T(round_trips_and_silence_reach_the_neighbour),
 		T(while_a_stream_flows_silence_is_noticed_sooner),
 		T(who_stands_beside_us_is_asked_sooner_than_others),
+		T(when_the_next_one_is_suspect_the_one_behind_is_asked_sooner),
 		T(a_streams_figures_are_its_workers_together),
 		T(who_has_no_streams_asks_for_nothing),
 		T(tables_nobody_knows_are_ignored),

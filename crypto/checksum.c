@@ -36,39 +36,12 @@ static uint64_t sum_long(const uint8_t *at, size_t len)
 	return a[0] + a[1];
 }
 
-static uint64_t sum_short(const uint8_t *at, size_t len)
-{
-	uint64_t sum = 0;
-	uint32_t word = 0;
-
-	for (; len >= 4; at += 4, len -= 4) {
-		memcpy(&word, at, 4);
-		sum += word;
-	}
-	word = 0;
-	memcpy(&word, at, len); // a lone octet stands first in its word: the high one
-	return sum + word;
-}
-
-static uint16_t fold(uint64_t sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-uint16_t csum_partial(const void *data, size_t len)
+uint16_t csum_long(const void *data, size_t len)
 {
 	const uint8_t *at = data;
 	size_t n_long = len & ~(size_t)63;
-	uint16_t sum;
 
-	if (len == 0)
-		return 0; // data may be NULL
-	sum = fold(sum_long(at, n_long) + sum_short(at + n_long, len - n_long));
-	return (uint16_t)(sum << 8 | sum >> 8);
+	return csum_swap_fold(sum_long(at, n_long) + csum_add_short(at + n_long, len - n_long));
 }
 
 uint16_t csum_whole(const void *data, size_t len)

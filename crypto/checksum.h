@@ -19,9 +19,51 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+// Octets in little-endian words, added with their carries kept apart (checksum.c says why that will
+// do). A lone last octet stands first in its word: the high one.
+static inline uint64_t csum_add_short(const uint8_t *at, size_t len)
+{
+	uint64_t sum = 0, word;
+	uint32_t half;
+	uint16_t quarter;
+
+	for (; len >= 8; at += 8, len -= 8) {
+		memcpy(&word, at, 8);
+		sum += (word & 0xffffffff) + (word >> 32);
+	}
+	if (len & 4) {
+		memcpy(&half, at, 4);
+		sum += half;
+		at += 4;
+	}
+	if (len & 2) {
+		memcpy(&quarter, at, 2);
+		sum += quarter;
+		at += 2;
+	}
+	return len & 1 ? sum + *at : sum;
+}
+
+static inline uint16_t csum_swap_fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return __builtin_bswap16((uint16_t)sum);
+}
+
+uint16_t csum_long(const void *data, size_t len); // csum_partial of what is not short
 
 // Folded sum of len octets that start at an even place and may be followed by others.
-uint16_t csum_partial(const void *data, size_t len);
+static inline uint16_t csum_partial(const void *data, size_t len)
+{
+	if (len >= 64)
+		return csum_long(data, len);
+	return len > 0 ? csum_swap_fold(csum_add_short(data, len)) : 0; // data may be NULL
+}
 
 // The checksum of a whole region at once, odd rule included.
 uint16_t csum_whole(const void *data, size_t len);

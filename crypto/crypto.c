@@ -25,27 +25,25 @@ const char *crypto_name(const struct crypto *c)
 	return c->name;
 }
 
-static void tag_check(const struct crypto_op *op)
+static inline bool tag_is_good(const struct crypto_op *op)
 {
-	assert(op->tag_len == 0 ||
-	       (op->tag_len >= CRYPTO_TAG_MIN && op->tag_len <= CRYPTO_TAG_MAX));
-	assert((op->tag_len == 0) == (op->hmac == NULL));
+	if (op->tag_len == 0)
+		return op->hmac == NULL;
+	return op->tag_len >= CRYPTO_TAG_MIN && op->tag_len <= CRYPTO_TAG_MAX && op->hmac != NULL;
 }
 
-static bool len_is_good(const struct crypto_op *op)
+static inline bool len_is_good(const struct crypto_op *op)
 {
 	return op->len > 0 && op->len % CRYPTO_BLOCK_LEN == 0;
 }
 
-static void seal_check(const struct crypto_op *op)
+static inline bool is_good(const struct crypto_op *op)
 {
-	assert(len_is_good(op));
-	if (op->tail != NULL) {
-		assert(op->head_len > 0 && op->head_len % CRYPTO_BLOCK_LEN == 0);
-		assert(op->head_len <= CRYPTO_HEAD_BLOCKS * CRYPTO_BLOCK_LEN &&
-		       op->head_len <= op->len);
-	}
-	tag_check(op);
+	if (op->tail != NULL &&
+	    (op->head_len == 0 || op->head_len % CRYPTO_BLOCK_LEN != 0 ||
+	     op->head_len > CRYPTO_HEAD_BLOCKS * CRYPTO_BLOCK_LEN || op->head_len > op->len))
+		return false;
+	return len_is_good(op) && tag_is_good(op);
 }
 
 static uint16_t burst_of(uint16_t n)
@@ -59,7 +57,7 @@ void crypto_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 		uint16_t k = burst_of(n);
 
 		for (uint16_t i = 0; i < k; i++) {
-			seal_check(&ops[i]);
+			assert(is_good(&ops[i]));
 			ops[i].result = CRYPTO_OK;
 		}
 		c->calls->seal(c, ops, k);
@@ -76,7 +74,7 @@ uint16_t crypto_open(struct crypto *c, struct crypto_op *ops, uint16_t n)
 		uint16_t k = burst_of(n);
 
 		for (uint16_t i = 0; i < k; i++) {
-			tag_check(&ops[i]);
+			assert(tag_is_good(&ops[i]));
 			ops[i].result = len_is_good(&ops[i]) ? CRYPTO_OK : CRYPTO_BAD_LEN;
 		}
 		c->calls->open(c, ops, k);

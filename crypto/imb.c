@@ -62,22 +62,24 @@ static const uint8_t zero_iv[CRYPTO_BLOCK_LEN];
 
 static void order_by_key(uint8_t *order, const uint8_t *keys, uint16_t n)
 {
-	uint8_t start[KEYS + 1] = {0};
-	uint16_t i;
+	uint8_t start[KEYS + 1], least = UINT8_MAX, most = 0;
 
-	for (i = 1; i < n && keys[i] == keys[0]; i++)
-		;
-	if (i >= n) { // the usual burst: one length
-		for (i = 0; i < n; i++)
+	for (uint16_t i = 0; i < n; i++) {
+		least = keys[i] < least ? keys[i] : least;
+		most = keys[i] > most ? keys[i] : most;
+	}
+	if (least >= most) { // the usual burst: one length
+		for (uint16_t i = 0; i < n; i++)
 			order[i] = (uint8_t)i;
 		return;
 	}
-	for (i = 0; i < n; i++)
-		start[KEYS - 1 - keys[i] + 1]++;
-	for (i = 1; i < KEYS; i++)
+	memset(start, 0, (size_t)(most - least) + 2);
+	for (uint16_t i = 0; i < n; i++)
+		start[most - keys[i] + 1]++;
+	for (uint16_t i = 1; i <= most - least; i++)
 		start[i] += start[i - 1];
-	for (i = 0; i < n; i++)
-		order[start[KEYS - 1 - keys[i]]++] = (uint8_t)i;
+	for (uint16_t i = 0; i < n; i++)
+		order[start[most - keys[i]]++] = (uint8_t)i;
 }
 
 static uint8_t key_of(uint16_t len)
@@ -177,6 +179,27 @@ static void tails_gather(const struct crypto_op *ops, uint16_t n)
 			       ops[i].len - ops[i].head_len);
 }
 
+static bool has_tags(const struct crypto_op *ops, uint16_t n)
+{
+	uint8_t any = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		any |= ops[i].tag_len;
+	return any != 0;
+}
+
+static void seal_by_vaes(struct imb *m, struct crypto_op *ops, uint16_t n)
+{
+	uint8_t keys[CRYPTO_BURST_MAX] = {0}, order[CRYPTO_BURST_MAX];
+
+	for (uint16_t i = 0; i < n; i++)
+		keys[i] = key_of(ops[i].len);
+	order_by_key(order, keys, n);
+	vaes_seal(m->vaes, ops, order, n);
+	if (has_tags(ops, n))
+		tags_append(m, ops, n);
+}
+
 static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 {
 	struct imb *m = (struct imb *)c;
@@ -184,6 +207,10 @@ static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 	uint16_t starts[CRYPTO_BURST_MAX];
 	uint32_t n_jobs = 0, n_done;
 
+	if (m->vaes != NULL) {
+		seal_by_vaes(m, ops, n);
+		return;
+	}
 	for (uint16_t i = 0; i < n; i++) {
 		const uint8_t *sched = ops[i].sched;
 
@@ -194,11 +221,6 @@ static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 		keys[i] = key_of(ops[i].len - starts[i]);
 	}
 	order_by_key(order, keys, n);
-	if (m->vaes != NULL) {
-		vaes_seal(m->vaes, ops, order, n);
-		tags_append(m, ops, n);
-		return;
-	}
 	if (n >= HEADS_MIN)
 		heads_seal(ops, n);
 	else
@@ -210,7 +232,8 @@ static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 				      IMB_KEY_128_BYTES);
 		assert(n_done == n_jobs);
 	}
-	tags_append(m, ops, n);
+	if (has_tags(ops, n))
+		tags_append(m, ops, n);
 }
 
 static void open_by_vaes(struct crypto_op *ops, uint16_t n)
@@ -225,7 +248,8 @@ static void imb_open(struct crypto *c, struct crypto_op *ops, uint16_t n)
 	struct imb *m = (struct imb *)c;
 	uint32_t n_jobs = 0, n_done;
 
-	tags_verify(m, ops, n);
+	if (has_tags(ops, n))
+		tags_verify(m, ops, n);
 	if (m->vaes != NULL) {
 		open_by_vaes(ops, n);
 		return;

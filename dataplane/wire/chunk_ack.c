@@ -2,18 +2,6 @@
 
 #include "dataplane/wire/chunk.h"
 
-int ack_read(struct ack *a, uint8_t type, struct span payload)
-{
-	struct rd r = rd_over_span(payload);
-
-	a->is_bitmap = type == CHUNK_ACK_BITMAP;
-	a->flow_id = rd_vlu(&r);
-	a->window_blocks = rd_vlu(&r);
-	a->cum = rd_vlu(&r);
-	a->tail = rd_rest(&r);
-	return r.err;
-}
-
 // The first bit at or after `bit` that is `wanted`, or the number of bits.
 static size_t bitmap_find(struct span bits, size_t bit, bool wanted)
 {

@@ -22,7 +22,17 @@ struct ack {
 };
 
 // type is CHUNK_ACK_BITMAP or CHUNK_ACK_RANGES.
-int ack_read(struct ack *a, uint8_t type, struct span payload);
+static inline int ack_read(struct ack *a, uint8_t type, struct span payload)
+{
+	struct rd r = rd_over_span(payload);
+
+	a->is_bitmap = type == CHUNK_ACK_BITMAP;
+	a->flow_id = rd_vlu(&r);
+	a->window_blocks = rd_vlu(&r);
+	a->cum = rd_vlu(&r);
+	a->tail = rd_rest(&r);
+	return r.err;
+}
 
 struct ack_iter {
 	struct rd r;

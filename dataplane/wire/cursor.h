@@ -153,9 +153,17 @@ static inline uint64_t rd_vlu_long(struct rd *r)
 // past the end of the container is the sticky error.
 static inline uint64_t rd_vlu(struct rd *r)
 {
+	uint64_t value;
+
 	if (r->left > 0 && r->at[0] < 0x80) {
 		r->left--;
 		return *r->at++;
+	}
+	if (r->left > 1 && r->at[1] < 0x80) {
+		value = (uint64_t)(r->at[0] & 0x7f) << 7 | r->at[1];
+		r->left -= 2;
+		r->at += 2;
+		return value;
 	}
 	return rd_vlu_long(r);
 }

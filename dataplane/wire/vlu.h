@@ -11,8 +11,11 @@
 // Octets that vlu_put() writes for this value: 1 to VLU_LEN_MAX.
 static inline uint8_t vlu_len(uint64_t value)
 {
-	unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+	unsigned bits;
 
+	if (value < 1u << 21) // nearly all there are
+		return (uint8_t)(1 + (value >= 1u << 7) + (value >= 1u << 14));
+	bits = 64 - (unsigned)__builtin_clzll(value);
 	return (uint8_t)((bits + 6) / 7);
 }
 
@@ -24,6 +27,11 @@ static inline uint8_t vlu_put(uint8_t *dst, uint64_t value)
 	if (value < 0x80) {
 		dst[0] = (uint8_t)value;
 		return 1;
+	}
+	if (value < 1u << 14) {
+		dst[0] = (uint8_t)(0x80 | value >> 7);
+		dst[1] = value & 0x7f;
+		return 2;
 	}
 	len = vlu_len(value);
 	dst[len - 1] = value & 0x7f;

@@ -23,7 +23,7 @@ static void the_echo_advances_by_the_time_we_held_it(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct session s = {0};
-		uint16_t echo;
+		uint16_t echo = 0;
 
 		clock_on_timestamp(&s, rows[i].ts, 7 * MS + 13);
 		assert_row(clock_echo_due(&s, 7 * MS + 13 + rows[i].held_us, &echo), rows[i].name);

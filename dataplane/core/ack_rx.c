@@ -189,14 +189,32 @@ static void judge_lateness(struct engine *e, uint32_t session_idx, const struct 
 	if (ctx->any_settled && ctx->has_echo && s->tsn_acked != 0 &&
 	    (int32_t)(l->arrived_ms - sent_ms) > 0)
 		lateness_saw(l, (int32_t)(l->arrived_ms - sent_ms) + 3, e->now_ms);
-	lateness_turn(l, e->now_ms);
+	if (l->limit_ms != 0)
+		lateness_turn(l, e->now_ms);
+}
+
+static void move_window(struct engine *e, uint32_t session_idx, const struct rx_ctx *ctx)
+{
+	struct session *s = session_at(e, session_idx);
+	struct cc_event ev = {
+		.in_flight_before = ctx->in_flight_before,
+		.acked_bytes = ctx->acked_bytes,
+		.any_ack = true,
+		.any_nak = ctx->any_nak,
+		.any_loss = ctx->any_loss,
+	};
+
+	if (!cc_minds(s, &ev))
+		return;
+	ev.is_fast = !session_tcr_received(e, session_idx) && !engine_tc_sent_any(e);
+	ev.is_tc = session_tc_sent(e, session_idx);
+	cc_on_packet(s, &ev);
 }
 
 static void after_acks(struct engine *e, uint32_t session_idx, struct rx_ctx *ctx)
 {
 	struct session *s = session_at(e, session_idx);
 	struct flow_table *t = flow_table_at(e->flows, session_idx);
-	struct cc_event ev;
 
 	s->n_burst = 0; // §3.5.2.3
 	judge_lateness(e, session_idx, ctx);
@@ -204,20 +222,11 @@ static void after_acks(struct engine *e, uint32_t session_idx, struct rx_ctx *ct
 		t->is_recovering = false;
 	// Losing may end a flow's flight, but never begins another's.
 	for (uint64_t left = s->tx_in_flight; left != 0; left &= left - 1)
-		count_naks(e, t->tx[__builtin_ctzll(left)], ctx);
-	ev = (struct cc_event){
-		.in_flight_before = ctx->in_flight_before,
-		.acked_bytes = ctx->acked_bytes,
-		.any_ack = true,
-		.any_nak = ctx->any_nak,
-		.any_loss = ctx->any_loss,
-		.is_fast = !session_tcr_received(e, session_idx) && !engine_tc_sent_any(e),
-		.is_tc = session_tc_sent(e, session_idx),
-	};
-	cc_on_packet(s, &ev);
+		count_naks(e, flow_table_tx(t, (uint8_t)__builtin_ctzll(left)), ctx);
+	move_window(e, session_idx, ctx);
 	if (s->flags & SESSION_ERTO_ARMED) {
 		s->erto_at_ms = e->now_ms + s->erto_us / 1000;
-		session_alarm(e, session_idx, s->erto_at_ms);
+		session_alarm_lazily(e, session_idx, s->erto_at_ms);
 	}
 	resume(e, session_idx);
 }

@@ -121,7 +121,8 @@ bool flows_write_acks(struct engine *e, uint32_t session_idx, struct txp *t, boo
 
 		// Only the ack that the packet exists for may be cut: the others get one of their
 		// own.
-		if (!write_flow(&e->flows->rx[table->rx[slot]], t, is_primary && n_written == 0))
+		if (!write_flow(&e->flows->rx[flow_table_rx(table, slot)], t,
+				is_primary && n_written == 0))
 			continue;
 		s->rx_to_ack &= ~slot_bit(slot);
 		n_written++;

@@ -53,8 +53,7 @@ void cc_on_packet(struct session *s, const struct cc_event *ev)
 		on_loss(s, ev);
 		return;
 	}
-	// A window that is not used up says nothing about what the path carries.
-	if (!ev->any_ack || ev->any_nak || ev->in_flight_before < s->cwnd_bytes)
+	if (!cc_minds(s, ev))
 		return;
 	inc = clamp(increase(s, ev), 0, CC_SMSS);
 	s->cwnd_bytes = clamp((uint64_t)s->cwnd_bytes + inc, CWND_INIT_BYTES, CC_CWND_MAX);

@@ -30,6 +30,13 @@ struct cc_cut {
 
 void cc_open(struct session *);
 void cc_on_packet(struct session *, const struct cc_event *);
+// Would that change anything? A window that is not used up says nothing about what the path
+// carries.
+static inline bool cc_minds(const struct session *s, const struct cc_event *ev)
+{
+	return ev->any_loss ||
+	       (ev->any_ack && !ev->any_nak && ev->in_flight_before >= s->cwnd_bytes);
+}
 // The retransmission alarm fired; had_loss: something was in flight.
 void cc_on_timeout(struct session *, bool had_loss);
 // The window is about to be cut. Cuts that follow before all is settled are one with the first.

@@ -105,10 +105,10 @@ static int create_tables(struct engine *e)
 {
 	const struct engine_opts *o = &e->opts;
 
-	e->sessions = pages_take(o->sessions_max * sizeof(*e->sessions));
+	e->sessions = pages_take_hot(o->sessions_max * sizeof(*e->sessions));
 	e->cold = pages_take(o->sessions_max * sizeof(*e->cold));
-	e->paths = pages_take(o->sessions_max * sizeof(*e->paths));
-	e->hmac = pages_take(2 * o->sessions_max * sizeof(*e->hmac));
+	e->paths = pages_take_hot(o->sessions_max * sizeof(*e->paths));
+	e->hmac = pages_take_hot(2 * o->sessions_max * sizeof(*e->hmac));
 	e->wheel = timer_wheel_create(o->sessions_max);
 	e->bodies = body_pool_create(o->body_bytes);
 	if (e->sessions == NULL || e->cold == NULL || e->paths == NULL || e->hmac == NULL ||

@@ -156,6 +156,26 @@ static void walk_end(struct stream *s)
 
 // -- one neighbour --
 
+// The usual batch is one fragment, and the usual neighbour wants it and is ready for it. False:
+// this one is not, and nothing has happened.
+static inline bool offer_whole(struct engine *e, struct stream *s, const struct subscriber *sub,
+			       const struct batch *b)
+{
+	const struct record *rec = b->at[0].rec;
+	struct flow_tx *f = flow_tx_at(e->flows, sub->flow_idx);
+
+	if (b->n != 1 || f->cursor > b->at[0].pos || rec->from == sub->link_idx ||
+	    !flow_tx_send_whole(e, sub->flow_idx, (uint32_t)rec->no, rec->body, rec->len, rec->sum))
+		return false;
+	if (!rec->is_spread)
+		((struct record *)rec)->is_spread = 1;
+	if (f->cursor < s->walk_end)
+		f->cursor = s->walk_end;
+	s->n.fragments_pushed_to++;
+	s->n.bytes_pushed_to += rec->len;
+	return true;
+}
+
 static inline enum parcel_state offer(struct engine *e, struct stream *s, struct subscriber *sub,
 				      const struct batch *b)
 {
@@ -219,7 +239,7 @@ static bool walk(struct engine *e, struct stream *s, const struct batch *b)
 		enum parcel_state state;
 
 		fetch_ahead(e, s);
-		if (sub->slots & b->slots && !sub->is_behind) {
+		if (sub->slots & b->slots && !sub->is_behind && !offer_whole(e, s, sub, b)) {
 			state = offer(e, s, sub, b);
 			if (state == PARCEL_NO_BUFFER)
 				return false;

@@ -5,25 +5,10 @@
 #include "dataplane/core/pmtu.h"
 #include "dataplane/core/sent_ring.h"
 
-// Transmission numbers wrap; 0 says "never sent". Those compared lie close together.
+// Transmission numbers wrap; those compared lie close together.
 static bool tsn_is_after(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) > 0;
-}
-
-static uint32_t tsn_take(struct session *s)
-{
-	if (s->tsn_next == 0)
-		s->tsn_next = 1;
-	return s->tsn_next++;
-}
-
-// §3.6.2.6: one alarm per session, moved on by everything that is sent.
-static void arm_erto(struct engine *e, uint32_t session_idx, struct session *s)
-{
-	s->erto_at_ms = e->now_ms + s->erto_us / 1000;
-	s->flags |= SESSION_ERTO_ARMED;
-	session_alarm(e, session_idx, s->erto_at_ms);
 }
 
 void flow_tx_sent(struct engine *e, uint32_t flow_idx, uint64_t sn, uint32_t ref,
@@ -56,7 +41,7 @@ void flow_tx_sent(struct engine *e, uint32_t flow_idx, uint64_t sn, uint32_t ref
 	f->in_flight_bytes += chunk_bytes;
 	s->in_flight_bytes += chunk_bytes;
 	s->tx_in_flight |= slot_bit(flow_tx_slot(f));
-	arm_erto(e, f->session_idx, s);
+	flight_alarm(e, f->session_idx);
 }
 
 static void leave_flight(struct engine *e, struct flow_tx *f, struct sent *x)
@@ -175,6 +160,7 @@ static void give_up(struct engine *e, struct flow_tx *f, struct flow_tx_cold *c,
 		c->n_lost--;
 	x->flags &= (uint8_t)~SENT_LOST;
 	x->flags |= SENT_ABANDONED;
+	f->flags |= FLOW_TX_GAPS;
 	if (is_of_queue(f, c))
 		msg_settle(e, &e->flows->messages, x->ref);
 }

@@ -93,22 +93,27 @@ struct linger_ack {
 
 // The flows of one session, same index as the session.
 struct flow_table {
-	uint32_t tx[FLOWS_PER_SESSION];    // send slot -> index in flows.tx
-	uint32_t rx[FLOWS_PER_SESSION];    // receive slot -> index in flows.rx
+	// What most acks and data look at.
+	alignas(64) uint64_t tx_used; // slots
+	uint64_t rx_used;
+	uint64_t tx_bulk;   // send slots of PRIO_BULK
+	uint64_t tx_stream; // send slots whose source is a stream
+	struct lateness late;
+	uint32_t tsn_cut;         // first transmission after the congestion window was cut
+	bool is_recovering;       // what was in flight then is not settled yet
+	uint8_t tx_hint, rx_hint; // slots that were looked for last,
+	uint8_t n_linger_acks;
+	uint32_t tx_hint_idx, rx_hint_idx; // and what tx and rx say of them
+	// The rest.
+	alignas(64) uint32_t tx[FLOWS_PER_SESSION]; // send slot -> index in flows.tx
+	uint32_t rx[FLOWS_PER_SESSION];             // receive slot -> index in flows.rx
 	uint8_t rx_tag[FLOWS_PER_SESSION]; // low octet of the far end's flow id: one line finds a
 					   // flow
-	uint64_t tx_used, rx_used;         // slots
-	uint64_t tx_bulk;                  // send slots of PRIO_BULK
-	uint64_t tx_stream;                // send slots whose source is a stream
-	uint32_t tsn_cut;                  // first transmission after the congestion window was cut
-	bool is_recovering;                // what was in flight then is not settled yet
-	struct lateness late;
 	struct cc_cut cut;
 	struct linger_ack linger_acks[LINGER_ACKS_MAX];
-	uint8_t n_linger_acks;
-	uint8_t rx_hint;    // receive slot of the last data
 	uint8_t tx_turn[2]; // send slot served first next time, normal and bulk
 };
+static_assert(offsetof(struct flow_table, tx) == 64, "one line for most");
 
 struct flows {
 	struct flows_pub pub; // first: flow_tx_at() looks at it
@@ -140,6 +145,41 @@ static inline uint64_t slot_bit(uint8_t slot)
 	return 1ull << slot;
 }
 
+// The flow in a slot that is in use.
+static inline uint32_t flow_table_tx(struct flow_table *t, uint8_t slot)
+{
+	if (t->tx_hint != slot) {
+		t->tx_hint = slot;
+		t->tx_hint_idx = t->tx[slot];
+	}
+	return t->tx_hint_idx;
+}
+
+static inline uint32_t flow_table_rx(struct flow_table *t, uint8_t slot)
+{
+	if (t->rx_hint != slot) {
+		t->rx_hint = slot;
+		t->rx_hint_idx = t->rx[slot];
+	}
+	return t->rx_hint_idx;
+}
+
+static inline void flow_table_tx_set(struct flow_table *t, uint8_t slot, uint32_t flow_idx)
+{
+	t->tx[slot] = flow_idx;
+	t->tx_used |= slot_bit(slot);
+	if (t->tx_hint == slot)
+		t->tx_hint_idx = flow_idx;
+}
+
+static inline void flow_table_rx_set(struct flow_table *t, uint8_t slot, uint32_t flow_idx)
+{
+	t->rx[slot] = flow_idx;
+	t->rx_used |= slot_bit(slot);
+	if (t->rx_hint == slot)
+		t->rx_hint_idx = flow_idx;
+}
+
 // Our flow ids are slot + FLOWS_PER_SESSION * n (messages.h), so their last octet tells the slot.
 static_assert(FLOWS_PER_SESSION <= 128, "the slot is within the last octet of the flow id");
 static inline uint8_t flow_tx_slot(const struct flow_tx *f)
@@ -148,8 +188,30 @@ static inline uint8_t flow_tx_slot(const struct flow_tx *f)
 }
 
 // -- flow_tx.c --
+// The id, from what travels of it.
+static inline uint64_t flow_tx_id(const struct flow_tx *f)
+{
+	uint64_t id = 0;
+
+	for (uint8_t i = 0; i < f->id_vlu_len; i++)
+		id = id << 7 | (f->id_vlu[i] & 0x7f);
+	return id;
+}
+
 // The session's send flow of that id; FLOW_IDX_NONE: none (any more).
-uint32_t flow_tx_find(const struct flows *, uint32_t session_idx, uint64_t flow_id);
+static inline uint32_t flow_tx_find(const struct flows *flows, uint32_t session_idx,
+				    uint64_t flow_id)
+{
+	struct flow_table *t = flow_table_at(flows, session_idx);
+	uint8_t slot = flow_id % FLOWS_PER_SESSION;
+	uint32_t idx;
+
+	if (!(t->tx_used & slot_bit(slot)))
+		return FLOW_IDX_NONE;
+	idx = flow_table_tx(t, slot);
+	// The slot may have had other flows before: their acks mean nothing now.
+	return flow_tx_id(&flows->pub.tx[idx]) == flow_id ? idx : FLOW_IDX_NONE;
+}
 // Something about the flow changed (acks, losses, abandoned numbers, its window, its end): moves
 // the base, takes the next step of closing, and tells whoever sends what there is to send. The flow
 // may be free afterwards.
@@ -176,6 +238,23 @@ void flow_tx_wait(struct engine *, uint32_t flow_idx);
 bool message_expire(struct engine *, uint32_t flow_idx, uint32_t msg_idx);
 
 // -- flight.c --
+// Transmission numbers wrap; 0 says "never sent".
+static inline uint32_t tsn_take(struct session *s)
+{
+	if (s->tsn_next == 0)
+		s->tsn_next = 1;
+	return s->tsn_next++;
+}
+
+// §3.6.2.6: one alarm per session, moved on by everything that is sent.
+static inline void flight_alarm(struct engine *e, uint32_t session_idx)
+{
+	struct session *s = session_at(e, session_idx);
+
+	s->erto_at_ms = e->now_ms + s->erto_us / 1000;
+	s->flags |= SESSION_ERTO_ARMED;
+	session_alarm_lazily(e, session_idx, s->erto_at_ms);
+}
 // A number that is in flight or lost will not be needed any more: acknowledged.
 void flight_settle(struct engine *, uint32_t flow_idx, struct sent *, struct rx_ctx *);
 // Not acknowledged in time: to be sent again, or given up.

@@ -11,13 +11,12 @@ uint32_t flow_rx_find(struct flows *flows, uint32_t session_idx, uint64_t flow_i
 	struct flow_table *t = flow_table_at(flows, session_idx);
 	uint8_t slot = t->rx_hint, tag = (uint8_t)flow_id;
 
-	if (t->rx_used & slot_bit(slot) && flows->rx[t->rx[slot]].flow_id == flow_id)
-		return t->rx[slot];
+	if (t->rx_used & slot_bit(slot) && flows->rx[t->rx_hint_idx].flow_id == flow_id)
+		return t->rx_hint_idx;
 	for (uint64_t left = t->rx_used; left != 0; left &= left - 1) {
 		slot = (uint8_t)__builtin_ctzll(left);
 		if (t->rx_tag[slot] == tag && flows->rx[t->rx[slot]].flow_id == flow_id) {
-			t->rx_hint = slot;
-			return t->rx[slot];
+			return flow_table_rx(t, slot);
 		}
 	}
 	return FLOW_IDX_NONE;
@@ -136,10 +135,9 @@ uint32_t flow_rx_open(struct engine *e, uint32_t session_idx, const struct user_
 		.state = RF_OPEN,
 	};
 	reasm_init(&f->held);
-	t->rx[f->slot] = idx;
 	t->rx_tag[f->slot] = (uint8_t)d->flow_id;
-	t->rx_used |= slot_bit(f->slot);
 	t->rx_hint = f->slot;
+	flow_table_rx_set(t, f->slot, idx);
 	if (o->has_return_flow)
 		assoc_idx = flow_tx_find(flows, session_idx, o->return_flow_id);
 	if (is_acceptable(e, session_idx, o, assoc_idx)) {

@@ -13,17 +13,6 @@ uint32_t flow_tx_of_slot(const struct engine *e, uint32_t session_idx, uint16_t 
 	return t->tx[slot];
 }
 
-uint32_t flow_tx_find(const struct flows *flows, uint32_t session_idx, uint64_t flow_id)
-{
-	const struct flow_table *t = flow_table_at(flows, session_idx);
-	uint8_t slot = flow_id % FLOWS_PER_SESSION;
-
-	// The slot may have had other flows before: their acks mean nothing now.
-	if (!(t->tx_used & slot_bit(slot)) || flows->tx_cold[t->tx[slot]].flow_id != flow_id)
-		return FLOW_IDX_NONE;
-	return t->tx[slot];
-}
-
 // ---- opening ----
 
 // All of the flow but its source.
@@ -58,8 +47,7 @@ static uint32_t open_flow(struct engine *e, uint32_t session_idx, uint16_t slot,
 		.slot = (uint8_t)slot,
 	};
 	msgq_init(&c->queue);
-	t->tx[slot] = idx;
-	t->tx_used |= slot_bit((uint8_t)slot);
+	flow_table_tx_set(t, (uint8_t)slot, idx);
 	return idx;
 }
 

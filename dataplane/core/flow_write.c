@@ -46,7 +46,8 @@ int flow_tx_write_header(struct engine *e, uint32_t flow_idx, struct wr *w, uint
 			 uint8_t frag_flags, uint16_t body_len)
 {
 	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
-	uint64_t fsn = sent_ring_fsn(f);
+	// What is acknowledged has left the ring, so without gaps its base is still wanted.
+	uint64_t fsn = f->flags & FLOW_TX_GAPS ? sent_ring_fsn(f) : f->sn_base - 1;
 	struct wr_point start = wr_mark(w);
 	struct user_data d;
 	uint8_t *at;
@@ -175,6 +176,7 @@ static void number_expired(struct engine *e, uint32_t flow_idx)
 	       sent_ring_reserve(f, e->flows->tx_slabs) == 0) {
 		struct sent *x = sent_ring_append(f, SENT_ABANDONED, 0);
 
+		f->flags |= FLOW_TX_GAPS;
 		msgq_pop(e, &c->queue, &e->flows->messages);
 		if (f->state == F_CLOSING && c->queue.head == IDX_NONE) {
 			x->flags |= SENT_FIN;

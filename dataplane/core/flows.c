@@ -24,10 +24,12 @@ struct flows *flows_create(const struct engine_opts *o)
 	f->n_tables = o->sessions_max;
 	f->held_head = f->held_tail = IDX_NONE;
 	f->rx_untold_head = f->tx_untold_head = IDX_NONE;
-	f->pub.tx = pages_take((size_t)o->flows_tx_max * sizeof(*f->pub.tx));
+	f->pub.tx = pages_take_hot((size_t)o->flows_tx_max * sizeof(*f->pub.tx));
 	f->tx_cold = pages_take((size_t)o->flows_tx_max * sizeof(*f->tx_cold));
 	f->rx = pages_take((size_t)o->flows_rx_max * sizeof(*f->rx));
-	f->tables = pages_take((size_t)o->sessions_max * sizeof(*f->tables));
+	f->tables = pages_take_hot((size_t)o->sessions_max * sizeof(*f->tables));
+	f->pub.tables = (const uint8_t *)f->tables;
+	f->pub.table_size = sizeof(*f->tables);
 	f->tx_slabs = slabs_create(n_tx_slabs);
 	f->rx_slabs = slabs_create(n_rx_slabs);
 	if (f->pub.tx == NULL || f->tx_cold == NULL || f->rx == NULL || f->tables == NULL ||

@@ -29,6 +29,7 @@ struct flows; // pools of this room, engine->flows
 	0x02 // no ack yet: the first chunk of every packet carries the flow's options
 #define FLOW_TX_TC       0x04 // its packets are marked time critical
 #define FLOW_TX_REJECTED 0x08 // flow exception: the window no longer binds (§3.6.2.7)
+#define FLOW_TX_GAPS     0x10 // a number in the ring is abandoned
 
 enum flow_tx_state {
 	F_FREE,
@@ -77,7 +78,16 @@ static_assert(sizeof(struct sent) == 16, "fastpath.md 2");
 // The part of struct flows that others may look at.
 struct flows_pub {
 	struct flow_tx *tx;
+	const uint8_t *tables; // by session, the line that most acks and data look at first
+	size_t table_size;
 };
+
+static inline void flows_fetch(const struct flows *flows, uint32_t session_idx)
+{
+	const struct flows_pub *p = (const struct flows_pub *)flows;
+
+	__builtin_prefetch(p->tables + session_idx * p->table_size, 1);
+}
 
 static inline struct flow_tx *flow_tx_at(const struct flows *flows, uint32_t flow_idx)
 {
@@ -96,7 +106,7 @@ struct rx_ctx {
 	uint32_t arrived_ms; // struct lateness, before the packet's acks
 	bool any_ack, any_nak, any_loss, has_data, has_tc;
 	bool any_settled, has_echo;
-	uint16_t echo; // of a timestamp of ours
+	uint16_t echo;         // of a timestamp of ours
 	struct user_data data; // the closest one so far, which Next User Data follows (§2.3.12)
 };
 
@@ -173,6 +183,10 @@ uint32_t flow_tx_header_max(const struct engine *, const struct flow_tx *);
 // For sn == sn_next it also sees to a place in the ring.
 int flow_tx_write_header(struct engine *, uint32_t flow_idx, struct wr *, uint64_t sn,
 			 uint8_t frag_flags, uint16_t body_len);
+// All of that for the next fragment (`ref`), in a packet of its own. False: nothing happened; it is
+// not that simple, and goes the way above.
+bool flow_tx_send_whole(struct engine *, uint32_t flow_idx, uint32_t ref, const uint8_t *body,
+			uint16_t len, uint16_t sum);
 // The chunk for sn left in the packet that txp builds: in flight, TSN, ERTO, counters. sn ==
 // sn_next for a new fragment, or a SENT_LOST one. chunk_bytes includes the 3-octet header.
 void flow_tx_sent(struct engine *, uint32_t flow_idx, uint64_t sn, uint32_t ref,

@@ -120,6 +120,14 @@ void session_mark(struct engine *, uint32_t session_idx, uint8_t due);
 // The session's alarm shall fire no later than at_ms (lazy: a later deadline is only a store). Call
 // it after setting erto_at_ms with SESSION_ERTO_ARMED, or delack_at_ms.
 void session_alarm(struct engine *, uint32_t session_idx, uint32_t at_ms);
+// The same for those that are moved on with every packet: mostly the wheel looks earlier anyway.
+static inline void session_alarm_lazily(struct engine *e, uint32_t session_idx, uint32_t at_ms)
+{
+	uint32_t alarm_ms = session_at(e, session_idx)->alarm_ms;
+
+	if (alarm_ms == 0 || !ms_reached(alarm_ms, at_ms))
+		session_alarm(e, session_idx, at_ms);
+}
 // The same for one of the rarer alarms. ALARM_PROBE is flows': it ends in flows_on_probe.
 void session_cold_alarm(struct engine *, uint32_t session_idx, enum session_alarm, uint32_t at_ms);
 // From any state to gone: flows and links go, control hears SESSION_CLOSED. Not from inside

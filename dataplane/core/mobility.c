@@ -22,12 +22,6 @@ static struct msg_addr source_of(const struct pkt *pkt)
 	return a;
 }
 
-static bool is_path(const struct path *p, const struct msg_addr *a)
-{
-	return p->port == a->port && p->family == a->family &&
-	       memcmp(p->addr, a->ip, a->family == 6 ? 16 : 4) == 0;
-}
-
 static void proof(const struct engine *e, uint32_t idx, const uint8_t *message,
 		  const struct msg_addr *to, uint8_t out[SHA256_LEN])
 {
@@ -39,17 +33,14 @@ static void proof(const struct engine *e, uint32_t idx, const uint8_t *message,
 	hmac_sha256_with(&e->mobility_keys, buf, sizeof(buf), out);
 }
 
-void mobility_check(struct engine *e, uint32_t idx, const struct pkt *pkt)
+void mobility_from_elsewhere(struct engine *e, uint32_t idx, const struct pkt *pkt)
 {
 	struct session_cold *c = session_cold_at(e, idx);
-	struct msg_addr from = source_of(pkt);
 
-	if (is_path(&e->paths[idx], &from))
-		return;
 	if (c->mobility_tx_us != 0 && e->now_us - c->mobility_tx_us < MOBILITY_CHECK_MS * 1000ull)
 		return;
 	c->mobility_tx_us = e->now_us;
-	c->moved_to = from;
+	c->moved_to = source_of(pkt);
 	c->wants |= WANT_MOBILITY;
 	session_mark(e, idx, DUE_CHUNK);
 }
@@ -88,7 +79,7 @@ void mobility_on_reply(struct engine *e, uint32_t idx, const struct pkt *pkt, st
 	if (!octets_equal(expected, message.data + PROOF_AT, PROOF_LEN))
 		return;
 	c->mobility_rx_us = sent_us;
-	if (is_path(&e->paths[idx], &from))
+	if (mobility_is_path(&e->paths[idx], from.ip, from.port, from.family))
 		return;
 	session_path_set(e, idx, &from);
 	session_tell(e, idx, TELL_MOVED);

@@ -2,10 +2,24 @@
 // source, and only its answer moves the session. Until then packets keep going to the old address.
 #pragma once
 
+#include <string.h>
+
 #include "dataplane/core/internal.h"
 
+static inline bool mobility_is_path(const struct path *p, const uint8_t *addr, uint16_t port,
+				    uint8_t family)
+{
+	return p->port == port && p->family == family &&
+	       memcmp(p->addr, addr, family == 6 ? 16 : 4) == 0;
+}
+
 // A verified packet came from there.
-void mobility_check(struct engine *, uint32_t session_idx, const struct pkt *);
+void mobility_from_elsewhere(struct engine *, uint32_t session_idx, const struct pkt *);
+static inline void mobility_check(struct engine *e, uint32_t session_idx, const struct pkt *pkt)
+{
+	if (!mobility_is_path(&e->paths[session_idx], pkt->addr, pkt->port, pkt->family))
+		mobility_from_elsewhere(e, session_idx, pkt);
+}
 // A Ping Reply that is not empty: ours, fresh, and from the address we asked?
 void mobility_on_reply(struct engine *, uint32_t session_idx, const struct pkt *,
 		       struct span message);

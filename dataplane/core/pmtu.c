@@ -133,7 +133,7 @@ static void use(struct engine *e, uint32_t idx, uint16_t size)
 	p->n_big_lost = 0;
 	p->is_doubted = false;
 	p->big_acked_tsn = s->tsn_next - 1; // what left before says nothing about this size
-	s->heard &= ~HEARD_NO_BIG & 0xf;
+	s->heard &= ~HEARD_NO_BIG & HEARD_ALL;
 	s->payload_max = size;
 }
 
@@ -295,7 +295,7 @@ void pmtu_big_acked(struct engine *e, uint32_t idx, uint32_t tsn)
 		return;
 	p->big_acked_tsn = tsn;
 	p->n_big_lost = 0;
-	session_at(e, idx)->heard &= ~HEARD_NO_BIG & 0xf;
+	session_at(e, idx)->heard &= ~HEARD_NO_BIG & HEARD_ALL;
 	trust(e, idx);
 }
 

@@ -100,6 +100,20 @@ static void find_one(struct engine *e, uint16_t which, uint32_t id)
 		join(e, which, id, false);
 }
 
+// The lines that a packet of a session needs, on their way while the burst is gathered and opened.
+static inline void fetch_ahead(struct engine *e, uint32_t slot)
+{
+	const struct session *s = session_at(e, slot);
+
+	__builtin_prefetch(s, 1);
+	__builtin_prefetch(s->open_sched);
+	__builtin_prefetch(s->open_sched + 64);
+	__builtin_prefetch(s->open_sched + 128, 1);
+	__builtin_prefetch(&s->tx_in_flight, 1);
+	__builtin_prefetch(&e->paths[slot]);
+	flows_fetch(e->flows, slot);
+}
+
 static void stage_find_session(struct engine *e, struct pkt *pkts, uint16_t n)
 {
 	uint32_t id[ENGINE_BURST_MAX], n_of_sessions = 0;
@@ -113,10 +127,8 @@ static void stage_find_session(struct engine *e, struct pkt *pkts, uint16_t n)
 		ssid_unscramble(pkts[i].data, pkts[i].len, &id[i]);
 		n_of_sessions += id[i] != 0;
 		slot = session_id_slot(id[i]);
-		if (slot < e->opts.sessions_max) {
-			__builtin_prefetch(session_at(e, slot));
-			__builtin_prefetch(session_at(e, slot)->open_sched);
-		}
+		if (slot < e->opts.sessions_max)
+			fetch_ahead(e, slot);
 	}
 	startup_gate_turn(e->gate, n_of_sessions);
 	for (uint16_t i = 0; i < n; i++) {

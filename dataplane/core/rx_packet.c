@@ -106,7 +106,7 @@ static void after_chunks(struct engine *e, struct chunk_ctx *ctx)
 {
 	flows_after_packet(e, ctx->idx, &ctx->flows);
 	if (ctx->flows.acked_bytes > 0)
-		session_cold_at(e, ctx->idx)->is_unacked = false;
+		session_at(e, ctx->idx)->heard &= ~HEARD_NO_ACK & HEARD_ALL;
 	if (session_at(e, ctx->idx)->state == S_OPEN)
 		mobility_check(e, ctx->idx, ctx->pkt);
 }

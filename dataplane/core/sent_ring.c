@@ -9,13 +9,11 @@ static enum slab_size slab_of(uint32_t ring_mask)
 static_assert(64 * sizeof(struct sent) == 1024, "entries of the smallest ring fill their slab");
 static_assert(SENT_RING_MAX * sizeof(struct sent) == 16384, "and those of the largest");
 
-int sent_ring_reserve(struct flow_tx *f, struct slabs *slabs)
+int sent_ring_grow(struct flow_tx *f, struct slabs *slabs)
 {
 	uint32_t n = f->ring == NULL ? 0 : f->ring_mask + 1, grown = n == 0 ? 64 : 4 * n;
 	struct sent *ring;
 
-	if (f->sn_next - f->sn_base < n)
-		return 0;
 	if (grown > SENT_RING_MAX)
 		return -ENOBUFS;
 	ring = slab_get(slabs, slab_of(grown - 1));
@@ -38,16 +36,7 @@ void sent_ring_release(struct flow_tx *f, struct slabs *slabs)
 	slab_put(slabs, slab_of(f->ring_mask), f->ring);
 	f->ring = NULL;
 	f->ring_mask = 0;
-}
-
-struct sent *sent_ring_append(struct flow_tx *f, uint8_t flags, uint32_t ref)
-{
-	struct sent *x = sent_at(f, f->sn_next);
-
-	assert(f->sn_next - f->sn_base <= f->ring_mask);
-	*x = (struct sent){.ref = ref, .flags = flags};
-	f->sn_next++;
-	return x;
+	f->flags &= (uint8_t)~FLOW_TX_GAPS;
 }
 
 static bool is_given_up(const struct sent *x)

@@ -36,11 +36,25 @@ static inline bool sent_is_forgotten(const struct sent *x)
 }
 
 // Sees to a place for sn_next: 64 entries at first, then 256, then 1024. -ENOBUFS: none.
-int sent_ring_reserve(struct flow_tx *, struct slabs *);
+int sent_ring_grow(struct flow_tx *, struct slabs *);
+static inline int sent_ring_reserve(struct flow_tx *f, struct slabs *slabs)
+{
+	if (f->ring != NULL && f->sn_next - f->sn_base <= f->ring_mask)
+		return 0;
+	return sent_ring_grow(f, slabs);
+}
 // Gives the memory back; the ring is empty.
 void sent_ring_release(struct flow_tx *, struct slabs *);
 // The next number, never sent yet and with these flags. sent_ring_reserve was 0.
-struct sent *sent_ring_append(struct flow_tx *, uint8_t flags, uint32_t ref);
+static inline struct sent *sent_ring_append(struct flow_tx *f, uint8_t flags, uint32_t ref)
+{
+	struct sent *x = sent_at(f, f->sn_next);
+
+	assert(f->sn_next - f->sn_base <= f->ring_mask);
+	*x = (struct sent){.ref = ref, .flags = flags};
+	f->sn_next++;
+	return x;
+}
 // Moves the base over what is acknowledged, and over abandoned numbers as long as the next one is
 // abandoned too: one ABN chunk for the last of them says it all (§3.6.2.6; see flow_write.c).
 void sent_ring_trim(struct flow_tx *);

@@ -39,6 +39,8 @@ enum session_state { // RFC 7016 §3.5; S_IHELLO_SENT and S_KEYING_SENT are cont
 #define HEARD_TCR     0x02 // tcr_rx_ms holds a time
 #define HEARD_RTT     0x04 // srtt_us holds a measurement
 #define HEARD_NO_BIG  0x08 // packets above the base size got lost since one arrived (pmtu.h)
+#define HEARD_ALL     0x1f
+#define HEARD_NO_ACK  0x10 // alarms since session_cold.unacked_since_ms found nothing acknowledged
 
 #define CWND_INIT_BYTES 4380       // RFC 7016 appendix A, RFC 5681 §3.1
 #define SSTHRESH_NONE   UINT32_MAX // no loss yet
@@ -55,7 +57,7 @@ struct session {
 	uint64_t ts_rx_us;   // when ts_rx came
 	uint16_t ts_rx, ts_tx, echo_tx, echo_rx; // 4 ms ticks, §2.2.4
 	uint8_t flags, due;                      // SESSION_*, DUE_*
-	uint8_t state : 4, heard : 4;            // enum session_state, HEARD_*
+	uint8_t state : 3, heard : 5;            // enum session_state, HEARD_*
 	uint8_t n_burst; // packets with user data since the last ack (§3.5.2.3); txp_end counts up
 	uint8_t tx_tag_len;     // octets of HMAC; 0: checksum form
 	uint8_t rx_tag_len : 6; // the same

@@ -47,9 +47,9 @@ static void on_erto(struct engine *e, uint32_t idx)
 	struct session_cold *c = session_cold_at(e, idx);
 
 	if (s->in_flight_bytes == 0) {
-		c->is_unacked = false;
-	} else if (!c->is_unacked) {
-		c->is_unacked = true;
+		s->heard &= ~HEARD_NO_ACK & HEARD_ALL;
+	} else if (!(s->heard & HEARD_NO_ACK)) {
+		s->heard |= HEARD_NO_ACK;
 		c->unacked_since_ms = e->now_ms;
 	} else if (e->now_ms - c->unacked_since_ms >= UNACKED_LIMIT_MS) {
 		session_give_up(e, idx);

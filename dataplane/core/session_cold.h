@@ -83,9 +83,7 @@ struct session_cold {
 	uint32_t told_rtt_us;
 	uint32_t challenge_end_ms, challenge_rx_packets;
 	uint32_t close_end_ms;
-	// ERTO alarms since this moment found nothing acknowledged.
-	bool is_unacked;
-	uint32_t unacked_since_ms;
+	uint32_t unacked_since_ms; // with HEARD_NO_ACK
 
 	// Address mobility (§3.5.4.2)
 	struct msg_addr moved_to;

@@ -12,9 +12,11 @@ struct slabs {
 	struct idx_pool pool[SLAB_SIZES];
 };
 
+#define SLAB_STRIDE(size) (slab_bytes(size) + STRIDE_EXTRA)
+
 static size_t stride(enum slab_size size)
 {
-	return slab_bytes(size) + STRIDE_EXTRA;
+	return SLAB_STRIDE(size);
 }
 
 struct slabs *slabs_create(const uint32_t n[SLAB_SIZES])
@@ -24,7 +26,7 @@ struct slabs *slabs_create(const uint32_t n[SLAB_SIZES])
 	if (s == NULL)
 		return NULL;
 	for (enum slab_size size = SLAB_1K; size < SLAB_SIZES; size++) {
-		s->memory[size] = pages_take(n[size] * stride(size));
+		s->memory[size] = pages_take_hot(n[size] * stride(size));
 		if (s->memory[size] == NULL || idx_pool_init(&s->pool[size], n[size]) != 0) {
 			slabs_destroy(s);
 			return NULL;
@@ -54,9 +56,13 @@ void *slab_get(struct slabs *s, enum slab_size size)
 void slab_put(struct slabs *s, enum slab_size size, void *slab)
 {
 	size_t at = (size_t)((uint8_t *)slab - s->memory[size]);
+	// By constants: rings come and go with every other packet of a flow.
+	size_t idx = size == SLAB_1K   ? at / SLAB_STRIDE(SLAB_1K)
+		     : size == SLAB_4K ? at / SLAB_STRIDE(SLAB_4K)
+				       : at / SLAB_STRIDE(SLAB_16K);
 
-	assert(at % stride(size) == 0);
-	idx_put(&s->pool[size], (uint32_t)(at / stride(size)));
+	assert(at == idx * stride(size));
+	idx_put(&s->pool[size], (uint32_t)idx);
 }
 
 uint32_t slabs_lent(const struct slabs *s)

@@ -9,25 +9,21 @@
 #include <string.h>
 
 #include "crypto/checksum.h"
-#include "dataplane/core/clock.h"
 #include "dataplane/core/txp.h"
-
-static size_t round16(size_t n)
-{
-	return (n + 15) & ~(size_t)15;
-}
+#include "dataplane/core/txp_parts.h"
 
 // payload: what the path carries, base size or more.
 static void begin(struct engine *e, struct txp *t, uint64_t sseq, uint16_t payload)
 {
-	size_t path_max = packet_form_plain_max(t->form, sseq, payload), base_max = path_max;
+	size_t path_max, base_max;
 
-	if (payload > e->opts.payload_base)
-		base_max = packet_form_plain_max(t->form, sseq, e->opts.payload_base);
 	t->pkt = &e->tx.room[e->tx.n];
 	t->pkt->flags = 0;
 	t->plain = t->pkt->data + SSID_LEN;
 	t->front_len = (uint8_t)packet_form_front_write(t->form, t->plain, sseq);
+	path_max = base_max = packet_form_room(t->form, t->front_len, payload);
+	if (payload > e->opts.payload_base)
+		base_max = packet_form_room(t->form, t->front_len, e->opts.payload_base);
 	t->header_len = packet_header_len(PACKET_TS | (t->has_echo ? PACKET_TSE : 0));
 	t->base_cap = base_max - t->header_len;
 	t->path_cap = path_max - t->header_len;
@@ -103,70 +99,31 @@ uint16_t session_chunk_room(const struct engine *e, uint32_t session_idx)
 			  packet_header_len(PACKET_TS | PACKET_TSE));
 }
 
-static uint8_t header_flags(const struct engine *e, const struct txp *t)
-{
-	const struct session *s;
-	uint8_t flags = PACKET_TS | (t->has_echo ? PACKET_TSE : 0);
-
-	if (t->session_idx == SESSION_NONE)
-		return flags | MODE_STARTUP;
-	s = &e->sessions[t->session_idx];
-	flags |= s->flags & SESSION_IS_INITIATOR ? MODE_INITIATOR : MODE_RESPONDER;
-	if (t->is_tc)
-		flags |= PACKET_TC;
-	if (clock_tcr_due(e, t->session_idx))
-		flags |= PACKET_TCR;
-	return flags;
-}
-
 static void write_header(const struct engine *e, struct txp *t)
 {
-	struct packet_header h = {header_flags(e, t), clock_ticks(e->now_us), t->echo};
-	struct wr w = wr_over(t->plain + t->front_len, t->header_len);
+	uint8_t flags = PACKET_TS | MODE_STARTUP;
 
 	assert(t->w.err == 0);
-	packet_header_write(&w, &h);
+	if (t->session_idx != SESSION_NONE)
+		flags = txp_session_flags(e, t->session_idx, t->has_echo, t->is_tc);
+	txp_header_put(t->plain + t->front_len, flags, clock_ticks(e->now_us), t->echo);
 }
 
-// The packet leaves, whatever comes: numbers are used up, clocks and counters move.
-static void account(struct engine *e, const struct txp *t)
-{
-	struct session *s = session_at(e, t->session_idx);
-
-	s->ts_tx = clock_ticks(e->now_us);
-	if (t->has_echo)
-		clock_echoed(s, t->echo);
-	if (t->is_tc)
-		clock_tc_sent(e, t->session_idx);
-	if (t->has_data && s->n_burst < UINT8_MAX)
-		s->n_burst++;
-	s->sseq_tx++;
-	s->tx_packets++;
-	s->tx_bytes += t->pkt->len;
-	e->stats.acks_sent += t->has_ack;
-}
-
-// The next op of the burst, written in place: a copy of a struct just filled stalls on its stores.
 static struct crypto_op *queue(struct engine *e, struct txp *t, size_t sealed_len)
 {
-	struct tx_batch *b = &e->tx;
-	struct crypto_op *op = &b->ops[b->n];
+	struct crypto_op *op =
+		txp_queue(e, t->pkt, t->plain, sealed_len, t->form.tag_len, t->id_tx);
 
-	op->dst = t->plain;
-	op->tail = NULL;
-	op->len = (uint16_t)sealed_len;
-	op->tag_len = t->form.tag_len;
-	op->sched = &e->default_seal;
-	op->hmac = NULL;
-	t->pkt->len = (uint16_t)(SSID_LEN + sealed_len + t->form.tag_len);
-	if (t->session_idx != SESSION_NONE) {
-		op->sched = session_at(e, t->session_idx)->seal_sched;
-		op->hmac = op->tag_len > 0 ? &e->hmac[2 * t->session_idx] : NULL;
-		account(e, t);
+	if (t->session_idx == SESSION_NONE) {
+		op->sched = &e->default_seal;
+		op->hmac = NULL;
+		return op;
 	}
-	e->stats.tx_packets++;
-	e->stats.tx_bytes += t->pkt->len;
-	b->id[b->n++] = t->id_tx;
+	txp_use_session_keys(e, op, t->session_idx);
+	if (t->has_echo)
+		clock_echoed(session_at(e, t->session_idx), t->echo);
+	txp_account(e, t->session_idx, t->has_data, t->is_tc, t->pkt->len);
+	e->stats.acks_sent += t->has_ack;
 	return op;
 }
 
@@ -179,24 +136,10 @@ void txp_end(struct engine *e, struct txp *t)
 	queue(e, t, len);
 }
 
-// head_len octets are at plain; the checksum's region begins behind the front.
-static uint16_t sum_parts(const struct txp *t, size_t head_len, const uint8_t *body, uint16_t len,
-			  uint16_t sum, size_t padding)
-{
-	size_t at = head_len - t->front_len, end = at + len + padding;
-	uint32_t c = csum_partial(t->plain + t->front_len, at);
-
-	c += csum_join(sum, at & 1);
-	c += csum_padding(at + len, padding);
-	if (padding == 0 && end & 1)
-		c += csum_last_low(body[len - 1]);
-	return csum_finish(c);
-}
-
 void txp_end_body(struct engine *e, struct txp *t, const uint8_t *body, uint16_t len, uint16_t sum)
 {
 	size_t written = t->front_len + t->header_len + t->w.len;
-	size_t head = round16(written), sealed = round16(written + len);
+	size_t head = packet_form_blocks(written), sealed = packet_form_blocks(written + len);
 	struct crypto_op *op;
 
 	assert(t->w.err == 0 && len <= wr_left(&t->w));
@@ -207,10 +150,13 @@ void txp_end_body(struct engine *e, struct txp *t, const uint8_t *body, uint16_t
 	}
 	write_header(e, t);
 	if (t->form.tag_len == 0)
-		packet_form_checksum_put(
-			t->plain, t->front_len,
-			sum_parts(t, written, body, len, sum, sealed - written - len));
-	memcpy(t->plain + written, body, head - written);
+		packet_form_checksum_put(t->plain, t->front_len,
+					 txp_sum(t->plain + t->front_len, written - t->front_len,
+						 sum, body[len - 1], written + len - t->front_len,
+						 sealed - t->front_len));
+	// Less than a block, but the same copy for all: the body goes on at either place, or ff
+	// does.
+	memcpy(t->plain + written, body, CRYPTO_BLOCK_LEN);
 	op = queue(e, t, sealed);
 	op->head_len = (uint16_t)head;
 	op->tail = body + (head - written);

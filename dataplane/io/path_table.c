@@ -7,8 +7,8 @@
 int path_table_init(struct path_table *t, struct host *host, uint32_t n_rows)
 {
 	*t = (struct path_table){.host = host, .n_rows = n_rows};
-	t->rows = pages_take(n_rows * sizeof(*t->rows));
-	t->fronts = pages_take(n_rows * sizeof(*t->fronts));
+	t->rows = pages_take_hot(n_rows * sizeof(*t->rows));
+	t->fronts = pages_take_hot(n_rows * sizeof(*t->fronts));
 	if (t->rows != NULL && t->fronts != NULL)
 		return 0;
 	path_table_fini(t);

@@ -104,7 +104,6 @@ static const struct watch_field cold_fields[] = {
 	F(challenge_end_ms),
 	F(challenge_rx_packets),
 	F(close_end_ms),
-	F(is_unacked),
 	F(unacked_since_ms),
 	F(moved_to),
 	F(mobility_tx_us),

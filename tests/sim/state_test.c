@@ -111,7 +111,6 @@ static const char *const parts[] = {
 	"session_cold.early_head",
 	"session_cold.early_tail",
 	"session_cold.is_pinged",
-	"session_cold.is_unacked",
 	"session_cold.keepalive_limit_ms",
 	"session_cold.keepalive_ms",
 	"session_cold.mobility_rx_us",

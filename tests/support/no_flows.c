@@ -5,7 +5,7 @@
 
 WEAK struct flows *flows_create(const struct engine_opts *opts)
 {
-	static char none;
+	static struct flows_pub none;
 
 	return (struct flows *)&none;
 }

@@ -80,14 +80,20 @@ static void end_link(struct mesh *m, const struct loop_pair *p, int which, uint8
 	loop_command(m->l, p->node[which], &c);
 }
 
-struct loop_pair mesh_link(struct mesh *m, uint32_t a, uint32_t b, uint8_t flags_a, uint8_t flags_b)
+struct loop_pair mesh_link_as(struct mesh *m, uint32_t a, uint32_t b, uint8_t flags_a,
+			      uint8_t flags_b, const struct loop_form *form)
 {
-	struct loop_pair p = loop_connect(m->l, a, b, &(struct loop_form){.rtt_us = 20000});
+	struct loop_pair p = loop_connect(m->l, a, b, form);
 
 	end_link(m, &p, 0, flags_a);
 	end_link(m, &p, 1, flags_b);
 	loop_turn(m->l);
 	return p;
+}
+
+struct loop_pair mesh_link(struct mesh *m, uint32_t a, uint32_t b, uint8_t flags_a, uint8_t flags_b)
+{
+	return mesh_link_as(m, a, b, flags_a, flags_b, &(struct loop_form){.rtt_us = 20000});
 }
 
 void mesh_unlink(struct mesh *m, const struct loop_pair *p)

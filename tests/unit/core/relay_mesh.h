@@ -31,6 +31,9 @@ void mesh_destroy(struct mesh *);
 void mesh_stream(struct mesh *, uint32_t node, uint8_t flags, uint32_t fetch_ms);
 // A session between two nodes, and both link the other. flags: LINK_* at a, and at b.
 struct loop_pair mesh_link(struct mesh *, uint32_t a, uint32_t b, uint8_t flags_a, uint8_t flags_b);
+// The same, sealed in that form.
+struct loop_pair mesh_link_as(struct mesh *, uint32_t a, uint32_t b, uint8_t flags_a,
+			      uint8_t flags_b, const struct loop_form *);
 void mesh_unlink(struct mesh *, const struct loop_pair *);
 // The next n fragments at node 0, one every interval; time goes on meanwhile.
 void mesh_publish(struct mesh *, uint32_t n, uint64_t interval_us);

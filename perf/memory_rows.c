@@ -12,6 +12,9 @@
 
 #include "perf/rows.h"
 #include "perf/strangers.h"
+#ifdef WITH_FANOUT
+#include "perf/pair.h"
+#endif
 
 #define SIZES      3
 #define BURST      64
@@ -27,7 +30,7 @@ struct measured {
 	char why[100];        // it failed
 };
 
-struct world {
+struct owner {
 	uint64_t now_us;
 	struct random_state state;
 	struct random random;
@@ -56,10 +59,10 @@ static uint64_t own_bytes(void)
 static void to_strangers(void *ctx, struct perf_host *h, const struct wire_addr *dst,
 			 uint8_t src_endpoint, uint8_t *data, uint16_t len)
 {
-	strangers_take(&((struct world *)ctx)->strangers, dst, data, len);
+	strangers_take(&((struct owner *)ctx)->strangers, dst, data, len);
 }
 
-static bool world_make(struct world *w, uint32_t n)
+static bool world_make(struct owner *w, uint32_t n)
 {
 	struct perf_host_opts o = {.is_super = true,
 				   .identity = &w->identity,
@@ -85,7 +88,7 @@ static bool world_make(struct world *w, uint32_t n)
 	return w->host != NULL;
 }
 
-static uint64_t exchange(struct world *w, uint32_t first, uint32_t n,
+static uint64_t exchange(struct owner *w, uint32_t first, uint32_t n,
 			 uint16_t (*writes)(struct strangers *, uint32_t, uint8_t *))
 {
 	static uint8_t in[BURST][STRANGER_LEN];
@@ -106,7 +109,7 @@ static uint64_t exchange(struct world *w, uint32_t first, uint32_t n,
 }
 
 // The strangers' own reading of answers is in the time: it is the same for each of them.
-static uint64_t sessions_open(struct world *w, uint32_t first, uint32_t end)
+static uint64_t sessions_open(struct owner *w, uint32_t first, uint32_t end)
 {
 	uint64_t ns = 0;
 
@@ -120,7 +123,7 @@ static uint64_t sessions_open(struct world *w, uint32_t first, uint32_t end)
 	return ns;
 }
 
-static void idle(struct world *w)
+static void idle(struct owner *w)
 {
 	for (unsigned i = 0; i < IDLE_STEPS; i++) {
 		w->now_us += IDLE_US / IDLE_STEPS;
@@ -128,7 +131,7 @@ static void idle(struct world *w)
 	}
 }
 
-static uint32_t sessions_alive(const struct world *w)
+static uint32_t sessions_alive(const struct owner *w)
 {
 	uint32_t n = 0;
 
@@ -137,9 +140,9 @@ static uint32_t sessions_alive(const struct world *w)
 	return n;
 }
 
-static void measure(struct measured *m, uint32_t n)
+static void measure_sessions(struct measured *m, uint32_t n)
 {
-	static struct world w;
+	static struct owner w;
 	uint64_t before, after, ns;
 
 	if (!world_make(&w, n + WARM)) {
@@ -161,7 +164,8 @@ static void measure(struct measured *m, uint32_t n)
 }
 
 // In a child: whatever it takes goes with it.
-static void measure_apart(struct measured *m, uint32_t n)
+static void measure_apart(struct measured *m, void (*measure)(struct measured *, uint32_t),
+			  uint32_t n)
 {
 	int ends[2], status = -1;
 	pid_t child;
@@ -195,7 +199,13 @@ static void memory_close(void *world, struct ratio *r)
 {
 }
 
-static void session_batch(void *world, struct ratio *r)
+// What a sized measurement is called, and its function.
+struct series {
+	const char *of; // "session"
+	void (*measure)(struct measured *, uint32_t n);
+};
+
+static void series_run(const struct series *s, struct ratio *r)
 {
 	unsigned n_sizes = r->is_short ? 1 : SIZES;
 	double x[SIZES], bytes[SIZES], ns[SIZES];
@@ -204,9 +214,9 @@ static void session_batch(void *world, struct ratio *r)
 	for (unsigned i = 0; i < n_sizes; i++) {
 		struct measured m;
 
-		measure_apart(&m, sizes[i]);
+		measure_apart(&m, s->measure, sizes[i]);
 		if (m.why[0] != 0) {
-			ratio_void(r, "%u sessions: %s", sizes[i], m.why);
+			ratio_void(r, "%u: %s", sizes[i], m.why);
 			return;
 		}
 		x[i] = sizes[i];
@@ -217,12 +227,57 @@ static void session_batch(void *world, struct ratio *r)
 		snprintf(name, sizeof(name), "us to open each of %u", sizes[i]);
 		ratio_figure(r, name, m.cpu_ns / 1000);
 	}
-	ratio_figure(r, "octets per session", bytes[n_sizes - 1] / sizes[n_sizes - 1]);
+	snprintf(name, sizeof(name), "octets per %s", s->of);
+	ratio_figure(r, name, bytes[n_sizes - 1] / sizes[n_sizes - 1]);
 	if (n_sizes < 2)
 		return;
 	ratio_figure(r, "exponent of memory", ratio_exponent(x, bytes, n_sizes));
 	ratio_figure(r, "exponent of time", ratio_exponent(x, ns, n_sizes));
 }
+
+static void session_batch(void *world, struct ratio *r)
+{
+	series_run(&(struct series){"session", measure_sessions}, r);
+}
+
+// ---- neighbours that get a stream ----
+
+#ifdef WITH_FANOUT
+#define FEW 100 // neighbours: what they cost is taken off, and with it what the first one brings
+
+static uint64_t relay_bytes(uint32_t n, struct ratio *r, uint64_t *ns)
+{
+	struct race_opts o = race_shape(1, n, 1000, true);
+	uint64_t before = own_bytes(), start = ratio_time_ns(CLOCK_THREAD_CPUTIME_ID);
+	struct race *race;
+
+	o.is_bare = true;
+	race = race_open(&o, r); // joined, and streaming
+	*ns = ratio_time_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+	return race != NULL ? own_bytes() - before : 0;
+}
+
+// The far ends of the benchmark are in the same process; what they take is known.
+static void measure_neighbours(struct measured *m, uint32_t n)
+{
+	uint64_t few_ns, ns, few, all;
+	struct ratio r;
+
+	if (ratio_init(&r, false) != 0)
+		return;
+	few = relay_bytes(FEW, &r, &few_ns);
+	all = relay_bytes(n + FEW, &r, &ns);
+	m->bytes = (double)(all - few) / n - sizeof(struct far) - sizeof(uint32_t);
+	m->cpu_ns = (double)(ns - few_ns) / n;
+	if (r.state != RATIO_GOOD || few == 0 || all <= few)
+		snprintf(m->why, sizeof(m->why), "%.90s", r.why);
+}
+
+static void neighbour_batch(void *world, struct ratio *r)
+{
+	series_run(&(struct series){"neighbour", measure_neighbours}, r);
+}
+#endif
 
 void memory_rows(struct bench *b)
 {
@@ -240,4 +295,12 @@ void memory_rows(struct bench *b)
 			.close = memory_close,
 		},
 		"memory/idle-session");
+#ifdef WITH_FANOUT
+	bench_add(b,
+		  &(struct bench_row){.unit = "neighbour",
+				      .open = memory_open,
+				      .batch = neighbour_batch,
+				      .close = memory_close},
+		  "memory/neighbour-with-stream");
+#endif
 }

@@ -16,6 +16,11 @@ void latency_rows(struct bench *b)
 	(void)b;
 }
 
+void driver_rows(struct bench *b)
+{
+	(void)b;
+}
+
 void flood_rows(struct bench *b)
 {
 	(void)b;

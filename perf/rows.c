@@ -13,5 +13,6 @@ void rows_add(struct bench *b)
 	receive_rows(b);
 	flood_rows(b);
 	sockets_rows(b);
+	driver_rows(b);
 	latency_rows(b);
 }

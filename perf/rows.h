@@ -17,6 +17,7 @@ void fanout_rows(struct bench *b); // these where there is DPDK
 void receive_rows(struct bench *b);
 void flood_rows(struct bench *b);
 void sockets_rows(struct bench *b);
+void driver_rows(struct bench *b);
 void latency_rows(struct bench *b);
 
 #endif

@@ -13,7 +13,7 @@
 #include "dataplane/io/eal.h"
 #include "dataplane/io/io_parts.h"
 #include "dataplane/io/worker.h"
-#include "perf/race.h"
+#include "perf/driver.h"
 #include "perf/world.h"
 
 #define HUGE_PAGES "/proc/sys/vm/nr_hugepages"
@@ -155,6 +155,13 @@ static struct bench_port *port_get(struct ratio *ratio)
 		return the_one;
 	ratio_skip(ratio, "%s", why);
 	return NULL;
+}
+
+struct eal *port_eal(struct ratio *ratio)
+{
+	struct bench_port *d = port_get(ratio);
+
+	return d != NULL ? d->eal : NULL;
 }
 
 // -- the driver's part of a turn --

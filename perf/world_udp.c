@@ -6,15 +6,14 @@
  * reading it is not.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "dataplane/udp/udp_world.h"
+#include "perf/netns.h"
 #include "perf/race.h"
 #include "perf/ratio.h"
 
@@ -43,32 +42,9 @@ union pktinfo_room {
 
 // ---- a network of its own ----
 
-static int namespace_enter(void)
-{
-	static const char *const setup =
-		"ip link set lo up && ip link set lo mtu 65536 && "
-		"ip address add 10.0.0.1/8 dev lo && ip address add 192.168.1.1/32 dev lo";
-	int before = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	if (before < 0)
-		return -1;
-	if (unshare(CLONE_NEWNET) != 0) {
-		close(before);
-		return -1;
-	}
-	if (system(setup) == 0)
-		return before;
-	setns(before, CLONE_NEWNET);
-	close(before);
-	return -1;
-}
-
-static void namespace_leave(int before)
-{
-	if (setns(before, CLONE_NEWNET) != 0)
-		abort(); // what follows would be measured in the wrong network
-	close(before);
-}
+static const char *const setup =
+	"ip link set lo up && ip link set lo mtu 65536 && "
+	"ip address add 10.0.0.1/8 dev lo && ip address add 192.168.1.1/32 dev lo";
 
 static int far_socket(void)
 {
@@ -187,7 +163,7 @@ static void destroy(struct world *w)
 static bool make_sockets(struct udp_side *u, struct engine *e)
 {
 	struct wire_addr here = {.ip = {192, 168, 1, 1}, .port = OUR_PORT, .family = 4};
-	int before = namespace_enter();
+	int before = netns_enter(setup);
 
 	if (before < 0)
 		return false;
@@ -195,10 +171,10 @@ static bool make_sockets(struct udp_side *u, struct engine *e)
 	u->scratch = udp_scratch_create();
 	u->udp = u->scratch != NULL ? udp_world_create(e, u->scratch) : NULL;
 	if (u->far < 0 || u->udp == NULL || udp_world_bind(u->udp, 0, &here) != 0) {
-		namespace_leave(before);
+		netns_leave(before);
 		return false;
 	}
-	namespace_leave(before);
+	netns_leave(before);
 	return true;
 }
 

@@ -72,6 +72,8 @@ static bool create_engine(struct perf_host *h)
 	o.reports = h->reports;
 	o.sessions_max = h->opts.sessions_max;
 	o.hellos_per_s = h->opts.hellos_per_s > 0 ? h->opts.hellos_per_s : NO_LIMIT;
+	if (h->opts.hellos_per_s == 0)
+		o.startup_per_s = o.startup_per_prefix_per_s = o.startup_per_address_per_s = 0;
 	o.keyings_per_s = NO_LIMIT;
 	h->engine = engine_create(&o);
 	return h->engine != NULL;

@@ -138,11 +138,12 @@ enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[1
 		return DROP_STARTUP_TURN;
 	if (!has_room(g->total, g->total_ns, now_ns))
 		return DROP_STARTUP_RATE;
-	of_address = places_of(g, g->addresses[0], ADDRESSES, address | mark);
-	if (!has_room(g->address, paid_off(of_address), now_ns))
-		return DROP_STARTUP_SOURCE;
+	// The prefix first: a flood of many addresses then finds two lines that it used before.
 	of_prefix = places_of(g, g->prefixes[0], PREFIXES, prefix | mark);
 	if (!has_room(g->prefix, paid_off(of_prefix), now_ns))
+		return DROP_STARTUP_SOURCE;
+	of_address = places_of(g, g->addresses[0], ADDRESSES, address | mark);
+	if (!has_room(g->address, paid_off(of_address), now_ns))
 		return DROP_STARTUP_SOURCE;
 	g->n_left--;
 	g->total_ns = charged(g->total, g->total_ns, now_ns);

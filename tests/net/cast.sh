@@ -11,16 +11,18 @@ ms_now() {
 	echo $((${t/./} / 1000))
 }
 
-# cast_super_peer dpdk|udp: annulusd in namespace sp; returns when it answers annulusctl. What CAST_CONFIG
-# holds is more of its configuration.
+# cast_super_peer dpdk|udp: annulusd in namespace sp; returns when it answers annulusctl. On DPDK its port is
+# CAST_DEVICE (af_packet on eth0) with CAST_QUEUES queues (1); with CAST_HUGE=on its packets lie in huge pages.
+# What CAST_CONFIG holds is more of its configuration.
 cast_super_peer() {
 	local i ports=
 
 	if [ "$1" = dpdk ]; then
-		lab_port sp
+		ip netns pids "$lab_id-sp" >/dev/null 2>&1 || lab_port sp
 		ports="ports:
   - name: lab
-    device: net_af_packet0,iface=eth0,qdisc_bypass=1
+    device: '${CAST_DEVICE:-net_af_packet0,iface=eth0,qdisc_bypass=1}'
+    queues: ${CAST_QUEUES:-1}
     address: $sp_addr/24"
 	else
 		lab_host sp "$sp_addr"
@@ -29,7 +31,7 @@ cast_super_peer() {
 identity: { file: $work/identity }
 backend: $1
 $ports
-eal: { hugepages: off, memory: 256MiB }
+eal: { hugepages: ${CAST_HUGE:-off}, memory: 256MiB }
 groups:
   - name: lab
     spec: "$spec"
@@ -69,7 +71,7 @@ cast_publisher() {
 
 # cast_field LOG KEY: of the last progress line.
 cast_field() {
-	tr '\r' '\n' <"$1" 2>/dev/null | sed -n "s/^t=.* $2=\([^ ]*\).*/\1/p" | tail -n 1
+	{ tr '\r' '\n' <"$1"; } 2>/dev/null | sed -n "s/^t=.* $2=\([^ ]*\).*/\1/p" | tail -n 1
 }
 
 # cast_wait NAME STATE SECONDS: until its progress says STATE. 1: it ended before, or did not in time.

@@ -12,6 +12,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/annulus-net-XXXXXX") || exit 1
 scene_cleanup() {
 	trap - EXIT INT TERM
 	lab_down
+	! declare -F scene_more_cleanup >/dev/null || scene_more_cleanup # the script's own
 	rm -rf "$work"
 }
 trap scene_cleanup EXIT

@@ -36,7 +36,7 @@ struct port_pair {
 
 // Rings have PAIR_QUEUES queues, the others one.
 void port_pair_open(struct port_pair *, enum pair_kind);
-void port_pair_close(struct port_pair *); // asserts that every buffer is back
+void port_pair_close(struct port_pair *); // asserts that every buffer is back, but for memif
 
 // A frame arrives at the port; takes the buffer. False: there was no room, and it is still ours.
 bool port_pair_put(struct port_pair *, uint16_t queue, struct rte_mbuf *);

@@ -33,7 +33,7 @@ static void rx(void *ctx, struct net_addr src, uint16_t dst_port, const uint8_t 
 	uint8_t *ip = b.data + L2_LEN;
 
 	be32_put(ip + 12, src.ip);
-	be32_put(ip + 16, p->host.links[0].address);
+	be32_put(ip + 16, p->ip);
 	be16_put(ip + IPV4_LEN, src.port);
 	be16_put(ip + IPV4_LEN + 2, dst_port);
 	frame_resum_ipv4(&b);
@@ -62,7 +62,7 @@ static void on_datagram(struct ported *p, const uint8_t *packet, const struct ip
 	struct udp_header u;
 
 	assert_int_equal(udp_read(&u, udp, (uint16_t)(ip->len - ip->header_len)), DROP_NONE);
-	assert_int_equal(ip->src, p->host.links[0].address);
+	assert_int_equal(ip->src, p->ip);
 	net_send(p->world->net, p->member->host, u.src, (struct net_addr){ip->dst, u.dst},
 		 udp + UDP_LEN, (uint16_t)(u.len - UDP_LEN), now_us);
 }
@@ -83,9 +83,9 @@ static bool take_frames(struct ported *p, uint64_t now_us)
 			on_arp(p, frame, m->data_len);
 		} else {
 			assert_int_equal(be16_get(frame + 2 * MAC_LEN), L2_TYPE_IPV4);
-			assert_int_equal(
-				ipv4_read(&ip, frame + L2_LEN, (uint16_t)(m->data_len - L2_LEN)),
-				DROP_NONE);
+			assert_int_equal(ipv4_read(&ip, frame + L2_LEN,
+						   (uint16_t)(m->data_len - L2_LEN), false),
+					 DROP_NONE);
 			on_datagram(p, frame + L2_LEN, &ip, now_us);
 		}
 		rte_pktmbuf_free(m);
@@ -125,15 +125,16 @@ static uint64_t deadline_us(void *ctx)
 
 static void make_host(struct ported *p)
 {
+	struct ip_addr own = ip_of_v4(p->ip);
+
 	p->host = (struct host){.n_links = 1, .n_endpoints = p->member->sim->is_super ? 2 : 1};
 	p->host.links[0] = (struct host_link){
 		.mac = p->pair->kind == PAIR_RINGS ? our_mac : p->pair->port.mac,
-		.address = net_ip(p->world->net, p->member->host),
-		.mask = host_mask(8),
 		.mtu = 1500,
 		.udp_sums = UDP_SUMS_REQUIRED,
 		.fills_udp_sums = p->pair->port.fills_udp,
 	};
+	host_add(&p->host, &own, 8, ADDR_READY);
 	p->host.endpoints[0].port = SIM_SERVER_PORT;
 	p->host.endpoints[sim_member_endpoint(p->member->sim)].port = SIM_MEMBER_PORT;
 }
@@ -154,6 +155,7 @@ void ported_attach(struct ported *p, struct world *w, uint32_t member, struct po
 	p->member = &w->members[member];
 	p->pair = pair;
 	assert_int_equal(bell_init(&p->bell), 0);
+	p->ip = net_ip(w->net, p->member->host);
 	make_host(p);
 	o.engine = p->member->sim->engine;
 	o.reports = p->member->sim->reports[0];
@@ -167,10 +169,14 @@ void ported_attach(struct ported *p, struct world *w, uint32_t member, struct po
 
 void ported_detach(struct ported *p)
 {
+	struct rte_mbuf *m;
+
 	p->member->sim->turner = NULL;
 	worker_fini(p->worker);
 	free(p->worker);
 	bell_fini(&p->bell);
+	while (port_pair_get(p->pair, 0, &m))
+		rte_pktmbuf_free(m);
 	if (p->pair->kind == PAIR_RINGS) // a driver's rings may be filled with buffers
 		assert_int_equal(port_pair_free(p->pair), PAIR_BUFFERS);
 }

@@ -13,6 +13,7 @@ struct ported {
 	struct world *world;
 	struct world_member *member;
 	struct port_pair *pair;
+	uint32_t ip; // ours
 	struct bell bell;
 	struct host host;
 	struct worker *worker;

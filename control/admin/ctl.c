@@ -25,6 +25,7 @@ static const char usage[] =
 	"  peers     open sessions: who, where, how fast\n"
 	"  groups    groups that are joined or introduced\n"
 	"  streams   streams that flow: fragments, late, missing\n"
+	"  links     our addresses, neighbours, what ICMP says (DPDK ports)\n"
 	"  drops     packets dropped, by reason\n"
 	"  help      what this annulusd understands\n"
 	"\n"

@@ -109,6 +109,24 @@ void io_port_stats(struct io *, uint8_t port, struct io_port_stats *);
 uint8_t io_n_workers(const struct io *);
 void io_worker_stats(struct io *, uint8_t worker, struct io_worker_stats *);
 
+// Our addresses, all ports', in the order of configuration; each worker may be a moment behind the
+// first one, whose view this is.
+struct io_addr_view {
+	uint8_t port;
+	struct ip_addr ip, gateway; // of its family; all zero: none
+	uint8_t prefix_len;         // of its family
+	enum addr_state state;
+};
+uint8_t io_n_addrs(const struct io *);
+void io_addr_view(struct io *, uint8_t i, struct io_addr_view *);
+
+struct io_neighbour {
+	uint8_t port, worker; // whose table has it
+	struct neighbour_view view;
+};
+// The next one; *at is 0 for the first. False: no more. Only while the workers run.
+bool io_neighbour_next(struct io *, uint32_t *at, struct io_neighbour *);
+
 // Something an operator should change, said once each: open checksums or uncut bursts of local
-// peers. False: nothing new.
+// peers, somebody else with an address of ours. False: nothing new.
 bool io_advice(struct io *, char *text, size_t size);

@@ -38,6 +38,7 @@ struct io {
 	struct bell bells[WORKERS_MAX]; // the workers'
 	struct bell *bells_of[WORKERS_MAX];
 	bool has_advised_sums[IO_PORTS_MAX], has_advised_bursts[IO_PORTS_MAX];
+	uint64_t rivals_said[HOST_ADDRS_MAX]; // as worker.rivals
 	struct io_thread threads[WORKERS_MAX];
 };
 

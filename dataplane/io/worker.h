@@ -35,7 +35,9 @@
 #define WORKER_HANDED    256  // frames that may wait for a worker from the others
 #define WORKER_ECHOES_S  1000 // pings answered per second
 #define WORKER_CLOSED_S  100  // datagrams to closed ports answered per second, where they are
-#define WORKER_LENT_BUSY 64   // buffers lent to the engine while frames are waiting
+#define WORKER_LINK_MS   1000 // the cables are looked at this often
+#define WORKER_RIVAL     (1ull << 63)
+#define WORKER_LENT_BUSY 64 // buffers lent to the engine while frames are waiting
 
 struct ip_frag_table;
 struct rte_mbuf;
@@ -50,9 +52,8 @@ struct link_counters {
 	uint64_t over_mtu;            // frames that a local peer's card was to cut
 	uint64_t checksum_unverified; // datagrams accepted with a wrong or unseen UDP checksum
 	uint64_t nd_received, nd_asked, nd_answered;
-	uint64_t announced;     // our addresses, by ourselves
-	uint64_t conflicts;     // times that somebody else spoke for an address of ours,
-	uint64_t conflict_addr; // index of the latest
+	uint64_t announced; // our addresses, by ourselves
+	uint64_t conflicts; // times that somebody else spoke for an address of ours
 	uint64_t routers_heard;
 	uint64_t pieces, reassembled; // IP fragments for us, and packets that came whole of them
 	uint64_t closed_answered;     // datagrams to ports where nobody is
@@ -113,6 +114,8 @@ struct worker {
 	struct presence presence[HOST_LINKS_MAX];
 	bool has_presence; // since the first turn
 	uint32_t presence_ms;
+	uint32_t looked_ms; // at the cables
+	uint32_t up;        // bit per port whose cable was in then
 	struct ip_frag_table *pieces;
 	uint32_t chance; // of worker_chance
 	struct host host;
@@ -122,6 +125,8 @@ struct worker {
 	struct worker_link links[HOST_LINKS_MAX];
 	// We write, control reads.
 	alignas(64) struct link_counters counters[HOST_LINKS_MAX];
+	// Who spoke for each of our addresses last: WORKER_RIVAL and the MAC in the low 48 bits.
+	_Atomic uint64_t rivals[HOST_ADDRS_MAX];
 	// Control writes, we look every turn.
 	alignas(64) _Atomic bool stops;
 	// Set before the first turn, constant afterwards.

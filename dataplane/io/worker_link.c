@@ -69,7 +69,7 @@ void worker_on_arp(struct worker *w, uint8_t link, const struct frame *f, struct
 		worker_tell_others(w, link, m);
 	// Who is not on this network has no business telling where it is.
 	if (sender >= 0)
-		worker_conflict(w, link, (uint8_t)sender, was_handed);
+		worker_conflict(w, (uint8_t)sender, &a->sender_mac, was_handed);
 	else if (a->sender_ip != 0 && host_is_neighbour(&w->host, l, &ip))
 		neighbours_learn(l->neighbours, &ip, &a->sender_mac,
 				 SAID_BY_ARP | (asks_us ? SAID_ADD : 0), w->now_ms);

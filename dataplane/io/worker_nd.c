@@ -33,7 +33,7 @@ static void on_solicitation(struct worker *w, uint8_t link, const struct nd *nd,
 	if (is_probe && addr >= 0 && w->host.addrs[addr].state == ADDR_TENTATIVE)
 		sender = addr; // both look at once: neither gets it
 	if (sender >= 0)
-		worker_conflict(w, link, (uint8_t)sender, was_handed);
+		worker_conflict(w, (uint8_t)sender, &nd->mac, was_handed);
 	if (sender >= 0 || addr < 0)
 		return;
 	if (w->host.addrs[addr].state != ADDR_READY)
@@ -53,7 +53,7 @@ static void on_advertisement(struct worker *w, uint8_t link, const struct nd *nd
 		(nd->is_override ? SAID_REPLACE : 0) | (nd->is_solicited ? SAID_CONFIRM : 0);
 
 	if (addr >= 0)
-		worker_conflict(w, link, (uint8_t)addr, was_handed);
+		worker_conflict(w, (uint8_t)addr, &nd->mac, was_handed);
 	else if (nd->has_mac)
 		neighbours_learn(l->neighbours, &nd->target, &nd->mac, said, w->now_ms);
 	else if (nd->is_solicited)
@@ -83,7 +83,7 @@ static enum drop_reason on_nd(struct worker *w, uint8_t link, const struct frame
 	if (drop != DROP_NONE)
 		return drop;
 	w->counters[link].nd_received += !was_handed;
-	if (nd.kind == ND_SOLICITATION && !nd.has_mac)
+	if (!nd.has_mac) // then the frame's own says where it is
 		memcpy(&nd.mac, frame + MAC_LEN, MAC_LEN);
 	if (!was_handed)
 		worker_tell_others(w, link, m);

@@ -68,7 +68,7 @@ void worker_presence(struct worker *);
 // Milliseconds until it has something to do; UINT32_MAX: never.
 uint32_t worker_presence_wait_ms(const struct worker *);
 // Somebody else speaks for an address of ours.
-void worker_conflict(struct worker *, uint8_t link, uint8_t addr, bool was_handed);
+void worker_conflict(struct worker *, uint8_t addr, const struct mac *, bool was_handed);
 
 // -- worker_piece.c: IP fragments --
 uint16_t worker_piece_room(const struct worker *);

@@ -82,6 +82,24 @@ static void step_link(struct worker *w, uint8_t link)
 	}
 }
 
+// Who was away for a while may have a new place, or we have.
+static void look_at_cables(struct worker *w)
+{
+	uint32_t up = 0;
+
+	w->looked_ms = w->now_ms;
+	for (uint8_t i = 0; i < w->opts.n_ports; i++) {
+		uint32_t bit = 1u << i;
+
+		if (!port_link_is_up(w->links[i].port))
+			continue;
+		up |= bit;
+		if (!(w->up & bit))
+			presence_link_up(&w->presence[i], &w->host, &w->host.links[i], w->now_ms);
+	}
+	w->up = up;
+}
+
 // Ages begin with the first turn's time.
 static void start(struct worker *w)
 {
@@ -90,6 +108,8 @@ static void start(struct worker *w)
 			      w->host.links[i].takes_router, w->now_ms);
 	w->has_presence = true;
 	w->presence_ms = w->now_ms - 1;
+	w->looked_ms = w->now_ms;
+	w->up = UINT32_MAX; // presence_init has said it all
 }
 
 // Once a millisecond is often enough.
@@ -100,6 +120,8 @@ void worker_presence(struct worker *w)
 	if (w->presence_ms == w->now_ms)
 		return;
 	w->presence_ms = w->now_ms;
+	if (w->now_ms - w->looked_ms >= WORKER_LINK_MS)
+		look_at_cables(w);
 	for (uint8_t i = 0; i < w->opts.n_ports; i++)
 		step_link(w, i);
 }
@@ -118,10 +140,15 @@ uint32_t worker_presence_wait_ms(const struct worker *w)
 }
 
 // Somebody else has one of our addresses, or wants it.
-void worker_conflict(struct worker *w, uint8_t link, uint8_t addr, bool was_handed)
+void worker_conflict(struct worker *w, uint8_t addr, const struct mac *who, bool was_handed)
 {
+	uint8_t link = w->host.addrs[addr].link;
+	uint64_t rival = WORKER_RIVAL;
+
+	for (unsigned i = 0; i < MAC_LEN; i++)
+		rival |= (uint64_t)who->octets[i] << 8 * (MAC_LEN - 1 - i);
+	atomic_store_explicit(&w->rivals[addr], rival, memory_order_relaxed);
 	w->counters[link].conflicts += !was_handed;
-	w->counters[link].conflict_addr = addr;
 	if (presence_conflict(&w->presence[link], &w->host, addr, w->now_ms))
 		w->paths.own_version++;
 }

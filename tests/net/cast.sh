@@ -3,6 +3,7 @@
 # NAME's log is $work/NAME.log, its file $work/NAME.flv, its pid ${pid_of[NAME]}.
 
 sp_addr=10.99.0.1
+sp_addresses= # of its port, if it has others or more
 declare -A pid_of
 
 ms_now() {
@@ -23,7 +24,7 @@ cast_super_peer() {
   - name: lab
     device: '${CAST_DEVICE:-net_af_packet0,iface=eth0,qdisc_bypass=1}'
     queues: ${CAST_QUEUES:-1}
-    address: $sp_addr/24"
+    address: ${sp_addresses:-$sp_addr/24}"
 	else
 		lab_host sp "$sp_addr"
 	fi

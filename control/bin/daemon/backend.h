@@ -59,6 +59,8 @@ struct backend_kind {
 	void (*worker)(struct backend *, uint32_t worker, struct backend_worker *);
 	// Rows of ports, one JSON object each. NULL: there are none.
 	void (*show_ports)(struct backend *, struct json_out *);
+	// An object's members about addresses and neighbours on each port. NULL: the kernel's.
+	void (*show_links)(struct backend *, struct json_out *);
 	// Something an operator should change, said once each. False: nothing new. NULL: never.
 	bool (*advice)(struct backend *, char *text, size_t size);
 };

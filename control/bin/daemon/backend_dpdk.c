@@ -228,8 +228,7 @@ static uint8_t add_reach(const struct config_port *p, uint16_t port,
 	for (uint32_t i = 0; i < p->n_addresses && n < REPORTED_ADDRS_MAX; i++) {
 		const struct config_addr *a = &p->addresses[i];
 
-		if (a->family == CONFIG_ADDR_IPV6 && a->ip[0] == 0xfe &&
-		    (a->ip[1] & 0xc0) == 0x80)
+		if (a->family == CONFIG_ADDR_IPV6 && a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80)
 			continue;
 		out[n++] = wire_addr_of_config(a, port);
 	}
@@ -314,6 +313,135 @@ static void dpdk_show_ports(struct backend *base, struct json_out *j)
 	}
 }
 
+// ---- addresses and neighbours ----
+
+static void put_mac(struct json_out *j, const char *name, const struct mac *m)
+{
+	char text[18];
+
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", m->octets[0], m->octets[1],
+		 m->octets[2], m->octets[3], m->octets[4], m->octets[5]);
+	json_put_string(j, name, text);
+}
+
+static void show_address(struct io *io, uint8_t i, struct json_out *j)
+{
+	static const char *const states[] = {[ADDR_READY] = "ready",
+					     [ADDR_TENTATIVE] = "asked for",
+					     [ADDR_DUPLICATE] = "duplicate"};
+	char ip[IP_TEXT_SIZE], text[IP_TEXT_SIZE + 4];
+	struct io_port_stats port;
+	struct io_addr_view v;
+
+	io_addr_view(io, i, &v);
+	io_port_stats(io, v.port, &port);
+	snprintf(text, sizeof(text), "%s/%u", ip_print(&v.ip, ip), v.prefix_len);
+	json_object_begin(j);
+	json_put_string(j, "port", port.port->name);
+	json_put_string(j, "address", text);
+	json_put_string(j, "state", states[v.state]);
+	json_put_string(j, "gateway", ip_is_zero(&v.gateway) ? NULL : ip_print(&v.gateway, ip));
+	json_object_end(j);
+}
+
+static void show_neighbour(struct io *io, const struct io_neighbour *n, struct json_out *j)
+{
+	static const char *const states[] = {[NEIGHBOUR_ASKING] = "asked for",
+					     [NEIGHBOUR_REACHABLE] = "reachable",
+					     [NEIGHBOUR_STALE] = "stale",
+					     [NEIGHBOUR_PROBED] = "probed"};
+	struct io_port_stats port;
+	char ip[IP_TEXT_SIZE];
+
+	io_port_stats(io, n->port, &port);
+	json_object_begin(j);
+	json_put_string(j, "port", port.port->name);
+	json_put_u64(j, "worker", n->worker);
+	json_put_string(j, "address", ip_print(&n->view.ip, ip));
+	if (n->view.state == NEIGHBOUR_ASKING)
+		json_put_string(j, "mac", NULL);
+	else
+		put_mac(j, "mac", &n->view.mac);
+	json_put_string(j, "state", states[n->view.state]);
+	json_put_u64(j, "confirmed_us", n->view.confirmed_ms * 1000ull);
+	json_put_u64(j, "used_us", n->view.used_ms * 1000ull);
+	json_object_end(j);
+}
+
+// ICMP's "unreachable", a row per code that was heard.
+static void show_unreachable(const struct io_port_stats *p, struct json_out *j)
+{
+	for (unsigned i = 0; i < 2 * ICMP_CODES; i++) {
+		bool is_v6 = i >= ICMP_CODES;
+		unsigned code = i % ICMP_CODES;
+		uint64_t n = is_v6 ? p->links.unreachable6[code] : p->links.unreachable4[code];
+
+		if (n == 0)
+			continue;
+		json_object_begin(j);
+		json_put_string(j, "port", p->port->name);
+		json_put_u64(j, "family", is_v6 ? 6 : 4);
+		json_put_u64(j, "code", code);
+		json_put_u64(j, "heard", n);
+		json_object_end(j);
+	}
+}
+
+static void show_link(const struct io_port_stats *p, struct json_out *j)
+{
+	const struct link_counters *c = &p->links;
+
+	json_object_begin(j);
+	json_put_string(j, "port", p->port->name);
+	json_put_u64(j, "asked", c->arp_asked + c->nd_asked);
+	json_put_u64(j, "answered", c->arp_answered + c->nd_answered);
+	json_put_u64(j, "announced", c->announced);
+	json_put_u64(j, "conflicts", c->conflicts);
+	json_put_u64(j, "silent", c->neighbours.silent);
+	json_put_u64(j, "evicted", c->neighbours.evicted);
+	json_put_u64(j, "refused", c->neighbours.refused);
+	json_put_u64(j, "locked", c->neighbours.locked);
+	json_put_u64(j, "routers", c->routers_heard);
+	json_put_u64(j, "pieces", c->pieces);
+	json_put_u64(j, "reassembled", c->reassembled);
+	json_put_u64(j, "closed_answered", c->closed_answered);
+	json_object_end(j);
+}
+
+static void show_each_port(struct io *io, struct json_out *j, const char *name,
+			   void (*show)(const struct io_port_stats *, struct json_out *))
+{
+	json_key(j, name);
+	json_array_begin(j);
+	for (uint8_t i = 0; i < io_n_ports(io); i++) {
+		struct io_port_stats s;
+
+		io_port_stats(io, i, &s);
+		show(&s, j);
+	}
+	json_array_end(j);
+}
+
+static void dpdk_show_links(struct backend *base, struct json_out *j)
+{
+	struct io *io = dpdk_of(base)->io;
+	struct io_neighbour n;
+	uint32_t at = 0;
+
+	json_key(j, "addresses");
+	json_array_begin(j);
+	for (uint8_t i = 0; i < io_n_addrs(io); i++)
+		show_address(io, i, j);
+	json_array_end(j);
+	json_key(j, "neighbours");
+	json_array_begin(j);
+	while (io_neighbour_next(io, &at, &n))
+		show_neighbour(io, &n, j);
+	json_array_end(j);
+	show_each_port(io, j, "discovery", show_link);
+	show_each_port(io, j, "unreachable", show_unreachable);
+}
+
 static bool dpdk_advice(struct backend *base, char *text, size_t size)
 {
 	return io_advice(dpdk_of(base)->io, text, size);
@@ -332,5 +460,6 @@ const struct backend_kind backend_dpdk = {
 	.stats = dpdk_stats,
 	.worker = dpdk_worker,
 	.show_ports = dpdk_show_ports,
+	.show_links = dpdk_show_links,
 	.advice = dpdk_advice,
 };

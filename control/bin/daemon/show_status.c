@@ -16,6 +16,7 @@ int show_register(struct daemon *d)
 		{"groups", "groups that are joined or introduced", show_groups},
 		{"streams", "streams that flow: fragments, late, missing", show_streams},
 		{"live", "streams of clients without a group: publisher, players, rate", show_live},
+		{"links", "our addresses, neighbours, what ICMP says", show_links},
 		{"drops", "packets dropped, by reason", show_drops},
 	};
 	int err = 0;
@@ -127,6 +128,17 @@ static uint32_t count_clients(const struct daemon *d)
 	while ((s = startup_next(node_startup(d->node), &at)) != NULL)
 		n += rpc_client_info(s) != NULL;
 	return n;
+}
+
+int show_links(void *ctx, const char *args, struct json_out *j)
+{
+	const struct daemon *d = ctx;
+
+	json_object_begin(j);
+	if (d->backend->kind->show_links != NULL)
+		d->backend->kind->show_links(d->backend, j);
+	json_object_end(j);
+	return 0;
 }
 
 int show_status(void *ctx, const char *args, struct json_out *j)

@@ -452,8 +452,7 @@ int peer_args_parse(struct peer_args *a, int argc, char **argv)
 				.wait_s = 30,
 				.join_per_s = 50,
 				.late_max_ms = 3000,
-				.peers_max = 8,
-				.bind = {.family = 4}};
+				.peers_max = 8};
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		a->wants_help = argc >= 2;
 		return argc >= 2 ? 0 : (peer_usage(PEER_CMD_NONE, true), PEER_USAGE);

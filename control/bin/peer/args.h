@@ -45,7 +45,7 @@ struct peer_args {
 	const char *name;     // stream, or the group's name for `groupspec`
 	const char *file; // FLV in or out, "-": a pipe; host for `info`; played file for `compare`
 	const char *source; // compare
-	struct wire_addr bind;
+	struct wire_addr bind; // family 0: any, of the family that the servers want
 	struct keying_policy policy; // what we want of sessions
 	uint32_t dh_group;           // of a new identity's key: 2 or 14
 	uint32_t wait_s;             // for the first neighbour; 0: for ever

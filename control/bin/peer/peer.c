@@ -215,6 +215,22 @@ int peer_identity(struct peer *p, struct identity *id)
 	return PEER_USAGE;
 }
 
+// A socket of IPv6 speaks IPv4, too; it is taken where a server needs it, since some machines have
+// none.
+static struct wire_addr bind_of(const struct peer *p)
+{
+	struct wire_addr bind = p->args->bind;
+
+	if (bind.family != 0)
+		return bind;
+	bind.family = 4;
+	for (uint32_t i = 0; i < p->n_servers; i++)
+		for (uint32_t k = 0; k < p->servers[i].n_addrs; k++)
+			if (p->servers[i].addrs[k].family == 6)
+				bind.family = 6;
+	return bind;
+}
+
 struct member *peer_member_create(struct peer *p, const struct identity *id)
 {
 	struct startup_endpoint endpoint = {.identity = &id->member,
@@ -222,7 +238,7 @@ struct member *peer_member_create(struct peer *p, const struct identity *id)
 					    .answers_hello = true,
 					    .answers_fihello = true,
 					    .may_initiate = true};
-	struct wire_addr bind = p->args->bind;
+	struct wire_addr bind = bind_of(p);
 	struct member_opts o = {.shared = &p->shared,
 				.binds = &bind,
 				.endpoints = &endpoint,

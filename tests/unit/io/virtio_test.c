@@ -66,12 +66,48 @@ static void a_burst_beyond_the_ring_is_counted_and_freed(void **state)
 	world_destroy(&w);
 }
 
+// Checksums of IPv6 are the port's to fill in, where it was negotiated.
+static void ipv6_is_answered_with_and_without_a_tag(void **state)
+{
+	for (uint16_t vlan = 0; vlan <= 7; vlan += 7) {
+		struct worker_world w;
+		struct identity id;
+		struct built b;
+
+		world_create_dual(&w, 1, vlan);
+		id = add_endpoint(&w);
+		world_introduce(&w);
+		for (int i = 0; i < 4; i++) {
+			bool is_v6 = i % 2 == 1;
+
+			b = is_v6 ? hello_frame6(&w, id.fingerprint)
+				  : hello_frame(&w, id.fingerprint);
+			world_in(&w, 0, vlan != 0 ? frame_tagged(b, vlan) : b);
+			assert_true(world_turn(&w, 0));
+			b = world_out(&w, 0);
+			if (vlan != 0) {
+				assert_int_equal(be16_get(b.data + 12), L2_TYPE_VLAN);
+				assert_int_equal(be16_get(b.data + 14), vlan);
+				memmove(b.data + 12, b.data + 16, b.len - 16);
+				b.len -= L2_TAG_LEN;
+			}
+			(is_v6 ? assert_is_rhello6 : assert_is_rhello)(&w, b);
+		}
+		world_in(&w, 0, vlan != 0 ? frame_ping(8) : frame_tagged(frame_ping(8), 7));
+		world_turn(&w, 0);
+		assert_int_equal(world_stats(&w, 0)->drops[DROP_L2_VLAN], 1);
+		assert_null(world_out(&w, 0).data);
+		world_destroy(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hellos_are_answered),
 		cmocka_unit_test(sessions_are_served),
 		cmocka_unit_test(arp_and_ping_are_answered),
+		cmocka_unit_test(ipv6_is_answered_with_and_without_a_tag),
 		cmocka_unit_test(a_burst_beyond_the_ring_is_counted_and_freed),
 	};
 

@@ -191,9 +191,11 @@ static void one_that_somebody_has_stays_unused_and_is_said(void **state)
 		assert_int_equal(w.workers[i]->host.addrs[1].state, ADDR_DUPLICATE);
 		assert_int_equal(w.workers[i]->host.addrs[2].state, ADDR_READY);
 	}
-	// One of them counts it.
+	// One of them counts it; both know who it is.
 	assert_int_equal(w.workers[0]->counters[0].conflicts + w.workers[1]->counters[0].conflicts,
 			 1);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(w.workers[i]->rivals[1], WORKER_RIVAL | 0x020000000002);
 	world_in(&w, 0, frame_ping6(8));
 	world_turn(&w, 0);
 	assert_int_equal(world_stats(&w, 0)->drops[DROP_L2_NOT_OURS], 1);
@@ -228,6 +230,27 @@ static void one_in_use_is_defended(void **state)
 	assert_int_equal(a.target_ip, OUR_IP);
 	assert_true(mac_is_broadcast((const struct mac *)b.data));
 	frame_free(&b);
+	world_destroy(&w);
+}
+
+// Switches forgot, and others may have asked in vain meanwhile.
+static void a_cable_that_was_out_is_told_who_is_here(void **state)
+{
+	struct worker_world w;
+
+	world_create_dual(&w, 1, 0);
+	for (int i = 0; i < 3; i++) {
+		w.l->now_us += S;
+		world_turn(&w, 0);
+	}
+	assert_int_equal(counters(&w)->announced, 0);
+	world_cable(&w, false);
+	w.l->now_us += S;
+	world_turn(&w, 0);
+	world_cable(&w, true);
+	w.l->now_us += S;
+	world_turn(&w, 0);
+	assert_int_equal(counters(&w)->announced, 3);
 	world_destroy(&w);
 }
 
@@ -616,6 +639,7 @@ int main(void)
 		cmocka_unit_test(they_are_asked_for_then_announced_then_answered),
 		cmocka_unit_test(one_that_somebody_has_stays_unused_and_is_said),
 		cmocka_unit_test(one_in_use_is_defended),
+		cmocka_unit_test(a_cable_that_was_out_is_told_who_is_here),
 		cmocka_unit_test(a_router_that_advertises_itself_is_the_gateway_if_wanted),
 		cmocka_unit_test(a_query_for_groups_is_answered),
 		cmocka_unit_test(a_hello_of_ipv6_is_answered_from_where_it_came_to),

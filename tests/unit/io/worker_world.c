@@ -1,5 +1,6 @@
 #include "tests/unit/io/worker_world.h"
 
+#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_ring.h>
@@ -169,6 +170,13 @@ void world_in(struct worker_world *w, uint32_t worker, struct built frame)
 	memcpy(rte_pktmbuf_append(m, frame.len), frame.data, frame.len);
 	assert_true(port_pair_put(&common.pair, (uint16_t)worker, m));
 	frame_free(&frame);
+}
+
+void world_cable(struct worker_world *w, bool is_in)
+{
+	uint16_t id = common.pair.port.id;
+
+	assert_int_equal(is_in ? rte_eth_dev_set_link_up(id) : rte_eth_dev_set_link_down(id), 0);
 }
 
 bool world_turn(struct worker_world *w, uint32_t worker)

@@ -40,6 +40,8 @@ void world_destroy(struct worker_world *); // asserts that no buffer is missing
 
 // A frame arrives at the receive queue of a worker. Frees it.
 void world_in(struct worker_world *, uint32_t worker, struct built frame);
+// Pulls the port's cable, and puts it in again.
+void world_cable(struct worker_world *, bool is_in);
 // One turn at the loop's time; passes on what the worker says.
 bool world_turn(struct worker_world *, uint32_t worker);
 // The next frame that a worker sent; data NULL: none. To be freed.

@@ -218,7 +218,7 @@ struct group_event {
 	uint8_t id[POST_ID_LEN];
 	uint8_t from[GROUP_ADDRESS_LEN]; // SEND_TO: the last hop; is_far: who sent it on its way
 	uint8_t to[GROUP_ADDRESS_LEN];   // the place it was for
-	bool is_from_local, is_far;
+	bool is_from_local, is_far;      // is_far: number is how many hops it took
 };
 
 // The next event; false: none. Ask until then after every round of reports and timers.

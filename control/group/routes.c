@@ -67,6 +67,7 @@ struct arrival {
 	const uint8_t *from, *to; // GROUP_ADDRESS_LEN octets each
 	struct span message;
 	bool is_from_local, is_far;
+	uint8_t hops;
 };
 
 static void deliver(struct group *g, const struct arrival *a)
@@ -75,7 +76,8 @@ static void deliver(struct group *g, const struct arrival *a)
 				.group = g,
 				.user = g->user,
 				.is_from_local = a->is_from_local,
-				.is_far = a->is_far};
+				.is_far = a->is_far,
+				.number = a->hops};
 	struct octets *copy = octets_copy(a->message);
 
 	if (copy == NULL)
@@ -280,7 +282,8 @@ static bool far_go(struct group *g, struct route_far *f, bool is_ours)
 	struct route_choice c = choose(g, u256_of(f->target));
 
 	if (c.who == g) {
-		deliver(g, &(struct arrival){f->origin, f->target, f->message, is_ours, true});
+		deliver(g, &(struct arrival){f->origin, f->target, f->message, is_ours, true,
+					     f->hops});
 		return true;
 	}
 	if (c.who == NULL || f->hops_left == 0) {
@@ -288,6 +291,7 @@ static bool far_go(struct group *g, struct route_far *f, bool is_ours)
 		return false;
 	}
 	f->hops_left--;
+	f->hops++;
 	if (far_send((struct spx_peer *)c.who, f) != 0) {
 		n->routes_far_blocked += !is_ours;
 		return false;

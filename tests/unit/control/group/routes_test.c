@@ -494,6 +494,7 @@ static void it_goes_no_further_than_its_hops(void **state)
 		if (hops > 0) {
 			assert_int_equal(route_far_read(&f, span_of(h.last, h.len)), 0);
 			assert_int_equal(f.hops_left, hops - 1);
+			assert_int_equal(f.hops, 1);
 		}
 		assert_int_equal(told.n_sent, 0);
 		raw_peer_destroy(t);

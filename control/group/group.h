@@ -290,7 +290,8 @@ struct groups_counters {
 	uint64_t unknown_messages, malformed, flows_rejected;
 	// docs/spx.md
 	uint64_t spx_limited, spx_malformed, spx_unknown, spx_refused, spx_banned;
-	uint64_t posts_own, posts_received, posts_offered, posts_sent;
+	uint64_t posts_own, posts_own_taken; // by one neighbour at least
+	uint64_t posts_received, posts_offered, posts_sent;
 	uint64_t posts_repeated, posts_stale, posts_limited, posts_blocked, posts_lost;
 	uint64_t posts_false, posts_unauthorized, posts_evicted, post_ids_evicted;
 	uint64_t routes_sent, routes_delivered, routes_none, routes_blocked, routes_ignored;

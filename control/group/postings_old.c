@@ -44,12 +44,10 @@ static void old_offer_take(struct spx_peer *p, const uint8_t key[POST_KEY_OLD_LE
 
 static void old_ask_take(struct spx_peer *p, const uint8_t key[POST_KEY_OLD_LEN])
 {
-	struct group *g = p->nb->group;
-	struct post *post = find_by_old_key(g->postings, key);
+	struct post *post = find_by_old_key(p->nb->group->postings, key);
 
-	if (post != NULL &&
-	    spx_send(p, LANE_OLD_VALUES, octets_span(post->message), span_of(NULL, 0)) == 0)
-		g->groups->n.posts_sent++;
+	if (post != NULL)
+		post_send(p, post);
 }
 
 static void old_value_take(struct spx_peer *p, struct span value)

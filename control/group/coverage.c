@@ -22,11 +22,6 @@ struct u256 route_peer_address(const struct spx_peer *p)
 	return u256_of(address);
 }
 
-bool routes_is_nearest(const struct group *g)
-{
-	return g->routes != NULL && g->routes->is_nearest;
-}
-
 void routes_soon(struct group *g)
 {
 	struct routes *r = g->routes;
@@ -38,6 +33,16 @@ void routes_soon(struct group *g)
 		r->due_us = earlier(r->due_us, r->looked_us + LOOK_US);
 	else
 		r->due_us = earlier(r->due_us, now_us);
+}
+
+// The ends of our range are found anew soon; until then there are none.
+void routes_peer_gone(struct group *g, const struct spx_peer *p)
+{
+	struct routes *r = g->routes;
+
+	if (r != NULL && (r->below == p || r->above == p))
+		r->below = r->above = NULL;
+	routes_soon(g);
 }
 
 // ---- the mode ----

@@ -40,9 +40,9 @@ int routes_create(struct group *); // 0 or -ENOMEM. A group without routing has 
 void routes_destroy(struct group *);
 void routes_timers(struct group *);
 uint64_t routes_deadline_us(const struct group *);
-void routes_peer(struct spx_peer *);                         // speaks; repeated: nothing
+void routes_peer(struct spx_peer *); // speaks; repeated: nothing
+void routes_peer_gone(struct group *, const struct spx_peer *);
 void routes_message(struct spx_lane *, struct span message); // the lane may be gone afterwards
-bool routes_is_nearest(const struct group *);                // what Begin says
 
 // -- coverage.c --
 // A neighbour came, went, fell silent or changed its mode.

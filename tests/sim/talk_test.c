@@ -16,6 +16,8 @@
 #define TRY_WAIT_US     3000000
 #define DEAD_US         30000000
 #define BLOCKED_PERCENT 20
+#define CUT_US          60000000
+#define HEALED_US       15000000
 #define NOBODY          UINT32_MAX
 
 // What a run leaves.
@@ -40,6 +42,7 @@ struct talk {
 	uint32_t n;          // members 1 .. n; 0 introduces
 	struct u256 *places; // by member
 	uint32_t *ip_member, ip_first, n_ips;
+	bool is_cut;       // odd members from the others
 	uint32_t *blocked; // nobody, or whom it cannot reach
 	bool *is_dead;
 	uint64_t posted_us[POSTS];
@@ -73,7 +76,10 @@ static bool swallow(void *ctx, uint32_t host, struct net_addr src, struct net_ad
 	if (dst.ip - t->ip_first >= t->n_ips)
 		return false;
 	to = t->ip_member[dst.ip - t->ip_first];
-	return to != NOBODY && (t->is_dead[to] || t->blocked[host] == to || t->blocked[to] == host);
+	if (to == NOBODY)
+		return false;
+	return t->is_dead[to] || t->blocked[host] == to || t->blocked[to] == host ||
+	       (t->is_cut && host % 2 != to % 2);
 }
 
 static void take_posting(struct talk *t, uint32_t member, const struct node_event *e)
@@ -203,6 +209,20 @@ static uint32_t next_of(const struct talk *t, uint32_t i)
 	return best;
 }
 
+// Everybody is linked to the next one.
+static void check_ring(const struct talk *t)
+{
+	struct group_member_info next;
+
+	for (uint32_t i = 1; i <= t->n; i++) {
+		const uint8_t *id = sim_node_peer_id(t->w->members[next_of(t, i)].sim);
+
+		node_members(t->w->members[i].group, &next, 1);
+		if (memcmp(next.peer_id, id, PEER_ID_LEN) != 0 || !next.is_neighbour)
+			sim_fail(t->run, "member %u is not linked to the next one", i);
+	}
+}
+
 // ---- posting ----
 
 static void block_some(struct talk *t, struct figures *f)
@@ -238,11 +258,8 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void post_all(struct talk *t, struct figures *f)
+static void check_postings(struct talk *t, struct figures *f)
 {
-	for (uint32_t k = 0; k < POSTS; k++)
-		post(t, k);
-	world_run_us(t->w, POST_WAIT);
 	for (uint32_t i = 1; i <= t->n; i++)
 		for (uint32_t k = 0; k < POSTS; k++)
 			if (t->n_got[i * POSTS + k] != (t->poster[k] != i))
@@ -251,6 +268,34 @@ static void post_all(struct talk *t, struct figures *f)
 	f->post_p50_us = t->waits_us[t->n_waits / 2];
 	f->post_p95_us = t->waits_us[t->n_waits / 20 * 19];
 	f->post_max_us = t->waits_us[t->n_waits - 1];
+}
+
+static void post_all(struct talk *t, struct figures *f)
+{
+	for (uint32_t k = 0; k < POSTS; k++)
+		post(t, k);
+	world_run_us(t->w, POST_WAIT);
+	check_postings(t, f);
+}
+
+// Two halves that do not reach each other, and what is posted in both.
+static void halves(const struct sim_run *r)
+{
+	struct talk *t = talk_create(r, r->row);
+	struct figures *f = r->figures;
+
+	join_all(t);
+	t->is_cut = true;
+	for (uint32_t k = 0; k < POSTS; k++)
+		post(t, k);
+	world_run_us(t->w, CUT_US - POSTS * POST_EVERY);
+	f->n_blocked = t->n_waits; // told so far
+	t->is_cut = false;
+	world_run_us(t->w, HEALED_US);
+	check_ring(t);
+	check_postings(t, f);
+	count_neighbours(t, f);
+	talk_destroy(t);
 }
 
 // Row: how many members; 1 more: with links blocked.
@@ -415,6 +460,31 @@ static void a_posting_reaches_everybody_once(void **state)
 	}
 }
 
+static void two_halves_become_one_group_again(void **state)
+{
+	struct sim_scenario s = {.test = "talk",
+				 .scenario = "halves",
+				 .row = size_of(60, 1000),
+				 .n_seeds = 2,
+				 .n_soak = 2,
+				 .keys = SIM_KEYS_TEST,
+				 .pool = *state,
+				 .run = halves,
+				 .figures_len = sizeof(struct figures)};
+	uint32_t n;
+	struct figures *f = sim_each_seed(&s, &n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t all = POSTS * (f[i].n - 1);
+
+		print_message("%u members in two halves for 60 s: %u of %u times somebody was told "
+			      "in that time, all and once 15 s later, and the ring was whole\n",
+			      f[i].n, f[i].n_blocked, all);
+		assert_in_range(f[i].n_blocked, all / 4, all / 4 * 3);
+	}
+	sim_figures_free(&s, f, n);
+}
+
 static void a_message_finds_the_nearest(void **state)
 {
 	struct sim_scenario s = {.test = "talk",
@@ -448,6 +518,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_posting_reaches_everybody_once),
+		cmocka_unit_test(two_halves_become_one_group_again),
 		cmocka_unit_test(a_message_finds_the_nearest),
 	};
 

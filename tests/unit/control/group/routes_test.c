@@ -62,7 +62,7 @@ static uint32_t true_nearest(const struct spx_party *t, struct u256 place)
 	uint32_t best = UINT32_MAX;
 
 	for (uint32_t i = 0; i < t->n; i++)
-		if (routes_is_nearest(t->nodes[i]->group) &&
+		if (t->nodes[i]->group->routes->is_nearest &&
 		    (best == UINT32_MAX ||
 		     ring_is_nearer(place, place_of(t->nodes[i]), place_of(t->nodes[best]))))
 			best = i;

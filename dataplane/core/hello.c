@@ -374,6 +374,7 @@ void hello_send(struct engine *e, const struct command *cmd)
 		engine_drop(e, DROP_TX_QUEUE); // whoever waits for it asks again
 		return;
 	}
+	startup_queue_class(e->hello->queue, BUDGET_NEW);
 	if (cmd->packet.chunk == CHUNK_IHELLO)
 		pad(w, IHELLO_LEN_MIN);
 	startup_queue_commit(e->hello->queue);
@@ -390,6 +391,7 @@ void hello_reply(struct engine *e, const struct command *cmd)
 		engine_drop(e, DROP_TX_QUEUE);
 		return;
 	}
+	startup_queue_class(e->hello->queue, BUDGET_NEW);
 	startup_queue_commit(e->hello->queue);
 	e->stats.hellos_answered++;
 }

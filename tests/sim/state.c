@@ -15,8 +15,7 @@ static const struct watch_field engine_fields[] = {
 	F(sessions),
 	F(ready_head),
 	F(ready_tail),
-	F(bulk_head),
-	F(bulk_tail),
+	F(data),
 	F(untold_head),
 	F(untold_tail),
 	F(home_head),
@@ -79,7 +78,6 @@ static const struct watch_field session_fields[] = {
 	F(erto_at_ms),
 	F(delack_at_ms),
 	F(next_ready),
-	F(next_bulk),
 	F(tc_tx_ms),
 	F(tcr_rx_ms),
 };

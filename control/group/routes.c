@@ -263,7 +263,7 @@ static bool is_repeated(struct routes *r, const struct route_far *f)
 {
 	uint64_t now_us = r->group->groups->now_us;
 	uint8_t key[RECENT_KEY_LEN];
-	bool pushed_out;
+	bool pushed_out = false;
 
 	memcpy(key, f->request, ROUTE_REQUEST_LEN);
 	memcpy(key + ROUTE_REQUEST_LEN, f->origin, RECENT_KEY_LEN - ROUTE_REQUEST_LEN);
@@ -272,6 +272,7 @@ static bool is_repeated(struct routes *r, const struct route_far *f)
 	if (recent_keys_have(&r->requests, key))
 		return true;
 	recent_keys_add(&r->requests, key, now_us, &pushed_out);
+	r->group->groups->n.routes_requests_evicted += pushed_out;
 	return false;
 }
 

@@ -23,6 +23,7 @@ struct routes {
 	uint64_t wanted_us, adjacent_us; // since when: wanted, the same six beside us
 	uint64_t adjacent_digest;
 	struct route_range range;
+	uint64_t range_us;                    // when it changed last
 	uint32_t range_version;               // 0: as it began
 	const struct spx_peer *below, *above; // whose ranges touch ours; NULL: none
 	uint64_t due_us, looked_us;           // next look; NEVER: nothing changed. The last one

@@ -117,6 +117,7 @@ static const struct drop_row groups_rows[] = {
 	GROUPS(routes_ignored, "routed message that was not for us"),
 	GROUPS(routes_far_lost, "message for the nearest member that ran out of hops"),
 	GROUPS(routes_far_blocked, "message for the nearest member, its next hop takes nothing"),
+	GROUPS(routes_requests_evicted, "request for the nearest member forgotten early"),
 	GROUPS(routes_far_repeated, "message for the nearest member that came by before"),
 };
 

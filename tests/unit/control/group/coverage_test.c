@@ -202,7 +202,9 @@ static void those_beside_us_are_told_and_tell(void **state)
 	c.is_nearest = true;
 	route_coverage_write(&w, &c); // what it says overlaps ours: the ring is not whole (DR-6)
 	raw_send(s.e, s.routes, octets, w.len);
-	world_run(t->w, 100 * MS);
+	world_run(t->w, 2 * S);
+	assert_true(coverage(t->node).is_whole); // it may not have heard of us
+	world_run(t->w, 15 * S);                 // an idle node's clock stands still
 	assert_false(coverage(t->node).is_whole);
 	raw_send(s.e, s.main, "\x0e", 1); // EXACT again: all is ours
 	world_run(t->w, 1 * S);

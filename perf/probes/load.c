@@ -9,12 +9,10 @@
 // The far end of the device is annulusd's port (virtio-user on that socket, memif, af_packet ...).
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <rte_ethdev.h>
@@ -27,17 +25,15 @@
 #include "dataplane/io/eal.h"
 #include "dataplane/io/ipv4.h"
 #include "dataplane/io/port.h"
+#include "perf/probes/load_args.h"
 #include "perf/ratio.h"
 #include "tests/sim/sim_node.h"
 
-#define MEMBERS_MAX  20000
 #define SESSIONS_MAX 8 // of a member: the super-peer's two, and few others
 #define BURST        64
 #define BUFFERS      16383
 #define OUT_MAX      128
-#define LOOK_US      1000 // between two looks at all deadlines
 #define NAP_NS       20000
-#define MESSAGE_HEAD 10 // sound's two octets, and a number
 #define STREAM       "load"
 #define SOUND        8
 #define SETTLE_US    5000000 // everybody has joined; before the stream
@@ -46,16 +42,7 @@
 
 static volatile sig_atomic_t is_over;
 
-struct load_opts {
-	const char *device, *group;
-	struct in_addr server, address; // the first member's; others follow
-	uint32_t n, join_per_s, message_bytes, message_hz, seconds;
-	uint16_t queues;
-	bool wants_huge, wants_json;
-};
-
 struct load_member {
-	struct load *load;
 	struct sim_node *sim;
 	struct node_conn *conn;
 	struct node_group *group;
@@ -167,7 +154,6 @@ void net_send(struct net *n, uint32_t host, uint16_t src_port, struct net_addr d
 
 static void on_arp(struct load *l, const uint8_t *frame, uint16_t len)
 {
-	uint32_t first = net_ip(&l->net, 0);
 	struct arp a;
 
 	if (arp_read(&a, frame + L2_LEN, (uint16_t)(len - L2_LEN)) != 0)
@@ -176,7 +162,8 @@ static void on_arp(struct load *l, const uint8_t *frame, uint16_t len)
 		l->net.server_mac = a.sender_mac;
 		l->net.has_server_mac = true;
 	}
-	if (a.op != ARP_REQUEST || a.target_ip < first || a.target_ip >= first + l->net.opts.n)
+	if (a.op != ARP_REQUEST || a.target_ip == a.sender_ip ||
+	    a.target_ip == ntohl(l->net.opts.server.s_addr))
 		return;
 	send_arp(&l->net,
 		 &(struct arp){.op = ARP_REPLY,
@@ -247,7 +234,7 @@ static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, 
 		m->has_neighbour = true;
 		break;
 	case NODE_PLAY_MESSAGE:
-		if (e->len < MESSAGE_HEAD)
+		if (e->len < LOAD_MESSAGE_LEAST)
 			break;
 		number = be64_get(e->data + 2);
 		m->n_gaps += number != m->next;
@@ -278,7 +265,6 @@ static int start_member(struct load *l, uint64_t at_us)
 
 	if (err != 0)
 		return err;
-	m->load = l;
 	m->sim = sim_node_create(&so, at_us);
 	m->conn = node_connect(m->sim->node, URI, &server, 1, at_us);
 	m->group = node_join(m->sim->node, &l->spec, NULL, &err, at_us);
@@ -360,7 +346,7 @@ static bool find_server(struct load *l)
 		send_arp(&l->net,
 			 &(struct arp){.op = ARP_REQUEST,
 				       .sender_mac = l->net.port.mac,
-				       .sender_ip = net_ip(&l->net, 0),
+				       .sender_ip = ntohl(l->net.opts.gateway.s_addr),
 				       .target_ip = ntohl(l->net.opts.server.s_addr)},
 			 &everybody);
 		run_us(l, 200000);
@@ -452,97 +438,7 @@ static int tell(const struct load *l, double joined_s)
 	return whole == l->n_started - 1 && failed == 0 ? 0 : 3;
 }
 
-// -- options, start, end --
-
-static int usage(void)
-{
-	fprintf(stderr,
-		"usage: load --device DEVICE --server IP --address IP --group SPEC\n"
-		"  --device   a DPDK device: net_vhost0,iface=PATH[,queues=N], net_memif0,..., a "
-		"PCI\n"
-		"             address\n"
-		"  --address  of the first member; the others' follow it. All on the server's "
-		"link\n"
-		"  --members N (100)  --join-rate N/s (50)  --bytes N (1000)  --rate N/s (100)\n"
-		"  --seconds N (10)  --queues N (1)  --huge  --json\n"
-		"The first member publishes, all others play. 0: everybody got everything; 3: "
-		"not.\n");
-	return 1;
-}
-
-static bool number(const char *text, uint32_t max, uint32_t *out)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	*out = (uint32_t)v;
-	return *text != '\0' && *end == '\0' && v > 0 && v <= max;
-}
-
-static bool read_options(struct load_opts *o, int argc, char **argv)
-{
-	static const struct option names[] = {
-		{"device", 1, NULL, 'd'}, {"server", 1, NULL, 's'},  {"address", 1, NULL, 'a'},
-		{"group", 1, NULL, 'g'},  {"members", 1, NULL, 'n'}, {"join-rate", 1, NULL, 'j'},
-		{"bytes", 1, NULL, 'b'},  {"rate", 1, NULL, 'r'},    {"seconds", 1, NULL, 't'},
-		{"queues", 1, NULL, 'q'}, {"huge", 0, NULL, 'H'},    {"json", 0, NULL, 'J'},
-		{NULL, 0, NULL, 0},
-	};
-	bool is_good = true;
-	uint32_t queues = 1;
-	int c;
-
-	*o = (struct load_opts){.n = 100,
-				.join_per_s = 50,
-				.message_bytes = 1000,
-				.message_hz = 100,
-				.seconds = 10};
-	while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0)
-		switch (c) {
-		case 'd':
-			o->device = optarg;
-			break;
-		case 'g':
-			o->group = optarg;
-			break;
-		case 's':
-			is_good &= inet_aton(optarg, &o->server) != 0;
-			break;
-		case 'a':
-			is_good &= inet_aton(optarg, &o->address) != 0;
-			break;
-		case 'n':
-			is_good &= number(optarg, MEMBERS_MAX, &o->n);
-			break;
-		case 'j':
-			is_good &= number(optarg, 100000, &o->join_per_s);
-			break;
-		case 'b':
-			is_good &= number(optarg, 60000, &o->message_bytes);
-			break;
-		case 'r':
-			is_good &= number(optarg, 100000, &o->message_hz);
-			break;
-		case 't':
-			is_good &= number(optarg, 3600, &o->seconds);
-			break;
-		case 'q':
-			is_good &= number(optarg, PORT_QUEUES_MAX, &queues);
-			break;
-		case 'H':
-			o->wants_huge = true;
-			break;
-		case 'J':
-			o->wants_json = true;
-			break;
-		default:
-			is_good = false;
-			break;
-		}
-	o->queues = (uint16_t)queues;
-	return is_good && o->n > 1 && o->message_bytes >= MESSAGE_HEAD && o->device != NULL &&
-	       o->group != NULL && o->server.s_addr != 0 && o->address.s_addr != 0;
-}
+// -- start, end --
 
 static int open_port(struct net *n)
 {
@@ -607,8 +503,8 @@ int main(int argc, char **argv)
 	uint32_t at;
 	int code;
 
-	if (l == NULL || !read_options(&l->net.opts, argc, argv))
-		return usage();
+	if (l == NULL || !load_args_read(&l->net.opts, argc, argv))
+		return load_args_usage();
 	if (groupspec_parse(&l->spec, l->net.opts.group, &why, &at) != 0) {
 		fprintf(stderr, "load: --group: %s\n", why);
 		return 1;

@@ -117,6 +117,7 @@ struct group_limits { // 0: the defaults of groups_opts, which also are the uppe
 	uint32_t n_publishers;
 	struct group_relay relay;
 	struct group_posting posting;
+	uint16_t budget; // stream_seed.group
 };
 
 // NULL: -errno in *err: -EEXIST joined already, -ENOBUFS too many, -EOPNOTSUPP version above 2 or

@@ -341,9 +341,16 @@ uint32_t engine_n_paths(const struct engine *e)
 	return e->opts.sessions_max;
 }
 
-const struct budget_gauge *engine_group_gauge(const struct engine *e, uint16_t group)
+struct budget_gauge engine_budget_gauge(const struct engine *e, uint16_t group)
 {
-	return &e->budgets.groups[group].gauge;
+	struct budget_gauge g = e->budgets.groups[group].gauge;
+
+	if (group != BUDGET_GROUP_NONE)
+		return g;
+	g = (struct budget_gauge){.n_held = e->stats.held[HELD_TOTAL]};
+	for (int i = 0; i < BUDGET_CLASSES_N; i++)
+		g.used_bytes += e->stats.tx_ip_bytes[i];
+	return g;
 }
 
 struct worker_stats *engine_stats(struct engine *e)

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/core/budget.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/messages.h"
 #include "dataplane/pkt.h"
@@ -23,7 +24,6 @@
 struct crypto;
 struct random;
 struct engine;
-struct budget_gauge; // budget.h
 
 #define ENGINE_BURST_MAX     128 // most packets per engine_rx and engine_tx call
 #define ENGINE_TURN_COMMANDS 32
@@ -90,8 +90,8 @@ uint16_t engine_payload_max(const struct engine_opts *);
 // Row of the address table for pkt.path_idx; valid until the next call into the engine.
 const struct path *engine_path(const struct engine *, uint32_t path_idx);
 uint32_t engine_n_paths(const struct engine *);
-// What control reads of a group's budget, 1 to groups_max.
-const struct budget_gauge *engine_group_gauge(const struct engine *, uint16_t group);
+// What control reads of a group's budget, 1 to groups_max, or of the worker's own, 0.
+struct budget_gauge engine_budget_gauge(const struct engine *, uint16_t group);
 // The engine's counters; the world adds its own (turns, drops below UDP).
 struct worker_stats *engine_stats(struct engine *);
 // Which worker's session a datagram is for (read from its octets); for software steering.

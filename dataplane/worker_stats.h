@@ -16,12 +16,14 @@ struct worker_stats {
 	uint64_t pmtu_probes, pmtu_fallbacks;      // packet sizes asked about, and given up again
 	uint64_t sessions_open;                    // gauge
 	uint64_t sessions_abusive;                 // closed for what their far ends did
-	// When the last time critical packet came and left, by the engine's clock; 0: never. What control
-	// tells the other workers by TC_ELSEWHERE.
+	// When the last time critical packet came and left, by the engine's clock; 0: never. What
+	// control tells the other workers by TC_ELSEWHERE.
 	uint64_t tc_rx_us, tc_tx_us;
-	uint64_t early_kept;                       // packets held until their session's keys came
-	uint64_t handoffs;
-	uint64_t stream_blocked; // fresh fragments that found a neighbour without room, and wait for its acks
+	uint64_t early_kept;     // packets held until their session's keys came
+	uint64_t handoffs;       // fragments of streams that other workers lent
+	uint64_t frames_handed;  // the world's: frames of other workers' sessions, given to them
+	uint64_t stream_blocked; // fresh fragments that found a neighbour without room, and wait
+				 // for its acks
 	uint64_t turns, turns_idle, busy_us; // the world's: polls, polls without work, time at work
 	uint64_t checksum_unverified;        // the world's: UDP checksums accepted unseen
 	uint64_t tx_ip_bytes[BUDGET_CLASSES_N]; // octets of IP packets sent, by what a budget tells apart

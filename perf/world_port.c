@@ -299,7 +299,6 @@ static int make_worker(struct port_world *p, struct mailbox *reports)
 {
 	static const struct mac gateway = {{2, 0, 0, 0, 0, 2}};
 	struct ip_addr gateway_ip = ip_of_v4(GATEWAY_IP);
-	struct rte_ring *handed[1] = {NULL};
 	const struct worker_opts o = {
 		.n_workers = 1,
 		.engine = p->world.engine,
@@ -307,7 +306,6 @@ static int make_worker(struct port_world *p, struct mailbox *reports)
 		.ports = &p->dpdk->port,
 		.n_ports = 1,
 		.pool = p->pool,
-		.handed = handed,
 		.reports = reports,
 		.bell = &p->bell,
 		.seed = 1,

@@ -17,10 +17,11 @@
 static unsigned pool_size(const struct io *io)
 {
 	unsigned caches = io->n_workers * POOL_CACHE * 3 / 2;
+	unsigned handed = io->n_workers * (WORKER_HANDED + WORKER_BURST);
 	unsigned per_port = PORT_RX_DESCRIPTORS + PORT_TX_DESCRIPTORS + NEIGHBOURS_KEPT_MAX;
 
-	return io->opts.n_ports * per_port + caches + ENGINE_BURST_MAX + WORKER_OUT +
-	       WORKER_HANDED + WORKER_BURST;
+	return io->opts.n_ports * per_port + caches + ENGINE_BURST_MAX + WORKER_OUT + handed +
+	       WORKER_BURST;
 }
 
 static uint16_t pool_room(const struct io_opts *o)
@@ -53,14 +54,19 @@ static int make_pools(struct io *io, const struct io_opts *o, char *why, size_t 
 	return 0;
 }
 
+// One from each to each: nobody waits for another one who was interrupted while putting in.
 static int make_rings(struct io *io, char *why, size_t why_size)
 {
-	for (uint8_t i = 0; i < io->n_workers; i++) {
+	for (uint32_t i = 0; i < io->n_workers * io->n_workers; i++) {
+		uint32_t to = i / io->n_workers, from = i % io->n_workers;
 		char name[RTE_RING_NAMESIZE];
 
-		snprintf(name, sizeof(name), "handed%u", i);
-		io->handed[i] = rte_ring_create(name, WORKER_HANDED, SOCKET_ID_ANY, RING_F_SC_DEQ);
-		if (io->handed[i] == NULL) {
+		if (to == from)
+			continue;
+		snprintf(name, sizeof(name), "handed%u_%u", from, to);
+		io->handed[to][from] = rte_ring_create(name, WORKER_HANDED, SOCKET_ID_ANY,
+						       RING_F_SP_ENQ | RING_F_SC_DEQ);
+		if (io->handed[to][from] == NULL) {
 			snprintf(why, why_size, "no packet memory for the workers' rings: %s",
 				 rte_strerror(rte_errno));
 			return -1;
@@ -266,14 +272,29 @@ struct bell *io_bell(struct io *io)
 	return &io->bell;
 }
 
-void io_destroy(struct io *io)
+// Ports and workers have given back theirs.
+static uint32_t buffers_missing(const struct io *io)
 {
+	uint32_t n = 0;
+
+	for (uint8_t i = 0; i < io->n_workers; i++)
+		if (io->pools[i] != NULL)
+			n += rte_mempool_in_use_count(io->pools[i]);
+	return n;
+}
+
+uint32_t io_destroy(struct io *io)
+{
+	uint32_t missing;
+
 	if (io == NULL)
-		return;
+		return 0;
 	for (uint8_t i = 0; i < io->n_ports; i++)
 		port_close(&io->ports[i]);
+	missing = buffers_missing(io);
 	for (uint8_t i = 0; i < io->n_workers; i++) {
-		rte_ring_free(io->handed[i]);
+		for (uint8_t k = 0; k < io->n_workers; k++)
+			rte_ring_free(io->handed[i][k]);
 		rte_mempool_free(io->pools[i]);
 		free(io->threads[i].worker);
 	}
@@ -282,4 +303,5 @@ void io_destroy(struct io *io)
 	for (uint8_t i = 0; i < WORKERS_MAX; i++)
 		bell_fini(&io->bells[i]);
 	free(io);
+	return missing;
 }

@@ -78,7 +78,9 @@ struct io;
 // NULL and one line in `why`. Everything is copied or used up, but for what engine_create and
 // reports point to.
 struct io *io_create(const struct io_opts *, char *why, size_t why_size);
-void io_destroy(struct io *); // after io_stop; NULL is fine
+// After io_stop; NULL is fine. How many buffers nobody has given back: none, or we have a bug (or a
+// driver has).
+uint32_t io_destroy(struct io *);
 
 int io_start(struct io *, char *why, size_t why_size); // 0, or -1: no worker runs
 // Workers send what is due already, then end. Once only.

@@ -16,6 +16,8 @@ struct io_thread {
 	bool is_running;
 	// Handed over when `ready` is posted.
 	sem_t ready;
+	sem_t ended;      // it has had its last turn
+	sem_t all_ended;  // so has everybody
 	int err;          // of its start
 	const char *what; // failed
 	struct worker *worker;
@@ -31,7 +33,7 @@ struct io {
 	uint16_t cores[WORKERS_MAX];
 	struct mailbox *reports[WORKERS_MAX];
 	struct rte_mempool *pools[WORKERS_MAX];
-	struct rte_ring *handed[WORKERS_MAX];
+	struct rte_ring *handed[WORKERS_MAX][WORKERS_MAX]; // [to][from]
 	struct port ports[IO_PORTS_MAX];
 	struct host host;               // as every worker starts with it
 	struct bell bell;               // control's

@@ -37,7 +37,7 @@ static int make_worker(struct io_thread *t, struct engine *engine)
 		.ports = io->ports,
 		.n_ports = io->n_ports,
 		.pool = io->pools[t->idx],
-		.handed = io->handed,
+		.handed = (struct rte_ring *const(*)[WORKERS_MAX])io->handed,
 		.reports = io->reports[t->idx],
 		.bell = &io->bell,
 		.bells = io->bells_of,
@@ -92,6 +92,12 @@ static uint64_t cpu_us(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+static void wait_for(sem_t *s)
+{
+	while (sem_wait(s) != 0 && errno == EINTR)
+		;
+}
+
 static void *run(void *arg)
 {
 	struct io_thread *t = arg;
@@ -102,6 +108,9 @@ static void *run(void *arg)
 	sem_post(&t->ready);
 	if (err == 0) {
 		worker_run(t->worker);
+		// Others may still read what lies in our windows, and give us frames.
+		sem_post(&t->ended);
+		wait_for(&t->all_ended);
 		worker_fini(t->worker);
 		t->last = *t->stats;
 		t->last_cpu_us = cpu_us(CLOCK_THREAD_CPUTIME_ID);
@@ -122,14 +131,15 @@ static int start_thread(struct io *io, uint32_t idx, char *why, size_t why_size)
 	t->io = io;
 	t->idx = idx;
 	sem_init(&t->ready, 0, 0);
+	sem_init(&t->ended, 0, 0);
+	sem_init(&t->all_ended, 0, 0);
 	err = pthread_create(&t->id, NULL, run, t);
 	if (err != 0) {
 		snprintf(why, why_size, "worker %u: no thread: %s", idx, strerror(err));
 		return -1;
 	}
 	t->is_running = true;
-	while (sem_wait(&t->ready) != 0 && errno == EINTR)
-		;
+	wait_for(&t->ready);
 	if (t->err == 0)
 		return 0;
 	snprintf(why, why_size, "worker %u: %s: %s", idx, t->what, strerror(-t->err));
@@ -144,13 +154,27 @@ static void join(struct io_thread *t)
 	t->is_running = false;
 	t->stats = &t->last;
 	sem_destroy(&t->ready);
+	sem_destroy(&t->ended);
+	sem_destroy(&t->all_ended);
 }
 
+static bool is_at_work(const struct io_thread *t)
+{
+	return t->is_running && t->err == 0;
+}
+
+// All end their turns before any gives its memory back.
 void io_stop(struct io *io)
 {
 	for (uint8_t i = 0; i < io->n_workers; i++)
-		if (io->threads[i].is_running && io->threads[i].err == 0)
+		if (is_at_work(&io->threads[i]))
 			worker_stop(io->threads[i].worker);
+	for (uint8_t i = 0; i < io->n_workers; i++)
+		if (is_at_work(&io->threads[i]))
+			wait_for(&io->threads[i].ended);
+	for (uint8_t i = 0; i < io->n_workers; i++)
+		if (is_at_work(&io->threads[i]))
+			sem_post(&io->threads[i].all_ended);
 	for (uint8_t i = 0; i < io->n_workers; i++)
 		join(&io->threads[i]);
 }

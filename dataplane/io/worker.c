@@ -79,18 +79,27 @@ static void free_neighbours(struct neighbours *n)
 	neighbours_destroy(n);
 }
 
-void worker_fini(struct worker *w)
+// What waits in our rings; nobody puts in more (io_stop).
+static void free_handed(struct worker *w)
 {
 	struct rte_mbuf *m;
 
+	for (uint32_t i = 0; w->opts.n_workers > 1 && i < w->opts.n_workers; i++) {
+		rte_pktmbuf_free_bulk(w->handing[i].frames, w->handing[i].n);
+		while (i != w->opts.worker &&
+		       rte_ring_sc_dequeue(w->opts.handed[w->opts.worker][i], (void **)&m) == 0)
+			rte_pktmbuf_free(m);
+	}
+}
+
+void worker_fini(struct worker *w)
+{
 	worker_lend_fini(w);
 	path_table_fini(&w->paths);
 	ip_frag_destroy(w->pieces);
 	for (uint8_t i = 0; i < w->host.n_links; i++)
 		free_neighbours(w->host.links[i].neighbours);
-	while (w->opts.n_workers > 1 &&
-	       rte_ring_sc_dequeue(w->opts.handed[w->opts.worker], (void **)&m) == 0)
-		rte_pktmbuf_free(m);
+	free_handed(w);
 }
 
 // -- a turn --
@@ -123,10 +132,13 @@ static void ring_others(struct worker *w)
 {
 	if (w->opts.bells == NULL)
 		return;
-	for (uint32_t i = 0; i < w->opts.n_workers; i++)
-		if (i != w->opts.worker &&
-		    (rte_ring_count(w->opts.handed[i]) > 0 || engine_handed_over(w->engine, i)))
+	for (uint32_t i = 0; i < w->opts.n_workers; i++) {
+		bool has_called = engine_handed_over(w->engine, i);
+
+		if (has_called || w->handed_to >> i & 1)
 			bell_ring(w->opts.bells[i]);
+	}
+	w->handed_to = 0;
 }
 
 bool worker_turn(struct worker *w, uint64_t now_us)

@@ -32,7 +32,7 @@
 #define WORKER_BURST     64   // frames per receive call
 #define WORKER_BURSTS    4    // receive calls per queue and turn
 #define WORKER_OUT       256  // frames gathered per port before they are sent
-#define WORKER_HANDED    256  // frames that may wait for a worker from the others
+#define WORKER_HANDED    256  // frames that may wait for a worker from each other one (less one)
 #define WORKER_ECHOES_S  1000 // pings answered per second
 #define WORKER_CLOSED_S  100  // datagrams to closed ports answered per second, where they are
 #define WORKER_LINK_MS   1000 // the cables are looked at this often
@@ -70,15 +70,21 @@ struct worker_link {
 	struct rte_mbuf *out[WORKER_OUT];
 };
 
+// Frames for another worker, gathered in a turn.
+struct worker_handing {
+	uint16_t n;
+	struct rte_mbuf *frames[WORKER_BURST];
+};
+
 struct worker_opts {
 	uint32_t worker, n_workers;
 	struct engine *engine;   // borrowed, as everything here is
 	const struct host *host; // copied; its neighbour tables become the worker's own
 	const struct port *ports;
 	uint8_t n_ports;
-	struct rte_mempool *pool;       // of its receive queues and of what it sends
-	struct rte_ring *const *handed; // per worker: frames for it
-	struct mailbox *reports;        // looked at to see whether control has news; NULL: no bell
+	struct rte_mempool *pool;                      // of its receive queues and of what it sends
+	struct rte_ring *const (*handed)[WORKERS_MAX]; // [to][from]: frames; NULL: one worker
+	struct mailbox *reports; // looked at to see whether control has news; NULL: no bell
 	struct bell *bell;
 	// Per worker, rung for what is put into its rings; it sleeps on its own. NULL: nobody can
 	// wake a worker, so it only naps.
@@ -123,6 +129,9 @@ struct worker {
 	struct rte_mbuf *rx_mbufs[WORKER_BURST];
 	struct pkt lent[ENGINE_BURST_MAX]; // .handle: mbuf
 	struct worker_link links[HOST_LINKS_MAX];
+	struct worker_handing handing[WORKERS_MAX];
+	uint32_t handed_to;   // bit per worker: he was given frames since he was last rung
+	uint32_t handed_next; // whose ring is looked at first
 	// We write, control reads.
 	alignas(64) struct link_counters counters[HOST_LINKS_MAX];
 	// Who spoke for each of our addresses last: WORKER_RIVAL and the MAC in the low 48 bits.

@@ -5,16 +5,39 @@
 #include "dataplane/io/nd.h"
 #include "dataplane/io/worker_parts.h"
 
-void worker_hand_over(struct worker *w, uint32_t to, uint8_t link, struct rte_mbuf *m,
-		      enum drop_reason if_full)
+// -- other workers --
+
+static void give(struct worker *w, uint32_t to)
 {
-	m->port = w->links[link].port->id; // not every driver says so
-	if (rte_ring_mp_enqueue(w->opts.handed[to], m) == 0) {
-		w->stats->handoffs++;
-		return;
+	struct worker_handing *h = &w->handing[to];
+	unsigned n = h->n > 0 ? rte_ring_sp_enqueue_burst(w->opts.handed[to][w->opts.worker],
+							  (void **)h->frames, h->n, NULL)
+			      : 0;
+
+	if (n < h->n) { // he does not keep up
+		w->stats->drops[DROP_HANDOFF_FULL] += h->n - n;
+		rte_pktmbuf_free_bulk(h->frames + n, h->n - n);
 	}
-	worker_drop(w, if_full);
-	rte_pktmbuf_free(m);
+	w->stats->frames_handed += n;
+	if (n > 0)
+		w->handed_to |= 1u << to;
+	h->n = 0;
+}
+
+void worker_hand_over(struct worker *w, uint32_t to, uint8_t link, struct rte_mbuf *m)
+{
+	struct worker_handing *h = &w->handing[to];
+
+	m->port = w->links[link].port->id; // not every driver says so
+	if (h->n == WORKER_BURST)
+		give(w, to);
+	h->frames[h->n++] = m;
+}
+
+void worker_give_handed(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->opts.n_workers; i++)
+		give(w, i);
 }
 
 void worker_tell_others(struct worker *w, uint8_t link, const struct rte_mbuf *m)
@@ -26,7 +49,7 @@ void worker_tell_others(struct worker *w, uint8_t link, const struct rte_mbuf *m
 			continue;
 		copy = rte_pktmbuf_copy(m, w->opts.pool, 0, UINT32_MAX);
 		if (copy != NULL)
-			worker_hand_over(w, i, link, copy, DROP_HANDOFF_FULL);
+			worker_hand_over(w, i, link, copy);
 	}
 }
 

@@ -46,8 +46,8 @@ void worker_neighbours(struct worker *);
 // What was said on a link concerns every worker, and only one of them hears it.
 void worker_tell_others(struct worker *, uint8_t link, const struct rte_mbuf *m);
 // Another worker shall see this frame. Takes the mbuf.
-void worker_hand_over(struct worker *, uint32_t to, uint8_t link, struct rte_mbuf *m,
-		      enum drop_reason if_full);
+void worker_hand_over(struct worker *, uint32_t to, uint8_t link, struct rte_mbuf *m);
+void worker_give_handed(struct worker *); // what was gathered goes into the rings
 
 // -- worker_icmp.c: ICMP of both families --
 void worker_on_icmp(struct worker *, uint8_t link, const struct frame *, struct rte_mbuf *m);

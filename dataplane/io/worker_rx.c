@@ -59,8 +59,7 @@ static void take_datagram(struct burst *b, const struct frame *f, struct rte_mbu
 	struct pkt *p = &w->rx[b->n];
 
 	if (!b->was_handed && !is_for_us(w, f)) {
-		worker_hand_over(w, engine_datagram_worker(f->payload, f->payload_len), b->link, m,
-				 DROP_WRONG_WORKER);
+		worker_hand_over(w, engine_datagram_worker(f->payload, f->payload_len), b->link, m);
 		return;
 	}
 	w->counters[b->link].checksum_unverified += f->is_unverified;
@@ -193,14 +192,19 @@ static uint8_t link_of(const struct worker *w, const struct rte_mbuf *m)
 	return i;
 }
 
-// Frames that other workers received and that are ours. One pass: what comes meanwhile waits.
+// Frames that other workers received and that are ours: one burst of all of them, since few come
+// from each. Another worker's ring is the first each time.
 static uint32_t receive_handed(struct worker *w)
 {
 	struct rte_mbuf *in[WORKER_BURST];
 	struct burst b = {.w = w, .was_handed = true};
-	unsigned n = rte_ring_sc_dequeue_burst(w->opts.handed[w->opts.worker], (void **)in,
-					       WORKER_BURST, NULL);
+	uint32_t all = w->opts.n_workers, from = w->handed_next++ % all;
+	unsigned n = 0;
 
+	for (uint32_t i = 0; i < all && n < WORKER_BURST; i++, from = from + 1 < all ? from + 1 : 0)
+		if (from != w->opts.worker)
+			n += rte_ring_sc_dequeue_burst(w->opts.handed[w->opts.worker][from],
+						       (void **)(in + n), WORKER_BURST - n, NULL);
 	for (unsigned i = 0; i < n; i++) {
 		b.link = link_of(w, in[i]);
 		take_frame(&b, in[i]);
@@ -217,7 +221,9 @@ uint32_t worker_receive(struct worker *w)
 	for (uint8_t i = 0; i < w->opts.n_ports; i++)
 		if (w->links[i].has_rx)
 			w->is_behind |= receive_link(w, i, &n);
-	if (w->opts.n_workers > 1)
+	if (w->opts.n_workers > 1) {
+		worker_give_handed(w);
 		n += receive_handed(w);
+	}
 	return n;
 }

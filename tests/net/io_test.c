@@ -162,7 +162,7 @@ static int teardown(void **state)
 	struct appliance *a = *state;
 
 	io_stop(a->io);
-	io_destroy(a->io);
+	assert_int_equal(io_destroy(a->io), 0);
 	io_peer_stop(a->peer);
 	body_pool_destroy(a->bodies);
 	mailbox_destroy(a->commands);

@@ -241,7 +241,7 @@ static void two_workers_run_answer_control_and_end(void **state)
 	assert_string_equal(ps.port->driver, "net_null");
 	assert_int_equal(io_n_ports(io), 1);
 	assert_false(io_advice(io, why, sizeof(why)));
-	io_destroy(io);
+	assert_int_equal(io_destroy(io), 0); // every buffer is back
 	control_fini(&c);
 }
 

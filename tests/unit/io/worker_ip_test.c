@@ -523,7 +523,7 @@ static void a_tagged_frame_is_handed_over(void **state)
 	ssid_scramble(datagram, sizeof(datagram), session_id_make(1, 3, 7));
 	world_in(&w, 0, frame_tagged(frame_udp(datagram, sizeof(datagram)), 7));
 	world_turn(&w, 0);
-	assert_int_equal(world_stats(&w, 0)->handoffs, 1);
+	assert_int_equal(world_stats(&w, 0)->frames_handed, 1);
 	assert_true(world_turn(&w, 1));
 	assert_int_equal(world_stats(&w, 1)->rx_packets, 1);
 	assert_int_equal(world_stats(&w, 1)->drops[DROP_NO_SESSION], 1);

@@ -281,7 +281,7 @@ static void a_frame_for_another_workers_session_is_handed_over(void **state)
 	world_create(&w, 2);
 	world_in(&w, 0, stray_frame(session_id_make(1, 3, 7)));
 	world_turn(&w, 0);
-	assert_int_equal(world_stats(&w, 0)->handoffs, 1);
+	assert_int_equal(world_stats(&w, 0)->frames_handed, 1);
 	assert_int_equal(world_stats(&w, 0)->rx_packets, 0);
 	assert_true(world_turn(&w, 1));
 	assert_int_equal(world_stats(&w, 1)->rx_packets, 1);
@@ -297,7 +297,7 @@ static void startup_stays_where_it_arrived(void **state)
 	world_in(&w, 1, stray_frame(0));
 	world_turn(&w, 1);
 	assert_int_equal(world_stats(&w, 1)->drops[DROP_AUTH], 1);
-	assert_int_equal(world_stats(&w, 1)->handoffs, 0);
+	assert_int_equal(world_stats(&w, 1)->frames_handed, 0);
 	world_destroy(&w);
 }
 
@@ -308,7 +308,7 @@ static void a_session_of_no_worker_is_not_handed_on(void **state)
 	world_create(&w, 2);
 	world_in(&w, 0, stray_frame(session_id_make(9, 3, 7)));
 	world_turn(&w, 0);
-	assert_int_equal(world_stats(&w, 0)->handoffs, 0);
+	assert_int_equal(world_stats(&w, 0)->frames_handed, 0);
 	assert_int_equal(world_stats(&w, 0)->drops[DROP_WRONG_WORKER], 1);
 	world_destroy(&w);
 }
@@ -322,8 +322,8 @@ static void a_worker_that_does_not_keep_up_costs_only_its_own(void **state)
 		world_in(&w, 0, stray_frame(session_id_make(1, 3, 7)));
 		world_turn(&w, 0);
 	}
-	assert_int_equal(world_stats(&w, 0)->handoffs, WORKER_HANDED - 1);
-	assert_int_equal(world_stats(&w, 0)->drops[DROP_WRONG_WORKER], WORKER_HANDED + 1);
+	assert_int_equal(world_stats(&w, 0)->frames_handed, WORKER_HANDED - 1);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_HANDOFF_FULL], WORKER_HANDED + 1);
 	world_in(&w, 0, stray_frame(session_id_make(0, 3, 7)));
 	world_turn(&w, 0);
 	assert_int_equal(world_stats(&w, 0)->drops[DROP_NO_SESSION], 1);

@@ -8,7 +8,7 @@
 // What lives as long as the program. DPDK starts once, so there can be only one.
 static struct {
 	struct port_pair pair;
-	struct rte_ring *handed[WORLD_WORKERS];
+	struct rte_ring *handed[WORKERS_MAX][WORKERS_MAX];
 } common;
 
 // -- the program's --
@@ -20,8 +20,9 @@ static int setup(enum pair_kind kind)
 		char name[32];
 
 		snprintf(name, sizeof(name), "handed%u", i);
-		common.handed[i] = rte_ring_create(name, WORKER_HANDED, SOCKET_ID_ANY, 0);
-		assert_non_null(common.handed[i]);
+		common.handed[i][1 - i] = rte_ring_create(name, WORKER_HANDED, SOCKET_ID_ANY,
+							  RING_F_SP_ENQ | RING_F_SC_DEQ);
+		assert_non_null(common.handed[i][1 - i]);
 	}
 	return 0;
 }
@@ -69,7 +70,7 @@ static void make_worker(struct worker_world *w, uint32_t i)
 		.ports = &common.pair.port,
 		.n_ports = 1,
 		.pool = common.pair.pool,
-		.handed = common.handed,
+		.handed = (struct rte_ring *const(*)[WORKERS_MAX])common.handed,
 		.reports = i == 0 ? w->l->nodes[0].reports : w->reports,
 		.bell = &w->bell,
 		.bells = w->bells_of,

@@ -62,7 +62,7 @@ struct config_port {
 	bool port_unreachable;      // is said of other UDP ports
 	uint64_t vlan;              // 0: none
 	uint64_t mtu;
-	uint64_t queues; // rx/tx queue pairs, at most workers.count
+	uint64_t queues; // receive queues, at most workers.count; 0: as many
 	enum config_switch udp_checksum;
 };
 

@@ -127,8 +127,11 @@ COUNT("ports[].vlan", config_port, vlan, 0, 4094, "0", ON_RESTART,
 	"taken. 0: frames without tag, or with one that has a priority alone."),
 COUNT("ports[].mtu", config_port, mtu, 1280, 9000, "1500", ON_RESTART,
 	"Largest IP packet in octets."),
-COUNT("ports[].queues", config_port, queues, 1, 16, "1", ON_RESTART,
-	"Receive and transmit queues, each served by a worker of its own."),
+COUNT("ports[].queues", config_port, queues, 0, 16, "0", ON_RESTART,
+	"Receive queues, each served by a worker of its own, among which the device spreads senders; 0: one per "
+	"worker, or as many as the device has. Kernel interfaces (af_packet, TAP) and virtio have one per worker "
+	"in any case. With fewer than workers, sessions are spread over the workers all the same, and what comes "
+	"in for another one is handed over."),
 CHOICE("ports[].udp_checksum", config_port, udp_checksum, "auto|on|off", "auto", ON_RESTART,
 	"Whether UDP checksums of received packets must be right. auto: where the device can tell. "
 	"RTMFP has its own check behind it, so without such a device only the first packets of a session "

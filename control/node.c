@@ -101,6 +101,7 @@ static int create_startup(struct node *n, uint64_t now_us)
 				 .keyings_max = n->opts.keyings_max,
 				 .keyings_per_ip = n->opts.keyings_per_ip,
 				 .sessions_per_ip = n->opts.sessions_per_ip,
+				 .spreads_sessions = n->opts.spreads_sessions,
 				 .introductions_per_ip =
 					 introductions_rate(&n->opts.keyings_per_ip),
 				 .keepalive_us = MEMBER_ALIVE_US};

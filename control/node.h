@@ -28,10 +28,11 @@ struct node_opts {
 	const struct startup_endpoint *endpoints;
 	uint8_t n_endpoints;
 	uint8_t server_endpoint, member_endpoint; // NODE_NO_ENDPOINT: that role is off
-	bool is_super; // announces 6D in reports, accepts every neighbour, pushes without limit
-	bool is_spx_off;         // no posting, no directed routing (docs/spx.md)
+	bool is_super;   // announces 6D in reports, accepts every neighbour, pushes without limit
+	bool is_spx_off; // no posting, no directed routing (docs/spx.md)
 	bool introduce_unlisted; // GC for groups we are not a member of
 	uint32_t sessions_max;   // per worker
+	bool spreads_sessions;   // startup.h
 	uint32_t openings_max;   // at a time; 0: startup's default
 	uint32_t keyings_max;    // handshakes that wait for the keyer; 0: startup's default
 	uint32_t keepalive_nat_us, keepalive_public_us; // commanded to clients (NC-18)
@@ -185,8 +186,8 @@ struct node_event {
 	uint32_t len;
 	uint64_t number, number_to;
 	uint8_t id[POST_ID_LEN];
-	// SEND_TO: the group address of the last hop, or, is_far, of who sent it on its way; and the
-	// place it was for.
+	// SEND_TO: the group address of the last hop, or, is_far, of who sent it on its way; and
+	// the place it was for.
 	uint8_t from[GROUP_ADDRESS_LEN], to[GROUP_ADDRESS_LEN];
 	bool is_from_local, is_far; // is_far: number is how many hops it took
 };

@@ -12,6 +12,7 @@
 struct worker_slots {
 	uint32_t n_fresh;   // slots from here on were never used
 	uint32_t free_head; // given back, by place; linked through next_by_addr
+	uint32_t n_used;
 };
 
 struct directory {
@@ -133,7 +134,18 @@ struct seat *directory_take(struct directory *d, uint32_t worker)
 	s->ctl.idx = at - worker * d->sessions_max;
 	s->ctl.id = session_id_make(worker, s->ctl.idx, generation);
 	s->ctl.state = CTL_OPENING;
+	d->workers[worker].n_used++;
 	return s;
+}
+
+uint32_t directory_emptiest(const struct directory *d, uint32_t preferred)
+{
+	uint32_t best = preferred;
+
+	for (uint32_t i = 0; i < d->n_workers; i++)
+		if (d->workers[i].n_used < d->workers[best].n_used)
+			best = i;
+	return best;
 }
 
 // Reading brings no page that was never written; writing would.
@@ -156,6 +168,7 @@ void directory_give(struct directory *d, struct seat *s)
 	s->ctl.state = CTL_FREE;
 	s->next_by_addr = w->free_head;
 	w->free_head = s->at;
+	w->n_used--;
 }
 
 // -- finding --

@@ -52,6 +52,8 @@ void directory_destroy(struct directory *);
 // NULL: the worker has none.
 struct seat *directory_take(struct directory *, uint32_t worker);
 void directory_give(struct directory *, struct seat *);
+// The worker with the fewest sessions; `preferred` if that is one of them.
+uint32_t directory_emptiest(const struct directory *, uint32_t preferred);
 
 // By endpoint, far address and fingerprint as they stand in ctl; they must not change while listed.
 void directory_list(struct directory *, struct seat *);

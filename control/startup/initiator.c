@@ -125,7 +125,7 @@ static bool keying_begin(struct startup *st, struct opening *o, uint32_t worker,
 			 const struct wire_addr *from, const struct certificate *far,
 			 uint64_t now_us)
 {
-	struct seat *seat = directory_take(st->directory, worker);
+	struct seat *seat = seat_take(st, worker);
 	struct key_job *job;
 
 	if (seat == NULL)

@@ -54,6 +54,7 @@ struct startup {
 	uint8_t n_ends;
 	uint32_t keepalive_us;
 	uint32_t sessions_per_ip; // UINT32_MAX: any number
+	bool spreads_sessions;
 
 	struct directory *directory;
 	struct opening *openings; // openings_max of them
@@ -78,10 +79,8 @@ static inline struct near_end *near_end_at(struct startup *st, uint8_t endpoint)
 
 static inline struct wire_addr wire_addr_of(const struct msg_addr *m, enum addr_origin origin)
 {
-	struct wire_addr a = {.port = m->port,
-			      .family = m->family,
-			      .origin = (uint8_t)origin,
-			      .local = m->local};
+	struct wire_addr a = {
+		.port = m->port, .family = m->family, .origin = (uint8_t)origin, .local = m->local};
 
 	memcpy(a.ip, m->ip, m->family == 6 ? 16 : 4);
 	return a;
@@ -89,10 +88,8 @@ static inline struct wire_addr wire_addr_of(const struct msg_addr *m, enum addr_
 
 static inline struct msg_addr msg_addr_of(const struct wire_addr *a, uint8_t endpoint)
 {
-	struct msg_addr m = {.port = a->port,
-			     .family = a->family,
-			     .endpoint = endpoint,
-			     .local = a->local};
+	struct msg_addr m = {
+		.port = a->port, .family = a->family, .endpoint = endpoint, .local = a->local};
 
 	memcpy(m.ip, a->ip, a->family == 6 ? 16 : 4);
 	return m;
@@ -135,6 +132,13 @@ int seat_open(struct startup *, struct seat *, const struct session_secrets *, u
 	      uint64_t now_us);
 // Ends it now, with a closed event if there was an opened one. The slot is free when the worker
 // says so.
+// A seat for a session that came in at that worker. NULL: there is none.
+static inline struct seat *seat_take(struct startup *st, uint32_t worker)
+{
+	if (st->spreads_sessions)
+		worker = directory_emptiest(st->directory, worker);
+	return directory_take(st->directory, worker);
+}
 void seat_end(struct startup *, struct seat *, enum session_close_how, enum session_close_reason);
 // Our id is about to travel.
 void seat_reserve(struct startup *, struct seat *);

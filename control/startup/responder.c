@@ -213,7 +213,7 @@ static bool identity_has_room(struct startup *st, const struct request *q)
 
 static struct seat *seat_for(struct startup *st, const struct request *q)
 {
-	struct seat *s = directory_take(st->directory, q->worker);
+	struct seat *s = seat_take(st, q->worker);
 
 	if (s == NULL)
 		return NULL;

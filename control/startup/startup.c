@@ -123,6 +123,7 @@ struct startup *startup_create(const struct startup_opts *opts, uint64_t now_us)
 	st->rng = opts->random;
 	st->events = opts->events;
 	st->keepalive_us = opts->keepalive_us;
+	st->spreads_sessions = opts->spreads_sessions;
 	st->sessions_per_ip = opts->sessions_per_ip > 0 ? opts->sessions_per_ip : UINT32_MAX;
 	st->openings_max = opts->openings_max > 0 ? opts->openings_max : OPENINGS_DEFAULT;
 	st->jobs_max = opts->keyings_max > 0 ? opts->keyings_max : KEYINGS_DEFAULT;

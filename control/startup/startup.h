@@ -46,8 +46,8 @@ struct startup_events {
 struct startup_endpoint {
 	const struct identity_endpoint *identity; // borrowed
 	const struct keying_policy *policy;       // borrowed; NULL: keying_policy_default
-	bool answers_hello; // be a responder (the worker answers hellos that select the
-			    // certificate)
+	bool answers_hello;   // be a responder (the worker answers hellos that select the
+			      // certificate)
 	bool answers_fihello; // RHello to peers introduced to us
 	bool introduces;      // redirect + forward for registered sessions of this endpoint
 	bool may_initiate;
@@ -69,8 +69,11 @@ struct startup_opts {
 	const struct startup_endpoint *endpoints; // copied
 	uint8_t n_endpoints;                      // at most ENDPOINTS_MAX
 	uint32_t sessions_max;                    // per worker
-	uint32_t openings_max;                    // at a time; 0: 64
-	uint32_t keyings_max; // waiting for the keyer; beyond: named drop. 0: 256
+	// A new session goes to the worker that has the fewest, not to the one where it came in:
+	// for ports with fewer receive queues than there are workers (dataplane/io/README.md).
+	bool spreads_sessions;
+	uint32_t openings_max; // at a time; 0: 64
+	uint32_t keyings_max;  // waiting for the keyer; beyond: named drop. 0: 256
 	// Per IP address (IPv6: per /64). 1 000 members behind one NAT join within 10 s: at least
 	// 100 / s. A zero per_s or burst means those defaults: 200 / s, 400.
 	struct startup_rate keyings_per_ip, introductions_per_ip;

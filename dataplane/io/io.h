@@ -47,7 +47,9 @@ struct io_port_opts {
 	bool says_closed;                    // datagrams to ports where nobody is are answered
 	uint16_t vlan;                       // 0: frames have no tag
 	uint16_t mtu;
-	uint16_t queues; // receive queues; worker i polls queue i. At most n_workers
+	// Receive queues; worker i polls queue i. At most n_workers; 0: as many, or as the device
+	// has
+	uint16_t queues;
 	// on: wrong UDP checksums are dropped. off: not looked at. auto: on, but on a kernel's
 	// interface (af_packet, TAP...) accepted and counted, since its peers may leave them open
 	enum io_switch udp_checksum;
@@ -107,6 +109,8 @@ struct io_worker_stats {
 };
 void io_stats(struct io *, struct worker_stats *sum); // all workers together
 uint8_t io_n_ports(const struct io *);
+// Some port has fewer receive queues than there are workers.
+bool io_is_short_of_queues(const struct io *);
 void io_port_stats(struct io *, uint8_t port, struct io_port_stats *);
 uint8_t io_n_workers(const struct io *);
 void io_worker_stats(struct io *, uint8_t worker, struct io_worker_stats *);

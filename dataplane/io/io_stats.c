@@ -23,6 +23,14 @@ void io_stats(struct io *io, struct worker_stats *sum)
 			       sizeof(*sum));
 }
 
+bool io_is_short_of_queues(const struct io *io)
+{
+	for (uint8_t i = 0; i < io->n_ports; i++)
+		if (io->ports[i].n_rx < io->n_workers)
+			return true;
+	return false;
+}
+
 uint8_t io_n_ports(const struct io *io)
 {
 	return io->n_ports;

@@ -188,6 +188,9 @@ static int configure(struct opening *o)
 	struct rte_eth_conf conf = {0};
 	int err;
 
+	if (o->n_rx == 0)
+		o->n_rx = o->opts->n_tx < o->info.max_rx_queues ? o->opts->n_tx
+								: o->info.max_rx_queues;
 	if (check_queues(o) != 0)
 		return -1;
 	if (o->opts->mtu > o->info.max_mtu)

@@ -22,9 +22,10 @@ struct port_opts {
 	// arguments. A device that exists already is used as it is.
 	const char *device;
 	uint16_t mtu;
-	uint16_t vlan;                    // 0: frames have no tag
-	bool hears_groups;                // IPv6: it shall take frames to multicast addresses
-	uint16_t n_rx;                    // receive queues, unless they come in pairs: n_tx then
+	uint16_t vlan;     // 0: frames have no tag
+	bool hears_groups; // IPv6: it shall take frames to multicast addresses
+	// Receive queues, unless they come in pairs: n_tx then. 0: n_tx, or as many as there are.
+	uint16_t n_rx;
 	uint16_t n_tx;                    // transmit queues: one per worker
 	struct rte_mempool *const *pools; // per queue
 	bool wakes;                       // try to have descriptors that a worker can sleep on

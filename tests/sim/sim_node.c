@@ -126,6 +126,8 @@ static void create_node(struct sim_node *s, uint64_t now_us)
 			      .is_super = s->is_super,
 			      .introduce_unlisted = s->is_super,
 			      .sessions_max = s->opts.sessions_max,
+			      .spreads_sessions =
+				      s->opts.queues > 0 && s->opts.queues < s->n_workers,
 			      .keyings_max = KEYINGS,
 			      .keepalive_nat_us = 15000000,
 			      .keepalive_public_us = 20000000,

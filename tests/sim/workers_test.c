@@ -16,7 +16,8 @@ struct row {
 	uint32_t n_late; // players that begin LATE_US after the others
 	bool is_moving; // the members' translators forget them every 5 s: packets come in elsewhere
 	struct world_publish stream;
-	bool is_mesh; // they meet: everybody has everything to offer
+	bool is_mesh;    // they meet: everybody has everything to offer
+	uint32_t queues; // of the super-peer's port; 0: one per worker
 };
 
 static const struct row rows[] = {
@@ -39,6 +40,7 @@ static const struct row rows[] = {
 	 false,
 	 {1000, 20000, 600},
 	 true},
+	{"one queue", {.delay_us = 15000}, 0, false, {1000, 20000, 400}, false, 1},
 };
 
 static const uint32_t workers[] = {1, 2, 4, 16};
@@ -139,6 +141,7 @@ static void star(const struct sim_run *r)
 		.run = r,
 		.has_super = true,
 		.super_workers = workers[r->row / ARRAY_LEN(rows)],
+		.super_queues = row->queues,
 		.n_members = MEMBERS,
 		.up = row->line,
 		.down = row->line,
@@ -207,6 +210,8 @@ static void a_group_is_the_same_with_any_number_of_workers(void **state)
 			struct figures many = run_row(*state, i, k);
 
 			assert_true(many.n_lent > 0);
+			if (rows[i].queues == 1) // else all sessions would be at one
+				assert_true(many.n_handed > 0);
 			assert_true(many.n_lent <= (workers[k] - 1) * many.n_fragments);
 			// What a worker has been lent it does not ask for.
 			assert_true(many.n_again <= one.n_again + one.n_fragments / 100);

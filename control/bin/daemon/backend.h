@@ -55,6 +55,9 @@ struct backend_kind {
 	uint8_t (*reach)(const struct backend *, enum daemon_endpoint,
 			 struct wire_addr out[REPORTED_ADDRS_MAX]);
 
+	// Some port has fewer receive queues than there are workers. NULL: no.
+	bool (*is_short_of_queues)(const struct backend *);
+
 	// Counters, at most a burst old.
 	void (*stats)(struct backend *, struct worker_stats *sum); // all workers together
 	void (*worker)(struct backend *, uint32_t worker, struct backend_worker *);

@@ -454,6 +454,11 @@ static void dpdk_show_links(struct backend *base, struct json_out *j)
 	show_each_port(io, j, "unreachable", show_unreachable);
 }
 
+static bool dpdk_is_short_of_queues(const struct backend *base)
+{
+	return io_is_short_of_queues(((const struct dpdk_backend *)base)->io);
+}
+
 static bool dpdk_advice(struct backend *base, char *text, size_t size)
 {
 	return io_advice(dpdk_of(base)->io, text, size);
@@ -475,4 +480,5 @@ const struct backend_kind backend_dpdk = {
 	.show_ports = dpdk_show_ports,
 	.show_links = dpdk_show_links,
 	.advice = dpdk_advice,
+	.is_short_of_queues = dpdk_is_short_of_queues,
 };

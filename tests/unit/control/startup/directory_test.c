@@ -186,9 +186,33 @@ static void a_thousand_come_and_go(void **state)
 	end(w);
 }
 
+static void the_emptiest_worker_is_found(void **state)
+{
+	struct random_state rs;
+	struct random rng = random_seeded(&rs, 3);
+	struct directory *d = directory_create(3, 4, &rng);
+	struct seat *s[4];
+
+	assert_int_equal(directory_emptiest(d, 2), 2); // all alike: where it came in
+	s[0] = directory_take(d, 2);
+	assert_int_equal(directory_emptiest(d, 2), 0);
+	s[1] = directory_take(d, 0);
+	assert_int_equal(directory_emptiest(d, 2), 1);
+	s[2] = directory_take(d, 1);
+	assert_int_equal(directory_emptiest(d, 2), 2);
+	s[3] = directory_take(d, 2);
+	directory_give(d, s[1]);
+	assert_int_equal(directory_emptiest(d, 2), 0);
+	directory_give(d, s[0]);
+	directory_give(d, s[2]);
+	directory_give(d, s[3]);
+	directory_destroy(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_emptiest_worker_is_found),
 		cmocka_unit_test(a_worker_has_so_many_slots_each_with_its_id),
 		cmocka_unit_test(seats_are_counted_by_host_while_they_are_listed),
 		cmocka_unit_test(a_network_of_64_bits_is_one_host),

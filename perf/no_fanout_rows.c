@@ -30,8 +30,3 @@ void receive_rows(struct bench *b)
 {
 	(void)b;
 }
-
-void idle_rows(struct bench *b)
-{
-	(void)b;
-}

@@ -217,7 +217,7 @@ static void offers_take(struct spx_lane *l, struct span message)
 
 static void ask_take(struct spx_lane *l, struct span message)
 {
-	struct postings *ps = l->peer->nb->group->postings;
+	struct group *g = l->peer->nb->group;
 	uint8_t gone[POST_KEYS_MAX][POST_KEY_LEN];
 	const uint8_t *key;
 	struct post_list list;
@@ -228,9 +228,11 @@ static void ask_take(struct spx_lane *l, struct span message)
 		return;
 	}
 	while ((key = post_key_next(&list)) != NULL) {
-		struct post *post = post_find(ps, key);
+		const struct post *post = post_find(g->postings, key);
 
-		if (post == NULL || post->state != POST_HELD || post_send(l->peer, post) != 0)
+		if (post != NULL && post->state == POST_HELD && post_send(l->peer, post) == 0)
+			g->groups->n.posts_sent++;
+		else
 			memcpy(gone[n++], key, POST_KEY_LEN);
 	}
 	if (n > 0)

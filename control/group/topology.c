@@ -313,8 +313,7 @@ void topology_neighbour_opened(struct neighbour *nb)
 void topology_neighbour_gone(const struct neighbour *nb)
 {
 	nb->group->is_choice_old = true;
-	// One that came since the last choice may be wanted as well.
-	if (nb->is_wanted || nb->is_adjacent || nb->opened_us >= nb->group->chosen_us)
+	if (nb->is_wanted || nb->is_adjacent)
 		topology_soon(nb->group);
 }
 

@@ -48,7 +48,9 @@ static enum drop_reason udp_verify(const struct reading *r, const struct udp_hea
 	return DROP_NONE;
 }
 
-static enum drop_reason read_udp(const struct reading *r, uint8_t *udp, uint16_t len)
+// Inlined into both families' readers, each of which knows which one it is.
+static inline __attribute__((always_inline)) enum drop_reason read_udp(const struct reading *r,
+								       uint8_t *udp, uint16_t len)
 {
 	struct frame *f = r->f;
 	struct udp_header u;
@@ -141,7 +143,8 @@ static bool source_is_good(const struct reading *r, const struct ip_addr *src, u
 	return ipv6_is_host(src->octets);
 }
 
-static enum drop_reason read_ipv6(const struct reading *r, uint8_t *packet, uint16_t len)
+static __attribute__((noinline)) enum drop_reason read_ipv6(const struct reading *r,
+							    uint8_t *packet, uint16_t len)
 {
 	struct frame *f = r->f;
 	enum drop_reason drop = ipv6_read(&f->v6, packet, len);

@@ -46,18 +46,6 @@ int host_link_local(const struct host *h, const struct host_link *l)
 	return -1;
 }
 
-int host_endpoint_at(const struct host *h, const struct ip_addr *ip, uint16_t port)
-{
-	for (uint8_t i = 0; i < h->n_endpoints; i++) {
-		const struct host_endpoint *e = &h->endpoints[i];
-
-		if (e->port != 0 && e->port == port &&
-		    (ip_is_zero(&e->address) || ip_equal(&e->address, ip)))
-			return i;
-	}
-	return -1;
-}
-
 static bool is_ours(const struct host *h, const struct ip_addr *ip)
 {
 	for (uint8_t i = 0; i < h->n_links; i++)

@@ -100,7 +100,17 @@ static inline int host_addr_v4(const struct host *h, const struct host_link *l, 
 }
 
 // Which endpoint is at this address of ours and port? -1: none.
-int host_endpoint_at(const struct host *, const struct ip_addr *, uint16_t port);
+static inline int host_endpoint_at(const struct host *h, const struct ip_addr *ip, uint16_t port)
+{
+	for (uint8_t i = 0; i < h->n_endpoints; i++) {
+		const struct host_endpoint *e = &h->endpoints[i];
+
+		if (e->port == port && port != 0 &&
+		    (ip_is_zero(&e->address) || ip_equal(&e->address, ip)))
+			return i;
+	}
+	return -1;
+}
 
 struct host_route {
 	uint8_t link;

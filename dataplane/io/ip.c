@@ -16,11 +16,6 @@ bool ip_is_v4(const struct ip_addr *a)
 	return memcmp(a->octets, v4_mapped, sizeof(v4_mapped)) == 0;
 }
 
-bool ip_is_zero(const struct ip_addr *a)
-{
-	return memcmp(a->octets, zero, IP_LEN) == 0;
-}
-
 bool ip_is_link_local(const struct ip_addr *a)
 {
 	return a->octets[0] == 0xfe && (a->octets[1] & 0xc0) == 0x80;

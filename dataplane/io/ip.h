@@ -60,7 +60,13 @@ static inline bool ip_equal(const struct ip_addr *a, const struct ip_addr *b)
 }
 
 // All zero: none, or the unspecified address of IPv6.
-bool ip_is_zero(const struct ip_addr *);
+static inline bool ip_is_zero(const struct ip_addr *a)
+{
+	uint64_t half[2];
+
+	memcpy(half, a, sizeof(half));
+	return (half[0] | half[1]) == 0;
+}
 bool ip_is_link_local(
 	const struct ip_addr *); // fe80::/10; IPv4's (RFC 3927) are addresses like others
 bool ip_is_multicast(const struct ip_addr *); // of IPv6

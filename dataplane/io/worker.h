@@ -125,9 +125,9 @@ struct worker {
 	struct ip_frag_table *pieces;
 	uint32_t chance; // of worker_chance
 	struct host host;
-	struct pkt rx[WORKER_BURST];
+	alignas(64) struct pkt rx[WORKER_BURST]; // a line each
 	struct rte_mbuf *rx_mbufs[WORKER_BURST];
-	struct pkt lent[ENGINE_BURST_MAX]; // .handle: mbuf
+	alignas(64) struct pkt lent[ENGINE_BURST_MAX]; // .handle: mbuf
 	struct worker_link links[HOST_LINKS_MAX];
 	struct worker_handing handing[WORKERS_MAX];
 	uint32_t handed_to;   // bit per worker: he was given frames since he was last rung

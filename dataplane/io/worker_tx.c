@@ -163,7 +163,7 @@ static void ask_port(const struct host_link *l, const struct headers *h, struct 
 // Headers in front of the payload; the mbuf becomes a whole frame. All of HOST_TAIL is copied,
 // whatever counts of it: what lies before a frame is nobody's, and a length known in advance is two
 // or three instructions.
-static void wrap(const struct host_link *l, const struct pkt *p, const struct headers *h)
+static inline void wrap(const struct host_link *l, const struct pkt *p, const struct headers *h)
 {
 	struct rte_mbuf *m = p->handle;
 
@@ -188,7 +188,7 @@ static void lose(struct worker *w, const struct pkt *p, enum drop_reason why)
 	rte_pktmbuf_free(p->handle);
 }
 
-static void send_over(struct worker *w, const struct pkt *p, const struct headers *h)
+static inline void send_over(struct worker *w, const struct pkt *p, const struct headers *h)
 {
 	const struct host_link *l = &w->host.links[h->link];
 

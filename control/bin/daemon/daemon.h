@@ -10,7 +10,6 @@
 #include "control/admin/log.h"
 #include "control/bin/daemon/alarms.h"
 #include "control/bin/daemon/backend.h"
-#include "control/bin/daemon/limits.h"
 #include "control/bin/daemon/readings.h"
 #include "control/bin/daemon/rings.h"
 #include "control/bin/daemon/settings.h"
@@ -29,7 +28,6 @@ struct daemon_events {
 
 struct daemon {
 	const struct config *config;
-	const char *config_path;
 	struct log *log;
 	struct random random;
 	struct identity identity;
@@ -42,7 +40,6 @@ struct daemon {
 	struct node *node;
 	struct node_group **groups; // as in the configuration
 	struct readings readings;
-	struct limits limits;
 	struct alarms alarms;
 	struct log_limit news_limit;
 	struct daemon_events events;

@@ -238,14 +238,12 @@ static bool make_worker(struct driver_world *d, struct mailbox *reports)
 {
 	static const struct mac gateway = {{2, 0, 0, 0, 0, 2}};
 	struct ip_addr gateway_ip = ip_of_v4(GATEWAY_IP);
-	struct rte_ring *handed[1] = {NULL};
 	const struct worker_opts o = {.n_workers = 1,
 				      .engine = d->world.engine,
 				      .host = &d->host,
 				      .ports = &d->near,
 				      .n_ports = 1,
 				      .pool = pool_get(),
-				      .handed = handed,
 				      .reports = reports,
 				      .bell = &d->bell,
 				      .seed = 1};

@@ -27,7 +27,9 @@ static void check(const struct config *cfg)
 	assert(cfg->security.hmac_length >= 4 && cfg->security.hmac_length <= 32);
 	for (uint32_t i = 0; i < cfg->n_ports; i++) {
 		assert(cfg->ports[i].name[0] != 0 && cfg->ports[i].device[0] != 0);
-		assert(cfg->ports[i].address.family == CONFIG_ADDR_IPV4);
+		assert(cfg->ports[i].n_addresses > 0);
+		for (uint32_t k = 0; k < cfg->ports[i].n_addresses; k++)
+			assert(cfg->ports[i].addresses[k].family != CONFIG_ADDR_NONE);
 	}
 	for (uint32_t i = 0; i < cfg->n_groups; i++) {
 		assert(cfg->groups[i].spec[0] != 0);

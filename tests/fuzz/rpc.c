@@ -35,6 +35,7 @@ struct world {
 	struct body_pool *bodies;
 	struct outbox *outbox;
 	struct ctl_session sessions[SESSIONS];
+	struct ctl_flows flows[SESSIONS];
 	bool is_stuck[SESSIONS]; // its worker sends nothing: bodies stay out
 	struct body *out[RING];  // that stuck workers have
 	unsigned n_out;
@@ -52,6 +53,8 @@ static void session_open(struct world *w, unsigned i)
 				  .is_initiator = i == SESSIONS - 1,
 				  .is_alive = true,
 				  .outbox = w->outbox};
+	w->flows[i] = (struct ctl_flows){0};
+	ctl_session_flows_set(s, &w->flows[i]);
 	s->far = (struct wire_addr){.ip = {192, 0, 2, (uint8_t)(i + 1)}, .port = 4000, .family = 4};
 	if (i == SESSIONS - 1)
 		rpc_connect(w->rpc, s, "rtmfp://host/live/room", w, w->now_us);

@@ -147,10 +147,11 @@ struct config_limits {
 	uint64_t streams_per_group;
 	uint64_t live_streams; // client-server: names published or waited for, in all
 	uint64_t live_streams_per_app;
-	uint64_t live_players;       // of one of them
-	uint64_t live_queue_bytes;   // out to one player
-	uint64_t live_backlog_bytes; // kept of one of them
-	uint64_t bandwidth_bits;     // sent, everything together
+	uint64_t live_players;             // of one of them
+	uint64_t live_queue_bytes;         // out to one player
+	uint64_t live_backlog_bytes;       // kept of one of them
+	uint64_t bandwidth_bits;           // sent, everything together
+	uint64_t neighbour_bandwidth_bits; // sent in one session
 };
 
 struct config_security {

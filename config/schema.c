@@ -216,7 +216,12 @@ SIZE("limits.live_backlog", config, limits.live_backlog_bytes, 64 * KiB, 64 * Mi
 	"Kept of one such stream, so that newcomers begin at its newest key frame at once: its bit rate "
 	"times twice the distance of key frames."),
 RATE("limits.bandwidth", config, limits.bandwidth_bits, 100 * 1000, CONFIG_UNLIMITED, "unlimited",
-	ON_NOW, "Sent by the whole appliance."),
+	ON_NOW, "Sent by the whole appliance, in octets of IP packets; any second is within 2 % of it. When "
+	"it is short, these are shed in this order: hellos, handshakes and introductions, postings, "
+	"objects, repairs of streams, and only then live media; acknowledgements and control always "
+	"leave. SIGHUP or annulusctl limit changes it while it runs."),
+RATE("limits.neighbour_bandwidth", config, limits.neighbour_bandwidth_bits, 100 * 1000,
+	CONFIG_UNLIMITED, "unlimited", ON_NOW, "The same of each session."),
 
 SECTION("security", "What sessions are made of."),
 ORDER("security.dh_groups", config, security.dh_groups, "2|5|14|16", 1, CONFIG_ORDER_MAX, "14|5|2",
@@ -264,7 +269,7 @@ COUNT("groups[].neighbours", config_group, neighbours, 0, 1 << 20, "0", ON_NOW,
 COUNT("groups[].streams", config_group, streams, 0, 65536, "0", ON_NOW,
 	"Streams carried; 0: as many as limits.streams_per_group."),
 RATE("groups[].bandwidth", config_group, bandwidth_bits, 100 * 1000, CONFIG_UNLIMITED, "unlimited",
-	ON_NOW, "Sent to this group."),
+	ON_NOW, "Streams sent to this group, all neighbours together, counted as limits.bandwidth is."),
 TEXTS("groups[].publishers", config_group, publishers, n_publishers, 64, "", ON_NOW,
 	"Peer IDs whose streams are carried, if the groupspec has a publish password: on the wire "
 	"nobody can prove to know it."),

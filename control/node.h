@@ -189,7 +189,7 @@ struct node_event {
 	// SEND_TO: the group address of the last hop, or, is_far, of who sent it on its way; and
 	// the place it was for.
 	uint8_t from[GROUP_ADDRESS_LEN], to[GROUP_ADDRESS_LEN];
-	bool is_from_local, is_far;
+	bool is_from_local, is_far; // is_far: number is how many hops it took
 };
 // Next event; false: none.
 bool node_event(struct node *, struct node_event *, uint64_t now_us);

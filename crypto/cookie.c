@@ -11,8 +11,13 @@
 #define EPOCH_SHIFT 31
 #define TIME_MASK   0x7fffffffu
 
+// Time in ticks of 4.1 ms: two cookies of one glare must not look equally old.
+#define TICK_SHIFT     12
+#define TICKS_OF_S(s)  ((uint32_t)((s)*UINT64_C(1000000) >> TICK_SHIFT) + 1)
+#define LIFETIME_TICKS TICKS_OF_S(COOKIE_LIFETIME_S)
+
 // A verifier's clock may be behind the maker's by a turn of its worker.
-#define SKEW_S 1
+#define SKEW_TICKS TICKS_OF_S(1)
 
 // What the two HMACs are over differs in its first octet, so one can never stand for the other.
 #define LABEL_OURS  0x01
@@ -48,24 +53,29 @@ static void mac(uint8_t out[SHA256_LEN], const struct hmac_keys *keys, uint8_t l
 	hmac_sha256_with(keys, message, 1 + TIME_LEN + address.len, out);
 }
 
-void cookie_make(uint8_t out[COOKIE_LEN], const struct cookie_secrets *s, uint64_t now_s,
+static uint32_t ticks_of(uint64_t us)
+{
+	return (uint32_t)(us >> TICK_SHIFT) & TIME_MASK;
+}
+
+void cookie_make(uint8_t out[COOKIE_LEN], const struct cookie_secrets *s, uint64_t now_us,
 		 struct span address)
 {
 	const struct hmac_keys *keys = &s->epoch[s->current];
 	uint8_t ours[SHA256_LEN];
 
-	be32_put(out, (uint32_t)s->current << EPOCH_SHIFT | ((uint32_t)now_s & TIME_MASK));
+	be32_put(out, (uint32_t)s->current << EPOCH_SHIFT | ticks_of(now_us));
 	mac(ours, keys, LABEL_OURS, out, span_of(NULL, 0));
 	memcpy(out + TIME_LEN, ours, OURS_LEN);
 	mac(out + TIME_LEN + OURS_LEN, keys, LABEL_BOUND, out, address);
 }
 
-enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_s,
+enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_us,
 				  struct span cookie, struct span address)
 {
 	const struct hmac_keys *keys;
 	uint8_t want[SHA256_LEN];
-	uint32_t stamp, age_s;
+	uint32_t stamp, age;
 
 	if (cookie.len != COOKIE_LEN)
 		return COOKIE_FOREIGN;
@@ -74,8 +84,9 @@ enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_s
 	mac(want, keys, LABEL_OURS, cookie.data, span_of(NULL, 0));
 	if (!octets_equal(want, cookie.data + TIME_LEN, OURS_LEN))
 		return COOKIE_FOREIGN;
-	age_s = ((uint32_t)now_s + SKEW_S - stamp) & TIME_MASK; // from the future: huge, so expired
-	if (age_s > COOKIE_LIFETIME_S + SKEW_S)
+	age = (ticks_of(now_us) + SKEW_TICKS - stamp) &
+	      TIME_MASK; // from the future: huge, so expired
+	if (age > LIFETIME_TICKS + SKEW_TICKS)
 		return COOKIE_EXPIRED;
 	mac(want, keys, LABEL_BOUND, cookie.data, address);
 	if (!octets_equal(want, cookie.data + TIME_LEN + OURS_LEN, BOUND_LEN))
@@ -83,12 +94,12 @@ enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_s
 	return COOKIE_GOOD;
 }
 
-bool cookie_is_from_before(struct span cookie, uint64_t at_s)
+bool cookie_is_from_before(struct span cookie, uint64_t at_us)
 {
-	uint32_t earlier_s;
+	uint32_t earlier;
 
 	if (cookie.len != COOKIE_LEN)
 		return false;
-	earlier_s = ((uint32_t)at_s - be32_get(cookie.data)) & TIME_MASK;
-	return earlier_s > 0 && earlier_s < TIME_MASK / 2; // 31 bits go round: the rest is later
+	earlier = (ticks_of(at_us) - be32_get(cookie.data)) & TIME_MASK;
+	return earlier > 0 && earlier <= LIFETIME_TICKS + SKEW_TICKS; // else it would not be good
 }

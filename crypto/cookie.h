@@ -1,7 +1,7 @@
 /*
  * The stateless cookie of RHello (§7.2, 7.3): 64 octets, the length old peers insist on.
  *
- *	epoch:1 bit, seconds:31 | HMAC(time)[0..28) | HMAC(time, address)
+ *	epoch:1 bit, time:31 | HMAC(time)[0..28) | HMAC(time, address)
  *
  * The middle part says "ours", the last part "and for this address"; so a cookie that moved with a
  * NAT gets a Cookie Change and a stranger's gets nothing. Two secrets take turns, so that cookies
@@ -37,14 +37,14 @@ void cookie_secrets_init(struct cookie_secrets *s, const uint8_t secret[COOKIE_S
 // The next epoch. Not more often than every COOKIE_LIFETIME_S, or good cookies become foreign.
 void cookie_secrets_advance(struct cookie_secrets *s, const uint8_t secret[COOKIE_SECRET_LEN]);
 
-// now_s: any clock all verifiers share, such as the engine's microseconds / 10^6.
-void cookie_make(uint8_t out[COOKIE_LEN], const struct cookie_secrets *s, uint64_t now_s,
+// now_us: any clock all verifiers share, such as the engine's.
+void cookie_make(uint8_t out[COOKIE_LEN], const struct cookie_secrets *s, uint64_t now_us,
 		 struct span address);
 
-enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_s,
+enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_us,
 				  struct span cookie, struct span address);
 
-// Was a cookie that has been found good made before that second of the same clock?
-bool cookie_is_from_before(struct span cookie, uint64_t at_s);
+// Was a cookie that has been found good made before that moment of the same clock, by 4 ms or more?
+bool cookie_is_from_before(struct span cookie, uint64_t at_us);
 
 #endif

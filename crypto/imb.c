@@ -23,6 +23,10 @@
  */
 #define NARROW_HASH_MAX 10
 
+// Below this many packets most of the lanes of vaes.c run empty: it takes 2050 ns for one of 1200
+// octets alone, the library 1260.
+#define VAES_SEAL_MIN 12
+
 // Below this many packets the chains of heads.c run mostly idle, and copying the tail is cheaper.
 #define HEADS_MIN 8
 
@@ -207,7 +211,7 @@ static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 	uint16_t starts[CRYPTO_BURST_MAX];
 	uint32_t n_jobs = 0, n_done;
 
-	if (m->vaes != NULL) {
+	if (m->vaes != NULL && n >= VAES_SEAL_MIN) {
 		seal_by_vaes(m, ops, n);
 		return;
 	}

@@ -62,7 +62,8 @@
 	X(ICMP_ERROR, "icmp_error", "ICMP: a packet of ours did not get there; counted by code")   \
 	X(ICMP_TOO_BIG, "icmp_too_big", "ICMP: too big; path MTU discovery finds out by itself")   \
 	X(ICMP_REDIRECT, "icmp_redirect", "ICMP redirect; ignored, routes are the operator's")     \
-	X(ICMP_BOGUS, "icmp_bogus", "ICMP error about a packet that is none of ours")
+	X(ICMP_BOGUS, "icmp_bogus", "ICMP error about a packet that is none of ours")             \
+	X(BUDGET_STARTUP, "budget_startup", "startup packet of ours: limits.bandwidth is short")
 
 enum drop_reason {
 #define X(id, name, help) DROP_##id,

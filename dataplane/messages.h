@@ -70,9 +70,17 @@ enum flow_class {
 
 enum flow_prio { // engine_tx serves lower values first
 	PRIO_CONTROL, // rpc, group control, stream control
-	PRIO_MEDIA,   // relay
-	PRIO_BULK,    // postings, objects
+	PRIO_MEDIA,   // relay, live
+	PRIO_BULK,    // objects
+	PRIO_POST,    // postings
 	PRIO_N
+};
+
+// Whose bytes a limit is for (core/budget.h). Each worker has its part of the first two.
+enum limit_level {
+	LIMIT_TOTAL,
+	LIMIT_GROUP,
+	LIMIT_NEIGHBOUR, // of each session
 };
 
 enum session_close_how {
@@ -102,6 +110,7 @@ enum command_op {
 	// .packet.to, body: a tag. The endpoint's RHello with that tag and a cookie for .packet.to, sent
 	// there, as if an IHello had come from it: the answer to a Forwarded IHello (§3.5.1.4)
 	CMD_HELLO_REPLY,
+	CMD_BUDGET, // .budget
 	// -- a session
 	CMD_SESSION_RESERVE, // our id is about to travel: keep a few early packets for it
 	CMD_SESSION_ADD,     // body: struct session_seed
@@ -180,6 +189,11 @@ struct command {
 			uint32_t session_id; // the far end's id that the packet is addressed to; 0: startup
 			uint8_t chunk;       // its type, the body's first octet
 		} packet;
+		struct {
+			uint64_t bytes_per_s; // octets of IP packets; 0: no limit
+			uint16_t group;       // LIMIT_GROUP: as in stream_seed
+			uint8_t level;        // enum limit_level
+		} budget;
 		struct {
 			uint8_t how; // enum session_close_how
 		} close;
@@ -332,6 +346,7 @@ struct stream_seed {
 	uint16_t push_limit;   // neighbours served proactively, unless STREAM_PUSH_ALL
 	uint8_t flags;         // STREAM_*
 	uint8_t home;          // the worker with STREAM_HOME
+	uint16_t group; // whose budget its fragments are charged to; 0: nobody's
 };
 
 // Worker to worker, one ring each way. Who has neighbours of a stream says JOIN to all others, and is

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "dataplane/budget_class.h"
 #include "dataplane/drops.h"
 
 struct worker_stats {
@@ -25,5 +26,7 @@ struct worker_stats {
 				 // for its acks
 	uint64_t turns, turns_idle, busy_us; // the world's: polls, polls without work, time at work
 	uint64_t checksum_unverified;        // the world's: UDP checksums accepted unseen
+	uint64_t tx_ip_bytes[BUDGET_CLASSES_N]; // octets of IP packets sent, by what a budget tells apart
+	uint64_t held[HELD_REASONS_N];          // times that something had to wait
 	uint64_t drops[DROP_REASONS_N];
 };

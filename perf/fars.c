@@ -344,6 +344,7 @@ static void on_peek(struct fars *f, uint32_t slot, struct rd r)
 	struct far *far = &f->far[slot];
 	struct packet_header h;
 	uint64_t flow, sn, fsn;
+	uint16_t len;
 	uint8_t type;
 
 	if (f->opts.has_sseq)
@@ -353,9 +354,14 @@ static void on_peek(struct fars *f, uint32_t slot, struct rd r)
 	packet_header_read(&r, &h);
 	far->ts = h.ts;
 	type = rd_u8(&r);
-	rd_u16(&r);
-	if (type == CHUNK_ACK_RANGES || type == CHUNK_ACK_BITMAP) // of what the far end sent
-		return;
+	len = rd_u16(&r);
+	while (type == CHUNK_ACK_RANGES || type == CHUNK_ACK_BITMAP) { // of what the far end sent
+		rd_bytes(&r, len);
+		type = rd_u8(&r);
+		len = rd_u16(&r);
+		if (r.err != 0 || type == CHUNK_PADDING_FF)
+			return;
+	}
 	rd_u8(&r);
 	flow = rd_vlu(&r);
 	sn = rd_vlu(&r);

@@ -15,4 +15,5 @@ void rows_add(struct bench *b)
 	sockets_rows(b);
 	driver_rows(b);
 	latency_rows(b);
+	idle_rows(b);
 }

@@ -54,9 +54,9 @@ extern "C" void shim_register(const char *name, shim_fn *fn, void *user)
 		->UseManualTime();
 }
 
-extern "C" size_t shim_run(const char *program, const char *filter, const char *json)
+extern "C" size_t shim_run(const char *program, const char *json)
 {
-	std::vector<std::string> args = {program, std::string("--benchmark_filter=") + filter};
+	std::vector<std::string> args = {program};
 	std::vector<char *> argv;
 
 	if (json != nullptr) {

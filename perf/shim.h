@@ -1,4 +1,4 @@
-// Google Benchmark for C: the little of it that the suite uses. It picks the rows by name, keeps
+// Google Benchmark for C: the little of it that the suite uses. It runs the rows, keeps
 // the machine's context and writes the JSON; batches, ratios and the table are ours.
 #ifndef ANNULUS_PERF_SHIM_H
 #define ANNULUS_PERF_SHIM_H
@@ -28,8 +28,8 @@ typedef void shim_fn(void *user, struct shim_result *res);
 void shim_context(const char *key, const char *value);
 void shim_register(const char *name, shim_fn *fn, void *user);
 
-// Runs what the filter picks. json: the file to write, or NULL. Returns how many rows ran.
-size_t shim_run(const char *program, const char *filter, const char *json);
+// Runs what was registered. json: the file to write, or NULL. Returns how many rows ran.
+size_t shim_run(const char *program, const char *json);
 
 #ifdef __cplusplus
 }

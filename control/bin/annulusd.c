@@ -59,9 +59,9 @@ static void say_hello(const struct daemon *d)
 	say_endpoint(d, ENDPOINT_MEMBER, "member", d->settings.identity.member.fingerprint);
 }
 
-static int run(const struct config *cfg)
+static int run(const struct config *cfg, const char *path)
 {
-	struct daemon d = {.config = cfg};
+	struct daemon d = {.config = cfg, .config_path = path};
 	char why[WHY_MAX] = "";
 	int err = boot(&d, why);
 
@@ -101,7 +101,7 @@ int main(int argc, char **argv)
 	if (args.wants_check)
 		printf("%s: good\n", args.config);
 	else
-		code = run(cfg);
+		code = run(cfg, args.config);
 	config_destroy(cfg);
 	return code;
 }

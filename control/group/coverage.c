@@ -10,6 +10,7 @@ enum {
 	SETTLED_US = 5000000, // DR-4
 	SETTLED_MAX_US = 30000000,
 	TELL_US = 1000000,
+	AGREE_US = 3000000, // those beside us have been told by then
 };
 
 struct u256 route_peer_address(const struct spx_peer *p)
@@ -20,11 +21,6 @@ struct u256 route_peer_address(const struct spx_peer *p)
 		return p->nb->member->at.at;
 	group_address_of(p->nb->cs->fingerprint, address);
 	return u256_of(address);
-}
-
-bool routes_is_nearest(const struct group *g)
-{
-	return g->routes != NULL && g->routes->is_nearest;
 }
 
 void routes_soon(struct group *g)
@@ -38,6 +34,16 @@ void routes_soon(struct group *g)
 		r->due_us = earlier(r->due_us, r->looked_us + LOOK_US);
 	else
 		r->due_us = earlier(r->due_us, now_us);
+}
+
+// The ends of our range are found anew soon; until then there are none.
+void routes_peer_gone(struct group *g, const struct spx_peer *p)
+{
+	struct routes *r = g->routes;
+
+	if (r != NULL && (r->below == p || r->above == p))
+		r->below = r->above = NULL;
+	routes_soon(g);
 }
 
 // ---- the mode ----
@@ -150,6 +156,7 @@ static void range_look(struct routes *r)
 	if (u256_cmp(range.from, r->range.from) == 0 && u256_cmp(range.to, r->range.to) == 0)
 		return;
 	r->range = range;
+	r->range_us = g->groups->now_us;
 	r->range_version++;
 	u256_octets(range.from, e.from);
 	u256_octets(range.to, e.to);
@@ -200,6 +207,7 @@ void coverage_take(struct spx_lane *l, struct span message)
 		return;
 	}
 	l->peer->has_range = true;
+	l->peer->range_at_us = l->peer->nb->group->groups->now_us;
 	l->peer->range = (struct route_range){u256_of(c.from), u256_of(c.to)};
 }
 
@@ -227,17 +235,30 @@ uint64_t coverage_deadline_us(const struct routes *r)
 	return earlier(earlier(r->due_us, r->settle_us), r->tell_us);
 }
 
-// Does the range of the one below end where ours begins, as it says?
+// Does a range end right before the other one begins?
 static bool meets(const struct u256 end, const struct u256 begin)
 {
 	return u256_cmp(u256_add(end, u256_bit(0)), begin) == 0;
+}
+
+// DR-6: those beside us say something else, and have had the time to hear of us.
+static bool is_contradicted(const struct routes *r)
+{
+	const struct spx_peer *below = r->below, *above = r->above;
+	uint64_t now_us = r->group->groups->now_us;
+
+	if (!r->is_nearest || below == NULL || !below->has_range || !above->has_range ||
+	    now_us < r->range_us + AGREE_US || now_us < below->range_at_us + AGREE_US ||
+	    now_us < above->range_at_us + AGREE_US)
+		return false;
+	return !meets(below->range.to, r->range.from) || !meets(r->range.to, above->range.from);
 }
 
 bool group_coverage_get(const struct group *g, struct group_coverage *c)
 {
 	const struct routes *r = g->routes;
 
-	*c = (struct group_coverage){.is_whole = true};
+	*c = (struct group_coverage){.is_whole = r == NULL || !is_contradicted(r)};
 	u256_octets(g->address, c->address);
 	u256_octets(r != NULL ? r->range.from : g->address, c->from);
 	u256_octets(r != NULL ? r->range.to : g->address, c->to);
@@ -245,8 +266,5 @@ bool group_coverage_get(const struct group *g, struct group_coverage *c)
 		return false;
 	c->is_nearest = r->is_nearest;
 	c->is_settling = r->wants_nearest && !r->is_nearest;
-	if (r->is_nearest && r->below != NULL && r->below->has_range && r->above->has_range)
-		c->is_whole = meets(r->below->range.to, r->range.from) &&
-			      meets(r->range.to, r->above->range.from);
 	return true;
 }

@@ -183,6 +183,7 @@ static int limits_take(struct group *g, const struct group_limits *asked)
 	g->limits.streams_max = limit_of(asked->streams_max, o->streams_max);
 	g->limits.relay = asked->relay;
 	g->limits.posting = asked->posting;
+	g->limits.budget = asked->budget;
 	g->limits.n_publishers = asked->n_publishers;
 	if (asked->n_publishers == 0)
 		return 0;

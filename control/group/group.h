@@ -117,6 +117,7 @@ struct group_limits { // 0: the defaults of groups_opts, which also are the uppe
 	uint32_t n_publishers;
 	struct group_relay relay;
 	struct group_posting posting;
+	uint16_t budget; // stream_seed.group
 };
 
 // NULL: -errno in *err: -EEXIST joined already, -ENOBUFS too many, -EOPNOTSUPP version above 2 or
@@ -218,7 +219,7 @@ struct group_event {
 	uint8_t id[POST_ID_LEN];
 	uint8_t from[GROUP_ADDRESS_LEN]; // SEND_TO: the last hop; is_far: who sent it on its way
 	uint8_t to[GROUP_ADDRESS_LEN];   // the place it was for
-	bool is_from_local, is_far;
+	bool is_from_local, is_far;      // is_far: number is how many hops it took
 };
 
 // The next event; false: none. Ask until then after every round of reports and timers.
@@ -290,12 +291,13 @@ struct groups_counters {
 	uint64_t unknown_messages, malformed, flows_rejected;
 	// docs/spx.md
 	uint64_t spx_limited, spx_malformed, spx_unknown, spx_refused, spx_banned;
-	uint64_t posts_own, posts_received, posts_offered, posts_sent;
+	uint64_t posts_own, posts_own_taken; // by one neighbour at least
+	uint64_t posts_received, posts_offered, posts_sent;
 	uint64_t posts_repeated, posts_stale, posts_limited, posts_blocked, posts_lost;
 	uint64_t posts_false, posts_unauthorized, posts_evicted, post_ids_evicted;
 	uint64_t routes_sent, routes_delivered, routes_none, routes_blocked, routes_ignored;
 	uint64_t routes_far_own, routes_far_passed, routes_far_lost, routes_far_blocked;
-	uint64_t routes_far_repeated;
+	uint64_t routes_far_repeated, routes_requests_evicted;
 	uint64_t events_lost; // nobody asked for them
 };
 const struct groups_counters *groups_counters(const struct groups *);

@@ -111,8 +111,9 @@ void report_send(struct neighbour *nb, bool is_reply)
 	}
 	if (ctl_flow_send(nb->cs, nb->main_tx, message, (uint32_t)w.len, 0) != 0)
 		return; // the worker is behind: gossip can wait
-	// groups.md 4.2: one in 10 s, to one at random. Whom either end drew at random has just got one.
-	if (!nb->has_report_out || !is_reply)
+	// groups.md 4.2: one in 10 s, to one at random. While there is no news, one that goes to whom
+	// either end has drawn at random will do.
+	if (!nb->has_report_out && g->n_told == g->members.n_changes)
 		g->report_us = g->groups->now_us + GROUP_REPORT_INTERVAL_MS * UINT64_C(1000);
 	nb->has_report_out = true;
 	nb->told_spx = self.is_spx;
@@ -126,6 +127,7 @@ void report_send_random(struct group *g)
 	uint64_t offset;
 
 	g->report_us = g->groups->now_us + GROUP_REPORT_INTERVAL_MS * UINT64_C(1000);
+	g->n_told = g->members.n_changes;
 	if (g->n_neighbours == 0)
 		return;
 	offset = random_below(g->groups->o.random, g->n_neighbours);

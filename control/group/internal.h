@@ -154,6 +154,7 @@ struct group {
 	uint32_t next_ban;
 
 	uint64_t report_us, purge_us; // next
+	uint32_t n_told;              // members.n_changes at the last report to one at random
 	uint64_t choose_us;           // next choice of neighbours
 	uint64_t chosen_us;           // last one
 	uint32_t n_wanted;            // whom it named

@@ -68,6 +68,7 @@ void members_died(struct members *m, struct member *who, uint64_t now_us)
 	}
 	memcpy(d->id, who->key.id, ID_LEN);
 	d->until_us = now_us + DIED_US;
+	m->n_changes++;
 	assert(!is_in_use(who));
 	member_free(m, who);
 }

@@ -56,8 +56,8 @@ static int main_greet(struct neighbour *nb)
 	struct group_connect c;
 	uint8_t message[256];
 	struct wr w = wr_over(message, sizeof(message));
-	static const uint8_t hello = GROUP_HELLO;
-	uint8_t begin = routes_is_nearest(g) ? GROUP_BEGIN_NEAREST : GROUP_BEGIN_EXACT;
+	// EXACT whatever we are: who cannot route to us must not think that it can (docs/spx.md).
+	static const uint8_t hello = GROUP_HELLO, begin = GROUP_BEGIN_EXACT;
 	int err;
 
 	memcpy(c.group_id, g->spec.id, GROUP_ID_LEN);
@@ -70,7 +70,6 @@ static int main_greet(struct neighbour *nb)
 		err = ctl_flow_send(nb->cs, nb->main_tx, &hello, 1, 0);
 	if (err == 0)
 		err = ctl_flow_send(nb->cs, nb->main_tx, &begin, 1, 0);
-	nb->told_nearest = begin == GROUP_BEGIN_NEAREST;
 	return err;
 }
 

@@ -11,7 +11,7 @@ enum {
 	EAGER_PEERS_MAX = 14,
 };
 
-int post_send(struct spx_peer *p, const struct post *post)
+static int data_send(struct spx_peer *p, const struct post *post)
 {
 	const struct group *g = p->nb->group;
 	const struct postings *ps = g->postings;
@@ -25,6 +25,21 @@ int post_send(struct spx_peer *p, const struct post *post)
 	memcpy(d.id, post->id, POST_ID_LEN);
 	post_data_write_head(&w, &d);
 	return spx_send(p, LANE_POST_DATA, wr_span(&w), octets_span(post->message));
+}
+
+int post_send(struct spx_peer *p, struct post *post)
+{
+	struct groups_counters *n = &p->nb->group->groups->n;
+	int err = p->nb->is_spx ? data_send(p, post)
+				: spx_send(p, LANE_OLD_VALUES, octets_span(post->message),
+					   span_of(NULL, 0));
+
+	if (err != 0)
+		return err;
+	n->posts_sent++;
+	n->posts_own_taken += post->hop == 0 && !post->is_taken;
+	post->is_taken = true;
+	return 0;
 }
 
 // ---- one neighbour ----
@@ -141,8 +156,6 @@ void post_offers_now(struct postings *ps, struct post *own)
 	if (n > EAGER_PEERS_MAX || own->message->len > EAGER_LEN_MAX)
 		return;
 	for (at = 0; (p = spx_next(ps->group, &at)) != NULL;)
-		if (p->nb->is_spx && p->live == own->number && post_send(p, own) == 0) {
-			ps->group->groups->n.posts_sent++;
+		if (p->nb->is_spx && p->live == own->number && post_send(p, own) == 0)
 			p->live++;
-		}
 }

@@ -217,7 +217,7 @@ static void offers_take(struct spx_lane *l, struct span message)
 
 static void ask_take(struct spx_lane *l, struct span message)
 {
-	struct group *g = l->peer->nb->group;
+	struct postings *ps = l->peer->nb->group->postings;
 	uint8_t gone[POST_KEYS_MAX][POST_KEY_LEN];
 	const uint8_t *key;
 	struct post_list list;
@@ -228,11 +228,9 @@ static void ask_take(struct spx_lane *l, struct span message)
 		return;
 	}
 	while ((key = post_key_next(&list)) != NULL) {
-		const struct post *post = post_find(g->postings, key);
+		struct post *post = post_find(ps, key);
 
-		if (post != NULL && post->state == POST_HELD && post_send(l->peer, post) == 0)
-			g->groups->n.posts_sent++;
-		else
+		if (post == NULL || post->state != POST_HELD || post_send(l->peer, post) != 0)
 			memcpy(gone[n++], key, POST_KEY_LEN);
 	}
 	if (n > 0)

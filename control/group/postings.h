@@ -29,6 +29,7 @@ struct post {
 	uint64_t number;
 	uint8_t id[POST_ID_LEN];
 	struct octets *message;
+	bool is_taken; // somebody was sent it
 };
 
 struct postings {
@@ -91,8 +92,8 @@ void post_forget(struct postings *, struct post *); // asked: nobody has it; hel
 void posts_expire(struct postings *);
 void posts_clear(struct postings *);
 void post_asked_again(struct postings *, struct post *); // its time begins anew
-// DATA for one neighbour. As spx_send.
-int post_send(struct spx_peer *, const struct post *);
+// DATA for one neighbour, or, to an older one, the value. As spx_send.
+int post_send(struct spx_peer *, struct post *);
 void post_offers_soon(struct postings *);
 void post_offers_run(struct postings *);
 void post_offers_now(struct postings *, struct post *own); // eager: a small group

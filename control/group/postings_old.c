@@ -31,8 +31,13 @@ static void old_offer_take(struct spx_peer *p, const uint8_t key[POST_KEY_OLD_LE
 	memcpy(long_key, key, POST_KEY_OLD_LEN);
 	if (post != NULL)
 		post_note_knower(post, p);
-	if (post != NULL || recent_keys_have(&ps->old_asked, long_key) ||
-	    p->n_old_asked >= OLD_ASKED_EACH || !post_may_be_first(ps, p))
+	if (post != NULL || recent_keys_have(&ps->old_asked, long_key))
+		return;
+	if (p->n_old_asked >= OLD_ASKED_EACH) {
+		ps->group->groups->n.posts_limited++;
+		return;
+	}
+	if (!post_may_be_first(ps, p))
 		return;
 	post_old_write(&w, POST_OLD_ASK, key);
 	if (spx_send(p, LANE_OLD_KEYS, wr_span(&w), span_of(NULL, 0)) != 0 ||
@@ -44,12 +49,10 @@ static void old_offer_take(struct spx_peer *p, const uint8_t key[POST_KEY_OLD_LE
 
 static void old_ask_take(struct spx_peer *p, const uint8_t key[POST_KEY_OLD_LEN])
 {
-	struct group *g = p->nb->group;
-	struct post *post = find_by_old_key(g->postings, key);
+	struct post *post = find_by_old_key(p->nb->group->postings, key);
 
-	if (post != NULL &&
-	    spx_send(p, LANE_OLD_VALUES, octets_span(post->message), span_of(NULL, 0)) == 0)
-		g->groups->n.posts_sent++;
+	if (post != NULL)
+		post_send(p, post);
 }
 
 static void old_value_take(struct spx_peer *p, struct span value)

@@ -67,6 +67,7 @@ struct arrival {
 	const uint8_t *from, *to; // GROUP_ADDRESS_LEN octets each
 	struct span message;
 	bool is_from_local, is_far;
+	uint8_t hops;
 };
 
 static void deliver(struct group *g, const struct arrival *a)
@@ -75,7 +76,8 @@ static void deliver(struct group *g, const struct arrival *a)
 				.group = g,
 				.user = g->user,
 				.is_from_local = a->is_from_local,
-				.is_far = a->is_far};
+				.is_far = a->is_far,
+				.number = a->hops};
 	struct octets *copy = octets_copy(a->message);
 
 	if (copy == NULL)
@@ -261,7 +263,7 @@ static bool is_repeated(struct routes *r, const struct route_far *f)
 {
 	uint64_t now_us = r->group->groups->now_us;
 	uint8_t key[RECENT_KEY_LEN];
-	bool pushed_out;
+	bool pushed_out = false;
 
 	memcpy(key, f->request, ROUTE_REQUEST_LEN);
 	memcpy(key + ROUTE_REQUEST_LEN, f->origin, RECENT_KEY_LEN - ROUTE_REQUEST_LEN);
@@ -270,6 +272,7 @@ static bool is_repeated(struct routes *r, const struct route_far *f)
 	if (recent_keys_have(&r->requests, key))
 		return true;
 	recent_keys_add(&r->requests, key, now_us, &pushed_out);
+	r->group->groups->n.routes_requests_evicted += pushed_out;
 	return false;
 }
 
@@ -280,7 +283,8 @@ static bool far_go(struct group *g, struct route_far *f, bool is_ours)
 	struct route_choice c = choose(g, u256_of(f->target));
 
 	if (c.who == g) {
-		deliver(g, &(struct arrival){f->origin, f->target, f->message, is_ours, true});
+		deliver(g, &(struct arrival){f->origin, f->target, f->message, is_ours, true,
+					     f->hops});
 		return true;
 	}
 	if (c.who == NULL || f->hops_left == 0) {
@@ -288,6 +292,7 @@ static bool far_go(struct group *g, struct route_far *f, bool is_ours)
 		return false;
 	}
 	f->hops_left--;
+	f->hops++;
 	if (far_send((struct spx_peer *)c.who, f) != 0) {
 		n->routes_far_blocked += !is_ours;
 		return false;

@@ -23,6 +23,7 @@ struct routes {
 	uint64_t wanted_us, adjacent_us; // since when: wanted, the same six beside us
 	uint64_t adjacent_digest;
 	struct route_range range;
+	uint64_t range_us;                    // when it changed last
 	uint32_t range_version;               // 0: as it began
 	const struct spx_peer *below, *above; // whose ranges touch ours; NULL: none
 	uint64_t due_us, looked_us;           // next look; NEVER: nothing changed. The last one
@@ -40,9 +41,9 @@ int routes_create(struct group *); // 0 or -ENOMEM. A group without routing has 
 void routes_destroy(struct group *);
 void routes_timers(struct group *);
 uint64_t routes_deadline_us(const struct group *);
-void routes_peer(struct spx_peer *);                         // speaks; repeated: nothing
+void routes_peer(struct spx_peer *); // speaks; repeated: nothing
+void routes_peer_gone(struct group *, const struct spx_peer *);
 void routes_message(struct spx_lane *, struct span message); // the lane may be gone afterwards
-bool routes_is_nearest(const struct group *);                // what Begin says
 
 // -- coverage.c --
 // A neighbour came, went, fell silent or changed its mode.

@@ -133,7 +133,7 @@ void spx_neighbour_gone(struct neighbour *nb)
 	}
 	nb->spx = NULL;
 	postings_peer_gone(nb->group, p);
-	routes_soon(nb->group);
+	routes_peer_gone(nb->group, p);
 	outbox_account_close(p->posts_out);
 	outbox_account_close(p->routes_out);
 	free(p);

@@ -39,6 +39,7 @@ struct spx_peer {
 	uint64_t all_done; // the last message to all neighbours that it got
 	bool has_range;    // it told us its range
 	struct route_range range;
+	uint64_t range_at_us;   // when
 	uint32_t range_version; // of ours, that it was told
 	uint64_t range_us;      // when
 };

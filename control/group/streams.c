@@ -90,6 +90,7 @@ static void seed_fill(const struct gstream *s, uint32_t margin_ms, struct stream
 	seed->extents_max = s->group->groups->o.extents_per_stream;
 	seed->flags = seed_flags(s);
 	seed->home = (uint8_t)s->home;
+	seed->group = s->group->limits.budget;
 	if (!s->is_published_here) {
 		seed->window_ms = window_ms(s);
 		fetch_ms = clamped(fetch_ms, 0, fetch_max_ms(s->group));

@@ -313,7 +313,8 @@ void topology_neighbour_opened(struct neighbour *nb)
 void topology_neighbour_gone(const struct neighbour *nb)
 {
 	nb->group->is_choice_old = true;
-	if (nb->is_wanted || nb->is_adjacent)
+	// One that came since the last choice may be wanted as well.
+	if (nb->is_wanted || nb->is_adjacent || nb->opened_us >= nb->group->chosen_us)
 		topology_soon(nb->group);
 }
 

@@ -35,6 +35,7 @@ static void keying_send(struct startup *st, struct opening *o, uint64_t now_us)
 		    span_of(o->iikeying, o->iikeying_len));
 	if (o->n_sent++ == 0)
 		o->first_sent_us = now_us;
+	o->last_sent_us = now_us;
 	o->next_us = now_us + attempt_interval_us(o->n_sent);
 }
 

@@ -6,7 +6,8 @@
 
 // A session beside which the same peer has proved another: 3 times the initial ERTO, whatever late
 // packets made of it.
-#define TWIN_LIMIT_US (9 * SECOND_US)
+#define TWIN_LIMIT_US  (9 * SECOND_US)
+#define LATE_KEYING_US (9 * SECOND_US) // no datagram is on its way for longer
 
 static void seed_write(struct session_seed *seed, const struct seat *s,
 		       const struct session_secrets *secrets)
@@ -111,19 +112,27 @@ static bool is_needless(struct startup *st, const struct opening *o, const struc
 	return o->state == OPENING_HELLO;
 }
 
-// One whose IIKeying is younger than the session may have been taken for a new life: if its answer
-// is on its way, the session is overridden there, and we must come along.
+// If our certificate prevails, an IIKeying of ours that comes after the session has begun there is
+// taken for a new life, however old it is: one that we sent before we gave in, too. If it is on its
+// way, or its answer, the session is overridden there, and we must come along. Any other end drops
+// it (responder.c, glare_is_over).
 static void needless(struct opening *o, struct seat *s, uint64_t now_us)
 {
-	if (o->state != OPENING_SENT || o->yields_to == s->ctl.id ||
-	    o->first_sent_us <= s->ctl.opened_us) {
+	uint64_t end_us = now_us + opening_patience_us(o, GIVE_IN_US);
+
+	if (o->state != OPENING_SENT || o->n_sent == 0 ||
+	    (!s->near_prevails &&
+	     (o->yields_to == s->ctl.id || o->first_sent_us <= s->ctl.opened_us))) {
 		opening_fail(o, OPEN_DUPLICATE, &s->ctl);
 		return;
 	}
+	if (s->near_prevails && end_us < o->last_sent_us + LATE_KEYING_US)
+		end_us = o->last_sent_us + LATE_KEYING_US;
 	o->yields_to = s->ctl.id;
 	o->lingers = true;
-	if (o->end_us > now_us + opening_patience_us(o, GIVE_IN_US))
-		o->end_us = now_us + opening_patience_us(o, GIVE_IN_US);
+	o->gives_in = false;
+	if (o->end_us > end_us)
+		o->end_us = end_us;
 }
 
 // Of two sessions that one end and the other opened, the one to keep. Those of one glare are as

@@ -71,7 +71,7 @@ struct opening {
 	uint8_t cookie[COOKIE_ECHO_MAX];
 	uint8_t iikeying[IIKEYING_MAX]; // the whole chunk: every retransmission has the same octets
 	uint32_t n_sent, n_cookie_changes, n_bad_answers;
-	uint64_t first_sent_us, next_us;
+	uint64_t first_sent_us, last_sent_us, next_us;
 	uint32_t answer_id; // of the RIKeying being checked
 };
 

@@ -113,7 +113,7 @@ static bool is_left_over_from_glare(const struct seat *s, const struct request *
 {
 	return s->ctl.is_initiator &&
 	       (now_us < s->ctl.opened_us + GLARE_PATIENCE_US ||
-		cookie_is_from_before(q->k.cookie_echo, s->ctl.opened_us / SECOND_US)) &&
+		cookie_is_from_before(q->k.cookie_echo, s->ctl.opened_us)) &&
 	       s->near_prevails;
 }
 

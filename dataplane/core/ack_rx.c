@@ -160,18 +160,16 @@ static void count_naks(struct engine *e, uint32_t flow_idx, struct rx_ctx *ctx)
 		flow_tx_changed(e, flow_idx);
 }
 
-// The session may have become able to send: whoever waited for it is told.
-static void resume(struct engine *e, uint32_t session_idx)
+void flows_open_again(struct engine *e, uint32_t session_idx)
 {
 	const struct session *s = session_at(e, session_idx);
 	const struct flow_table *t = flow_table_at(e->flows, session_idx);
 
 	if (!session_may_send(s))
 		return;
-	if (s->tx_ready & ~t->tx_bulk)
-		session_mark(e, session_idx, DUE_DATA);
-	if (s->tx_ready & t->tx_bulk)
-		session_mark(e, session_idx, DUE_BULK);
+	for (uint8_t prio = 0; prio < PRIO_N && s->tx_ready != 0; prio++)
+		if (s->tx_ready & t->tx_prio[prio])
+			session_mark(e, session_idx, due_of_prio(prio));
 	if (t->tx_stream != 0)
 		relay_flow_open_again(e, session_idx);
 }
@@ -228,7 +226,7 @@ static void after_acks(struct engine *e, uint32_t session_idx, struct rx_ctx *ct
 		s->erto_at_ms = e->now_ms + s->erto_us / 1000;
 		session_alarm_lazily(e, session_idx, s->erto_at_ms);
 	}
-	resume(e, session_idx);
+	flows_open_again(e, session_idx);
 }
 
 void flows_after_packet(struct engine *e, uint32_t session_idx, struct rx_ctx *ctx)
@@ -286,5 +284,5 @@ void flows_on_erto(struct engine *e, uint32_t session_idx)
 	// The window is settled first: now whoever has something to send again is told.
 	for (left = in_flight & t->tx_used; left != 0; left &= left - 1)
 		flow_tx_changed(e, t->tx[__builtin_ctzll(left)]);
-	resume(e, session_idx);
+	flows_open_again(e, session_idx);
 }

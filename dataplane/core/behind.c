@@ -4,41 +4,57 @@
 // slow, and loses what comes too late for it and for nobody else.
 #include "dataplane/core/parcel.h"
 
-#define QUANTUM_BYTES 3600 // of a turn: three packets
-#define VISIT_PACKETS 4    // at most
+#define VISIT_PACKETS 4 // at most
 
 #define LINK_DUE_ANY (LINK_DUE_CATCH_UP | LINK_DUE_REPAIR | LINK_DUE_PULLS)
 
-// -- the ready list --
+// -- the lists --
+//
+// Two: who catches up comes before those who want repairs and pulls alone, which budgets hold back
+// earlier.
 
-static void ready_push(struct engine *e, struct link *l)
+static struct link_list *list_of(struct engine *e, const struct link *l)
 {
-	struct relay *r = e->relay;
-	uint32_t idx = link_idx(e, l);
-
-	l->due |= LINK_LISTED;
-	l->prev_ready = r->ready_tail;
-	l->next_ready = LINK_NONE;
-	if (r->ready_tail != LINK_NONE)
-		link_at(e, r->ready_tail)->next_ready = idx;
-	else
-		r->ready_head = idx;
-	r->ready_tail = idx;
+	if (l->list >= LIST_PARKED)
+		return park_list(e, l, l->list - LIST_PARKED);
+	return &e->relay->ready[l->list];
 }
 
-static void ready_remove(struct engine *e, struct link *l)
+void link_list_push(struct engine *e, struct link *l, uint8_t list)
 {
-	struct relay *r = e->relay;
+	uint32_t idx = link_idx(e, l);
+	struct link_list *to;
+
+	l->list = list;
+	to = list_of(e, l);
+	l->due |= LINK_LISTED;
+	l->prev_ready = to->tail;
+	l->next_ready = LINK_NONE;
+	if (to->tail != LINK_NONE)
+		link_at(e, to->tail)->next_ready = idx;
+	else
+		to->head = idx;
+	to->tail = idx;
+}
+
+void link_list_remove(struct engine *e, struct link *l)
+{
+	struct link_list *from = list_of(e, l);
 
 	if (l->prev_ready != LINK_NONE)
 		link_at(e, l->prev_ready)->next_ready = l->next_ready;
 	else
-		r->ready_head = l->next_ready;
+		from->head = l->next_ready;
 	if (l->next_ready != LINK_NONE)
 		link_at(e, l->next_ready)->prev_ready = l->prev_ready;
 	else
-		r->ready_tail = l->prev_ready;
+		from->tail = l->prev_ready;
 	l->due &= (uint8_t)~LINK_LISTED;
+}
+
+static uint8_t list_for(const struct link *l)
+{
+	return l->due & LINK_DUE_CATCH_UP ? LIST_MEDIA : LIST_REPAIRS;
 }
 
 static void wait_for_room(struct engine *e, struct link *l)
@@ -55,7 +71,7 @@ void behind_mark(struct engine *e, struct link *l, uint8_t due)
 	l->due |= due;
 	l->due &= (uint8_t)~LINK_WAITING;
 	if (!(l->due & LINK_LISTED) && l->due & LINK_DUE_ANY)
-		ready_push(e, l);
+		link_list_push(e, l, list_for(l));
 }
 
 void behind_begin(struct engine *e, struct link *l, struct subscriber *sub, uint64_t pos)
@@ -63,6 +79,8 @@ void behind_begin(struct engine *e, struct link *l, struct subscriber *sub, uint
 	sub->is_behind = 1;
 	flow_tx_at(e->flows, sub->flow_idx)->cursor = pos;
 	l->due |= LINK_DUE_CATCH_UP;
+	if (l->due & LINK_LISTED && l->list % LIST_PARKED == LIST_REPAIRS)
+		link_list_remove(e, l); // it is more than that now
 	if (!(l->due & LINK_LISTED))
 		wait_for_room(e, l);
 }
@@ -70,7 +88,7 @@ void behind_begin(struct engine *e, struct link *l, struct subscriber *sub, uint
 void behind_unlist(struct engine *e, struct link *l)
 {
 	if (l->due & LINK_LISTED)
-		ready_remove(e, l);
+		link_list_remove(e, l);
 	l->due = 0;
 }
 
@@ -251,23 +269,36 @@ static enum parcel_state repair(struct engine *e, struct stream *s, struct link 
 	return state;
 }
 
+static bool is_short(enum parcel_state state)
+{
+	return state == PARCEL_SHORT_TOTAL || state == PARCEL_SHORT_GROUP;
+}
+
 // Repairs first, their deadlines are nearest; then catching up and pulls by turns, so that neither
-// a neighbour who pulls the whole window nor one who is always behind starves himself.
+// a neighbour who pulls the whole window nor one who is always behind starves himself. Where a
+// budget allows no repairs it may still allow catching up.
 static enum parcel_state serve(struct engine *e, struct stream *s, struct link *l, struct parcel *p)
 {
-	enum parcel_state state = PARCEL_OK;
+	enum parcel_state state, repairs = PARCEL_OK;
 
+	p->class = BUDGET_REPAIRS;
 	if (l->due & LINK_DUE_REPAIR)
-		state = repair(e, s, l, p);
-	while (state == PARCEL_OK && l->due & (LINK_DUE_CATCH_UP | LINK_DUE_PULLS)) {
+		repairs = repair(e, s, l, p);
+	state = is_short(repairs) ? PARCEL_OK : repairs;
+	while (state == PARCEL_OK &&
+	       (l->due & LINK_DUE_CATCH_UP || (l->due & LINK_DUE_PULLS && !is_short(repairs)))) {
 		if (l->deficit_bytes <= (int32_t)p->bytes)
 			return PARCEL_FULL;
+		p->class = BUDGET_MEDIA;
 		if (l->due & LINK_DUE_CATCH_UP)
 			state = catch_up(e, s, l, p);
-		if (state == PARCEL_OK && l->due & LINK_DUE_PULLS)
-			state = answer_pull(e, s, l, p);
+		p->class = BUDGET_REPAIRS;
+		if (state != PARCEL_OK || !(l->due & LINK_DUE_PULLS) || is_short(repairs))
+			continue;
+		repairs = answer_pull(e, s, l, p);
+		state = is_short(repairs) ? PARCEL_OK : repairs;
 	}
-	return state;
+	return state == PARCEL_OK ? repairs : state;
 }
 
 static enum parcel_state visit(struct engine *e, struct link *l)
@@ -278,31 +309,48 @@ static enum parcel_state visit(struct engine *e, struct link *l)
 
 	if (link_flow(e, l) == FLOW_IDX_NONE)
 		return PARCEL_BLOCKED; // no flow to be had: with the next nudge
-	parcel_begin(&p, e, l->flow_idx, VISIT_PACKETS);
-	l->deficit_bytes += QUANTUM_BYTES;
+	parcel_begin(&p, e, s->group, l->flow_idx,
+		     l->deficit_bytes > 0 ? 2 * VISIT_PACKETS : VISIT_PACKETS);
+	l->deficit_bytes += VISIT_BYTES;
 	state = serve(e, s, l, &p);
 	parcel_end(&p);
 	l->deficit_bytes -= (int32_t)p.bytes;
-	if (l->deficit_bytes > QUANTUM_BYTES)
-		l->deficit_bytes = QUANTUM_BYTES;
+	// A visit that buffers or bytes cut short goes on with what it had, now or in its next
+	// turn.
+	if (state == PARCEL_NO_BUFFER || state == PARCEL_SHORT_TOTAL ||
+	    (state == PARCEL_SHORT_GROUP && p.bytes == 0))
+		l->deficit_bytes -= VISIT_BYTES;
+	if (l->deficit_bytes > VISIT_BYTES)
+		l->deficit_bytes = VISIT_BYTES;
 	return state;
+}
+
+// False: no buffers are left.
+static bool serve_list(struct engine *e, uint8_t list, enum budget_class class)
+{
+	struct link_list *ready = &e->relay->ready[list];
+
+	while (ready->head != LINK_NONE && !engine_is_short(e, class)) {
+		struct link *l = link_at(e, ready->head);
+		enum parcel_state state = visit(e, l);
+
+		if (state == PARCEL_NO_BUFFER)
+			return false; // it stays first
+		if (state == PARCEL_SHORT_TOTAL && list_for(l) == list)
+			return true; // the same
+		link_list_remove(e, l);
+		if (state == PARCEL_BLOCKED)
+			wait_for_room(e, l);
+		else if (state == PARCEL_SHORT_GROUP)
+			park_link(e, l, list_for(l));
+		else if (l->due & LINK_DUE_ANY)
+			link_list_push(e, l, list_for(l));
+	}
+	return true;
 }
 
 bool relay_tx_behind(struct engine *e)
 {
-	struct relay *r = e->relay;
-
-	while (r->ready_head != LINK_NONE) {
-		struct link *l = link_at(e, r->ready_head);
-		enum parcel_state state = visit(e, l);
-
-		if (state == PARCEL_NO_BUFFER)
-			return true; // it stays first
-		ready_remove(e, l);
-		if (state == PARCEL_BLOCKED)
-			wait_for_room(e, l);
-		else if (l->due & LINK_DUE_ANY)
-			ready_push(e, l);
-	}
-	return false;
+	return !serve_list(e, LIST_MEDIA, BUDGET_MEDIA) ||
+	       !serve_list(e, LIST_REPAIRS, BUDGET_REPAIRS);
 }

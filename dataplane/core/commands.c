@@ -98,6 +98,7 @@ static const struct {
 	[CMD_STATS] = {stats_ask, NEEDS_NOTHING},
 	[CMD_TC_ELSEWHERE] = {tc_elsewhere, NEEDS_NOTHING},
 	[CMD_PACKET] = {hello_send, NEEDS_NOTHING},
+	[CMD_BUDGET] = {budgets_command, NEEDS_NOTHING},
 	[CMD_HELLO_REPLY] = {hello_reply, NEEDS_NOTHING},
 	[CMD_SESSION_RESERVE] = {reserve, NEEDS_SLOT},
 	[CMD_SESSION_ADD] = {add, NEEDS_SLOT},

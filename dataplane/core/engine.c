@@ -33,6 +33,7 @@ static void opts_common(struct engine_opts *o, uint32_t sessions_max)
 		.rx_cells_max = sessions_max * 32,
 		.streams_max = 256,
 		.links_max = sessions_max * 4,
+		.groups_max = 64,
 		.early_max = 256,
 		.message_bytes_max = 1 << 20,
 		.reassembly_bytes_max = 1 << 20,
@@ -77,6 +78,7 @@ void engine_opts_appliance(struct engine_opts *o, uint32_t sessions_max, uint32_
 	o->body_bytes = 256u << 20;
 	o->early_max = 4096;
 	o->extents_max = extents_max;
+	o->groups_max = 16384;
 	o->hellos_per_s = 5000;
 	o->keyings_per_s = 2000;
 	engine_opts_startup(o, 400);
@@ -109,10 +111,14 @@ static int create_tables(struct engine *e)
 	e->cold = pages_take(o->sessions_max * sizeof(*e->cold));
 	e->paths = pages_take_hot(o->sessions_max * sizeof(*e->paths));
 	e->hmac = pages_take_hot(2 * o->sessions_max * sizeof(*e->hmac));
+	for (int i = 0; i < DATA_LISTS_N; i++)
+		e->data[i].next = pages_take(o->sessions_max * sizeof(*e->data[i].next));
 	e->wheel = timer_wheel_create(o->sessions_max);
 	e->bodies = body_pool_create(o->body_bytes);
 	if (e->sessions == NULL || e->cold == NULL || e->paths == NULL || e->hmac == NULL ||
-	    e->wheel == NULL || e->bodies == NULL)
+	    e->wheel == NULL || e->bodies == NULL || e->data[DATA_MEDIA].next == NULL ||
+	    e->data[DATA_BULK].next == NULL || e->data[DATA_POST].next == NULL ||
+	    budgets_init(&e->budgets, o) != 0)
 		return -ENOMEM;
 	// A message is reassembled in one body.
 	return o->message_bytes_max <= body_pool_largest(e->bodies) ? 0 : -EINVAL;
@@ -156,7 +162,8 @@ struct engine *engine_create(const struct engine_opts *opts)
 		return NULL;
 	e->opts = *opts;
 	e->ready_head = SESSION_NONE;
-	e->bulk_head = SESSION_NONE;
+	for (int i = 0; i < DATA_LISTS_N; i++)
+		e->data[i].head = SESSION_NONE;
 	e->untold_head = SESSION_NONE;
 	e->tc_rx_session[0] = SESSION_NONE;
 	e->tc_rx_session[1] = SESSION_NONE;
@@ -191,6 +198,9 @@ void engine_destroy(struct engine *e)
 	timer_wheel_destroy(e->wheel);
 	if (e->sessions != NULL)
 		octets_wipe(e->sessions, n * sizeof(*e->sessions));
+	for (int i = 0; i < DATA_LISTS_N; i++)
+		pages_give(e->data[i].next, n * sizeof(*e->data[i].next));
+	budgets_fini(&e->budgets);
 	pages_give(e->hmac, 2 * n * sizeof(*e->hmac));
 	pages_give(e->paths, n * sizeof(*e->paths));
 	pages_give(e->cold, n * sizeof(*e->cold));
@@ -304,9 +314,12 @@ uint64_t engine_deadline_us(const struct engine *e)
 	uint32_t wait_ms = timer_wait_ms(e->wheel, e->now_ms);
 	uint64_t at_us = UINT64_MAX;
 
-	if (e->ready_head != SESSION_NONE || e->bulk_head != SESSION_NONE || e->relay_has_more ||
-	    hello_n_due(e) > 0)
+	if (e->ready_head != SESSION_NONE || e->relay_has_more || hello_n_due(e) > 0)
 		return e->now_us;
+	for (int i = 0; i < DATA_LISTS_N; i++)
+		if (e->data[i].head != SESSION_NONE)
+			at_us = earlier(at_us, e->now_us + budgets_total_wait_us(&e->budgets,
+										 class_of_list(i)));
 	if (e->home_head != NULL || e->untold_head != SESSION_NONE || e->stats_asked != 0)
 		at_us = e->now_us + 1000; // the ring was full; control is at work
 	if (wait_ms != UINT32_MAX)
@@ -326,6 +339,18 @@ const struct path *engine_path(const struct engine *e, uint32_t path_idx)
 uint32_t engine_n_paths(const struct engine *e)
 {
 	return e->opts.sessions_max;
+}
+
+struct budget_gauge engine_budget_gauge(const struct engine *e, uint16_t group)
+{
+	struct budget_gauge g = e->budgets.groups[group].gauge;
+
+	if (group != BUDGET_GROUP_NONE)
+		return g;
+	g = (struct budget_gauge){.n_held = e->stats.held[HELD_TOTAL]};
+	for (int i = 0; i < BUDGET_CLASSES_N; i++)
+		g.used_bytes += e->stats.tx_ip_bytes[i];
+	return g;
 }
 
 struct worker_stats *engine_stats(struct engine *e)

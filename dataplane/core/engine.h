@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/core/budget.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/messages.h"
 #include "dataplane/pkt.h"
@@ -43,6 +44,7 @@ struct engine_opts {
 	uint32_t rx_cells_max;      // fragments held for reassembly or order, all flows
 	size_t body_bytes;          // arena of the bodies lent to control
 	uint32_t streams_max, links_max;
+	uint32_t groups_max;           // that have budgets of their own
 	uint32_t extents_max;          // 64 KiB each, all stream windows
 	uint32_t early_max;            // packets kept for reserved sessions
 	uint32_t message_bytes_max;    // longest reassembled message
@@ -88,6 +90,8 @@ uint16_t engine_payload_max(const struct engine_opts *);
 // Row of the address table for pkt.path_idx; valid until the next call into the engine.
 const struct path *engine_path(const struct engine *, uint32_t path_idx);
 uint32_t engine_n_paths(const struct engine *);
+// What control reads of a group's budget, 1 to groups_max, or of the worker's own, 0.
+struct budget_gauge engine_budget_gauge(const struct engine *, uint16_t group);
 // The engine's counters; the world adds its own (turns, drops below UDP).
 struct worker_stats *engine_stats(struct engine *);
 // Which worker's session a datagram is for (read from its octets); for software steering.

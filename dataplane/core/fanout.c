@@ -54,6 +54,8 @@ void fanout_unlist(struct engine *e, struct stream *s)
 {
 	uint32_t last = e->relay->fresh_tail;
 
+	if (s->is_parked)
+		park_stream_gone(e, s);
 	if (!s->is_fresh_listed)
 		return;
 	for (;;) { // around once
@@ -78,11 +80,11 @@ void fanout_restart(struct stream *s)
 
 // -- batches --
 
-// Overload: nobody can use it any more. All who were still to get it skip it.
-static void skip(struct engine *e, struct stream *s)
+// Overload: nobody can use them any more. All who were still to get them skip them.
+static void skip(struct engine *e, struct stream *s, uint32_t n_records, uint32_t n_subs)
 {
-	e->stats.drops[DROP_STREAM_SKIPPED] += s->n_subs;
-	s->n.skipped += s->n_subs;
+	e->stats.drops[DROP_STREAM_SKIPPED] += (uint64_t)n_records * n_subs;
+	s->n.skipped += (uint64_t)n_records * n_subs;
 }
 
 static bool is_batch_full(const struct engine *e, const struct batch *b, size_t octets)
@@ -109,20 +111,22 @@ static void batch_fill(struct engine *e, struct stream *s, struct batch *b)
 {
 	uint64_t pos = s->fresh_pos;
 	const struct record *rec;
+	uint32_t n_late = 0;
 	size_t octets = 0;
 
 	b->n = 0;
 	b->slots = 0;
 	while ((rec = window_at(&s->window, e->relay->extents, &pos)) != NULL) {
 		if (s->is_walking && pos >= s->walk_end)
-			return;
+			break;
 		if (rec->is_old) {
 			pos = window_after(pos, rec);
 			continue;
 		}
 		if (record_is_late(s, rec, e->now_ms)) {
 			if (!s->is_walking)
-				skip(e, s);
+				skip(e, s, 1, s->n_subs);
+			n_late++;
 			pos = window_after(pos, rec);
 			continue;
 		}
@@ -134,6 +138,9 @@ static void batch_fill(struct engine *e, struct stream *s, struct batch *b)
 	}
 	if (!s->is_walking)
 		s->walk_end = pos;
+	if (s->is_walking && n_late > s->walk_late) // for those who were not visited yet
+		skip(e, s, n_late - s->walk_late, s->walk_left);
+	s->walk_late = n_late;
 }
 
 static void walk_begin(struct engine *e, struct stream *s, struct batch *b)
@@ -165,7 +172,9 @@ static inline bool offer_whole(struct engine *e, struct stream *s, const struct 
 	struct flow_tx *f = flow_tx_at(e->flows, sub->flow_idx);
 
 	if (b->n != 1 || f->cursor > b->at[0].pos || rec->from == sub->link_idx ||
-	    !flow_tx_send_whole(e, sub->flow_idx, (uint32_t)rec->no, rec->body, rec->len, rec->sum))
+	    !budgets_look(&e->budgets, sub->session_idx, s->group, BUDGET_MEDIA) ||
+	    !flow_tx_send_whole(e, sub->flow_idx, (uint32_t)rec->no, rec->body, rec->len, rec->sum,
+				s->group))
 		return false;
 	if (!rec->is_spread)
 		((struct record *)rec)->is_spread = 1;
@@ -183,7 +192,7 @@ static inline enum parcel_state offer(struct engine *e, struct stream *s, struct
 	enum parcel_state state = PARCEL_OK;
 	uint64_t n = 0, bytes = 0;
 
-	parcel_begin(&p, e, sub->flow_idx, e->opts.visit + 1u);
+	parcel_begin(&p, e, s->group, sub->flow_idx, e->opts.visit + 1u);
 	for (uint32_t i = 0; i < b->n; i++) {
 		const struct record *rec = b->at[i].rec;
 
@@ -231,8 +240,9 @@ static inline void fetch_ahead(struct engine *e, const struct stream *s)
 	}
 }
 
-// False: no buffers left, it stopped before the subscriber at walk_at.
-static bool walk(struct engine *e, struct stream *s, const struct batch *b)
+// Of those that end a call and not a neighbour's turn, the one that stopped it before the
+// subscriber at walk_at; else PARCEL_OK: it is done.
+static enum parcel_state walk(struct engine *e, struct stream *s, const struct batch *b)
 {
 	for (; s->walk_left > 0; s->walk_left--) {
 		struct subscriber *sub = &s->subs[s->walk_at];
@@ -241,8 +251,8 @@ static bool walk(struct engine *e, struct stream *s, const struct batch *b)
 		fetch_ahead(e, s);
 		if (sub->slots & b->slots && !sub->is_behind && !offer_whole(e, s, sub, b)) {
 			state = offer(e, s, sub, b);
-			if (state == PARCEL_NO_BUFFER)
-				return false;
+			if (state >= PARCEL_NO_BUFFER)
+				return state;
 			if (state != PARCEL_OK) {
 				e->stats.stream_blocked++;
 				behind_begin(e, link_at(e, sub->link_idx), sub,
@@ -252,25 +262,35 @@ static bool walk(struct engine *e, struct stream *s, const struct batch *b)
 		s->walk_at = s->walk_at + 1 < s->n_subs ? s->walk_at + 1 : 0;
 	}
 	walk_end(s);
-	return true;
+	return PARCEL_OK;
 }
 
 bool relay_tx_fresh(struct engine *e)
 {
 	struct relay *r = e->relay;
+	enum parcel_state state;
 	struct batch b;
 	uint64_t pos;
 
-	while (r->fresh_head != STREAM_NONE) {
+	if (e->now_us >= r->unpark_us)
+		park_release(e);
+	while (r->fresh_head != STREAM_NONE && !engine_is_short(e, BUDGET_MEDIA)) {
 		struct stream *s = stream_at(e, r->fresh_head);
 
 		if (s->is_walking)
 			batch_fill(e, s, &b);
 		else
 			walk_begin(e, s, &b);
-		if (!walk(e, s, &b))
+		state = walk(e, s, &b);
+		if (state == PARCEL_NO_BUFFER)
 			return true;
+		if (state == PARCEL_SHORT_TOTAL)
+			return false;
 		fresh_pop(e);
+		if (state == PARCEL_SHORT_GROUP) {
+			park_stream(e, s);
+			continue;
+		}
 		pos = s->fresh_pos;
 		if (window_at(&s->window, r->extents, &pos) != NULL)
 			fanout_mark(e, s); // behind the other streams

@@ -96,7 +96,6 @@ struct flow_table {
 	// What most acks and data look at.
 	alignas(64) uint64_t tx_used; // slots
 	uint64_t rx_used;
-	uint64_t tx_bulk;   // send slots of PRIO_BULK
 	uint64_t tx_stream; // send slots whose source is a stream
 	struct lateness late;
 	uint32_t tsn_cut;         // first transmission after the congestion window was cut
@@ -111,7 +110,8 @@ struct flow_table {
 					   // flow
 	struct cc_cut cut;
 	struct linger_ack linger_acks[LINGER_ACKS_MAX];
-	uint8_t tx_turn[2]; // send slot served first next time, normal and bulk
+	uint8_t tx_turn[PRIO_N]; // send slot served first next time
+	uint64_t tx_prio[PRIO_N]; // send slots, by priority
 };
 static_assert(offsetof(struct flow_table, tx) == 64, "one line for most");
 
@@ -138,6 +138,14 @@ static inline struct flow_tx_cold *flow_tx_cold_at(const struct flows *flows, ui
 static inline struct flow_table *flow_table_at(const struct flows *flows, uint32_t session_idx)
 {
 	return &flows->tables[session_idx];
+}
+
+// What session_mark calls it.
+static inline uint8_t due_of_prio(uint8_t prio)
+{
+	static const uint8_t due[PRIO_N] = {DUE_DATA, DUE_MEDIA, DUE_BULK, DUE_POST};
+
+	return due[prio];
 }
 
 static inline uint64_t slot_bit(uint8_t slot)

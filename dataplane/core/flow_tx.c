@@ -71,6 +71,7 @@ uint32_t flow_tx_open_stream(struct engine *e, uint32_t session_idx, uint16_t sl
 	c->meta_len = (uint8_t)metadata.len;
 	memcpy(c->meta, metadata.data, metadata.len);
 	flow_table_at(e->flows, session_idx)->tx_stream |= slot_bit((uint8_t)slot);
+	flow_table_at(e->flows, session_idx)->tx_prio[PRIO_MEDIA] |= slot_bit((uint8_t)slot);
 	return idx;
 }
 
@@ -102,14 +103,14 @@ void flow_tx_open(struct engine *e, const struct command *cmd)
 	c->assoc_id = cmd->open.assoc_id;
 	c->has_assoc = cmd->open.flags & FLOW_OPEN_ASSOC;
 	c->rule_stream = cmd->open.rule_stream;
+	assert(cmd->open.prio < PRIO_N);
 	c->prio = cmd->open.prio;
 	c->meta_len = cmd->open.meta_len;
 	assert(c->meta_len <= sizeof(cmd->open.meta));
 	memcpy(c->meta, cmd->open.meta, c->meta_len);
 	if (cmd->open.flags & FLOW_OPEN_TC)
 		flow_tx_at(e->flows, idx)->flags |= FLOW_TX_TC;
-	if (c->prio == PRIO_BULK)
-		flow_table_at(e->flows, cmd->session_idx)->tx_bulk |= slot_bit(c->slot);
+	flow_table_at(e->flows, cmd->session_idx)->tx_prio[c->prio] |= slot_bit(c->slot);
 }
 
 // ---- filling ----
@@ -326,7 +327,7 @@ void flow_tx_changed(struct engine *e, uint32_t flow_idx)
 	} else if (flow_tx_is_ready(f, c)) {
 		s->tx_ready |= slot_bit(c->slot);
 		if (session_may_send(s)) // else the acks mark it
-			session_mark(e, f->session_idx, c->prio == PRIO_BULK ? DUE_BULK : DUE_DATA);
+			session_mark(e, f->session_idx, due_of_prio(c->prio));
 		else
 			flow_tx_wait(e, flow_idx);
 	} else {
@@ -349,7 +350,7 @@ void flow_tx_free(struct engine *e, uint32_t flow_idx)
 	s->tx_in_flight &= ~slot_bit(c->slot);
 	s->tx_ready &= ~slot_bit(c->slot);
 	t->tx_used &= ~slot_bit(c->slot);
-	t->tx_bulk &= ~slot_bit(c->slot);
+	t->tx_prio[c->prio] &= ~slot_bit(c->slot);
 	t->tx_stream &= ~slot_bit(c->slot);
 	f->state = F_FREE;
 	c->tells = 0;

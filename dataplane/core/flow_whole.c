@@ -60,7 +60,7 @@ static void take_leave(struct engine *e, struct flow_tx *f, const struct whole *
 }
 
 bool flow_tx_send_whole(struct engine *e, uint32_t flow_idx, uint32_t ref, const uint8_t *body,
-			uint16_t len, uint16_t sum)
+			uint16_t len, uint16_t sum, uint16_t group)
 {
 	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
 	struct session *s = session_at(e, f->session_idx);
@@ -91,6 +91,7 @@ bool flow_tx_send_whole(struct engine *e, uint32_t flow_idx, uint32_t ref, const
 	if (p.flags & PACKET_TSE)
 		clock_echoed(s, p.echo);
 	txp_account(e, f->session_idx, true, true, pkt->len);
+	txp_charge(e, f->session_idx, BUDGET_MEDIA, group, pkt->len + (uint32_t)s->ip_udp_len);
 	take_leave(e, f, &p, ref);
 	return true;
 }

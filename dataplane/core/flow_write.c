@@ -305,9 +305,9 @@ bool flows_write_data(struct engine *e, uint32_t session_idx, struct txp *t, uin
 {
 	struct flow_table *table = flow_table_at(e->flows, session_idx);
 	struct session *s = session_at(e, session_idx);
-	bool is_bulk = prio == PRIO_BULK, has_written = false;
-	uint64_t class = is_bulk ? table->tx_bulk : ~table->tx_bulk, left = s->tx_ready & class;
-	uint8_t *turn = &table->tx_turn[is_bulk];
+	bool has_written = false;
+	uint64_t class = table->tx_prio[prio], left = s->tx_ready & class;
+	uint8_t *turn = &table->tx_turn[prio];
 
 	while (left != 0) {
 		// The first one at or after the turn, around the end: each packet begins with
@@ -327,6 +327,6 @@ bool flows_write_data(struct engine *e, uint32_t session_idx, struct txp *t, uin
 	}
 	// Who is blocked by the congestion window is marked again by the acks.
 	if ((s->tx_ready & class) == 0 || !session_may_send(s))
-		s->due &= (uint8_t) ~(is_bulk ? DUE_BULK : DUE_DATA);
+		s->due &= (uint8_t)~due_of_prio(prio);
 	return has_written;
 }

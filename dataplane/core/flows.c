@@ -217,7 +217,7 @@ void flows_session_gone(struct engine *e, uint32_t session_idx)
 	s->rx_to_ack = 0;
 	s->delack_at_ms = 0;
 	s->flags &= (uint8_t)~SESSION_ERTO_ARMED;
-	s->due &= (uint8_t) ~(DUE_ACK | DUE_DATA | DUE_BULK);
+	s->due &= (uint8_t) ~(DUE_ACK | DUE_DATA | DUE_MEDIA | DUE_BULK | DUE_POST);
 }
 
 // Flows that a neighbour may only have as a member, besides the main one it proves itself on.

@@ -131,6 +131,8 @@ bool flows_write_acks(struct engine *, uint32_t session_idx, struct txp *, bool 
 // window and burst allow. Returns whether something was written; clears the session's due bit when
 // idle.
 bool flows_write_data(struct engine *, uint32_t session_idx, struct txp *, uint8_t prio);
+// The session may have become able to send: whoever waited for that is told.
+void flows_open_again(struct engine *, uint32_t session_idx);
 // May this session send user data now (cwnd, burst)?
 static inline bool session_may_send(const struct session *s)
 {
@@ -186,7 +188,7 @@ int flow_tx_write_header(struct engine *, uint32_t flow_idx, struct wr *, uint64
 // All of that for the next fragment (`ref`), in a packet of its own. False: nothing happened; it is
 // not that simple, and goes the way above.
 bool flow_tx_send_whole(struct engine *, uint32_t flow_idx, uint32_t ref, const uint8_t *body,
-			uint16_t len, uint16_t sum);
+			uint16_t len, uint16_t sum, uint16_t group);
 // The chunk for sn left in the packet that txp builds: in flight, TSN, ERTO, counters. sn ==
 // sn_next for a new fragment, or a SENT_LOST one. chunk_bytes includes the 3-octet header.
 void flow_tx_sent(struct engine *, uint32_t flow_idx, uint64_t sn, uint32_t ref,

@@ -153,7 +153,7 @@ static int answer_write(struct engine *e, struct wr *w, const struct msg_addr *t
 	uint8_t cookie[COOKIE_LEN];
 	struct rhello answer = {tag, span_of(cookie, COOKIE_LEN), ep->cert.whole};
 
-	cookie_make(cookie, &e->hello->cookies, e->now_us / 1000000, span_of(to, sizeof(*to)));
+	cookie_make(cookie, &e->hello->cookies, e->now_us, span_of(to, sizeof(*to)));
 	return rhello_write(w, &answer);
 }
 
@@ -200,7 +200,7 @@ static void change_cookie(struct engine *e, struct hello_ctx *ctx, const struct 
 
 	if (w == NULL)
 		return;
-	cookie_make(cookie, &e->hello->cookies, e->now_us / 1000000, address_of(ctx));
+	cookie_make(cookie, &e->hello->cookies, e->now_us, address_of(ctx));
 	if (answer_end(e, ctx, w, cookie_change_write(w, &change), 1))
 		e->stats.cookie_changes++;
 }
@@ -213,8 +213,7 @@ static void on_iikeying(struct engine *e, struct hello_ctx *ctx, const struct ch
 		engine_drop(e, DROP_MALFORMED);
 		return;
 	}
-	switch (cookie_verify(&e->hello->cookies, e->now_us / 1000000, k.cookie_echo,
-			      address_of(ctx))) {
+	switch (cookie_verify(&e->hello->cookies, e->now_us, k.cookie_echo, address_of(ctx))) {
 	case COOKIE_GOOD:
 		startup_queue_forget(e->hello->queue, &ctx->from); // it has our RHello
 		pass_on(e, ctx, REP_KEYING, &e->hello->keyings, e->opts.keyings_per_s, c);
@@ -374,6 +373,7 @@ void hello_send(struct engine *e, const struct command *cmd)
 		engine_drop(e, DROP_TX_QUEUE); // whoever waits for it asks again
 		return;
 	}
+	startup_queue_class(e->hello->queue, BUDGET_NEW);
 	if (cmd->packet.chunk == CHUNK_IHELLO)
 		pad(w, IHELLO_LEN_MIN);
 	startup_queue_commit(e->hello->queue);
@@ -390,6 +390,7 @@ void hello_reply(struct engine *e, const struct command *cmd)
 		engine_drop(e, DROP_TX_QUEUE);
 		return;
 	}
+	startup_queue_class(e->hello->queue, BUDGET_NEW);
 	startup_queue_commit(e->hello->queue);
 	e->stats.hellos_answered++;
 }

@@ -5,6 +5,7 @@
 #include "crypto/crypto.h"
 #include "crypto/packet_form.h"
 #include "crypto/random.h"
+#include "dataplane/core/budget.h"
 #include "dataplane/core/engine.h"
 #include "dataplane/core/flows.h"
 #include "dataplane/core/relay.h"
@@ -21,7 +22,8 @@ struct timer_wheel;
 // The burst that engine_tx is filling.
 struct tx_batch {
 	struct pkt *room;
-	uint16_t n, max; // filled; how many may be filled now
+	uint16_t n, max;       // filled; how many may be filled now
+	uint8_t startup_class; // enum budget_class of the startup packets that are built
 	struct crypto_op ops[ENGINE_BURST_MAX];
 	uint32_t id[ENGINE_BURST_MAX]; // far session id per packet, scrambled in after sealing
 };
@@ -35,6 +37,23 @@ struct rx_batch {
 	uint16_t which[ENGINE_BURST_MAX];  // place in pkts
 	bool is_default[ENGINE_BURST_MAX]; // opened with the default key
 };
+
+// Sessions with messages to send that budgets may hold back, a list for each priority of them.
+enum data_list_idx { DATA_MEDIA, DATA_BULK, DATA_POST, DATA_LISTS_N };
+struct data_list {
+	uint32_t head, tail;
+	uint32_t
+		*next; // per session: 0 if it is not listed, 1 if it is the last, else the next + 2
+};
+static inline enum budget_class class_of_list(int list)
+{
+	return list == DATA_MEDIA ? BUDGET_MEDIA
+				  : (list == DATA_BULK ? BUDGET_OBJECTS : BUDGET_POSTINGS);
+}
+static inline uint8_t due_of_list(int list)
+{
+	return list == DATA_MEDIA ? DUE_MEDIA : (list == DATA_BULK ? DUE_BULK : DUE_POST);
+}
 
 struct engine {
 	struct engine_opts opts;
@@ -50,13 +69,14 @@ struct engine {
 	struct hmac_keys *hmac; // 2 per session: seal, open
 	struct flows *flows;
 	struct relay *relay;
+	struct budgets budgets;
 	struct hello *hello;
 	struct early *early;
 	struct startup_gate *gate;
 	struct timer_wheel *wheel;
-	struct body_pool *bodies;           // ours, lent to control
-	uint32_t ready_head, ready_tail;    // sessions with something due (session.next_ready)
-	uint32_t bulk_head, bulk_tail;      // and those with bulk data (session.next_bulk)
+	struct body_pool *bodies;        // ours, lent to control
+	uint32_t ready_head, ready_tail; // sessions with something due (session.next_ready)
+	struct data_list data[DATA_LISTS_N];
 	uint32_t untold_head, untold_tail;  // sessions whose reports found the ring full
 	struct body *home_head, *home_tail; // control's bodies on their way back
 	uint32_t n_home;
@@ -80,6 +100,15 @@ struct engine {
 static inline void engine_drop(struct engine *e, enum drop_reason why)
 {
 	e->stats.drops[why]++;
+}
+
+// The whole worker may send nothing of the class now.
+static inline bool engine_is_short(struct engine *e, enum budget_class c)
+{
+	if (budgets_total_may(&e->budgets, c))
+		return false;
+	e->stats.held[HELD_TOTAL]++;
+	return true;
 }
 
 // The same for what only a far end with our keys can bring about, and none does by accident. Who
@@ -155,6 +184,8 @@ struct txp {
 	bool has_data; // user data: counts against the burst limit
 	bool is_tc;    // of a time critical flow
 	bool has_ack;
+	uint8_t class;  // enum budget_class; BUDGET_CONTROL unless set
+	uint16_t group; // whose budget it is charged to; none unless set
 	// The rest is txp.c's.
 	struct pkt *pkt;
 	uint32_t session_idx; // SESSION_NONE: startup, default key

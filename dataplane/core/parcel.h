@@ -8,9 +8,11 @@
 
 enum parcel_state {
 	PARCEL_OK,
-	PARCEL_FULL,      // this visit has had its packets
-	PARCEL_BLOCKED,   // by cwnd, burst or window of the neighbour: acks will come
-	PARCEL_NO_BUFFER, // the world lends no more in this call
+	PARCEL_FULL,        // this visit has had its packets
+	PARCEL_BLOCKED,     // by cwnd, burst or window of the neighbour: acks will come
+	PARCEL_NO_BUFFER,   // the world lends no more in this call
+	PARCEL_SHORT_TOTAL, // the worker's bytes for this class are used up
+	PARCEL_SHORT_GROUP, // the group's are
 };
 
 struct parcel {
@@ -21,11 +23,13 @@ struct parcel {
 	uint32_t n_packets, packets_max;
 	uint32_t bytes; // of chunks
 	bool is_open;
+	uint8_t class; // enum budget_class of what is added next
+	uint16_t group;
 	struct txp txp;
 };
 
-static inline void parcel_begin(struct parcel *p, struct engine *e, uint32_t flow_idx,
-				uint32_t packets_max)
+static inline void parcel_begin(struct parcel *p, struct engine *e, uint16_t group,
+				uint32_t flow_idx, uint32_t packets_max)
 {
 	p->e = e;
 	p->f = flow_tx_at(e->flows, flow_idx);
@@ -35,6 +39,8 @@ static inline void parcel_begin(struct parcel *p, struct engine *e, uint32_t flo
 	p->packets_max = packets_max;
 	p->bytes = 0;
 	p->is_open = false;
+	p->class = BUDGET_MEDIA;
+	p->group = group;
 }
 
 // The packet under construction leaves.
@@ -48,9 +54,34 @@ static inline void parcel_end(struct parcel *p)
 	p->last = NULL;
 }
 
+// May another packet leave to this neighbour? Counts why not.
+static inline enum parcel_state parcel_ask(struct parcel *p)
+{
+	const struct session *s = session_at(p->e, p->f->session_idx);
+
+	if (!session_may_send(s)) {
+		p->e->stats.held[s->in_flight_bytes >= s->cwnd_bytes ? HELD_CWND : HELD_BURST]++;
+		return PARCEL_BLOCKED;
+	}
+	if (!p->e->budgets.is_limited)
+		return PARCEL_OK;
+	switch (budgets_ask(p->e, p->f->session_idx, p->group, (enum budget_class)p->class)) {
+	case BUDGET_SHORT_TOTAL:
+		return PARCEL_SHORT_TOTAL;
+	case BUDGET_SHORT_GROUP:
+		return PARCEL_SHORT_GROUP;
+	case BUDGET_SHORT_NEIGHBOUR:
+		return PARCEL_BLOCKED;
+	default:
+		return PARCEL_OK;
+	}
+}
+
 // Room for `need` octets behind what is written: in the packet under construction or in a new one.
 static inline enum parcel_state parcel_reserve(struct parcel *p, size_t need)
 {
+	enum parcel_state state;
+
 	if (p->last != NULL && txp_left(&p->txp) >= p->last->len + need) {
 		wr_bytes(&p->txp.w, p->last->body, p->last->len);
 		p->last = NULL;
@@ -61,11 +92,14 @@ static inline enum parcel_state parcel_reserve(struct parcel *p, size_t need)
 	parcel_end(p);
 	if (p->n_packets == p->packets_max)
 		return PARCEL_FULL;
-	if (!session_may_send(session_at(p->e, p->f->session_idx)))
-		return PARCEL_BLOCKED;
+	state = parcel_ask(p);
+	if (state != PARCEL_OK)
+		return state;
 	if (!txp_begin(p->e, &p->txp, p->f->session_idx))
 		return PARCEL_NO_BUFFER;
 	txp_widen(&p->txp);
+	p->txp.class = p->class;
+	p->txp.group = p->group;
 	p->is_open = true;
 	p->n_packets++;
 	return PARCEL_OK;
@@ -90,8 +124,10 @@ static inline enum parcel_state parcel_add(struct parcel *p, uint64_t sn, const 
 
 	// A lost number has its place in the ring already; only the window speaks about it.
 	if (sn == p->f->sn_next ? !flow_tx_has_room(p->e, p->f)
-				: p->f->in_flight_bytes >= p->f->rwnd_bytes)
+				: p->f->in_flight_bytes >= p->f->rwnd_bytes) {
+		p->e->stats.held[HELD_RWND]++;
 		return PARCEL_BLOCKED;
+	}
 	state = parcel_reserve(p, flow_tx_header_max(p->e, p->f) + rec->len);
 	if (state != PARCEL_OK)
 		return state;

@@ -317,13 +317,19 @@ void relay_session_ungroup(struct engine *e, uint32_t session_idx)
 	unlink_all(e, session_idx, true);
 }
 
+void relay_budget_changed(struct engine *e)
+{
+	e->relay->unpark_us = e->now_us;
+}
+
 // -- commands --
 
 static void add(struct engine *e, const struct command *c)
 {
 	int err = -EINVAL;
 
-	if (c->body != NULL && c->len >= sizeof(struct stream_seed))
+	if (c->body != NULL && c->len >= sizeof(struct stream_seed) &&
+	    ((const struct stream_seed *)c->body->data)->group < e->budgets.n_groups)
 		err = stream_add(e, c->stream.stream, (const struct stream_seed *)c->body->data);
 	if (err != 0)
 		engine_drop(e, err == -ENOBUFS ? DROP_STREAM_TABLE : DROP_STALE_COMMAND);

@@ -37,6 +37,7 @@ void relay_session_ungroup(struct engine *, uint32_t session_idx);
 // the caller's to send home afterwards.
 void relay_command(struct engine *, const struct command *);
 void relay_handoffs(struct engine *); // what other workers say, and what waits to be said to them
+void relay_budget_changed(struct engine *); // who waits for a group's looks again
 // Fresh fragments to neighbours who are up to date; then those behind and repairs. Both stop when
 // the buffers of this engine_tx call are used up and resume where they stopped. True: more is due.
 bool relay_tx_fresh(struct engine *);

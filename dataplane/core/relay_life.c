@@ -51,18 +51,29 @@ void relay_timers(struct engine *e, uint64_t now_us)
 								    : next_ms;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 uint64_t relay_deadline_us(const struct engine *e)
 {
 	const struct relay *r = e->relay;
 	uint32_t left_ms = r->tick_ms - e->now_ms;
+	uint64_t at_us = UINT64_MAX;
 
-	if (r->fresh_head != STREAM_NONE || r->ready_head != LINK_NONE)
-		return e->now_us;
+	if (r->fresh_head != STREAM_NONE || r->ready[LIST_MEDIA].head != LINK_NONE)
+		at_us = budgets_total_wait_us(&e->budgets, BUDGET_MEDIA) + e->now_us;
+	if (r->ready[LIST_REPAIRS].head != LINK_NONE)
+		at_us = earlier(at_us,
+				budgets_total_wait_us(&e->budgets, BUDGET_REPAIRS) + e->now_us);
+	at_us = earlier(at_us, r->unpark_us);
 	if (r->n_tap_full > 0 || handoff_waits(e))
-		return e->now_us + 1000;
-	if (r->n_active == 0)
-		return UINT64_MAX;
-	return (int32_t)left_ms > 0 ? e->now_us + left_ms * 1000ull : e->now_us;
+		at_us = earlier(at_us, e->now_us + 1000);
+	if (r->n_active > 0)
+		at_us = earlier(at_us,
+				(int32_t)left_ms > 0 ? e->now_us + left_ms * 1000ull : e->now_us);
+	return at_us;
 }
 
 // -- life --
@@ -110,7 +121,8 @@ struct relay *relay_create(const struct engine_opts *opts)
 	if (r->body_max > WINDOW_BODY_MAX)
 		r->body_max = WINDOW_BODY_MAX;
 	r->fresh_head = r->fresh_tail = STREAM_NONE;
-	r->ready_head = r->ready_tail = LINK_NONE;
+	r->ready[LIST_MEDIA] = r->ready[LIST_REPAIRS] = (struct link_list){LINK_NONE, LINK_NONE};
+	r->unpark_us = UINT64_MAX;
 	if (opts->payload_base < 2 * OVERHEAD_MAX || opts->extents_max > EXTENTS_MAX ||
 	    !tables_take(r, opts)) {
 		relay_destroy(NULL, r);

@@ -21,6 +21,18 @@ static_assert(SEED_INITIATOR == SESSION_IS_INITIATOR && SEED_TX_SSEQ == SESSION_
 
 // -- lists --
 
+static void data_list_push(struct data_list *l, uint32_t idx)
+{
+	if (l->next[idx] != 0)
+		return;
+	l->next[idx] = 1;
+	if (l->head == SESSION_NONE)
+		l->head = idx;
+	else
+		l->next[l->tail] = idx + 2;
+	l->tail = idx;
+}
+
 void session_mark(struct engine *e, uint32_t idx, uint8_t due)
 {
 	struct session *s = session_at(e, idx);
@@ -35,14 +47,9 @@ void session_mark(struct engine *e, uint32_t idx, uint8_t due)
 			session_at(e, e->ready_tail)->next_ready = idx;
 		e->ready_tail = idx;
 	}
-	if (due & DUE_BULK && !(s->due & DUE_BULK_LISTED)) {
-		s->due |= DUE_BULK_LISTED;
-		s->next_bulk = SESSION_NONE;
-		if (e->bulk_head == SESSION_NONE)
-			e->bulk_head = idx;
-		else
-			session_at(e, e->bulk_tail)->next_bulk = idx;
-		e->bulk_tail = idx;
+	for (int i = 0; i < DATA_LISTS_N && due & (DUE_MEDIA | DUE_BULK | DUE_POST); i++) {
+		if (due & due_of_list(i))
+			data_list_push(&e->data[i], idx);
 	}
 }
 
@@ -159,9 +166,8 @@ static void slot_reset(struct engine *e, uint32_t idx, uint32_t id)
 	struct session *s = session_at(e, idx);
 	struct session_cold *c = session_cold_at(e, idx);
 	struct session fresh = {
-		.due = s->due & (DUE_LISTED | DUE_BULK_LISTED),
+		.due = s->due & DUE_LISTED,
 		.next_ready = s->next_ready,
-		.next_bulk = s->next_bulk,
 	};
 
 	assert(session_id_slot(id) == idx && session_id_worker(id) == e->opts.worker);
@@ -197,6 +203,7 @@ void session_path_set(struct engine *e, uint32_t idx, const struct msg_addr *to)
 	p->endpoint = to->endpoint;
 	p->local = to->local;
 	p->gen++;
+	session_at(e, idx)->ip_udp_len = to->family == 6 ? IPV6_UDP_BYTES : IPV4_UDP_BYTES;
 	pmtu_path_changed(e, idx);
 }
 
@@ -262,7 +269,7 @@ static void leave_open(struct engine *e, uint32_t idx, enum session_close_reason
 	c->close_reason = (uint8_t)reason;
 	s->flags &= (uint8_t)~SESSION_ERTO_ARMED;
 	s->delack_at_ms = 0;
-	s->due &= DUE_LISTED | DUE_BULK_LISTED;
+	s->due &= DUE_LISTED;
 	e->stats.sessions_open--;
 }
 

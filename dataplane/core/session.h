@@ -28,12 +28,13 @@ enum session_state { // RFC 7016 §3.5; S_IHELLO_SENT and S_KEYING_SENT are cont
 #define SESSION_ALIVE        0x40 // a packet has verified since SESSION_ADD
 #define SESSION_ERTO_ARMED   0x80
 
-#define DUE_ACK         0x01 // some receive flow shall acknowledge now
-#define DUE_CHUNK       0x02 // pings, replies, close, forwarded hellos
-#define DUE_DATA        0x04 // a message flow may have something to send (PRIO_CONTROL)
-#define DUE_BULK        0x08 // the same, PRIO_BULK
-#define DUE_LISTED      0x10 // on the ready list already
-#define DUE_BULK_LISTED 0x20
+#define DUE_ACK    0x01 // some receive flow shall acknowledge now
+#define DUE_CHUNK  0x02 // pings, replies, close, forwarded hellos
+#define DUE_DATA   0x04 // a message flow may have something to send (PRIO_CONTROL)
+#define DUE_BULK   0x08 // the same, PRIO_BULK
+#define DUE_LISTED 0x10 // on the ready list already
+#define DUE_MEDIA  0x20 // the same as DUE_DATA, PRIO_MEDIA
+#define DUE_POST   0x40 // PRIO_POST
 
 #define HEARD_TC_SENT 0x01 // tc_tx_ms holds a time
 #define HEARD_TCR     0x02 // tcr_rx_ms holds a time
@@ -79,9 +80,11 @@ struct session {
 	uint64_t rx_to_ack;                // receive slots that shall be acknowledged
 	uint32_t erto_us, mrto_us;
 	uint32_t rx_packets, tx_packets;
-	uint32_t erto_at_ms;            // retransmission alarm, if SESSION_ERTO_ARMED
-	uint32_t delack_at_ms;          // delayed ack alarm; 0: none
-	uint32_t next_ready, next_bulk; // list links of engine_tx
+	uint32_t erto_at_ms;   // retransmission alarm, if SESSION_ERTO_ARMED
+	uint32_t delack_at_ms; // delayed ack alarm; 0: none
+	uint32_t next_ready;   // list link of engine_tx
+	uint8_t ip_udp_len;    // octets before a UDP payload on its path
+	uint8_t rsv[3];
 	uint32_t tc_tx_ms,
 		tcr_rx_ms; // last time critical packet to it; last TCR from it (§3.5.2.1)
 };

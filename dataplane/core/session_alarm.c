@@ -211,11 +211,19 @@ static void on_end(struct engine *e, uint32_t idx)
 	session_destroy(e, idx, CLOSED_BY_US); // the true reason was noted on leaving S_OPEN
 }
 
+// -- its budget --
+
+static void on_budget(struct engine *e, uint32_t idx)
+{
+	if (session_at(e, idx)->state == S_OPEN)
+		flows_open_again(e, idx);
+}
+
 static void (*const on_cold_alarm[ALARM_N])(struct engine *, uint32_t) = {
 	[ALARM_KEEPALIVE] = on_keepalive, [ALARM_CHALLENGE] = on_challenge,
 	[ALARM_CLOSE] = on_close,         [ALARM_END] = on_end,
 	[ALARM_PROBE] = flows_on_probe,   [ALARM_PMTU] = pmtu_on_alarm,
-	[ALARM_ABUSE] = session_on_abuse,
+	[ALARM_ABUSE] = session_on_abuse, [ALARM_BUDGET] = on_budget,
 };
 
 // -- the wheel's entry --

@@ -16,6 +16,7 @@ enum session_alarm {
 	ALARM_PROBE,     // flows: a buffer probe is due
 	ALARM_PMTU,      // a probe's answer is overdue, or it is time to look again
 	ALARM_ABUSE,     // set for at once: it has done too much that nobody does by accident
+	ALARM_BUDGET,    // its own byte budget allows something again
 	ALARM_N
 };
 

@@ -19,6 +19,7 @@ struct cell {
 	uint32_t id_tx, next;
 	uint32_t n_again;  // to be sent so often after this
 	uint64_t again_us; // when
+	uint8_t class;     // enum budget_class
 	size_t len;
 	uint8_t chunk[CHUNK_MAX];
 };
@@ -81,8 +82,14 @@ struct wr *startup_queue_begin(struct startup_queue *q, const struct msg_addr *t
 	q->cells[q->begun].to = *to;
 	q->cells[q->begun].id_tx = id_tx;
 	q->cells[q->begun].n_again = 0;
+	q->cells[q->begun].class = BUDGET_HELLOS;
 	q->w = wr_over(q->cells[q->begun].chunk, CHUNK_MAX);
 	return &q->w;
+}
+
+void startup_queue_class(struct startup_queue *q, enum budget_class class)
+{
+	q->cells[q->begun].class = class;
 }
 
 // Behind the last that is to be sent.
@@ -189,6 +196,7 @@ static enum frag_tx_result send_one(struct engine *e, struct startup_queue *q, c
 {
 	struct txp t;
 
+	e->tx.startup_class = c->class;
 	if (frag_tx_n_packets(e, c->len) > 1)
 		return frag_tx_send(e, &q->frags, &c->to, c->id_tx, span_of(c->chunk, c->len));
 	if (!txp_begin_startup(e, &t, &c->to, c->id_tx))
@@ -198,13 +206,32 @@ static enum frag_tx_result send_one(struct engine *e, struct startup_queue *q, c
 	return FRAG_TX_SENT;
 }
 
+// When there are not enough bytes for all, strangers go first: they ask again.
+static void shed_short(struct engine *e, struct startup_queue *q)
+{
+	uint32_t i;
+
+	while ((i = q->head) != NONE && engine_is_short(e, q->cells[i].class)) {
+		engine_drop(e, DROP_BUDGET_STARTUP);
+		q->head = q->cells[i].next;
+		q->n--;
+		give(q, i);
+	}
+}
+
 void startup_queue_send(struct engine *e, struct startup_queue *q)
 {
-	while (q->n > 0) {
-		uint32_t i = q->head;
-		struct cell *c = &q->cells[i];
-		enum frag_tx_result result = send_one(e, q, c);
+	for (;;) {
+		enum frag_tx_result result;
+		struct cell *c;
+		uint32_t i;
 
+		shed_short(e, q);
+		if (q->n == 0)
+			return;
+		i = q->head;
+		c = &q->cells[i];
+		result = send_one(e, q, c);
 		if (result == FRAG_TX_NO_BUFFER)
 			return;
 		q->head = c->next;

@@ -12,6 +12,8 @@ void startup_queue_destroy(struct startup_queue *);
 // A writer for one whole chunk to that address and far session id; NULL: the pool is empty. Nothing
 // happens without startup_queue_commit, which takes what was written.
 struct wr *startup_queue_begin(struct startup_queue *, const struct msg_addr *to, uint32_t id_tx);
+// What it is to a budget, if not the answer to a hello.
+void startup_queue_class(struct startup_queue *, enum budget_class);
 void startup_queue_commit(struct startup_queue *);
 // The same, and it is sent n times in all, HELLO_ANSWER_AGAIN_MS apart: less often while many wait
 // for that, or once it is forgotten.

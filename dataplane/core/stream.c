@@ -17,6 +17,7 @@ static void take_seed(struct stream *s, const struct stream_seed *seed)
 	s->flags = seed->flags;
 	s->home = seed->home;
 	s->push_limit = seed->push_limit;
+	s->group = seed->group;
 	s->window_ms = at_least(seed->window_ms, 1);
 	s->margin_ms = seed->margin_ms;
 	s->update_ms = at_least(seed->update_ms, STREAM_UPDATE_MIN_MS);

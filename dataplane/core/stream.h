@@ -38,6 +38,12 @@ struct subscriber {
 };
 static_assert(sizeof(struct subscriber) == 16, "four in a line");
 
+// link.list: where a link with something due stands
+#define LIST_MEDIA   0    // catching up, perhaps repairs and pulls too
+#define LIST_REPAIRS 1    // repairs and pulls alone
+#define LIST_PARKED  2    // + one of these: until its group's budget allows it (park.c)
+#define VISIT_BYTES  3600 // of a turn: three packets
+
 // link.due
 #define LINK_DUE_CATCH_UP 0x01 // is behind: fragments from flow_tx.cursor on
 #define LINK_DUE_REPAIR   0x02 // numbers to send again, a forward sequence number to move
@@ -52,6 +58,7 @@ struct link {
 	uint16_t control_flow, data_flow; // our send slots: GR-11, GR-12
 	uint8_t flags;                    // LINK_* of messages.h
 	uint8_t due;                      // LINK_DUE_*
+	uint8_t list;                     // LIST_*, if LINK_LISTED
 	uint64_t data_flow_id, assoc_id;
 	uint64_t ring_order;
 	uint32_t next, prev; // of the stream, in order of connection
@@ -118,11 +125,14 @@ struct stream {
 	uint64_t fresh_pos, walk_end;
 	uint32_t next_fresh;
 	bool is_fresh_listed, is_walking;
+	bool is_parked;     // for its group's budget; next_fresh is the next of those
+	uint32_t walk_late; // records of the walk that became late during it
 
 	bool is_used;
 	uint8_t flags; // STREAM_*
 	uint8_t home;  // worker
 	uint16_t push_limit;
+	uint16_t group; // whose budget; BUDGET_GROUP_NONE
 	uint32_t window_ms, margin_ms, update_ms, fetch_ms;
 	uint64_t end;       // complete below; 0: not known
 	uint32_t active_at; // place in relay.active
@@ -201,7 +211,9 @@ struct relay {
 	uint32_t n_active;
 	uint32_t streams_max, links_max, sessions_max, subs_max, holders_max, n_workers;
 	uint32_t fresh_head, fresh_tail; // streams with fresh fragments
-	uint32_t ready_head, ready_tail; // links with something due and room for it
+	struct link_list ready[2];       // links with something due and room for it
+	uint32_t parked_head;            // groups for whose budgets somebody waits
+	uint64_t unpark_us;              // when they are looked at
 	uint32_t tick_ms;                // no stream's tick is due before
 	uint32_t n_tap_full;             // streams whose tap waits for the report ring
 	uint16_t body_max;               // longest fragment that fits a packet of ours
@@ -278,6 +290,17 @@ void behind_unlist(struct engine *, struct link *);
 // A fragment that we hold and it wants: will it get it anyway?
 bool behind_is_under_way(struct engine *, struct stream *, struct link *, uint64_t no);
 void behind_nudge(struct engine *, struct stream *);
+
+// At the end of a list: LIST_*; and from where it is.
+void link_list_push(struct engine *, struct link *, uint8_t list);
+void link_list_remove(struct engine *, struct link *);
+
+// -- park.c --
+void park_stream(struct engine *, struct stream *); // was taken off the fresh list
+void park_stream_gone(struct engine *, struct stream *);
+void park_link(struct engine *, struct link *, uint8_t list); // is on no list
+struct link_list *park_list(struct engine *, const struct link *, uint8_t list);
+void park_release(struct engine *); // when unpark_us has come
 
 // -- maps.c --
 void maps_tick(struct engine *, struct stream *);

@@ -22,21 +22,30 @@ static void fill_open(struct engine *e, uint32_t idx, struct txp *t, uint8_t due
 	}
 	if (due & DUE_DATA && s->due & DUE_DATA)
 		flows_write_data(e, idx, t, PRIO_CONTROL);
+	if (due & DUE_MEDIA && s->due & DUE_MEDIA)
+		flows_write_data(e, idx, t, PRIO_MEDIA);
 	if (due & DUE_BULK && s->due & DUE_BULK)
 		flows_write_data(e, idx, t, PRIO_BULK);
+	if (due & DUE_POST && s->due & DUE_POST)
+		flows_write_data(e, idx, t, PRIO_POST);
 	if (s->rx_to_ack != 0 && !t->has_ack && !txp_is_empty(t))
 		flows_write_acks(e, idx, t, false); // delayed ones ride along
 }
 
 // Builds one packet of what is due. False: no buffer, or nothing could be written; then the due
 // bits go.
-static bool session_packet(struct engine *e, uint32_t idx, uint8_t due)
+static bool session_packet(struct engine *e, uint32_t idx, uint8_t due, enum budget_class class)
 {
 	struct session *s = session_at(e, idx);
 	struct txp t;
 
 	if (!txp_begin(e, &t, idx))
 		return false;
+	t.class = (uint8_t) class;
+	if (class == BUDGET_CONTROL && s->due & DUE_MEDIA && !e->budgets.is_limited) {
+		due |= DUE_MEDIA; // shares the packet that leaves anyway
+		t.class = BUDGET_MEDIA;
+	}
 	if (due & DUE_CHUNK && s->due & DUE_CHUNK)
 		session_chunks_write(e, idx, &t);
 	if (s->state == S_OPEN)
@@ -71,7 +80,27 @@ static bool session_visit(struct engine *e, uint32_t idx, uint8_t due)
 	if (due & DUE_CHUNK && !send_alone(e, idx))
 		return true;
 	for (uint16_t i = 0; i < e->opts.visit && s->due & due; i++) {
-		if (!session_packet(e, idx, due))
+		if (!session_packet(e, idx, due, BUDGET_CONTROL))
+			break;
+	}
+	return s->due & due;
+}
+
+// The same of messages that its own budget may hold back; then its alarm marks it again.
+static bool data_visit(struct engine *e, uint32_t idx, uint8_t due, enum budget_class class)
+{
+	struct session *s = session_at(e, idx);
+
+	if (s->state == S_CLOSED)
+		s->due &= (uint8_t)~due;
+	for (uint16_t i = 0; i < e->opts.visit && s->due & due; i++) {
+		enum budget_answer a = BUDGET_YES;
+
+		if (e->budgets.is_limited)
+			a = budgets_ask(e, idx, BUDGET_GROUP_NONE, class);
+		if (a == BUDGET_SHORT_NEIGHBOUR)
+			s->due &= (uint8_t)~due;
+		if (a != BUDGET_YES || !session_packet(e, idx, due, class))
 			break;
 	}
 	return s->due & due;
@@ -98,16 +127,27 @@ static void tx_ready(struct engine *e)
 	}
 }
 
-static void tx_bulk(struct engine *e)
+static uint32_t data_list_pop(struct data_list *l)
 {
-	while (e->bulk_head != SESSION_NONE && !is_full(e)) {
-		uint32_t idx = e->bulk_head;
-		struct session *s = session_at(e, idx);
+	uint32_t idx = l->head;
 
-		e->bulk_head = s->next_bulk;
-		s->due &= (uint8_t)~DUE_BULK_LISTED;
-		if (session_visit(e, idx, DUE_BULK))
-			session_mark(e, idx, DUE_BULK);
+	l->head = l->next[idx] > 1 ? l->next[idx] - 2 : SESSION_NONE;
+	l->next[idx] = 0;
+	return idx;
+}
+
+// Ends, too: or the budget does.
+static void tx_data(struct engine *e, enum data_list_idx which)
+{
+	struct data_list *l = &e->data[which];
+	enum budget_class class = class_of_list(which);
+	uint8_t due = due_of_list(which);
+
+	while (l->head != SESSION_NONE && !is_full(e) && !engine_is_short(e, class)) {
+		uint32_t idx = data_list_pop(l);
+
+		if (data_visit(e, idx, due, class))
+			session_mark(e, idx, due);
 	}
 }
 
@@ -132,18 +172,22 @@ static void fill(struct engine *e, uint16_t n)
 		n / 8 > 0 ? n / 8 : 1; // for startup, so that a full relay cannot shut it out
 	uint16_t kept = n_startup < share ? (uint16_t)n_startup : share;
 
-	b->max = n - n / 4; // acks and control lead, but media gets through in any case
+	b->max = n - n / 4; // acks and control lead, but streams get through in any case
 	tx_ready(e);
+	tx_data(e, DATA_MEDIA);
 	b->max = n - kept;
 	tx_relay(e);
-	tx_bulk(e);
+	tx_data(e, DATA_BULK);
+	tx_data(e, DATA_POST);
 	b->max = n;
 	hello_tx(e);
 	// What the shares left over.
 	tx_ready(e);
+	tx_data(e, DATA_MEDIA);
 	if (e->relay_has_more)
 		tx_relay(e);
-	tx_bulk(e);
+	tx_data(e, DATA_BULK);
+	tx_data(e, DATA_POST);
 }
 
 static void seal(struct engine *e)
@@ -162,6 +206,7 @@ uint16_t engine_tx(struct engine *e, struct pkt *room, uint16_t n, uint64_t now_
 		n = ENGINE_BURST_MAX;
 	e->tx.room = room;
 	e->tx.n = 0;
+	budgets_clock(&e->budgets, now_us);
 	if (n > 0)
 		fill(e, n);
 	seal(e);

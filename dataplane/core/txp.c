@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "crypto/checksum.h"
+#include "dataplane/core/pmtu.h"
 #include "dataplane/core/txp.h"
 #include "dataplane/core/txp_parts.h"
 
@@ -31,6 +32,8 @@ static void begin(struct engine *e, struct txp *t, uint64_t sseq, uint16_t paylo
 	t->has_data = false;
 	t->is_tc = false;
 	t->has_ack = false;
+	t->class = BUDGET_CONTROL;
+	t->group = BUDGET_GROUP_NONE;
 }
 
 static bool begin_session(struct engine *e, struct txp *t, uint32_t session_idx, uint16_t payload)
@@ -87,6 +90,7 @@ bool txp_begin_startup(struct engine *e, struct txp *t, const struct msg_addr *t
 	begin(e, t, 0, e->opts.payload_base);
 	txp_send_to(t, to);
 	t->pkt->session_idx = SESSION_NONE;
+	t->class = e->tx.startup_class;
 	return true;
 }
 
@@ -109,11 +113,24 @@ static void write_header(const struct engine *e, struct txp *t)
 	txp_header_put(t->plain + t->front_len, flags, clock_ticks(e->now_us), t->echo);
 }
 
+// Octets of the IP packet.
+static void charge(struct engine *e, const struct txp *t)
+{
+	uint32_t bytes = t->pkt->len;
+
+	if (t->session_idx != SESSION_NONE)
+		bytes += session_at(e, t->session_idx)->ip_udp_len;
+	else
+		bytes += t->pkt->family == 6 ? IPV6_UDP_BYTES : IPV4_UDP_BYTES;
+	txp_charge(e, t->session_idx, t->class, t->group, bytes);
+}
+
 static struct crypto_op *queue(struct engine *e, struct txp *t, size_t sealed_len)
 {
 	struct crypto_op *op =
 		txp_queue(e, t->pkt, t->plain, sealed_len, t->form.tag_len, t->id_tx);
 
+	charge(e, t);
 	if (t->session_idx == SESSION_NONE) {
 		op->sched = &e->default_seal;
 		op->hmac = NULL;

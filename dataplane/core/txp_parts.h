@@ -46,6 +46,15 @@ static inline void txp_account(struct engine *e, uint32_t session_idx, bool has_
 	s->tx_bytes += len;
 }
 
+// Octets of an IP packet.
+static inline void txp_charge(struct engine *e, uint32_t session_idx, uint8_t class, uint16_t group,
+			      uint32_t bytes)
+{
+	e->stats.tx_ip_bytes[class] += bytes;
+	if (e->budgets.is_limited)
+		budgets_charge(&e->budgets, session_idx, group, bytes);
+}
+
 // The next op of the burst, written in place: a copy of a struct just filled stalls on its stores.
 // One part so far. The packet's length in the datagram follows from it.
 static inline struct crypto_op *txp_queue(struct engine *e, struct pkt *pkt, uint8_t *plain,

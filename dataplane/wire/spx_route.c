@@ -42,7 +42,7 @@ int route_far_read(struct route_far *f, struct span msg)
 	struct rd r = spx_msg_body(msg, SPX_ROUTE_FAR);
 
 	f->hops_left = rd_u8(&r);
-	rd_u8(&r); // flags: none yet
+	f->hops = rd_u8(&r);
 	rd_copy(&r, f->request, ROUTE_REQUEST_LEN);
 	rd_copy(&r, f->target, GROUP_ADDRESS_LEN);
 	rd_copy(&r, f->origin, GROUP_ADDRESS_LEN);
@@ -56,7 +56,7 @@ void route_far_write_head(struct wr *w, const struct route_far *f)
 {
 	wr_spx(w, SPX_ROUTE_FAR);
 	wr_u8(w, f->hops_left);
-	wr_u8(w, 0);
+	wr_u8(w, f->hops);
 	wr_bytes(w, f->request, ROUTE_REQUEST_LEN);
 	wr_bytes(w, f->target, GROUP_ADDRESS_LEN);
 	wr_bytes(w, f->origin, GROUP_ADDRESS_LEN);

@@ -26,7 +26,7 @@ void route_write_head(struct wr *, const struct route_msg *);
 int route_write(struct wr *, const struct route_msg *);
 
 struct route_far {
-	uint8_t hops_left;
+	uint8_t hops_left, hops; // hops: taken so far
 	uint8_t request[ROUTE_REQUEST_LEN];
 	uint8_t target[GROUP_ADDRESS_LEN], origin[GROUP_ADDRESS_LEN];
 	struct span message;

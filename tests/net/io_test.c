@@ -1,5 +1,5 @@
-// The DPDK world on af_packet against a kernel: IO_TEST_PEER=PATH io_test closed|open, where PATH
-// is the peer's network namespace.
+// The DPDK world on af_packet against a kernel: IO_TEST_PEER=PATH io_test closed|down|open, where
+// PATH is the peer's network namespace.
 //
 // closed: the peer's interface leaves nothing to its card, as operators are told to set it. open:
 // the kernel's defaults, where UDP checksums stay open and bursts uncut.
@@ -321,6 +321,21 @@ static void what_sleeping_costs(void **state)
 	assert_true(after.turns_idle > before.turns_idle);
 }
 
+// A socket whose interface is down says so at every look, so who sleeps on it would not sleep.
+static void an_interface_that_is_down_lets_it_sleep(void **state)
+{
+	struct appliance *a = *state;
+	struct io_worker_stats before, after;
+
+	assert_int_equal(system("ip link set eth0 down"), 0);
+	io_worker_stats(a->io, 0, &before);
+	poll(NULL, 0, IDLE_MS / 4);
+	io_worker_stats(a->io, 0, &after);
+	assert_int_equal(system("ip link set eth0 up"), 0);
+	assert_true(after.turns - before.turns < IDLE_MS); // a few for each nap; else some 100 000
+	assert_true(io_peer_ping(a->peer, 5) > 0); // the bridge takes a while to forward again
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest closed[] = {
@@ -329,6 +344,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_flood_of_garbage_is_counted_and_nothing_else),
 		cmocka_unit_test(tidy_peers_need_no_advice),
 		cmocka_unit_test(what_sleeping_costs),
+	};
+	const struct CMUnitTest down[] = {
+		cmocka_unit_test(a_hello_from_a_socket_is_answered),
+		cmocka_unit_test(an_interface_that_is_down_lets_it_sleep),
 	};
 	const struct CMUnitTest open[] = {
 		cmocka_unit_test(a_hello_from_a_socket_is_answered),
@@ -340,6 +359,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (strcmp(argv[1], "open") == 0)
 		return cmocka_run_group_tests(open, setup_af_packet, teardown);
+	if (strcmp(argv[1], "down") == 0)
+		return cmocka_run_group_tests(down, setup_af_packet, teardown);
 	if (strcmp(argv[1], "tap") == 0)
 		return cmocka_run_group_tests(closed, setup_tap, teardown);
 	return cmocka_run_group_tests(closed, setup_af_packet, teardown);

@@ -14,6 +14,7 @@ lab_up
 lab_port sp
 lab_host peer 10.99.0.2
 lab sp "$1" closed || exit 1
+lab sp "$1" down || exit 1
 for name in peer sp; do
 	lab $name ethtool -K eth0 tx on gso on tso on gro on >/dev/null 2>&1
 done

@@ -28,6 +28,7 @@
  * number is new, no message reaches a user, no session moves, opens or ends.
  */
 static const char *const replay_may[] = {
+	"vaes_create", // what the cipher has left from the last packet that it sealed
 	// It shows that the far end lives. Its timestamp is echoed, and an old echo is a
 	// measurement
 	// (§8.1), so the retransmission timeout may grow, to 10 s at most.
@@ -36,6 +37,8 @@ static const char *const replay_may[] = {
 	"session.echo_",
 	"session.srtt_us",
 	"session.rttvar_us",
+	"session_cold.told_rtt_us", // and what the group knows of it
+	"neighbour_make",
 	"session.erto_us",
 	"session.mrto_us",
 	"session.erto_at_ms",
@@ -98,6 +101,7 @@ static const char *const replay_may[] = {
  * seat, no opening, no key job.
  */
 static const char *const startup_may[] = {
+	"vaes_create", // as above
 	"hello_create", // rates
 	"startup_queue_create",
 	// An IHello for a registered peer is forwarded to it on its session (§15), at a limited

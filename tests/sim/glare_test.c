@@ -157,6 +157,10 @@ static const struct mended {
 	{glare_order, GLARE_DIRECT_WIDE, 805, "two sessions, one of them dead"},
 	{glare_order, GLARE_INTRODUCED_WIDE, 34, "two sessions"},
 	{glare_order, GLARE_INTRODUCED_WIDE, 713, "two sessions, one of them dead"},
+	// Keyings from before a session ended it: of an end that had given in, and of one that had
+	// lost, with a cookie that was no whole second older.
+	{glare_order, GLARE_DIRECT_WIDE, 13595, "no session in common"},
+	{glare_order, GLARE_INTRODUCED_WIDE, 20221, "no session in common"},
 };
 
 static void what_was_mended_stays_so(void **state)

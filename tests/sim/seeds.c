@@ -24,10 +24,10 @@ enum { REAL_KEYS, TEST_KEYS, N_POOLS };
 
 // ---- identities ----
 
-static void make_pool(struct sim_pool *p, const struct random *random)
+static void make_pool(struct sim_pool *p, uint32_t n, const struct random *random)
 {
 	assert_int_equal(identity_generate(&p->super, IDENTITY_APPLIANCE, random), 0);
-	for (uint32_t i = 0; i < SIM_IDENTITIES; i++)
+	for (uint32_t i = 0; i < n; i++)
 		assert_int_equal(identity_generate(&p->peers[i], IDENTITY_PEER, random), 0);
 }
 
@@ -39,8 +39,8 @@ int sim_setup(void **state)
 	struct random test_random = test_dh_random(&random);
 
 	assert_non_null(pools);
-	make_pool(&pools[REAL_KEYS], &random);
-	make_pool(&pools[TEST_KEYS], &test_random);
+	make_pool(&pools[REAL_KEYS], SIM_IDENTITIES_REAL, &random);
+	make_pool(&pools[TEST_KEYS], SIM_IDENTITIES, &test_random);
 	*state = pools;
 	return 0;
 }

@@ -18,7 +18,8 @@
 
 #include "crypto/identity.h"
 
-#define SIM_IDENTITIES 104
+#define SIM_IDENTITIES 1004 // with test keys; of real ones, which cost time,
+#define SIM_IDENTITIES_REAL 104
 #define SIM_REAL_EVERY 10 // of so many seeds, the first runs with real keys
 #define SIM_SOAK_SEEDS 10000
 

@@ -21,6 +21,7 @@
 #define WRITE_RETRY_US 5000        // when control has no body free
 #define STREAM_NAME    "s"
 #define LEAVE_STEP_US  20000
+#define SESSIONS_MAX   240
 #define URI            "rtmfp://super/sim"
 
 // ---- streams ----
@@ -108,7 +109,10 @@ static void take_message(struct world_member *m, const struct node_event *e, uin
 static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, uint64_t now_us)
 {
 	struct world_member *m = ctx;
+	struct world *w = m->world;
 
+	if (w->listener != NULL)
+		w->listener(w->listener_ctx, (uint32_t)(m - w->members), e);
 	switch (e->kind) {
 	case NODE_CONNECTED:
 		m->connected_us = m->connected_us != 0 ? m->connected_us : now_us;
@@ -211,7 +215,11 @@ static bool tap(void *ctx, uint32_t host, struct net_addr src, struct net_addr d
 
 static void make_spec(struct world *w)
 {
-	struct groupspec_build b = {.name = "sim", .multicast = true, .server_channel = true};
+	struct groupspec_build b = {.name = "sim",
+				    .multicast = true,
+				    .posting = w->opts.does_talk,
+				    .routing = w->opts.does_talk,
+				    .server_channel = true};
 	char text[GROUPSPEC_TEXT_MAX + 1];
 	const char *why;
 	uint32_t at;
@@ -233,6 +241,14 @@ static uint32_t translator(struct world *w, uint32_t k)
 	return net_nat(w->net, &o->nats[k % o->n_nats]);
 }
 
+// In a crowd nobody but the super-peer talks to everybody.
+static uint32_t sessions_max(const struct world *w, bool is_super)
+{
+	if (is_super)
+		return 2 * w->n + 16;
+	return (w->n < SESSIONS_MAX ? w->n : SESSIONS_MAX) + 16;
+}
+
 static void member_create(struct world *w, uint32_t i, const struct identity *identity)
 {
 	const struct world_opts *o = &w->opts;
@@ -244,7 +260,7 @@ static void member_create(struct world *w, uint32_t i, const struct identity *id
 				   .random = &w->random,
 				   .identity = identity,
 				   .policy = o->policy,
-				   .sessions_max = is_super ? 2 * w->n + 16 : w->n + 16,
+				   .sessions_max = sessions_max(w, is_super),
 				   .members_max = 4096,
 				   .workers = is_super ? o->super_workers : 1,
 				   .queues = is_super ? o->super_queues : 1,
@@ -266,7 +282,8 @@ static void members_create(struct world *w)
 	const struct sim_pool *pool = w->opts.run->pool;
 	uint32_t i = 0, order[SIM_IDENTITIES];
 
-	assert(w->opts.n_members <= SIM_IDENTITIES);
+	assert(w->opts.n_members <=
+	       (w->opts.run->has_test_keys ? SIM_IDENTITIES : SIM_IDENTITIES_REAL));
 	for (uint32_t k = 0; k < w->opts.n_members; k++)
 		order[k] = k;
 	for (uint32_t k = w->opts.n_members; k > 1; k--) {

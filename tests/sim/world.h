@@ -75,6 +75,7 @@ struct world_opts {
 	// none.
 	const struct net_nat_opts *nats;
 	uint32_t n_nats;
+	bool does_talk;       // the group has posting and directed routing, too
 	bool is_one_nat;      // all behind nats[0], together
 	bool watches_paths;   // path_witness.h
 	bool has_small_nodes; // sim_node.h
@@ -93,6 +94,9 @@ struct world {
 	struct random random; // of the nodes; the network has its own
 	struct crypto *crypto;
 	struct net *net;
+	// What members are told besides (posting, routing). NULL: nobody listens.
+	void (*listener)(void *ctx, uint32_t member, const struct node_event *);
+	void *listener_ctx;
 	world_carrier *carrier; // NULL: the network carries everything
 	void *carrier_ctx;
 	struct witness *witness;

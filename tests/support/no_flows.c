@@ -49,6 +49,10 @@ WEAK bool flows_write_data(struct engine *e, uint32_t idx, struct txp *t, uint8_
 	return false;
 }
 
+WEAK void flows_open_again(struct engine *e, uint32_t idx)
+{
+}
+
 WEAK void flows_on_erto(struct engine *e, uint32_t idx)
 {
 }

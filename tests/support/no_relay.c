@@ -48,6 +48,10 @@ WEAK void relay_command(struct engine *e, const struct command *cmd)
 {
 }
 
+WEAK void relay_budget_changed(struct engine *e)
+{
+}
+
 WEAK void relay_handoffs(struct engine *e)
 {
 }

@@ -9,7 +9,8 @@ static const char usage[] =
 	"       annulusd --defaults             print a complete file with every key explained\n"
 	"       annulusd --version\n"
 	"\n"
-	"Runs in the foreground until SIGINT or SIGTERM; SIGHUP opens the log file anew.\n"
+	"Runs in the foreground until SIGINT or SIGTERM; SIGHUP opens the log file anew and\n"
+	"takes limits.bandwidth, limits.neighbour_bandwidth and groups[].bandwidth from FILE.\n"
 	"annulusctl looks into a running annulusd.\n"
 	"\n"
 	"exit code: 0 done, 1 wrong arguments or configuration, 2 could not start\n";

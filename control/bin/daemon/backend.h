@@ -7,6 +7,7 @@
 
 #include "control/startup/ctl_session.h" // REPORTED_ADDRS_MAX
 #include "dataplane/bell.h"
+#include "dataplane/core/budget.h"
 #include "dataplane/core/engine.h"
 #include "dataplane/wire/address.h"
 
@@ -60,6 +61,8 @@ struct backend_kind {
 	// Counters, at most a burst old.
 	void (*stats)(struct backend *, struct worker_stats *sum); // all workers together
 	void (*worker)(struct backend *, uint32_t worker, struct backend_worker *);
+	// What a worker used of a group's budget, or of its own (group 0). Untouched before it runs.
+	void (*gauge)(struct backend *, uint32_t worker, uint16_t group, struct budget_gauge *);
 	// Rows of ports, one JSON object each. NULL: there are none.
 	void (*show_ports)(struct backend *, struct json_out *);
 	// An object's members about addresses and neighbours on each port. NULL: the kernel's.

@@ -21,6 +21,7 @@ struct dpdk_backend {
 	const struct rings *rings;
 	struct random random;
 	struct crypto *crypto[OUTBOX_WORKERS_MAX]; // each its worker's
+	_Atomic(struct engine *) engines[OUTBOX_WORKERS_MAX]; // while they run
 	uint16_t cores[OUTBOX_WORKERS_MAX];
 	struct wire_addr endpoints[ENDPOINTS_N];
 	struct io *io;
@@ -60,6 +61,7 @@ static struct engine *make_engine(void *ctx, uint32_t worker)
 	e = engine_create(&eo);
 	if (e == NULL)
 		crypto_destroy(b->crypto[worker]);
+	b->engines[worker] = e;
 	return e;
 }
 
@@ -67,6 +69,7 @@ static void destroy_engine(void *ctx, uint32_t worker, struct engine *e)
 {
 	struct dpdk_backend *b = ctx;
 
+	b->engines[worker] = NULL;
 	engine_destroy(e);
 	crypto_destroy(b->crypto[worker]);
 }
@@ -254,6 +257,15 @@ static uint8_t dpdk_reach(const struct backend *base, enum daemon_endpoint endpo
 static void dpdk_stats(struct backend *base, struct worker_stats *sum)
 {
 	io_stats(dpdk_of(base)->io, sum);
+}
+
+static void dpdk_gauge(struct backend *base, uint32_t worker, uint16_t group,
+		       struct budget_gauge *g)
+{
+	const struct engine *e = dpdk_of(base)->engines[worker];
+
+	if (e != NULL)
+		*g = engine_budget_gauge(e, group);
 }
 
 static void dpdk_worker(struct backend *base, uint32_t worker, struct backend_worker *out)
@@ -464,6 +476,7 @@ const struct backend_kind backend_dpdk = {
 	.reach = dpdk_reach,
 	.stats = dpdk_stats,
 	.worker = dpdk_worker,
+	.gauge = dpdk_gauge,
 	.show_ports = dpdk_show_ports,
 	.show_links = dpdk_show_links,
 	.advice = dpdk_advice,

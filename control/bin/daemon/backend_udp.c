@@ -268,6 +268,11 @@ static void udp_stats(struct backend *b, struct worker_stats *sum)
 	*sum = *engine_stats(udp_of(b)->engine);
 }
 
+static void udp_gauge(struct backend *b, uint32_t worker, uint16_t group, struct budget_gauge *g)
+{
+	*g = engine_budget_gauge(udp_of(b)->engine, group);
+}
+
 static void udp_worker(struct backend *b, uint32_t worker, struct backend_worker *out)
 {
 	const struct udp_backend *u = udp_of(b);
@@ -297,4 +302,5 @@ const struct backend_kind backend_udp = {
 	.reach = udp_reach,
 	.stats = udp_stats,
 	.worker = udp_worker,
+	.gauge = udp_gauge,
 };

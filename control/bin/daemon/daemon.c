@@ -94,6 +94,8 @@ int daemon_node(struct daemon *d, char why[WHY_MAX])
 	d->node = node_create(&o, now_us);
 	if (d->node == NULL || readings_init(&d->readings, d->backend, &d->engine, now_us) < 0)
 		return fail(why, "no memory for sessions and groups (limits)", -ENOMEM);
+	if (limits_init(d) < 0)
+		return fail(why, "no memory for the limits", -ENOMEM);
 	d->start_us = now_us;
 	return 0;
 }
@@ -123,6 +125,7 @@ static int join(struct daemon *d, const struct config_group *cg, struct node_gro
 
 	limits.publishers = publishers;
 	limits.n_publishers = cg->n_publishers;
+	limits.budget = (uint16_t)(cg - d->config->groups + 1);
 	if (err == 0)
 		err = -ENOMEM;
 	if (spec != NULL && publishers != NULL &&
@@ -198,6 +201,7 @@ void daemon_close(struct daemon *d)
 		node_destroy(d->node);
 	app_rules_destroy(d->settings.apps, d->config != NULL ? d->config->n_apps : 0);
 	free(d->groups);
+	limits_fini(d);
 	readings_fini(&d->readings);
 	if (d->keyer != NULL)
 		d->keyer->destroy(d->keyer);

@@ -10,6 +10,7 @@
 #include "control/admin/log.h"
 #include "control/bin/daemon/alarms.h"
 #include "control/bin/daemon/backend.h"
+#include "control/bin/daemon/limits.h"
 #include "control/bin/daemon/readings.h"
 #include "control/bin/daemon/rings.h"
 #include "control/bin/daemon/settings.h"
@@ -28,6 +29,7 @@ struct daemon_events {
 
 struct daemon {
 	const struct config *config;
+	const char *config_path;
 	struct log *log;
 	struct random random;
 	struct identity identity;
@@ -40,6 +42,7 @@ struct daemon {
 	struct node *node;
 	struct node_group **groups; // as in the configuration
 	struct readings readings;
+	struct limits limits;
 	struct alarms alarms;
 	struct log_limit news_limit;
 	struct daemon_events events;

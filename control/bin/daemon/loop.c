@@ -74,6 +74,7 @@ static void sleep_until_due(struct daemon *d, uint64_t now_us, bool had_reports,
 	uint64_t at = earlier(node_deadline_us(d->node), d->readings.next_us), wait_us;
 	struct timeval t;
 
+	at = earlier(at, d->limits.next_us);
 	if (had_reports)
 		at = earlier(at, now_us + GATHER_US);
 	else
@@ -99,6 +100,7 @@ static void round_once(struct daemon *d)
 	node_timers(d->node, now_us);
 	news_take(d, now_us);
 	readings_timers(&d->readings, d->rings.outbox, now_us);
+	limits_timers(d, now_us);
 	check_alarms(d, now_us);
 	sleep_until_due(d, now_us, n > 0, send_commands(d));
 	if (d->is_stopping && node_is_closed(d->node))
@@ -137,6 +139,8 @@ static void on_hangup(evutil_socket_t signal, short what, void *ctx)
 			d->config->log.target, strerror(-err));
 	else
 		log_notice(d->log, "log opened anew");
+	limits_reload(d);
+	round_once(d);
 }
 
 // ---- create, run, destroy ----

@@ -14,4 +14,5 @@ int show_groups(void *ctx, const char *args, struct json_out *);
 int show_streams(void *ctx, const char *args, struct json_out *);
 int show_live(void *ctx, const char *args, struct json_out *);
 int show_links(void *ctx, const char *args, struct json_out *);
+int show_limit(void *ctx, const char *args, struct json_out *);
 int show_drops(void *ctx, const char *args, struct json_out *);

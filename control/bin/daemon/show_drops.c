@@ -117,6 +117,7 @@ static const struct drop_row groups_rows[] = {
 	GROUPS(routes_ignored, "routed message that was not for us"),
 	GROUPS(routes_far_lost, "message for the nearest member that ran out of hops"),
 	GROUPS(routes_far_blocked, "message for the nearest member, its next hop takes nothing"),
+	GROUPS(routes_requests_evicted, "request for the nearest member forgotten early"),
 	GROUPS(routes_far_repeated, "message for the nearest member that came by before"),
 };
 
@@ -146,6 +147,9 @@ int show_drops(void *ctx, const char *args, struct json_out *j)
 #define X(id, name, help) {name, help, DROP_##id},
 	static const struct drop_row packets[] = {DROP_REASONS(X)};
 #undef X
+#define X(id, name, help) {name, help, HELD_##id},
+	static const struct drop_row held[] = {HELD_REASONS(X)};
+#undef X
 	const struct daemon *d = ctx;
 	struct worker_stats sum;
 
@@ -153,6 +157,8 @@ int show_drops(void *ctx, const char *args, struct json_out *j)
 	json_array_begin(j);
 	for (unsigned i = DROP_NONE + 1; i < N_ROWS(packets); i++)
 		row(j, "packets", packets[i].name, sum.drops[packets[i].at], packets[i].help);
+	for (unsigned i = 0; i < N_ROWS(held); i++) // nothing is lost by these
+		row(j, "held back", held[i].name, sum.held[held[i].at], held[i].help);
 	rows_of(j, "startup", startup_rows, N_ROWS(startup_rows),
 		startup_counters(node_startup(d->node)));
 	rows_of(j, "rpc", rpc_rows, N_ROWS(rpc_rows), node_rpc_counters(d->node));

@@ -1,6 +1,7 @@
 // annulusctl groups and streams: what we are members of, what we introduce to, what flows there.
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/bin/clock.h"
 #include "control/bin/daemon/daemon.h"
@@ -14,6 +15,26 @@ static struct group_info *groups_take(const struct daemon *d, uint32_t *n)
 
 	*n = groups != NULL ? node_groups(d->node, groups, max) : 0;
 	return groups;
+}
+
+// Groups of the file have a number at the workers, and with it an account.
+static void limit_part(const struct daemon *d, const struct group_info *g, struct json_out *j)
+{
+	uint64_t per_s = 0, used = 0;
+
+	for (uint32_t i = 0; i < d->config->n_groups; i++) {
+		if (memcmp(d->config->groups[i].id, g->id, sizeof(g->id)) != 0)
+			continue;
+		per_s = d->limits.groups[i + 1].per_s;
+		for (uint32_t w = 0; w < d->rings.n_workers; w++) {
+			struct budget_gauge gauge = {0};
+
+			d->backend->kind->gauge(d->backend, w, (uint16_t)(i + 1), &gauge);
+			used += gauge.used_bytes;
+		}
+	}
+	limits_put(j, "limit_bits", per_s);
+	json_put_u64(j, "limited_tx_bytes", used);
 }
 
 static void group_row(const struct daemon *d, const struct group_info *g, struct json_out *j)
@@ -36,6 +57,7 @@ static void group_row(const struct daemon *d, const struct group_info *g, struct
 	json_put_u64(j, "post_tx_bytes", g->post_control_tx_bytes + g->post_data_tx_bytes);
 	json_put_u64(j, "route_rx_bytes", g->route_rx_bytes);
 	json_put_u64(j, "route_tx_bytes", g->route_tx_bytes);
+	limit_part(d, g, j);
 	json_object_end(j);
 }
 

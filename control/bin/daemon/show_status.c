@@ -18,6 +18,8 @@ int show_register(struct daemon *d)
 		{"live", "streams of clients without a group: publisher, players, rate", show_live},
 		{"links", "our addresses, neighbours, what ICMP says", show_links},
 		{"drops", "packets dropped, by reason", show_drops},
+		{"limit", "byte limits; limit total|neighbour|group NAME RATE changes one",
+		 show_limit},
 	};
 	int err = 0;
 
@@ -97,6 +99,24 @@ static void traffic_part(const struct worker_stats *s, struct json_out *j)
 	json_object_end(j);
 }
 
+static void budget_part(const struct daemon *d, const struct worker_stats *s, struct json_out *j)
+{
+#define X(id, name, help) {name "_bytes", BUDGET_##id},
+	static const struct {
+		const char *name;
+		unsigned at;
+	} classes[] = {BUDGET_CLASSES(X)};
+#undef X
+
+	json_key(j, "budget");
+	json_object_begin(j);
+	limits_put(j, "total_bits", d->limits.total.per_s);
+	limits_put(j, "neighbour_bits", d->limits.neighbour_per_s);
+	for (unsigned i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		json_put_u64(j, classes[i].name, s->tx_ip_bytes[classes[i].at]);
+	json_object_end(j);
+}
+
 static void startup_part(const struct daemon *d, const struct worker_stats *s, struct json_out *j)
 {
 	const struct startup_counters *c = startup_counters(node_startup(d->node));
@@ -161,6 +181,7 @@ int show_status(void *ctx, const char *args, struct json_out *j)
 	json_put_bool(j, "is_stopping", d->is_stopping);
 	process_part(d, j);
 	traffic_part(&sum, j);
+	budget_part(d, &sum, j);
 	startup_part(d, &sum, j);
 	json_key(j, "endpoints");
 	json_array_begin(j);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/bin/clock.h"
@@ -21,6 +22,8 @@ struct swarm {
 	char dir[PATH_MAX_OUT];
 	bool is_own_dir; // made for --verify alone: goes at the end
 	struct progress progress;
+	// From the first message played to the end: is it the swarm that is measured?
+	uint64_t play_from_us, play_cpu_us;
 };
 
 static void file_of(const struct swarm *s, uint32_t i, char path[PATH_MAX_OUT + 32])
@@ -143,6 +146,34 @@ static void show(struct swarm *s, uint64_t now_us, bool now)
 	progress_show(&s->progress, &state, now_us, now);
 }
 
+static uint64_t cpu_us(void)
+{
+	struct timespec t = {0};
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void note_begin(struct swarm *s, uint64_t now_us)
+{
+	for (uint32_t i = 0; i < s->n_started && s->play_from_us == 0; i++) {
+		if (!s->viewers[i].has_begun)
+			continue;
+		s->play_from_us = now_us;
+		s->play_cpu_us = cpu_us();
+	}
+}
+
+static void say_utilisation(struct swarm *s, uint64_t now_us)
+{
+	double wall_us = (double)(now_us - s->play_from_us);
+
+	if (s->play_from_us == 0 || wall_us <= 0)
+		return;
+	progress_say(&s->progress, "the swarm itself took %.1f %% of a core for %.1f s of play",
+		     100.0 * (double)(cpu_us() - s->play_cpu_us) / wall_us, wall_us / 1e6);
+}
+
 static int run(struct swarm *s)
 {
 	const struct peer_args *a = s->peer.args;
@@ -169,6 +200,7 @@ static int run(struct swarm *s)
 		}
 		if (running == 0 && s->n_started == a->members)
 			return 0;
+		note_begin(s, now);
 		show(s, now, false);
 		member_loop_once(s->peer.loop, until < now + 1000000 ? until : now + 1000000,
 				 after_turn, NULL);
@@ -290,6 +322,7 @@ int peer_swarm(const struct peer_args *a)
 		err = run(&s);
 	if (err == 0)
 		show(&s, clock_us(), a->wants_lines);
+	say_utilisation(&s, clock_us());
 	progress_end(&s.progress);
 	stop_all(&s);
 	if (err == 0 && a->verify != NULL)

@@ -146,10 +146,10 @@ static int wait_until_taken(struct talk *t)
 	const struct groups_counters *n = node_groups_counters(member_node(t->member));
 	uint64_t until_us = wait_end_us(t);
 
-	while (!peer_interrupted && n->posts_sent < n->posts_own && clock_us() < until_us)
+	while (!peer_interrupted && n->posts_own_taken < n->posts_own && clock_us() < until_us)
 		member_loop_once(t->peer->loop, clock_us() + RETRY_US, after_turn, t);
 	run_for(t, LINGER_US);
-	if (n->posts_sent >= n->posts_own)
+	if (n->posts_own_taken >= n->posts_own)
 		return PEER_OK;
 	peer_error("no neighbour has taken it");
 	return PEER_NO_ROUTE;

@@ -127,6 +127,8 @@ static void say_send_to(const struct talk *t, const struct node_event *e)
 		json_put_bool(&j, "fromLocal", e->is_from_local);
 		json_put_hex(&j, "to", e->to, sizeof(e->to));
 		json_put_bool(&j, "far", e->is_far);
+		if (e->is_far)
+			json_put_u64(&j, "hops", e->number);
 		put_message(&j, e);
 		line_end(&j);
 		return;
@@ -162,8 +164,21 @@ void talk_say_coverage(const struct talk *t)
 	fflush(stdout);
 }
 
+// Only who listens is told of everything: others asked for one thing.
+static bool is_told(const struct talk *t, const struct node_event *e)
+{
+	enum peer_command c = t->peer->args->command;
+
+	if (c == PEER_CMD_COVERAGE)
+		return e->kind == NODE_COVERAGE;
+	return c == PEER_CMD_LISTEN || (!t->is_json && (e->kind == NODE_NEIGHBOUR_CONNECT ||
+							e->kind == NODE_NEIGHBOUR_DISCONNECT));
+}
+
 void talk_say_event(const struct talk *t, const struct node_event *e)
 {
+	if (!is_told(t, e))
+		return;
 	switch (e->kind) {
 	case NODE_NEIGHBOUR_CONNECT:
 	case NODE_NEIGHBOUR_DISCONNECT:
@@ -189,6 +204,8 @@ void talk_say_joined(const struct talk *t)
 	struct json_out j;
 
 	node_group_info(t->group, &info);
+	if (t->is_json && t->peer->args->command != PEER_CMD_LISTEN)
+		return;
 	if (t->is_json) {
 		j = event_begin("NetGroup.Connect.Success");
 		json_put_hex(&j, "peerID", t->id.member.fingerprint,

@@ -99,12 +99,14 @@ static void send_any_way(struct fixture *x, uint16_t len)
 			 0);
 	flow_tx_sent(x->e, x->flow_idx, x->f->sn_next, 77, (uint16_t)(t.w.len - start + len));
 	t.has_data = t.is_tc = true;
+	t.class = BUDGET_MEDIA;
 	txp_end_body(x->e, &t, x->body, len, sum);
 }
 
 static bool send_whole(struct fixture *x, uint16_t len)
 {
-	return flow_tx_send_whole(x->e, x->flow_idx, 77, x->body, len, csum_partial(x->body, len));
+	return flow_tx_send_whole(x->e, x->flow_idx, 77, x->body, len, csum_partial(x->body, len),
+				  BUDGET_GROUP_NONE);
 }
 
 static void look(struct fixture *x, struct outcome *o)

@@ -254,8 +254,12 @@ size_t node_packet(struct node *n, uint8_t *packet)
 		flows_write_acks(&n->e, NODE_SESSION, &t, true);
 	if (s->due & DUE_DATA)
 		flows_write_data(&n->e, NODE_SESSION, &t, PRIO_CONTROL);
+	if (s->due & DUE_MEDIA)
+		flows_write_data(&n->e, NODE_SESSION, &t, PRIO_MEDIA);
 	if (s->due & DUE_BULK)
 		flows_write_data(&n->e, NODE_SESSION, &t, PRIO_BULK);
+	if (s->due & DUE_POST)
+		flows_write_data(&n->e, NODE_SESSION, &t, PRIO_POST);
 	if (s->rx_to_ack != 0 && !t.has_ack && !txp_is_empty(&t))
 		flows_write_acks(&n->e, NODE_SESSION, &t, false);
 	assert_int_equal(t.w.err, 0);

@@ -34,6 +34,12 @@ bool engine_report(struct engine *e, const struct report *r)
 	return mailbox_push(e->opts.reports, r);
 }
 
+void session_cold_alarm(struct engine *e, uint32_t idx, enum session_alarm which, uint32_t at_ms)
+{
+	assert_int_equal(which, ALARM_BUDGET);
+	world_of(e)->budget_alarm_ms[idx] = at_ms;
+}
+
 bool txp_begin(struct engine *e, struct txp *t, uint32_t session_idx)
 {
 	static uint8_t buffer[2048];
@@ -96,6 +102,10 @@ void txp_end(struct engine *e, struct txp *t)
 		read_data(w, &r, t->session_idx);
 	}
 	assert_int_equal(r.err, 0);
+	w->class_bytes[t->class] += t->w.len + WORLD_HEADERS;
+	w->bytes_to[t->session_idx] += t->w.len + WORLD_HEADERS;
+	if (e->budgets.is_limited)
+		budgets_charge(&e->budgets, t->session_idx, t->group, t->w.len + WORLD_HEADERS);
 	w->n_room--;
 	w->n_packets++;
 	w->sessions[t->session_idx].n_burst++;
@@ -198,7 +208,7 @@ void flow_tx_sent(struct engine *e, uint32_t flow_idx, uint64_t sn, uint32_t ref
 
 // The relay goes the other way then, which is watched here. flow_whole_test.c compares them.
 bool flow_tx_send_whole(struct engine *e, uint32_t flow_idx, uint32_t ref, const uint8_t *body,
-			uint16_t len, uint16_t sum)
+			uint16_t len, uint16_t sum, uint16_t group)
 {
 	return false;
 }
@@ -328,9 +338,24 @@ struct world *world_create(const struct world_opts *given)
 		w->sessions[i].state = S_OPEN;
 		w->sessions[i].cwnd_bytes = 1 << 20;
 	}
+	e->opts.groups_max = 1200;
 	e->relay = relay_create(&e->opts);
 	assert_non_null(e->relay);
+	assert_int_equal(budgets_init(&e->budgets, &e->opts), 0);
 	return w;
+}
+
+static void nothing_is_parked(const struct engine *e)
+{
+	for (uint32_t i = 0; i < e->budgets.n_groups; i++) {
+		const struct group_budget *g = &e->budgets.groups[i];
+
+		if (!g->is_used)
+			continue;
+		assert_int_equal(g->streams_head, STREAM_NONE);
+		assert_int_equal(g->links[LIST_MEDIA].head, LINK_NONE);
+		assert_int_equal(g->links[LIST_REPAIRS].head, LINK_NONE);
+	}
 }
 
 void world_destroy(struct world *w)
@@ -350,10 +375,13 @@ void world_destroy(struct world *w)
 	assert_int_equal(e->relay->link_pool.n, 0);
 	assert_int_equal(e->relay->holder_pool.n, 0);
 	assert_int_equal(e->relay->pulls.idx.n, 0);
-	assert_int_equal(e->relay->ready_head, LINK_NONE);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(e->relay->ready[i].head, LINK_NONE);
+	nothing_is_parked(e);
 	assert_int_equal(e->relay->fresh_head, STREAM_NONE);
 	assert_int_equal(e->relay->n_tap_full, 0);
 	relay_destroy(e, e->relay);
+	budgets_fini(&e->budgets);
 	body_pool_destroy(e->bodies);
 	mailbox_destroy(e->opts.reports);
 	free(w->flows);
@@ -488,10 +516,21 @@ void world_map(struct world *w, uint32_t session_idx, uint64_t first, uint64_t l
 	control(w, session_idx, &m);
 }
 
+void world_limit(struct world *w, enum limit_level level, uint16_t group, uint64_t bytes_per_s)
+{
+	struct command c = {.op = CMD_BUDGET};
+
+	c.budget.level = (uint8_t)level;
+	c.budget.group = group;
+	c.budget.bytes_per_s = bytes_per_s;
+	budgets_command(&w->e, &c);
+}
+
 uint32_t world_tx(struct world *w, uint32_t n_room)
 {
 	bool has_more;
 
+	budgets_clock(&w->e.budgets, w->e.now_us);
 	w->n_room = n_room;
 	has_more = relay_tx_fresh(&w->e);
 	if (w->n_room > 0)

@@ -10,6 +10,7 @@
 #define WORLD_RING        64 // numbers of a flow in flight at most
 #define WORLD_PACKET_ROOM 1180
 #define WORLD_STREAM      1
+#define WORLD_HEADERS     60 // octets of a packet of IP that are no chunk, about
 
 // A fragment that left in a packet.
 struct world_chunk {
@@ -37,12 +38,14 @@ struct world {
 	struct world_message *messages;
 	uint32_t n_messages;
 	uint32_t n_fsn_updates, n_abandoned, n_closed;
-	uint32_t n_local;     // bodies not given back
-	bool has_no_flow;     // flow_tx_open_stream fails
-	bool is_control_full; // flow_tx_send_* fails
-	bool has_no_local;    // local_body_get fails
-	bool has_any_payload; // fragments are not of world_fragment's making
-	uint8_t *ref_place;   // of the chunk header written last
+	uint32_t n_local;                         // bodies not given back
+	bool has_no_flow;                         // flow_tx_open_stream fails
+	bool is_control_full;                     // flow_tx_send_* fails
+	bool has_no_local;                        // local_body_get fails
+	bool has_any_payload;                     // fragments are not of world_fragment's making
+	uint32_t budget_alarm_ms[WORLD_SESSIONS]; // of its own budget; 0: none
+	uint64_t class_bytes[BUDGET_CLASSES_N], bytes_to[WORLD_SESSIONS]; // octets of IP packets
+	uint8_t *ref_place; // of the chunk header written last
 	struct random_state random_state;
 	struct random random;
 };
@@ -72,6 +75,8 @@ void world_pull(struct world *, uint32_t session_idx, uint64_t no);
 // It holds [first, last].
 void world_map(struct world *, uint32_t session_idx, uint64_t first, uint64_t last);
 
+// CMD_BUDGET.
+void world_limit(struct world *, enum limit_level, uint16_t group, uint64_t bytes_per_s);
 // Both walks with so many buffers; how many were filled.
 uint32_t world_tx(struct world *, uint32_t n_room);
 void world_run_ms(struct world *, uint32_t ms);       // time and its timers, 10 ms at a time

@@ -8,11 +8,11 @@
 
 // What the flows of each session and the relay would send. Chunks are paddings whose first octet
 // names their kind.
-enum kind { ACK = 1, DELAYED_ACK, DATA, BULK, RELAY };
+enum kind { ACK = 1, DELAYED_ACK, DATA, BULK, RELAY, MEDIA, POST };
 
 static struct {
-	uint32_t data[64], bulk[64],
-		data_len; // packets that each session still has; octets in each
+	// Packets that each session still has; octets in each.
+	uint32_t data[64], media[64], bulk[64], post[64], data_len;
 	uint32_t relay_fresh, relay_behind;
 	uint32_t relay_session;
 	bool is_blocked[64]; // cwnd
@@ -38,14 +38,22 @@ bool flows_write_acks(struct engine *e, uint32_t idx, struct txp *t, bool is_pri
 
 bool flows_write_data(struct engine *e, uint32_t idx, struct txp *t, uint8_t prio)
 {
-	uint32_t *n = prio == PRIO_CONTROL ? &steer.data[idx] : &steer.bulk[idx];
+	uint32_t *const n_of[PRIO_N] = {&steer.data[idx], &steer.media[idx], &steer.bulk[idx],
+					&steer.post[idx]};
+	static const enum kind kinds[PRIO_N] = {DATA, MEDIA, BULK, POST};
+	uint32_t *n = n_of[prio];
 
-	if (*n == 0 || steer.is_blocked[idx] ||
-	    !put(t, prio == PRIO_CONTROL ? DATA : BULK, steer.data_len))
+	if (*n == 0 || steer.is_blocked[idx] || !put(t, kinds[prio], steer.data_len))
 		return false;
 	(*n)--;
 	t->has_data = true;
 	return true;
+}
+
+void flows_open_again(struct engine *e, uint32_t idx)
+{
+	if (steer.media[idx] > 0)
+		session_mark(e, idx, DUE_MEDIA);
 }
 
 static bool relay_send(struct engine *e, uint32_t *n)
@@ -102,6 +110,7 @@ struct burst {
 	struct {
 		uint32_t session; // place in f; UINT32_MAX: startup
 		uint8_t kinds;    // bits 1 << enum kind
+		uint16_t len;
 	} packet[ENGINE_BURST_MAX];
 };
 
@@ -133,6 +142,7 @@ static struct burst burst(struct world *w, uint16_t lent)
 	b.n = engine_tx(w->e, room, lent, w->l->now_us);
 	for (uint16_t i = 0; i < b.n; i++) {
 		b.packet[i].session = room[i].session_idx;
+		b.packet[i].len = room[i].len;
 		if (room[i].session_idx == SESSION_NONE)
 			continue;
 		assert_int_equal(seed_open(w->l->crypto, &w->f[room[i].session_idx].seed,
@@ -397,6 +407,205 @@ static void a_session_that_closed_while_it_waited_is_passed_over(void **state)
 	loop_destroy(w.l);
 }
 
+// -- byte budgets --
+
+static void limit(struct world *w, enum limit_level level, uint64_t bytes_per_s)
+{
+	struct command cmd = {.op = CMD_BUDGET};
+
+	cmd.budget.level = (uint8_t)level;
+	cmd.budget.bytes_per_s = bytes_per_s;
+	loop_command(w->l, 0, &cmd);
+	while (engine_commands(w->e, w->l->now_us) > 0)
+		;
+}
+
+// What leaves in so many turns of a millisecond, in octets of IP packets by kind.
+struct flow_of {
+	uint64_t kind[POST + 1], all, by_session[64];
+};
+
+static struct flow_of run_ms(struct world *w, uint32_t ms)
+{
+	struct flow_of sum = {0};
+
+	for (uint32_t i = 0; i < ms; i++) {
+		struct burst b;
+
+		w->l->now_us += 1000;
+		engine_timers(w->e, w->l->now_us);
+		do {
+			b = burst(w, 64);
+			for (uint16_t k = 0; k < b.n; k++) {
+				uint32_t bytes = b.packet[k].len + 28;
+
+				sum.kind[31 - __builtin_clz(b.packet[k].kinds)] += bytes;
+				sum.all += bytes;
+				if (b.packet[k].session != SESSION_NONE)
+					sum.by_session[b.packet[k].session] += bytes;
+			}
+		} while (b.n == 64);
+	}
+	return sum;
+}
+
+// Each session wants a thousand packets of these.
+static void want(struct world *w, uint32_t *n, uint8_t due)
+{
+	for (uint32_t i = 0; i < w->n_far; i++) {
+		n[i] = 1000000;
+		session_mark(w->e, i, due);
+	}
+}
+
+#define RATE 2500000 // 20 Mbit/s
+
+static void what_is_worth_least_is_shed_first(void **state)
+{
+	struct flow_of f;
+	struct world w;
+
+	world_create(&w, 8);
+	limit(&w, LIMIT_TOTAL, RATE);
+	run_ms(&w, 10);
+	want(&w, steer.post, DUE_POST);
+	f = run_ms(&w, 1000);
+	assert_in_range(f.kind[POST], RATE * 98 / 100, RATE * 102 / 100);
+	want(&w, steer.bulk, DUE_BULK);
+	run_ms(&w, 20);
+	f = run_ms(&w, 1000);
+	assert_in_range(f.kind[BULK], RATE * 98 / 100, RATE * 102 / 100);
+	assert_int_equal(f.kind[POST], 0);
+	want(&w, steer.media, DUE_MEDIA);
+	run_ms(&w, 20);
+	f = run_ms(&w, 1000);
+	assert_in_range(f.kind[MEDIA], RATE * 98 / 100, RATE * 102 / 100);
+	assert_int_equal(f.kind[BULK] + f.kind[POST], 0);
+	assert_true(engine_stats(w.e)->held[HELD_TOTAL] > 100);
+	limit(&w, LIMIT_TOTAL, 0); // from now on there is enough for all
+	memset(steer.bulk, 0, sizeof(steer.bulk));
+	memset(steer.media, 0, sizeof(steer.media));
+	for (uint32_t i = 0; i < w.n_far; i++)
+		steer.post[i] = 100;
+	run_ms(&w, 10);
+	for (uint32_t i = 0; i < w.n_far; i++)
+		assert_int_equal(steer.post[i], 0);
+	loop_destroy(w.l);
+}
+
+static void what_the_dearer_leave_the_cheaper_get(void **state)
+{
+	struct flow_of f;
+	struct world w;
+
+	world_create(&w, 8);
+	limit(&w, LIMIT_TOTAL, RATE);
+	want(&w, steer.bulk, DUE_BULK);
+	run_ms(&w, 100);
+	f = (struct flow_of){0};
+	for (int i = 0; i < 1000; i++) { // a third of it for media
+		struct flow_of ms;
+
+		steer.media[i % 8] = i % 3 == 0 ? 2 : 0;
+		session_mark(w.e, (uint32_t)i % 8, DUE_MEDIA);
+		ms = run_ms(&w, 1);
+		f.all += ms.all;
+		f.kind[MEDIA] += ms.kind[MEDIA];
+	}
+	assert_in_range(f.kind[MEDIA], 668 * 1040, 668 * 1100); // all of them
+	assert_in_range(f.all, RATE * 98 / 100, RATE * 102 / 100);
+	loop_destroy(w.l);
+}
+
+// Minutes without a byte left for anybody else: acks, pings and control's messages all leave at
+// once.
+static void control_leaves_when_nothing_is_left(void **state)
+{
+	struct world w;
+
+	world_create(&w, 8);
+	limit(&w, LIMIT_TOTAL, RATE);
+	want(&w, steer.media, DUE_MEDIA);
+	want(&w, steer.bulk, DUE_BULK);
+	startup_waits(&w, 5);
+	for (uint32_t i = 0; i < 180; i++) {
+		struct flow_of f;
+		struct burst b;
+
+		w.l->now_us += 980000; // three minutes in all
+		f = run_ms(&w, 20);
+		assert_true(f.kind[MEDIA] > 0);
+		session_at(w.e, i % 8)->rx_to_ack = 1;
+		session_mark(w.e, i % 8, DUE_ACK);
+		steer.data[(i + 1) % 8] = 1;
+		session_mark(w.e, (i + 1) % 8, DUE_DATA);
+		b = burst(&w, 64);
+		assert_true(count(&b, ACK) == 1 && count(&b, DATA) == 1);
+	}
+	loop_destroy(w.l);
+}
+
+// Those of control, since hellos are less: nothing waits in a queue for it, who needs it asks
+// again.
+static void strangers_packets_are_dropped_when_bytes_are_short(void **state)
+{
+	struct world w;
+	struct burst b;
+
+	world_create(&w, 2);
+	startup_waits(&w, 3);
+	b = burst(&w, 64);
+	assert_int_equal(count_startup(&b), 3);
+	limit(&w, LIMIT_TOTAL, RATE);
+	want(&w, steer.media, DUE_MEDIA);
+	run_ms(&w, 50);
+	startup_waits(&w, 3);
+	b = burst(&w, 64);
+	assert_int_equal(count_startup(&b), 0);
+	assert_int_equal(engine_stats(w.e)->drops[DROP_BUDGET_STARTUP], 3);
+	loop_destroy(w.l);
+}
+
+static void a_neighbours_own_budget_holds_back_nobody_else(void **state)
+{
+	struct flow_of f;
+	struct world w;
+
+	world_create(&w, 8);
+	limit(&w, LIMIT_NEIGHBOUR, RATE);
+	run_ms(&w, 10);
+	want(&w, steer.media, DUE_MEDIA);
+	memset(&steer.media[1], 0, 3 * sizeof(steer.media[0]));
+	run_ms(&w, 100);
+	assert_int_equal(engine_deadline_us(w.e) > w.l->now_us, true); // all wait for their alarms
+	f = run_ms(&w, 1000);
+	for (uint32_t i = 0; i < 8; i++)
+		if (i >= 1 && i < 4)
+			assert_int_equal(f.by_session[i], 0);
+		else
+			assert_in_range(f.by_session[i], RATE * 98 / 100, RATE * 102 / 100);
+	assert_true(engine_stats(w.e)->held[HELD_NEIGHBOUR] > 0);
+	loop_destroy(w.l);
+}
+
+// Nothing is looked at while it waits: the engine asks for a turn when there are bytes again.
+static void the_engine_sleeps_until_there_are_bytes(void **state)
+{
+	uint64_t at_us;
+	struct world w;
+
+	world_create(&w, 8);
+	limit(&w, LIMIT_TOTAL, RATE);
+	want(&w, steer.bulk, DUE_BULK);
+	run_ms(&w, 50);
+	at_us = engine_deadline_us(w.e);
+	assert_in_range(at_us - w.l->now_us, 1, 2100); // a twelfth of 10 ms, and a packet's debt
+	w.l->now_us = at_us;
+	engine_timers(w.e, at_us);
+	assert_true(burst(&w, 64).n > 0);
+	loop_destroy(w.l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +621,12 @@ int main(void)
 		cmocka_unit_test(bulk_and_control_of_a_session_do_not_hinder_each_other),
 		cmocka_unit_test(a_few_lent_buffers_serve_everybody_in_the_end),
 		cmocka_unit_test(a_session_that_closed_while_it_waited_is_passed_over),
+		cmocka_unit_test(what_is_worth_least_is_shed_first),
+		cmocka_unit_test(what_the_dearer_leave_the_cheaper_get),
+		cmocka_unit_test(control_leaves_when_nothing_is_left),
+		cmocka_unit_test(strangers_packets_are_dropped_when_bytes_are_short),
+		cmocka_unit_test(a_neighbours_own_budget_holds_back_nobody_else),
+		cmocka_unit_test(the_engine_sleeps_until_there_are_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,8 @@
 
 #include "crypto/cookie.h"
 
-#define NOW 1000000
+#define NOW 1000000 // s
+#define S   UINT64_C(1000000)
 
 static const uint8_t secret_a[COOKIE_SECRET_LEN] = {1}, secret_b[COOKIE_SECRET_LEN] = {2},
 		     secret_c[COOKIE_SECRET_LEN] = {3};
@@ -26,7 +27,7 @@ static struct cookie_secrets secrets(void)
 
 static struct span made(uint8_t buf[COOKIE_LEN], const struct cookie_secrets *s, uint64_t now_s)
 {
-	cookie_make(buf, s, now_s, HERE);
+	cookie_make(buf, s, now_s * S, HERE);
 	return span_of(buf, COOKIE_LEN);
 }
 
@@ -53,7 +54,7 @@ static void a_cookie_lives_its_time(void **state)
 	for (size_t i = 0; i < sizeof(age_cases) / sizeof(age_cases[0]); i++) {
 		print_message("  %s\n", age_cases[i].what);
 		assert_int_equal(
-			cookie_verify(&s, (uint64_t)(NOW + age_cases[i].later_s), cookie, HERE),
+			cookie_verify(&s, (uint64_t)(NOW + age_cases[i].later_s) * S, cookie, HERE),
 			age_cases[i].want);
 	}
 }
@@ -62,11 +63,11 @@ static void the_clock_may_pass_31_bits(void **state)
 {
 	struct cookie_secrets s = secrets();
 	uint8_t buf[COOKIE_LEN];
-	uint64_t late = (UINT64_C(1) << 31) - 5;
+	uint64_t late = ((UINT64_C(1) << (31 + 12)) / S) - 5;
 	struct span cookie = made(buf, &s, late);
 
-	assert_int_equal(cookie_verify(&s, late + 50, cookie, HERE), COOKIE_GOOD);
-	assert_int_equal(cookie_verify(&s, late + 200, cookie, HERE), COOKIE_EXPIRED);
+	assert_int_equal(cookie_verify(&s, (late + 50) * S, cookie, HERE), COOKIE_GOOD);
+	assert_int_equal(cookie_verify(&s, (late + 200) * S, cookie, HERE), COOKIE_EXPIRED);
 }
 
 static void another_address_is_told_from_a_foreign_cookie(void **state)
@@ -76,10 +77,11 @@ static void another_address_is_told_from_a_foreign_cookie(void **state)
 	struct span cookie = made(buf, &s, NOW);
 
 	cookie_secrets_init(&others, secret_b);
-	assert_int_equal(cookie_verify(&s, NOW, cookie, NEXT_PORT), COOKIE_OTHER_ADDRESS);
-	assert_int_equal(cookie_verify(&s, NOW, cookie, span_of(NULL, 0)), COOKIE_OTHER_ADDRESS);
-	assert_int_equal(cookie_verify(&others, NOW, cookie, HERE), COOKIE_FOREIGN);
-	assert_int_equal(cookie_verify(&s, NOW + 200, cookie, NEXT_PORT), COOKIE_EXPIRED);
+	assert_int_equal(cookie_verify(&s, NOW * S, cookie, NEXT_PORT), COOKIE_OTHER_ADDRESS);
+	assert_int_equal(cookie_verify(&s, NOW * S, cookie, span_of(NULL, 0)),
+			 COOKIE_OTHER_ADDRESS);
+	assert_int_equal(cookie_verify(&others, NOW * S, cookie, HERE), COOKIE_FOREIGN);
+	assert_int_equal(cookie_verify(&s, (NOW + 200) * S, cookie, NEXT_PORT), COOKIE_EXPIRED);
 }
 
 static void every_flipped_bit_is_noticed(void **state)
@@ -93,10 +95,10 @@ static void every_flipped_bit_is_noticed(void **state)
 		enum cookie_verdict want = bit < 32 * 8 ? COOKIE_FOREIGN : COOKIE_OTHER_ADDRESS;
 
 		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_int_equal(cookie_verify(&s, NOW, cookie, HERE), want);
+		assert_int_equal(cookie_verify(&s, NOW * S, cookie, HERE), want);
 		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	assert_int_equal(cookie_verify(&s, NOW, cookie, HERE), COOKIE_GOOD);
+	assert_int_equal(cookie_verify(&s, NOW * S, cookie, HERE), COOKIE_GOOD);
 }
 
 static void other_lengths_are_foreign(void **state)
@@ -106,7 +108,7 @@ static void other_lengths_are_foreign(void **state)
 
 	made(buf, &s, NOW);
 	for (size_t len = 0; len <= sizeof(buf); len++)
-		assert_int_equal(cookie_verify(&s, NOW, span_of(buf, len), HERE),
+		assert_int_equal(cookie_verify(&s, NOW * S, span_of(buf, len), HERE),
 				 len == COOKIE_LEN ? COOKIE_GOOD : COOKIE_FOREIGN);
 }
 
@@ -119,37 +121,42 @@ static void a_cookie_outlives_one_change_of_secret(void **state)
 	cookie_secrets_advance(&s, secret_b);
 	made(second, &s, NOW);
 	assert_memory_not_equal(first, second, COOKIE_LEN);
-	assert_int_equal(cookie_verify(&s, NOW, span_of(first, COOKIE_LEN), HERE), COOKIE_GOOD);
-	assert_int_equal(cookie_verify(&s, NOW, span_of(second, COOKIE_LEN), HERE), COOKIE_GOOD);
+	assert_int_equal(cookie_verify(&s, NOW * S, span_of(first, COOKIE_LEN), HERE), COOKIE_GOOD);
+	assert_int_equal(cookie_verify(&s, NOW * S, span_of(second, COOKIE_LEN), HERE),
+			 COOKIE_GOOD);
 	cookie_secrets_advance(&s, secret_c);
-	assert_int_equal(cookie_verify(&s, NOW, span_of(first, COOKIE_LEN), HERE), COOKIE_FOREIGN);
-	assert_int_equal(cookie_verify(&s, NOW, span_of(second, COOKIE_LEN), HERE), COOKIE_GOOD);
+	assert_int_equal(cookie_verify(&s, NOW * S, span_of(first, COOKIE_LEN), HERE),
+			 COOKIE_FOREIGN);
+	assert_int_equal(cookie_verify(&s, NOW * S, span_of(second, COOKIE_LEN), HERE),
+			 COOKIE_GOOD);
 }
 
 static void a_cookie_tells_whether_it_is_older(void **state)
 {
 	static const struct row {
 		const char *name;
-		uint64_t made_s, at_s;
+		uint64_t made_us, at_us;
 		bool is_from_before;
 	} rows[] = {
-		{"the same second", NOW, NOW, false},
-		{"a second before", NOW - 1, NOW, true},
-		{"a second after", NOW + 1, NOW, false},
-		{"as old as it may get", NOW - 100, NOW, true},
-		{"before 31 bits go round", 0x7fffffff, 0x80000000, true},
-		{"after they went round", 0x80000000, 0x7fffffff, false},
+		{"the same moment", NOW * S, NOW * S, false},
+		{"a round trip before", NOW * S - 10000, NOW * S, true},
+		{"a second before", (NOW - 1) * S, NOW * S, true},
+		{"a round trip after", NOW * S + 10000, NOW * S, false},
+		{"as old as it may get", (NOW - 100) * S, NOW * S, true},
+		{"of a session that is months old", (NOW + 60 * 86400) * S, NOW * S, false},
+		{"before 31 bits go round", (UINT64_C(1) << 43) - S, UINT64_C(1) << 43, true},
+		{"after they went round", UINT64_C(1) << 43, (UINT64_C(1) << 43) - S, false},
 	};
 	struct cookie_secrets s = secrets();
 	uint8_t buf[COOKIE_LEN];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct span cookie = made(buf, &s, rows[i].made_s);
-
-		if (cookie_is_from_before(cookie, rows[i].at_s) != rows[i].is_from_before)
+		cookie_make(buf, &s, rows[i].made_us, HERE);
+		if (cookie_is_from_before(span_of(buf, COOKIE_LEN), rows[i].at_us) !=
+		    rows[i].is_from_before)
 			fail_msg("%s", rows[i].name);
 	}
-	assert_false(cookie_is_from_before(span_of(buf, COOKIE_LEN - 1), NOW));
+	assert_false(cookie_is_from_before(span_of(buf, COOKIE_LEN - 1), NOW * S));
 }
 
 int main(void)

@@ -115,13 +115,16 @@ static void it_does_not_wait_for_ever(void **state)
 	struct spx_party *t = spx_party_create(0, true, SPX_SPEC);
 
 	group_set_receive_mode(t->nodes[0]->group, true, world_now_us(t->w));
-	for (int i = 0; i < 14; i++) { // 28 s: always somebody new
+	for (int i = 0; i < 14; i++) { // 28 s: always somebody new, or gone
+		struct end *e = NULL;
+
 		world_run(t->w, 2 * S);
-		if (i < 6)
+		for (uint32_t k = 1; i >= 6 && e == NULL; k++)
+			e = world_end_to(t->nodes[0], t->nodes[k], WORLD_MEMBER);
+		if (e == NULL)
 			spx_party_add(t, &member, SPX_SPEC);
 		else
-			world_cut(world_end_to(t->nodes[0], t->nodes[i % 6 + 1], WORLD_MEMBER),
-				  CLOSED_TIMEOUT);
+			world_cut(e, CLOSED_TIMEOUT);
 		assert_false(coverage(t->nodes[0]).is_nearest);
 	}
 	world_run(t->w, 2100 * MS);
@@ -199,12 +202,28 @@ static void those_beside_us_are_told_and_tell(void **state)
 	c.is_nearest = true;
 	route_coverage_write(&w, &c); // what it says overlaps ours: the ring is not whole (DR-6)
 	raw_send(s.e, s.routes, octets, w.len);
-	world_run(t->w, 100 * MS);
+	world_run(t->w, 2 * S);
+	assert_true(coverage(t->node).is_whole); // it may not have heard of us
+	world_run(t->w, 15 * S);                 // an idle node's clock stands still
 	assert_false(coverage(t->node).is_whole);
 	raw_send(s.e, s.main, "\x0e", 1); // EXACT again: all is ours
 	world_run(t->w, 1 * S);
 	assert_true(coverage(t->node).is_whole);
 	raw_peer_destroy(t);
+}
+
+// 0: none came.
+static uint8_t last_begin(struct world_node *raw)
+{
+	uint8_t begin = 0;
+	struct got *g;
+
+	while ((g = world_got(raw)) != NULL) {
+		if (g->len == 1 && (g->octets[0] == 0x0e || g->octets[0] == 0x0f))
+			begin = g->octets[0];
+		free(g);
+	}
+	return begin;
 }
 
 static void begin_says_what_mode_it_is(void **state)
@@ -223,14 +242,34 @@ static void begin_says_what_mode_it_is(void **state)
 	assert_int_equal(spx_hear(&s).n_begins, 1);
 	group_set_receive_mode(t->node->group, true, world_now_us(t->w));
 	world_run(t->w, 20 * S);
-	late = *t; // who comes now hears it in the greeting, SPX or not
+	late = *t; // who comes now hears it when it has announced that it speaks SPX
 	late.raw = world_add(t->w, &(struct world_role){.is_raw = true});
 	late.e = world_session(late.raw, WORLD_MEMBER, t->node, WORLD_MEMBER);
 	raw_greet(&late);
-	for (struct got *g; (g = world_got(late.raw)) != NULL; free(g))
-		if (g->len == 1 && g->octets[0] != 0x02)
-			assert_int_equal(g->octets[0], 0x0f);
+	assert_int_equal(last_begin(late.raw), 0x0e); // an old one would send us what we cannot read
+	world_run(t->w, 30 * S);
+	assert_int_equal(last_begin(late.raw), 0);
+	s = (struct spx_raw){.t = t, .raw = late.raw, .e = late.e, .main = late.main};
+	spx_report(&s);
+	world_run(t->w, 1 * S);
+	assert_int_equal(last_begin(late.raw), 0x0f);
 	raw_peer_destroy(t);
+}
+
+// The neighbours at our range's ends are remembered, but not for longer than they are there.
+static void who_is_gone_is_not_asked_what_it_covers(void **state)
+{
+	struct spx_party *t = spx_party_create(1, true, SPX_SPEC);
+	struct group *g = t->nodes[1]->group;
+	struct group_coverage c;
+
+	all_are_nearest(t);
+	assert_non_null(g->routes->below);
+	neighbour_end(g->neighbours[0], END_DROPPED);
+	assert_true(group_coverage_get(g, &c));
+	assert_null(g->routes->below);
+	assert_null(g->routes->above);
+	spx_party_destroy(t);
 }
 
 // DR-7: who covers a fixed place is elected; comparing digits is enough.
@@ -302,6 +341,7 @@ int main(void)
 		cmocka_unit_test(a_new_neighbour_beside_us_changes_a_bound),
 		cmocka_unit_test(those_beside_us_are_told_and_tell),
 		cmocka_unit_test(begin_says_what_mode_it_is),
+		cmocka_unit_test(who_is_gone_is_not_asked_what_it_covers),
 		cmocka_unit_test(one_is_elected_for_each_place),
 		cmocka_unit_test(a_group_without_routing_covers_nothing),
 	};

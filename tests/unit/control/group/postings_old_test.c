@@ -164,6 +164,26 @@ static void floods_are_limited(void **state)
 	old_destroy(o);
 }
 
+static void only_so_many_values_are_awaited(void **state)
+{
+	struct old *o = old_create(SPX_SPEC);
+	uint32_t n_asked = 0;
+
+	old_speaks(o);
+	for (int i = 0; i < 100; i++) {
+		old_offer(o, (uint8_t)i);
+		world_run(o->t->w, 100 * MS); // slow enough
+		n_asked += spx_hear(&o->s).n_old;
+	}
+	assert_int_equal(n_asked, 64);
+	assert_int_equal(counters(o)->posts_limited, 36);
+	raw_send(o->t->e, o->values, "news", 4); // one less
+	old_offer(o, 200);
+	world_run(o->t->w, 100 * MS);
+	assert_int_equal(spx_hear(&o->s).n_old, 1);
+	old_destroy(o);
+}
+
 static void what_is_not_known_is_counted(void **state)
 {
 	struct old *o = old_create(SPX_SPEC);
@@ -187,6 +207,7 @@ int main(void)
 		cmocka_unit_test(we_do_not_begin),
 		cmocka_unit_test(where_a_password_is_needed_it_cannot_post),
 		cmocka_unit_test(floods_are_limited),
+		cmocka_unit_test(only_so_many_values_are_awaited),
 		cmocka_unit_test(what_is_not_known_is_counted),
 	};
 

@@ -204,6 +204,47 @@ static void a_poster_without_neighbours_posts_to_those_who_come(void **state)
 	spx_party_destroy(t);
 }
 
+// A program that ends can know that its message does not end with it.
+static void what_somebody_took_is_counted_once(void **state)
+{
+	struct spx_party *t = spx_party_create(4, true, SPX_SPEC);
+	const struct groups_counters *n = groups_counters(t->nodes[1]->groups);
+
+	spx_post(t->nodes[2], "others'");
+	world_run(t->w, 1 * S);
+	assert_int_equal(n->posts_own_taken, 0);
+	spx_post(t->nodes[1], "ours");
+	world_run(t->w, 1 * S);
+	assert_int_equal(n->posts_own_taken, 1);
+	assert_int_equal(n->posts_sent, 4);
+	spx_party_destroy(t);
+}
+
+// Netgroup-semantics 16: the super-peer alone carries them, 180 a second.
+static void ten_thousand_postings_reach_all_others_once(void **state)
+{
+	enum { POSTERS = 10, EACH = 1000 };
+	struct spx_party *t = spx_party_create(POSTERS, false, SPX_SPEC);
+	char text[16];
+
+	for (int i = 0; i < EACH; i++) {
+		for (int k = 1; k <= POSTERS; k++) {
+			snprintf(text, sizeof(text), "%d %d", k, i);
+			assert_int_equal(spx_post(t->nodes[k], text), 0);
+		}
+		world_run(t->w, 1 * S / 18);
+	}
+	world_run(t->w, 5 * S);
+	assert_int_equal(t->told[0].n_posts, POSTERS * EACH);
+	for (int k = 1; k <= POSTERS; k++) {
+		assert_int_equal(t->told[k].n_posts, (POSTERS - 1) * EACH);
+		assert_int_equal(groups_counters(t->nodes[k]->groups)->posts_repeated, 0);
+		assert_int_equal(groups_counters(t->nodes[k]->groups)->posts_limited, 0);
+	}
+	assert_int_equal(groups_counters(t->nodes[0]->groups)->posts_limited, 0);
+	spx_party_destroy(t);
+}
+
 static void a_program_is_told_to_wait_when_others_would_not_listen(void **state)
 {
 	struct spx_party *t = spx_party_create(1, true, SPX_SPEC);
@@ -237,6 +278,8 @@ int main(void)
 		cmocka_unit_test(to_all_neighbours_costs_less_than_posting_in_a_small_group),
 		cmocka_unit_test(who_comes_late_gets_what_is_held),
 		cmocka_unit_test(a_poster_without_neighbours_posts_to_those_who_come),
+		cmocka_unit_test(what_somebody_took_is_counted_once),
+		cmocka_unit_test(ten_thousand_postings_reach_all_others_once),
 		cmocka_unit_test(a_program_is_told_to_wait_when_others_would_not_listen),
 	};
 

@@ -62,7 +62,7 @@ static uint32_t true_nearest(const struct spx_party *t, struct u256 place)
 	uint32_t best = UINT32_MAX;
 
 	for (uint32_t i = 0; i < t->n; i++)
-		if (routes_is_nearest(t->nodes[i]->group) &&
+		if (t->nodes[i]->group->routes->is_nearest &&
 		    (best == UINT32_MAX ||
 		     ring_is_nearer(place, place_of(t->nodes[i]), place_of(t->nodes[best]))))
 			best = i;
@@ -358,6 +358,30 @@ static void requests_are_not_taken_twice(void **state)
 	raw_peer_destroy(t);
 }
 
+static void only_so_many_requests_are_remembered(void **state)
+{
+	struct raw_peer *t = raw_peer_create_in(&member, SPX_SPEC);
+	struct route_far f = {.hops_left = 9, .message = text_of("far")};
+	uint8_t octets[256];
+	struct spx_raw s;
+
+	raw_befriend(t);
+	s = spx_raw_of(t);
+	for (uint32_t i = 0; i < 9000; i++) {
+		struct wr w = wr_over(octets, sizeof(octets));
+
+		memcpy(f.request, &i, sizeof(i));
+		route_far_write(&w, &f);
+		raw_send(s.e, s.routes, octets, w.len);
+		if (i % 1000 == 999)
+			world_run(t->w, 1100 * MS); // as fast as a neighbour may
+	}
+	world_run(t->w, 100 * MS);
+	assert_int_equal(t->node->group->routes->requests.n, 8192);
+	assert_int_equal(groups_counters(t->node->groups)->routes_requests_evicted, 9000 - 8192);
+	raw_peer_destroy(t);
+}
+
 static void what_is_not_for_an_exact_member_is_ignored(void **state)
 {
 	static const struct {
@@ -494,6 +518,7 @@ static void it_goes_no_further_than_its_hops(void **state)
 		if (hops > 0) {
 			assert_int_equal(route_far_read(&f, span_of(h.last, h.len)), 0);
 			assert_int_equal(f.hops_left, hops - 1);
+			assert_int_equal(f.hops, 1);
 		}
 		assert_int_equal(told.n_sent, 0);
 		raw_peer_destroy(t);
@@ -573,6 +598,7 @@ int main(void)
 		cmocka_unit_test(nor_does_it_hold_more_than_a_mebibyte),
 		cmocka_unit_test(to_many_neighbours_it_takes_its_time),
 		cmocka_unit_test(requests_are_not_taken_twice),
+		cmocka_unit_test(only_so_many_requests_are_remembered),
 		cmocka_unit_test(what_is_not_for_an_exact_member_is_ignored),
 		cmocka_unit_test(a_flood_of_messages_is_cut),
 		cmocka_unit_test(it_finds_the_nearest_of_the_whole_ring),

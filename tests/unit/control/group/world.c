@@ -80,6 +80,7 @@ static void deed_do(struct world *w, struct deed *d)
 		free(d->got);
 		return;
 	}
+	e->is_moving = true;
 	switch (d->kind) {
 	case DEED_FLOW_OPENED:
 		flow_opened(e, d->slot);
@@ -121,6 +122,15 @@ static void take_events(struct world_node *n)
 	}
 }
 
+// One step of each flow. False: nothing moves any more.
+static bool flows_advance(struct end *e)
+{
+	e->is_moving = false;
+	for (uint16_t k = 0; k < FLOWS_PER_SESSION; k++)
+		e->is_moving |= flow_advance(e, k);
+	return e->is_moving;
+}
+
 // Rings and flows until nothing moves any more at this moment.
 static void settle(struct world *w)
 {
@@ -133,8 +143,7 @@ static void settle(struct world *w)
 
 			any |= commands(n);
 			for (struct end *e = n->ends; e != NULL && !n->is_raw; e = e->next)
-				for (uint16_t k = 0; k < FLOWS_PER_SESSION; k++)
-					any |= flow_advance(e, k);
+				any |= e->is_moving && flows_advance(e);
 		}
 	}
 	for (uint32_t i = 0; i < w->n_nodes; i++)

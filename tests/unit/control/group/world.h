@@ -40,7 +40,8 @@ struct end {
 	struct end *far;  // NULL: the far side is gone
 	struct end *next; // of the node
 	bool is_told_closed;
-	bool is_slow; // takes what is sent to the far end and never acknowledges it
+	bool is_moving; // something may go up from its flows
+	bool is_slow;   // takes what is sent to the far end and never acknowledges it
 	uint32_t keepalive_us, suspect_us;
 	struct {
 		bool is_open, is_data;

@@ -305,6 +305,7 @@ static void flow_class(struct end *e, const struct command *c)
 	// What is held on the flow is looked at the moment it has a stream: it must find the link.
 	if (c->class.class == FLOW_STREAM_CONTROL && c->class.stream != NO_STREAM)
 		assert(e->links[c->class.stream].is_linked);
+	e->is_moving = true;
 	e->rx[c->flow].class = c->class.class;
 	e->rx[c->flow].stream = c->class.stream;
 	if (c->class.class != FLOW_REJECT)

@@ -102,7 +102,7 @@ static void rhello_send(struct fake_worker *w, const struct msg_addr *to, struct
 			       span_of(end->cert, end->cert_len)};
 	int err;
 
-	cookie_make(cookie, &w->cookies, now_us / 1000000, span_of(to, sizeof(*to)));
+	cookie_make(cookie, &w->cookies, now_us, span_of(to, sizeof(*to)));
 	err = rhello_write(&wr, &hello);
 	assert(err == 0);
 	send_chunk(w, to, 0, wr_span(&wr));
@@ -148,7 +148,7 @@ static void cookie_change(struct fake_worker *w, const struct msg_addr *to,
 	struct cookie_change change = {k->cookie_echo, span_of(cookie, sizeof(cookie))};
 	int err;
 
-	cookie_make(cookie, &w->cookies, now_us / 1000000, span_of(to, sizeof(*to)));
+	cookie_make(cookie, &w->cookies, now_us, span_of(to, sizeof(*to)));
 	err = cookie_change_write(&wr, &change);
 	assert(err == 0);
 	w->n_cookie_changes++;
@@ -163,8 +163,7 @@ static void on_iikeying(struct fake_worker *w, const struct msg_addr *from,
 
 	if (iikeying_read(&k, c->payload) != 0)
 		return;
-	verdict = cookie_verify(&w->cookies, now_us / 1000000, k.cookie_echo,
-				span_of(from, sizeof(*from)));
+	verdict = cookie_verify(&w->cookies, now_us, k.cookie_echo, span_of(from, sizeof(*from)));
 	if (verdict == COOKIE_GOOD)
 		report_packet(w, REP_KEYING, from, d, c);
 	else if (verdict == COOKIE_OTHER_ADDRESS)

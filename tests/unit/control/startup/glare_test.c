@@ -192,9 +192,60 @@ static void who_prevails_and_stays_unanswered_gives_in_after_5_s(void **state)
 	net_run_us(n, 5 * 1000000);                                   // and at 7.5 s
 	assert_same_keys(the_only_session(a), the_only_session(b));
 	assert_true(the_only_session(b)->is_initiator);
+	assert_int_equal(host_n_seen(a, SEEN_FAILED), 0); // an IIKeying of A's may come late
+	net_run_us(n, 6 * 1000000);
 	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_DUPLICATE);
 	assert_ptr_equal(host_seen(a, SEEN_FAILED)->session, the_only_session(a));
 	net_destroy(n);
+}
+
+struct held_up { // the same, and the last of them comes in the end
+	struct deafness deaf;
+	size_t len;
+	uint8_t octets[1500];
+};
+
+static bool hold_keyings_up(void *ctx, struct datagram *d)
+{
+	struct held_up *h = ctx;
+
+	if (lose_keyings(&h->deaf, d))
+		return true;
+	h->len = d->len;
+	memcpy(h->octets, d->octets, d->len);
+	return false;
+}
+
+// A has prevailed, then given in, and its last IIKeying comes when B's session is open. B takes it
+// for a new life of A, and A comes along.
+static void what_came_before_giving_in_arrives(uint64_t later_us)
+{
+	struct host *a, *b;
+	struct net *n = glare_pair(true, 0, &a, &b);
+	struct held_up held = {.deaf = {a->addrs[0]}};
+
+	n->filter = hold_keyings_up;
+	n->filter_ctx = &held;
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 8 * 1000000);
+	assert_true(the_only_session(b)->is_initiator && held.len > 0);
+	net_run_us(n, later_us);
+	stranger_gives(b, 0, REP_KEYING, CHUNK_IIKEYING, 0, &a->addrs[0],
+		       span_of(held.octets + CHUNK_HEADER_LEN, held.len - CHUNK_HEADER_LEN));
+	net_run_us(n, 1000000);
+	assert_int_equal(host_seen(b, SEEN_CLOSED)->reason, CLOSED_OVERRIDE);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	assert_true(the_only_session(a)->is_initiator);
+	net_run_us(n, 20 * 1000000);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	net_destroy(n);
+}
+
+static void who_gave_in_may_be_heard_late(void **state)
+{
+	what_came_before_giving_in_arrives(10000);
+	what_came_before_giving_in_arrives(4 * 1000000);
 }
 
 // The session that A gives in to is proved a round trip later; A must not have gone on by then.
@@ -606,6 +657,7 @@ int main(void)
 		cmocka_unit_test(a_restart_soon_after_glare_waits_5_s),
 		cmocka_unit_test(glare_survives_loss),
 		cmocka_unit_test(who_prevails_and_stays_unanswered_gives_in_after_5_s),
+		cmocka_unit_test(who_gave_in_may_be_heard_late),
 		cmocka_unit_test(who_gives_in_waits_a_round_trip),
 		cmocka_unit_test(who_yields_to_a_bad_keying_goes_on),
 		cmocka_unit_test(an_answer_that_comes_while_we_yield_is_too_late),

@@ -10,6 +10,7 @@ struct fake_backend {
 	struct backend base;
 	struct worker_stats sum;
 	struct backend_worker workers[FAKE_WORKERS];
+	struct budget_gauge gauges[FAKE_WORKERS][4]; // of groups; 0: in all
 };
 
 static void fake_stats(struct backend *b, struct worker_stats *sum)
@@ -20,6 +21,11 @@ static void fake_stats(struct backend *b, struct worker_stats *sum)
 static void fake_worker(struct backend *b, uint32_t worker, struct backend_worker *out)
 {
 	*out = ((struct fake_backend *)b)->workers[worker];
+}
+
+static void fake_gauge(struct backend *b, uint32_t worker, uint16_t group, struct budget_gauge *g)
+{
+	*g = ((struct fake_backend *)b)->gauges[worker][group];
 }
 
 static struct wire_addr fake_local(const struct backend *b, enum daemon_endpoint e)
@@ -40,4 +46,5 @@ static const struct backend_kind fake_kind = {
 	.reach = fake_reach,
 	.stats = fake_stats,
 	.worker = fake_worker,
+	.gauge = fake_gauge,
 };

@@ -1,0 +1,17 @@
+// How workers share a byte budget: each has a bucket of its own, and control moves quota between
+// them by what they used and whether it was enough (fastpath.md 6). Pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct quota_use {
+	uint64_t used_bytes; // in the last period
+	bool was_short;      // it had more to send
+};
+
+// Shares `per_s` out, all of it: an eighth in equal parts, so that whoever begins to send can; then
+// to each what it uses and a quarter more; the rest to those that were short, or to all, in equal
+// parts. If it is not enough for what they use, those that use least are served first.
+void quota_share(uint64_t per_s, uint64_t period_us, const struct quota_use *, uint32_t n,
+		 uint64_t *share);

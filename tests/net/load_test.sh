@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The load generator and annulusd at the two ends of a virtio pair: load_test.sh LOAD. Every member gets the
+# whole stream, and the generator says how busy it was.
+. "$(dirname "$0")/scene.sh"
+
+lab_up
+lab_port sp
+lab_start pid sp "$work/load.log" "$1" --device "net_vhost0,iface=$work/vhost,queues=1" --server "$sp_addr" \
+	--address 10.99.0.20 --group "$spec" --members 40 --rate 50 --seconds 4 --json
+pid_of[load]=$pid
+for ((i = 0; i < 100; i++)); do
+	[ -S "$work/vhost" ] && break
+	sleep 0.1
+done
+CAST_DEVICE=net_virtio_user0,path=$work/vhost,queue_size=1024
+cast_super_peer dpdk || scene_fail "annulusd did not start"
+cast_end load 90 || scene_fail "the generator ended with $?"
+cat "$work/load.log"
+grep -q '"members":40,.*"published":200,"played":7800,"whole":39,"gaps":0,"failed":0' "$work/load.log" ||
+	scene_fail "not all got everything"
+grep -Eq '"busy_percent":[0-9.]+,"cpu_percent":[0-9.]+}' "$work/load.log" || scene_fail "it does not say how busy it was"
+echo "passed"

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The rows that SEMANTICS.md has are whole groups of rules and name tests that exist; it says itself which
+# groups it lacks, so that nobody takes it for all of them.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+# Groups of rules that are done, in the order of the table, and how they are numbered.
+declare -A numbers=([PO]="$(seq -s ' ' 1 10)" [DR]="$(seq -s ' ' 1 7) $(seq -s ' ' 10 18)")
+done_groups=(PO DR)
+missing_groups=(GS NG OR MC P2 IP SV E)
+
+ids=()
+for group in "${done_groups[@]}"; do
+	for number in ${numbers[$group]}; do
+		ids+=("$group-$number")
+	done
+done
+"$here/claims.sh" "$here/SEMANTICS.md" "${ids[@]}"
+grep -qxF "**Not complete.** Missing so far: ${missing_groups[*]}" "$here/SEMANTICS.md" || {
+	echo "SEMANTICS.md does not say that it lacks ${missing_groups[*]}" >&2
+	exit 1
+}
+echo "not complete: there are no rows yet for ${missing_groups[*]}"

@@ -205,12 +205,12 @@ static const struct {
 	uint32_t n_seeds, row;
 	void (*run)(const struct sim_run *);
 } rows[] = {
-	{"6 players, one 10 s late", 8, 0, audience},
-	{"the same, 2 % loss", 16, 1, audience},
-	{"key frames of 600 KiB", 4, 0, large},
-	{"a publisher ends, another begins", 8, 0, change},
-	{"a publisher vanishes, another begins", 4, 1, change},
-	{"one of 4 players has half of the rate", 8, 0, slow},
+	{"6 players, one 10 s late", 100, 0, audience},
+	{"the same, 2 % loss", 200, 1, audience},
+	{"key frames of 600 KiB", 50, 0, large},
+	{"a publisher ends, another begins", 100, 0, change},
+	{"a publisher vanishes, another begins", 50, 1, change},
+	{"one of 4 players has half of the rate", 100, 0, slow},
 };
 
 static void players_get_what_is_published(void **state)

@@ -107,7 +107,7 @@ static void who_moves_is_found_again(void **state)
 		struct sim_scenario s = {.test = "roam",
 					 .scenario = rows[i].name,
 					 .row = i,
-					 .n_seeds = 40,
+					 .n_seeds = 200,
 					 .n_soak = 1000,
 					 .pool = *state,
 					 .run = talk_and_roam,

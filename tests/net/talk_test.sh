@@ -78,6 +78,19 @@ listens carol "$without" --nearest # late
 hears carol '"message":"hello from alice"'
 hears carol '"message":"hello from carol"' # it is somebody else now
 
+# More than may be posted at once: the rest waits, in order, and all arrives.
+seq -f "line %g" 100 | lab sp "$bin/annulus-peer" post --server "$sp_addr" --group "$with" - >"$work/lines.log" 2>&1 ||
+	scene_fail "a hundred lines cannot be posted"
+hears bob '"message":"line 100"'
+for name in alice bob carol; do
+	for ((i = 0; i < 50; i++)); do
+		n=$(grep -o '"message":"line [0-9]*"' "$work/$name.log" | sort | uniq | wc -l)
+		[ "$n" = 100 ] && break
+		sleep 0.1
+	done
+	[ "$n" = 100 ] || scene_fail "$name heard $n of a hundred lines"
+done
+
 # ---- routing ----
 
 hears carol LocalCoverage.Notify # settled

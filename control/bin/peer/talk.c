@@ -86,19 +86,38 @@ static int wait_for_join(struct talk *t)
 
 // ---- standard input ----
 
+static void input_readable(void *ctx);
+
+static int input_watch(struct talk *t)
+{
+	return member_loop_watch(t->peer->loop, STDIN_FILENO, input_readable, t);
+}
+
+// Waits until it may be posted; nothing more is read meanwhile.
+static void line_post(struct talk *t)
+{
+	uint32_t len = (uint32_t)strlen(t->line);
+	enum talk_result r = talk_post(t, t->line, len, clock_us());
+
+	if (r == TALK_LATER) {
+		member_loop_unwatch(t->peer->loop);
+		while (r == TALK_LATER && !peer_interrupted) {
+			run_for(t, RETRY_US);
+			r = talk_post(t, t->line, len, clock_us());
+		}
+		input_watch(t);
+	}
+	t->was_refused |= r == TALK_ERROR;
+}
+
 static void line_do(struct talk *t)
 {
 	t->line[t->line_len] = '\0';
 	t->line_len = 0;
-	if (t->peer->args->command == PEER_CMD_POST) {
-		uint32_t len = (uint32_t)strlen(t->line);
-
-		while (len > 0 && talk_post(t, t->line, len, clock_us()) == TALK_LATER &&
-		       !peer_interrupted)
-			member_loop_once(t->peer->loop, clock_us() + RETRY_US, after_turn, t);
-	} else {
+	if (t->peer->args->command != PEER_CMD_POST)
 		talk_do(t, t->line, false, clock_us());
-	}
+	else if (t->line[0] != '\0')
+		line_post(t);
 }
 
 // Lines; one that is too long is cut.
@@ -113,9 +132,9 @@ static void input_take(struct talk *t, const char *octets, size_t n)
 
 static void input_end(struct talk *t)
 {
-	member_loop_unwatch(t->peer->loop);
 	if (t->line_len > 0)
 		line_do(t);
+	member_loop_unwatch(t->peer->loop);
 	t->has_input_ended = true;
 }
 
@@ -160,11 +179,14 @@ static int do_post(struct talk *t)
 	const struct peer_args *a = t->peer->args;
 
 	if (a->n_words == 1 && strcmp(a->words[0], "-") == 0) {
-		if (member_loop_watch(t->peer->loop, STDIN_FILENO, input_readable, t) != 0)
+		int err;
+
+		if (input_watch(t) != 0)
 			return PEER_USAGE;
 		while (!peer_interrupted && !t->has_input_ended)
 			member_loop_once(t->peer->loop, clock_us() + RETRY_US, after_turn, t);
-		return wait_until_taken(t);
+		err = wait_until_taken(t);
+		return err == 0 && t->was_refused ? PEER_USAGE : err;
 	}
 	for (uint32_t i = 0; i < a->n_words && !peer_interrupted; i++) {
 		enum talk_result r = TALK_LATER;
@@ -205,7 +227,7 @@ static int do_listen(struct talk *t)
 {
 	const struct peer_args *a = t->peer->args;
 
-	if (member_loop_watch(t->peer->loop, STDIN_FILENO, input_readable, t) != 0)
+	if (input_watch(t) != 0)
 		return PEER_USAGE;
 	node_set_receive_mode(t->group, a->is_nearest, clock_us());
 	run_until(t, a->has_for ? clock_us() + a->for_s * 1000000ull : UINT64_MAX);

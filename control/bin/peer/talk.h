@@ -15,6 +15,7 @@ struct talk {
 	bool is_json, is_quiet;
 	bool is_over; // quit was said, or standard input told everything there was
 	bool has_input_ended;
+	bool was_refused; // a line of standard input that was to be posted
 	char line[TALK_LINE_MAX];
 	uint32_t line_len;
 };

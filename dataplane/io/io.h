@@ -106,6 +106,9 @@ struct io_worker_stats {
 	bool is_woken;   // by what it gets; else it naps
 	uint64_t cpu_us; // of its thread, kernel's time included
 	uint64_t turns, turns_idle, busy_us;
+	uint64_t sessions;                      // open
+	uint64_t frames_handed, fragments_lent; // to other workers; from them
+	uint64_t tc_rx_us, tc_tx_us;
 };
 void io_stats(struct io *, struct worker_stats *sum); // all workers together
 uint8_t io_n_ports(const struct io *);

@@ -69,6 +69,11 @@ void io_worker_stats(struct io *io, uint8_t worker, struct io_worker_stats *s)
 	s->turns = t->stats->turns;
 	s->turns_idle = t->stats->turns_idle;
 	s->busy_us = t->stats->busy_us;
+	s->sessions = t->stats->sessions_open;
+	s->frames_handed = t->stats->frames_handed;
+	s->fragments_lent = t->stats->handoffs;
+	s->tc_rx_us = t->stats->tc_rx_us;
+	s->tc_tx_us = t->stats->tc_tx_us;
 	s->is_woken = t->worker->idle.is_woken;
 }
 

@@ -29,6 +29,8 @@ struct backend_opts {
 struct backend_worker {
 	uint64_t cpu_us; // used by its thread, the kernel's work for it included
 	uint64_t busy_us, turns, turns_idle;
+	uint64_t sessions, frames_handed, fragments_lent;
+	uint64_t tc_rx_us, tc_tx_us; // worker_stats.h
 };
 
 struct backend;

@@ -273,7 +273,17 @@ static void dpdk_worker(struct backend *base, uint32_t worker, struct backend_wo
 	struct io_worker_stats s;
 
 	io_worker_stats(dpdk_of(base)->io, (uint8_t)worker, &s);
-	*out = (struct backend_worker){s.cpu_us, s.busy_us, s.turns, s.turns_idle};
+	*out = (struct backend_worker){
+		.cpu_us = s.cpu_us,
+		.busy_us = s.busy_us,
+		.turns = s.turns,
+		.turns_idle = s.turns_idle,
+		.sessions = s.sessions,
+		.frames_handed = s.frames_handed,
+		.fragments_lent = s.fragments_lent,
+		.tc_rx_us = s.tc_rx_us,
+		.tc_tx_us = s.tc_tx_us,
+	};
 }
 
 static uint64_t unreachable(const struct link_counters *c)

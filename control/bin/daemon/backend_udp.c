@@ -287,6 +287,7 @@ static void udp_worker(struct backend *b, uint32_t worker, struct backend_worker
 		.busy_us = s->busy_us,
 		.turns = s->turns,
 		.turns_idle = s->turns_idle,
+		.sessions = s->sessions_open,
 	};
 }
 

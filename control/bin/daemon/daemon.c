@@ -96,6 +96,7 @@ int daemon_node(struct daemon *d, char why[WHY_MAX])
 		return fail(why, "no memory for sessions and groups (limits)", -ENOMEM);
 	if (limits_init(d) < 0)
 		return fail(why, "no memory for the limits", -ENOMEM);
+	tc_news_init(&d->tc_news, d->rings.n_workers);
 	d->start_us = now_us;
 	return 0;
 }

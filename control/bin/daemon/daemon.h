@@ -14,6 +14,7 @@
 #include "control/bin/daemon/readings.h"
 #include "control/bin/daemon/rings.h"
 #include "control/bin/daemon/settings.h"
+#include "control/bin/daemon/tc_news.h"
 #include "control/node.h"
 #include "control/startup/keyer.h"
 #include "crypto/identity.h"
@@ -44,6 +45,7 @@ struct daemon {
 	struct readings readings;
 	struct limits limits;
 	struct alarms alarms;
+	struct tc_news tc_news;
 	struct log_limit news_limit;
 	struct daemon_events events;
 	struct admin *admin;

@@ -75,6 +75,7 @@ static void sleep_until_due(struct daemon *d, uint64_t now_us, bool had_reports,
 	struct timeval t;
 
 	at = earlier(at, d->limits.next_us);
+	at = earlier(at, d->tc_news.next_us);
 	if (had_reports)
 		at = earlier(at, now_us + GATHER_US);
 	else
@@ -89,6 +90,20 @@ static void sleep_until_due(struct daemon *d, uint64_t now_us, bool had_reports,
 	event_add(d->events.timer, &t);
 }
 
+static void tell_tc(struct daemon *d, uint64_t now_us)
+{
+	struct tc_seen seen[OUTBOX_WORKERS_MAX];
+	struct backend_worker w;
+
+	if (now_us < d->tc_news.next_us)
+		return;
+	for (uint32_t i = 0; i < d->rings.n_workers; i++) {
+		d->backend->kind->worker(d->backend, i, &w);
+		seen[i] = (struct tc_seen){w.tc_rx_us, w.tc_tx_us};
+	}
+	tc_news_tell(&d->tc_news, seen, d->rings.outbox, now_us);
+}
+
 static void round_once(struct daemon *d)
 {
 	uint64_t now_us = clock_us();
@@ -101,6 +116,7 @@ static void round_once(struct daemon *d)
 	news_take(d, now_us);
 	readings_timers(&d->readings, d->rings.outbox, now_us);
 	limits_timers(d, now_us);
+	tell_tc(d, now_us);
 	check_alarms(d, now_us);
 	sleep_until_due(d, now_us, n > 0, send_commands(d));
 	if (d->is_stopping && node_is_closed(d->node))

@@ -61,6 +61,9 @@ static void worker_row(const struct daemon *d, uint32_t worker, struct json_out 
 	json_put_u64(j, "cpu_time_us", w.cpu_us);
 	json_put_u64(j, "turns", w.turns);
 	json_put_u64(j, "idle_turns", w.turns_idle);
+	json_put_u64(j, "sessions", w.sessions);
+	json_put_u64(j, "frames_handed", w.frames_handed);
+	json_put_u64(j, "fragments_lent", w.fragments_lent);
 	json_object_end(j);
 }
 

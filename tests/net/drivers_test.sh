@@ -6,6 +6,7 @@
 #   virtio        net_virtio_user, whose vhost side is another process (cable.c) that joins it to the lab
 #   virtio-two    the same with two queues and two workers, both of which must have worked
 #   virtio-huge   the same as virtio, both processes on huge pages
+#   packet-two    net_af_packet with two workers, among which the kernel's hash spreads the peers
 #   packet-huge   net_af_packet on huge pages
 . "$(dirname "$0")/scene.sh"
 
@@ -62,6 +63,9 @@ virtio | virtio-two)
 	CAST_DEVICE=net_virtio_user0,path=$work/vhost,queue_size=1024,queues=$queues
 	[ "$kind" = virtio ] || { CAST_CONFIG="workers: { count: 2 }" CAST_QUEUES=2; }
 	;;
+packet-two)
+	CAST_CONFIG="workers: { count: 2 }" CAST_QUEUES=0
+	;;
 virtio-huge)
 	huge_take 200
 	start_cable 1 huge
@@ -106,7 +110,7 @@ for name in player1 player2 player3 late; do
 done
 
 status=$("$bin/annulusctl" --socket "$work/annulusd.sock" status --json)
-[[ $kind != virtio-two ]] || for w in 0 1; do
+[[ $kind != *-two ]] || for w in 0 1; do
 	row=$(grep -o "{\"worker\":$w,[^}]*" <<<"$status")
 	turns=$(sed -n 's/.*"turns":\([0-9]*\).*/\1/p' <<<"$row")
 	idle=$(sed -n 's/.*"idle_turns":\([0-9]*\).*/\1/p' <<<"$row")

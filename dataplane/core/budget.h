@@ -119,9 +119,11 @@ static inline bool budgets_total_may(struct budgets *b, enum budget_class c)
 {
 	return !b->is_limited || budget_may(&b->total.rate, &b->total.pot, c);
 }
-static inline uint64_t budgets_total_wait_us(const struct budgets *b, enum budget_class c)
+// When it may, if nothing else is sent. Counted from when the bucket was filled last: whatever the
+// engine does until then does not put it off.
+static inline uint64_t budgets_total_at_us(const struct budgets *b, enum budget_class c)
 {
-	return b->is_limited ? budget_wait_us(&b->total.rate, &b->total.pot, c) : 0;
+	return b->now_us + (b->is_limited ? budget_wait_us(&b->total.rate, &b->total.pot, c) : 0);
 }
 
 // May a packet of the class leave for that session and group? For who asks again, below, if not.

@@ -318,10 +318,9 @@ uint64_t engine_deadline_us(const struct engine *e)
 		return e->now_us;
 	for (int i = 0; i < DATA_LISTS_N; i++)
 		if (e->data[i].head != SESSION_NONE)
-			at_us = earlier(at_us, e->now_us + budgets_total_wait_us(&e->budgets,
-										 class_of_list(i)));
+			at_us = earlier(at_us, budgets_total_at_us(&e->budgets, class_of_list(i)));
 	if (e->home_head != NULL || e->untold_head != SESSION_NONE || e->stats_asked != 0)
-		at_us = e->now_us + 1000; // the ring was full; control is at work
+		at_us = earlier(at_us, e->now_us + 1000); // the ring was full; control is at work
 	if (wait_ms != UINT32_MAX)
 		at_us = earlier(at_us, e->now_us / 1000 * 1000 + wait_ms * 1000ull);
 	at_us = earlier(at_us, hello_deadline_us(e));

@@ -63,10 +63,9 @@ uint64_t relay_deadline_us(const struct engine *e)
 	uint64_t at_us = UINT64_MAX;
 
 	if (r->fresh_head != STREAM_NONE || r->ready[LIST_MEDIA].head != LINK_NONE)
-		at_us = budgets_total_wait_us(&e->budgets, BUDGET_MEDIA) + e->now_us;
+		at_us = budgets_total_at_us(&e->budgets, BUDGET_MEDIA);
 	if (r->ready[LIST_REPAIRS].head != LINK_NONE)
-		at_us = earlier(at_us,
-				budgets_total_wait_us(&e->budgets, BUDGET_REPAIRS) + e->now_us);
+		at_us = earlier(at_us, budgets_total_at_us(&e->budgets, BUDGET_REPAIRS));
 	at_us = earlier(at_us, r->unpark_us);
 	if (r->n_tap_full > 0 || handoff_waits(e))
 		at_us = earlier(at_us, e->now_us + 1000);

@@ -600,6 +600,8 @@ static void the_engine_sleeps_until_there_are_bytes(void **state)
 	run_ms(&w, 50);
 	at_us = engine_deadline_us(w.e);
 	assert_in_range(at_us - w.l->now_us, 1, 2100); // a twelfth of 10 ms, and a packet's debt
+	engine_timers(w.e, w.l->now_us + 1); // does not put it off
+	assert_int_equal(engine_deadline_us(w.e), at_us);
 	w.l->now_us = at_us;
 	engine_timers(w.e, at_us);
 	assert_true(burst(&w, 64).n > 0);

@@ -9,8 +9,9 @@
 static inline bool mobility_is_path(const struct path *p, const uint8_t *addr, uint16_t port,
 				    uint8_t family)
 {
-	return p->port == port && p->family == family &&
-	       memcmp(p->addr, addr, family == 6 ? 16 : 4) == 0;
+	if (p->port != port || p->family != family)
+		return false;
+	return family == 6 ? memcmp(p->addr, addr, 16) == 0 : memcmp(p->addr, addr, 4) == 0;
 }
 
 // A verified packet came from there.

@@ -86,15 +86,11 @@ void ipv4_udp_prepare(uint8_t h[IPV4_UDP_LEN], const struct udp_flow *f)
 
 void ipv4_udp_finish(uint8_t h[IPV4_UDP_LEN], uint16_t payload_len, bool offload)
 {
-	uint16_t udp_len = (uint16_t)(UDP_LEN + payload_len);
-	uint16_t len = (uint16_t)(IPV4_LEN + udp_len);
-	uint32_t sum = be16_get(h + 10) + (uint32_t)len;
-
-	be16_put(h + 2, len);
-	be16_put(h + 10, csum_finish(sum));
-	be16_put(h + IPV4_LEN + 4, udp_len);
+	ipv4_udp_finish_from(h, h, payload_len);
 	if (offload) {
-		sum = pseudo_sum(be32_get(h + 12), be32_get(h + 16), udp_len);
+		uint16_t udp_len = (uint16_t)(UDP_LEN + payload_len);
+		uint32_t sum = pseudo_sum(be32_get(h + 12), be32_get(h + 16), udp_len);
+
 		be16_put(h + IPV4_LEN + 6, (uint16_t)~csum_finish(sum));
 	}
 }

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "crypto/checksum.h"
 #include "dataplane/drops.h"
+#include "dataplane/wire/cursor.h"
 
 #define IPV4_LEN        20 // without options
 #define UDP_LEN         8
@@ -56,3 +58,16 @@ void ipv4_udp_prepare(uint8_t header[IPV4_UDP_LEN], const struct udp_flow *f);
 // Puts the lengths in and completes the header checksum, for payload_len octets. The UDP checksum
 // is 0, "none" (RFC 768), or with offload the pseudo-header's sum, which the port completes.
 void ipv4_udp_finish(uint8_t header[IPV4_UDP_LEN], uint16_t payload_len, bool offload);
+// The same without a checksum of UDP, for a header that was just copied: reading what was prepared
+// from where it came does not wait for the copy.
+static inline void ipv4_udp_finish_from(const uint8_t *prepared, uint8_t *header,
+					uint16_t payload_len)
+{
+	uint16_t udp_len = (uint16_t)(UDP_LEN + payload_len);
+	uint16_t len = (uint16_t)(IPV4_LEN + udp_len);
+	uint32_t sum = be16_get(prepared + 10) + (uint32_t)len;
+
+	be16_put(header + 2, len);
+	be16_put(header + 10, csum_finish(sum));
+	be16_put(header + IPV4_LEN + 4, udp_len);
+}

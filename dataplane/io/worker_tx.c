@@ -171,8 +171,11 @@ static inline void wrap(const struct host_link *l, const struct pkt *p, const st
 	if (h->is_v6) {
 		memcpy(p->data - HOST_TAIL - HOST_FRONT, h->front, HOST_FRONT);
 		ipv6_udp_finish(p->data - IPV6_UDP_LEN, p->len, l->fills_udp_sums);
+	} else if (l->fills_udp_sums) {
+		ipv4_udp_finish(p->data - IPV4_UDP_LEN, p->len, true);
 	} else {
-		ipv4_udp_finish(p->data - IPV4_UDP_LEN, p->len, l->fills_udp_sums);
+		ipv4_udp_finish_from(h->tail + HOST_TAIL - IPV4_UDP_LEN, p->data - IPV4_UDP_LEN,
+				     p->len);
 	}
 	m->data_off = (uint16_t)(PAYLOAD_OFFSET - h->len);
 	m->data_len = (uint16_t)(h->len + p->len);

@@ -99,7 +99,7 @@ void flows_destroy(struct flows *);
 
 // -- receiving (called by the rx stage, session S_OPEN, payload = chunk payload) --
 
-// What one packet did; the rx stage zeroes it before the first chunk.
+// What one packet did: rx_ctx_begin before the first chunk.
 struct rx_ctx {
 	uint32_t in_flight_before; // PRE of RFC 7016 appendix A
 	uint32_t acked_bytes;
@@ -109,6 +109,21 @@ struct rx_ctx {
 	uint16_t echo;         // of a timestamp of ours
 	struct user_data data; // the closest one so far, which Next User Data follows (§2.3.12)
 };
+
+// Field by field: clearing all of it, most of which is data that no ack looks at, takes longer than
+// an ack.
+static inline void rx_ctx_begin(struct rx_ctx *c, uint32_t in_flight_bytes,
+				const struct packet_header *h)
+{
+	c->in_flight_before = in_flight_bytes;
+	c->acked_bytes = c->arrived_ms = 0;
+	c->any_ack = c->any_nak = c->any_loss = c->any_settled = c->has_data = false;
+	c->has_tc = (h->flags & PACKET_TC) != 0;
+	c->has_echo = (h->flags & PACKET_TSE) != 0;
+	c->echo = h->ts_echo;
+	c->data.is_set = false; // so no Next User Data can follow what was not there
+	c->data.seq = 0;
+}
 
 void flows_on_user_data(struct engine *, uint32_t session_idx, struct rx_ctx *,
 			struct span payload);

@@ -115,7 +115,7 @@ void rx_packet(struct engine *e, uint32_t idx, struct pkt *pkt, struct span plai
 {
 	struct session *s = session_at(e, idx);
 	enum packet_mode own = s->flags & SESSION_IS_INITIATOR ? MODE_INITIATOR : MODE_RESPONDER;
-	struct chunk_ctx ctx = {.idx = idx, .pkt = pkt};
+	struct chunk_ctx ctx;
 	struct rd r = rd_over_span(plain);
 	struct packet_header h;
 	struct chunk c;
@@ -134,10 +134,9 @@ void rx_packet(struct engine *e, uint32_t idx, struct pkt *pkt, struct span plai
 	s->rx_bytes += pkt->len;
 	if (s->state == S_OPEN)
 		on_header(e, idx, &h);
-	ctx.flows.in_flight_before = s->in_flight_bytes;
-	ctx.flows.has_tc = (h.flags & PACKET_TC) != 0;
-	ctx.flows.has_echo = (h.flags & PACKET_TSE) != 0;
-	ctx.flows.echo = h.ts_echo;
+	ctx.idx = idx;
+	ctx.pkt = pkt;
+	rx_ctx_begin(&ctx.flows, s->in_flight_bytes, &h);
 	while (s->state != S_CLOSED && chunk_next(&r, &c))
 		on_chunk(e, &ctx, &c, packet_mode(&h));
 	if (s->state == S_OPEN)

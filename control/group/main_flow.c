@@ -122,7 +122,7 @@ static void connect_take(struct groups *gs, struct main_rx *rx, struct span mess
 // those.
 static void ask_close_take(struct neighbour *nb)
 {
-	if (topology_can_spare(nb))
+	if (!spx_is_busy(nb) && topology_can_spare(nb)) // else it asks again
 		neighbour_end(nb, END_DROPPED);
 }
 

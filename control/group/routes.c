@@ -13,6 +13,7 @@ enum {
 	REQUESTS_MAX = 8192,
 	REQUEST_LIFE_US = 30000000,
 	HOPS_EXTRA = 8, // DR-17
+	PARTING_US = 3000000,
 };
 
 // ---- life ----
@@ -91,9 +92,15 @@ static void deliver(struct group *g, const struct arrival *a)
 
 // ---- one hop ----
 
+// Whom we have just asked for leave to part from closes at any moment: what is sent there is lost.
+static bool is_parting(const struct neighbour *nb)
+{
+	return nb->asked_us != 0 && nb->group->groups->now_us < nb->asked_us + PARTING_US;
+}
+
 static bool is_reachable(const struct spx_peer *p)
 {
-	return p->nb->is_spx && !p->nb->is_suspect;
+	return p->nb->is_spx && !p->nb->is_suspect && !is_parting(p->nb);
 }
 
 static struct route_choice choose(const struct group *g, struct u256 target)

@@ -139,6 +139,12 @@ void spx_neighbour_gone(struct neighbour *nb)
 	free(p);
 }
 
+bool spx_is_busy(const struct neighbour *nb)
+{
+	return nb->spx != NULL && (outbox_account_bodies(nb->spx->routes_out) > 0 ||
+				   outbox_account_bodies(nb->spx->posts_out) > 0);
+}
+
 struct spx_peer *spx_next(const struct group *g, uint32_t *at)
 {
 	while (*at < g->n_neighbours) {

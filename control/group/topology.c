@@ -230,6 +230,8 @@ static void ask_close(struct neighbour *nb)
 
 	if (nb->asked_us != 0 && now_us < nb->asked_us + GROUP_ASK_CLOSE_MS * UINT64_C(1000))
 		return;
+	if (spx_is_busy(nb))
+		return;
 	if (!nb->cs->is_initiator && now_us < nb->opened_us + WANTED_THERE_US)
 		return;
 	if (ctl_flow_send(nb->cs, nb->main_tx, &message, 1, 0) == 0)

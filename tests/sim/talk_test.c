@@ -411,6 +411,8 @@ static void routing(const struct sim_run *r)
 	f->n_tries = TRIES;
 	f->n_right = try_often(t);
 	for (uint32_t k = 0; k < TRIES; k++) {
+		if (t->tries[k].n_elsewhere > 0)
+			sim_fail(t->run, "a message went to a member that is not the nearest");
 		hops += t->tries[k].hops;
 		f->hops_max = t->tries[k].hops > f->hops_max ? t->tries[k].hops : f->hops_max;
 	}
@@ -506,7 +508,9 @@ static void a_message_finds_the_nearest(void **state)
 			      f[i].n, (double)f[i].n_neighbours / f[i].n, f[i].n_right,
 			      f[i].n_tries, f[i].hops_mean, f[i].hops_max, f[i].n_right_after,
 			      f[i].n_tries);
-		assert_int_equal(f[i].n_right, f[i].n_tries);
+		// None goes astray; but what is on its way over a link that its ends give up in that
+		// moment (the random one changes every 10 s) is lost, and nobody sends it again.
+		assert_true(f[i].n_right * 100 >= f[i].n_tries * 99);
 		assert_true(f[i].hops_max <= log2(f[i].n) / 2 + 2);
 		assert_true(f[i].hops_mean <= log2(f[i].n) / 2);
 		assert_true(f[i].n_right_after * 100 >= f[i].n_tries * 99);

@@ -193,7 +193,8 @@ static bool is_beyond_end(struct stream *s, uint64_t no)
 	return false;
 }
 
-// Asks for what is missing in [low, high], from *at on. False: that is enough for now.
+// Asks for what is missing in [low, high], from *at on; once it came to the end, the next step begins
+// again. False: that is enough for now.
 static bool pull_some(struct engine *e, struct stream *s, uint64_t low, uint64_t high, uint64_t *at,
 		      uint32_t *n_asked)
 {
@@ -220,7 +221,20 @@ static bool pull_some(struct engine *e, struct stream *s, uint64_t low, uint64_t
 		if (++*n_asked > STEP_PULLS_MAX || !ask(e, s, l, *at))
 			return false; // goes on here
 	}
+	if (*at > high)
+		*at = 0;
 	return true;
+}
+
+// Where the first hole from `low` on is. What was found whole stays so until it leaves the window, so
+// a stream that misses nothing is not looked through again in each step.
+static uint64_t first_hole(const struct engine *e, struct stream *s, uint64_t low, uint64_t high)
+{
+	if (low < s->whole_from || low > s->whole_to)
+		s->whole_from = s->whole_to = low;
+	while (s->whole_to <= high && window_has(&s->window, e->relay->extents, s->whole_to))
+		s->whole_to++;
+	return s->whole_to;
 }
 
 void pull_tick(struct engine *e, struct stream *s)
@@ -240,6 +254,7 @@ void pull_tick(struct engine *e, struct stream *s)
 	}
 	if (low < s->window.tail_no)
 		low = s->window.tail_no;
+	low = first_hole(e, s, low, high);
 	near = s->window.head_no + NEAR_NUMBERS;
 	if (low < near &&
 	    !pull_some(e, s, low, high < near ? high : near - 1, &s->pull_at, &n_asked))

@@ -120,6 +120,23 @@ static void who_does_not_answer_is_followed_by_another(void **state)
 	world_destroy(w);
 }
 
+// While newer ones are announced all the time, so that there is always something to look at.
+static void a_hole_comes_up_again_while_the_stream_goes_on(void **state)
+{
+	struct world *w = world_of_links(3, 0);
+
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	for (uint64_t no = 3; no < 80; no++) {
+		world_receive(w, 0, WORLD_STREAM, no, 100);
+		world_map(w, 1 + no % 2, no < 30 ? 3 : 2, no); // 2 is shown late
+		world_run_ms(w, 100);
+	}
+	assert_int_equal(n_pulls(w, 2, 1), 1);
+	assert_int_equal(n_pulls(w, 2, 2), 1); // who comes next, after a fetch period
+	assert_int_equal(n_pulls_of_all(w), 2);
+	world_destroy(w);
+}
+
 // What a super-peer shows a newcomer lies behind him: no push will bring it.
 static void the_past_is_asked_of_a_super_peer_at_once(void **state)
 {
@@ -302,6 +319,7 @@ int main(void)
 		cmocka_unit_test(holders_are_asked_in_turn),
 		cmocka_unit_test(pulls_of_one_who_left_go_to_another_at_once),
 		cmocka_unit_test(who_does_not_answer_is_followed_by_another),
+		cmocka_unit_test(a_hole_comes_up_again_while_the_stream_goes_on),
 		cmocka_unit_test(the_past_is_asked_of_a_super_peer_at_once),
 		cmocka_unit_test(without_anything_the_two_newest_come_first),
 		cmocka_unit_test(nobody_is_asked_for_ever),

@@ -163,11 +163,12 @@ static void without_pushes_everything_is_pulled(void **state)
 
 // Six ordinary members, everybody linked with everybody: pull carries the start, then push takes
 // over.
-static void members_find_their_pushers(void **state)
+static void find_pushers(uint64_t seed)
 {
 	struct mesh *m = mesh_create(&(struct loop_opts){
-		.seed = 5, .n_nodes = 6, .delay_us = 10000, .loss_permille = 5});
+		.seed = seed, .n_nodes = 6, .delay_us = 10000, .loss_permille = 5});
 	struct stream_stats early[6], late[6];
+	uint64_t n_pulled = 0;
 
 	for (uint32_t i = 0; i < 6; i++)
 		mesh_stream(m, i, i == 0 ? STREAM_PUBLISHER : PLAYER_FLAGS, 2500);
@@ -187,11 +188,22 @@ static void members_find_their_pushers(void **state)
 		uint64_t pulled = late[i].fragments_pulled_from - early[i].fragments_pulled_from;
 
 		mesh_assert_whole(m, i, 1, 4000);
-		assert_true(early[i].fragments_pulled_from > 100);
+		n_pulled += early[i].fragments_pulled_from;
 		assert_true(pushed > 5 * pulled);
 		assert_in_range(latest_ms(m, i, 1), 10, 8000);
 	}
+	assert_true(n_pulled > 500);
 	mesh_destroy(m);
+}
+
+// Of seeds 1 to 40 five had holes (3, 6, 9, 11 and 29) while a hole was looked at again only when
+// nothing newer had been announced meanwhile.
+static void members_find_their_pushers(void **state)
+{
+	const uint64_t seeds[] = {1, 2, 3, 5, 6, 9, 11, 29};
+
+	for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++)
+		find_pushers(seeds[i]);
 }
 
 // A control that does not listen for a while misses nothing.

@@ -135,9 +135,20 @@ static void leave_to_others(struct engine *e, struct stream *s, uint64_t no)
 	*a = (struct asked){no, s->pull_order, LINK_NONE, e->now_ms};
 }
 
+// After a fetch period somebody else is asked (groups.md 6.3), but not before an answer can have come:
+// over long paths everything would come twice, and crowd out what is new.
+static uint32_t patience_ms(struct engine *e, const struct stream *s, const struct asked *a)
+{
+	uint32_t mrto_ms = 0;
+
+	if (a->link_idx != LINK_NONE)
+		mrto_ms = session_at(e, link_at(e, a->link_idx)->session_idx)->mrto_us / 1000;
+	return mrto_ms > s->fetch_ms ? mrto_ms : s->fetch_ms;
+}
+
 // A lower number goes before a higher one that has its place: it is needed sooner, and whoever
 // announces numbers that do not exist announces high ones.
-static bool is_askable(const struct engine *e, const struct stream *s, uint64_t no,
+static bool is_askable(struct engine *e, const struct stream *s, uint64_t no,
 		       uint64_t *ring_order)
 {
 	const struct asked *a = asked_at(s, no);
@@ -148,7 +159,7 @@ static bool is_askable(const struct engine *e, const struct stream *s, uint64_t 
 	if (a->no < no)
 		return e->now_ms - a->at_ms >= 2 * s->fetch_ms; // was given up
 	*ring_order = a->ring_order;
-	return e->now_ms - a->at_ms >= s->fetch_ms;
+	return e->now_ms - a->at_ms >= patience_ms(e, s, a);
 }
 
 // Nothing was received yet: the two newest, from two random holders; the rest follows from there.

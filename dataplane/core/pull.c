@@ -135,8 +135,8 @@ static void leave_to_others(struct engine *e, struct stream *s, uint64_t no)
 	*a = (struct asked){no, s->pull_order, LINK_NONE, e->now_ms};
 }
 
-// After a fetch period somebody else is asked (groups.md 6.3), but not before an answer can have come:
-// over long paths everything would come twice, and crowd out what is new.
+// After a fetch period somebody else is asked (groups.md 6.3), but not before an answer can have
+// come: over long paths everything would come twice, and crowd out what is new.
 static uint32_t patience_ms(struct engine *e, const struct stream *s, const struct asked *a)
 {
 	uint32_t mrto_ms = 0;
@@ -204,8 +204,8 @@ static bool is_beyond_end(struct stream *s, uint64_t no)
 	return false;
 }
 
-// Asks for what is missing in [low, high], from *at on; once it came to the end, the next step begins
-// again. False: that is enough for now.
+// Asks for what is missing in [low, high], from *at on; from the end the next step goes back to the
+// start. False: as many were asked for as a step may, or a queue is full.
 static bool pull_some(struct engine *e, struct stream *s, uint64_t low, uint64_t high, uint64_t *at,
 		      uint32_t *n_asked)
 {
@@ -237,13 +237,13 @@ static bool pull_some(struct engine *e, struct stream *s, uint64_t low, uint64_t
 	return true;
 }
 
-// Where the first hole from `low` on is. What was found whole stays so until it leaves the window, so
+// Where the first hole from `low` on is. What came needs no second look, here or gone again, so
 // a stream that misses nothing is not looked through again in each step.
 static uint64_t first_hole(const struct engine *e, struct stream *s, uint64_t low, uint64_t high)
 {
 	if (low < s->whole_from || low > s->whole_to)
 		s->whole_from = s->whole_to = low;
-	while (s->whole_to <= high && window_has(&s->window, e->relay->extents, s->whole_to))
+	while (s->whole_to <= high && window_entry(&s->window, e->relay->extents, s->whole_to) != 0)
 		s->whole_to++;
 	return s->whole_to;
 }

@@ -159,7 +159,7 @@ struct stream {
 	uint64_t paused_at;   // newest number announced when it paused
 	uint64_t pull_at;     // where the next step looks on
 	uint64_t pull_far_at; // and where among numbers far ahead
-	uint64_t whole_from, whole_to; // nothing is missing in [from, to)
+	uint64_t whole_from, whole_to; // all of [from, to) has come
 	uint64_t pull_order;  // ring order of whom we asked last
 	struct asked *asked;
 	uint32_t n_asked;

@@ -16,10 +16,7 @@ apps:
 admin: { socket: $work/annulusd.sock }
 Y
 lab_start sp_pid sp "$work/annulusd.log" "$bin/annulusd" --config "$work/annulusd.yaml"
-for ((i = 0; i < 100; i++)); do
-	"$bin/annulusctl" --socket "$work/annulusd.sock" status >/dev/null 2>&1 && break
-	sleep 0.1
-done
+await ctl status || scene_fail "annulusd did not start"
 
 # peer NAME COMMAND...: annulus-peer in NAME's home.
 peer() {

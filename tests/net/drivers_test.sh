@@ -37,16 +37,10 @@ scene_more_cleanup() {
 }
 
 start_cable() { # start_cable QUEUES [huge]
-	local i
-
 	lab_port sp
 	lab_start cable_pid sp "$work/cable.log" "$cable" "net_vhost0,iface=$work/vhost,queues=$1" \
 		"net_af_packet0,iface=eth0,qdisc_bypass=1" "$@"
-	for ((i = 0; i < 100; i++)); do
-		grep -q joined "$work/cable.log" && return
-		sleep 0.1
-	done
-	scene_fail "the vhost side did not start"
+	await grep -q joined "$work/cable.log" || scene_fail "the vhost side did not start"
 }
 
 media_make "$work/source.flv" 8 || scene_fail "no film"

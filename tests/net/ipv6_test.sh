@@ -14,21 +14,6 @@ lab_dual() {
 	ip -n "$lab_id-$1" addr add "$3/64" dev eth0 nodad
 }
 
-ctl() {
-	"$bin/annulusctl" --socket "$work/annulusd.sock" "$@"
-}
-
-# Until a command succeeds, ten seconds at most.
-await() {
-	local i
-
-	for ((i = 0; i < 100; i++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.1
-	done
-	return 1
-}
-
 shows() { # shows COMMAND PATTERN
 	ctl "$1" | grep -E -- "$2" >/dev/null # -q would end the pipe before annulusctl is done
 }

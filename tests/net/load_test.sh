@@ -8,10 +8,7 @@ lab_port sp
 lab_start pid sp "$work/load.log" "$1" --device "net_vhost0,iface=$work/vhost,queues=1" --server "$sp_addr" \
 	--address 10.99.0.20 --group "$spec" --members 40 --rate 50 --seconds 4 --json
 pid_of[load]=$pid
-for ((i = 0; i < 100; i++)); do
-	[ -S "$work/vhost" ] && break
-	sleep 0.1
-done
+await test -S "$work/vhost" || scene_fail "the generator made no socket"
 CAST_DEVICE=net_virtio_user0,path=$work/vhost,queue_size=1024
 cast_super_peer dpdk || scene_fail "annulusd did not start"
 cast_end load 90 || scene_fail "the generator ended with $?"

@@ -28,5 +28,20 @@ scene_fail() {
 	exit 1
 }
 
+ctl() {
+	"$bin/annulusctl" --socket "$work/annulusd.sock" "$@"
+}
+
+# Until a command succeeds, ten seconds at most.
+await() {
+	local i
+
+	for ((i = 0; i < 100; i++)); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.1
+	done
+	return 1
+}
+
 [ "$(id -u)" = 0 ] || { echo "skipped: network namespaces need root"; exit 77; }
 spec=$("$bin/annulus-peer" groupspec --name scene --multicast) || scene_fail "no groupspec"

@@ -19,10 +19,7 @@ groups: [{ name: talk, spec: "$without" }]
 admin: { socket: $work/annulusd.sock }
 Y
 lab_start sp_pid sp "$work/annulusd.log" "$bin/annulusd" --config "$work/annulusd.yaml"
-for ((i = 0; i < 100; i++)); do
-	"$bin/annulusctl" --socket "$work/annulusd.sock" status >/dev/null 2>&1 && break
-	sleep 0.1
-done
+await ctl status || scene_fail "annulusd did not start"
 
 # listens NAME SPEC OPTIONS...: NAME hears what there is; what it is told to do comes through a pipe.
 listens() {

@@ -1,8 +1,8 @@
 /*
  * A whole member in a benchmark: node and engine, joined by the rings of messages.h in one thread,
- * as control/bin/member.h joins them over kernel sockets. Datagrams go in and out by calls, time is
- * the row's. A super-peer answers at two endpoints as annulusd does; what it may do is not limited
- * by rates, since rates are what is measured.
+ * as control/member/member.h joins them over kernel sockets. Datagrams go in and out by calls, time
+ * is the row's. A super-peer answers at two endpoints as annulusd does; what it may do is not
+ * limited by rates, since rates are what is measured.
  */
 #ifndef ANNULUS_PERF_HOST_H
 #define ANNULUS_PERF_HOST_H

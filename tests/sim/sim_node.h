@@ -1,5 +1,5 @@
 // A member of a simulated world: one node and one engine, joined by the rings of messages.h in one
-// thread, as control/bin/member.h joins them over kernel sockets. A super-peer may have several
+// thread, as control/member/member.h joins them over kernel sockets. A super-peer may have several
 // engines, as annulusd has: a datagram comes in at the one that a hash of its addresses chooses,
 // and they have their turns in any order, each as often as the seed will have it.
 #pragma once

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/daemon/backend.h"
 #include "control/bin/daemon/config_addr.h"
 #include "control/bin/daemon/host_addrs.h"

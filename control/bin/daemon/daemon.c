@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/daemon/app_rules.h"
 #include "control/bin/daemon/show.h"
 #include "control/bin/daemon/whoami.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "config/units.h"
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/daemon/daemon.h"
 #include "control/bin/daemon/groupspec_hook.h"
 #include "control/bin/daemon/show.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/daemon/daemon.h"
 #include "control/bin/daemon/news.h"
 

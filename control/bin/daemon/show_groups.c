@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/daemon/daemon.h"
 #include "control/bin/daemon/show.h"
 

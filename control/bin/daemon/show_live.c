@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/daemon/daemon.h"
 #include "control/bin/daemon/show.h"
 #include "control/rpc/live_hub.h"

@@ -1,7 +1,7 @@
 // annulusctl peers: a row per open session.
 #include <string.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/daemon/daemon.h"
 #include "control/bin/daemon/show.h"
 #include "control/rpc/rpc.h"

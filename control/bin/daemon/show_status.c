@@ -1,6 +1,6 @@
 // annulusctl status: who we are, how we are.
 #include "control/admin/admin_socket.h"
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/daemon/daemon.h"
 #include "control/bin/daemon/show.h"
 #include "control/rpc/rpc.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/peer/peer.h"
 
 #define RTT_WAIT_US 1500000 // a round trip is measured by then, if it ever is

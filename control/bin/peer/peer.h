@@ -5,25 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/bin/member.h"
-#include "control/bin/member_loop.h"
+#include "control/member/member_loop.h"
+#include "control/member/ordinary.h"
 #include "control/bin/peer/args.h"
 #include "crypto/identity.h"
-
-#define SERVER_ADDRS_MAX 8
-#define SERVER_URI_MAX   512
-
-struct peer_server {
-	char uri[SERVER_URI_MAX]; // rtmfp://host[:port]/app
-	struct wire_addr addrs[SERVER_ADDRS_MAX];
-	uint8_t n_addrs;
-};
 
 struct peer {
 	const struct peer_args *args;
 	struct member_shared shared;
 	struct member_loop *loop;
-	struct peer_server servers[PEER_SERVERS_MAX];
+	struct server_name servers[PEER_SERVERS_MAX];
 	uint32_t n_servers;
 	struct groupspec spec; // of --group, if the command has one
 };
@@ -33,7 +24,7 @@ int peer_start(struct peer *, const struct peer_args *);
 void peer_stop(struct peer *);
 
 // "HOST[:PORT][/APP]", resolved. 0 or an exit code.
-int peer_server_resolve(struct peer_server *, const char *text);
+int peer_server_resolve(struct server_name *, const char *text);
 
 // identity must outlive the member. engine and node sizes for one ordinary member.
 struct member *peer_member_create(struct peer *, const struct identity *);

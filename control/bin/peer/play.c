@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/peer/viewer.h"
 #include "control/bin/peer/progress.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/peer/join.h"
 #include "control/bin/peer/peer.h"
 #include "control/bin/peer/progress.h"

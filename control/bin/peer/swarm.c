@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/bin/peer/viewer.h"
 #include "control/bin/peer/progress.h"
 #include "control/service/flv_compare.h"

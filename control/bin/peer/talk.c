@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 
 #define RETRY_US  200000 // a neighbour may not have told yet that it speaks our extension
 #define LINGER_US 500000 // for what is on its way

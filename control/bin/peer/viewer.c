@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 
 static int play_error(const struct peer *p, int err)
 {

@@ -1,11 +1,11 @@
-#include "control/bin/member.h"
+#include "control/member/member.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 #include "control/startup/keyer.h"
 #include "crypto/crypto.h"
 

@@ -1,11 +1,11 @@
-#include "control/bin/member_loop.h"
+#include "control/member/member_loop.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "control/bin/clock.h"
+#include "control/member/clock.h"
 
 #define EVENTS_MAX  256
 #define WAIT_MAX_US 1000000

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/bin/member.h"
+#include "control/member/member.h"
 
 struct member_loop;
 

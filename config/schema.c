@@ -149,13 +149,14 @@ TEXTS("eal.args", config, eal.args, eal.n_args, 32, "", ON_RESTART,
 	"Further EAL arguments, one word each."),
 
 SECTION("workers", "The threads that handle packets."),
-COUNT("workers.count", config, workers.count, 1, 16, "1", ON_RESTART, "How many."),
+COUNT("workers.count", config, workers.count, 1, 16, "1", ON_RESTART,
+	"How many, each with its own queues of the ports, or its own sockets."),
 STRING("workers.cores", SCHEMA_CPUS, config, workers.cores, 0, 255, "", NULL, ON_RESTART,
 	"A core for each, such as 2-3,6; empty: wherever the kernel puts them."),
 CHOICE("workers.idle", config, workers.idle, "sleep|adaptive|spin", "adaptive", ON_RESTART,
 	"What a worker does without packets: sleep at once; poll on for as long as packets lately came "
 	"soon, then sleep; poll on and keep its core at 100 %. A port that cannot wake it (ring, memif, "
-	"vhost, pcap) makes its sleeps short ones."),
+	"vhost, pcap) makes its sleeps short ones. On kernel sockets they always sleep at once."),
 DURATION("workers.spin_max", config, workers.spin_max_us, 0, 100 * MS, "50us", ON_RESTART,
 	"Longest that an adaptive worker polls on; the second half of it with pauses of the CPU."),
 DURATION("workers.sleep_min", config, workers.sleep_min_us, 1, 100 * MS, "50us", ON_RESTART,

@@ -1,6 +1,8 @@
 // Plain counters of one worker: it alone writes them, others read a value that may be a burst old.
 #pragma once
 
+#include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "dataplane/budget_class.h"
@@ -26,7 +28,18 @@ struct worker_stats {
 				 // for its acks
 	uint64_t turns, turns_idle, busy_us; // the world's: polls, polls without work, time at work
 	uint64_t checksum_unverified;        // the world's: UDP checksums accepted unseen
-	uint64_t tx_ip_bytes[BUDGET_CLASSES_N]; // octets of IP packets sent, by what a budget tells apart
+	uint64_t tx_ip_bytes[BUDGET_CLASSES_N]; // octets of IP packets sent, by what a budget tells
+						// apart
 	uint64_t held[HELD_REASONS_N];          // times that something had to wait
 	uint64_t drops[DROP_REASONS_N];
 };
+static_assert(sizeof(struct worker_stats) % sizeof(uint64_t) == 0, "counters only");
+
+static inline void worker_stats_add(struct worker_stats *sum, const struct worker_stats *from)
+{
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *of = (const uint64_t *)from;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += of[i];
+}

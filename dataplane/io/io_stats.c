@@ -5,13 +5,11 @@
 #include "dataplane/io/io_parts.h"
 #include "dataplane/io/tick_clock.h"
 
-// Both structs are nothing but counters.
 static void add_up(uint64_t *sum, const uint64_t *from, size_t bytes)
 {
 	for (size_t i = 0; i < bytes / sizeof(*sum); i++)
 		sum[i] += from[i];
 }
-static_assert(sizeof(struct worker_stats) % sizeof(uint64_t) == 0, "counters only");
 static_assert(sizeof(struct link_counters) % sizeof(uint64_t) == 0, "counters only");
 
 void io_stats(struct io *io, struct worker_stats *sum)
@@ -19,8 +17,7 @@ void io_stats(struct io *io, struct worker_stats *sum)
 	memset(sum, 0, sizeof(*sum));
 	for (uint8_t i = 0; i < io->n_workers; i++)
 		if (io->threads[i].stats != NULL)
-			add_up((uint64_t *)sum, (const uint64_t *)io->threads[i].stats,
-			       sizeof(*sum));
+			worker_stats_add(sum, io->threads[i].stats);
 }
 
 bool io_is_short_of_queues(const struct io *io)

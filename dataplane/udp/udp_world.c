@@ -11,6 +11,7 @@
 #include "crypto/packet_form.h"
 #include "dataplane/udp/gso.h"
 #include "dataplane/udp/sockaddr.h"
+#include "dataplane/udp/steer.h"
 
 #define RX_BURST     64
 #define RX_BURSTS    4 // per endpoint and turn: acks free memory, but timers must run
@@ -90,15 +91,16 @@ void udp_world_destroy(struct udp_world *w)
 	free(w);
 }
 
-int udp_world_bind(struct udp_world *w, uint8_t endpoint, const struct wire_addr *local)
+// A bound socket, or -errno.
+static int open_socket(const struct wire_addr *local, bool is_shared)
 {
-	struct udp_socket *s = &w->sockets[endpoint];
 	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-	int zero = 0, size = SOCKET_BYTES;
-	int fd, err;
+	socklen_t len =
+		sockaddr_put(&ss, local->ip, local->family, local->port, local->family == 6);
+	int zero = 0, one = 1, size = SOCKET_BYTES;
+	int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err;
 
-	fd = socket(local->family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	if (local->family == 6)
@@ -106,19 +108,57 @@ int udp_world_bind(struct udp_world *w, uint8_t endpoint, const struct wire_addr
 	// Best effort: the kernel caps both by its own limits.
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	len = sockaddr_put(&ss, local->ip, local->family, local->port, local->family == 6);
-	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
-		goto fail;
-	len = sizeof(ss);
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
-		goto fail;
-	*s = (struct udp_socket){.fd = fd, .is_v6 = local->family == 6, .gso = true};
-	sockaddr_get(&ss, &s->local);
-	return 0;
-fail:
+	if ((!is_shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0) &&
+	    bind(fd, (struct sockaddr *)&ss, len) == 0)
+		return fd;
 	err = -errno;
 	close(fd);
 	return err;
+}
+
+// Who shares a port is let in by whoever shares it: a second daemon of the same user would silently
+// take a part of our datagrams. One that wants the port alone is refused.
+static int is_free(const struct wire_addr *local)
+{
+	int fd = open_socket(local, false);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+int udp_world_bind_among(struct udp_world *w, uint8_t endpoint, const struct wire_addr *local,
+			 uint32_t worker, uint32_t n_workers)
+{
+	struct udp_socket *s = &w->sockets[endpoint];
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	bool is_first = n_workers > 1 && worker == 0;
+	int err = is_first ? is_free(local) : 0;
+	int fd;
+
+	if (err != 0)
+		return err;
+	fd = open_socket(local, n_workers > 1);
+	if (fd < 0)
+		return fd;
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
+		err = -errno;
+	if (err == 0 && is_first)
+		err = steer_by_session(fd, n_workers);
+	if (err != 0) {
+		close(fd);
+		return err;
+	}
+	*s = (struct udp_socket){.fd = fd, .is_v6 = local->family == 6, .gso = true};
+	sockaddr_get(&ss, &s->local);
+	return 0;
+}
+
+int udp_world_bind(struct udp_world *w, uint8_t endpoint, const struct wire_addr *local)
+{
+	return udp_world_bind_among(w, endpoint, local, 0, 1);
 }
 
 struct wire_addr udp_world_local(const struct udp_world *w, uint8_t endpoint)

@@ -28,14 +28,20 @@ void udp_world_destroy(struct udp_world *); // closes the sockets
 // Opens and binds the socket of an endpoint. Port 0: the kernel's choice. family 6 with the
 // unspecified address serves IPv4 too where the kernel allows. -errno of socket or bind.
 int udp_world_bind(struct udp_world *, uint8_t endpoint, const struct wire_addr *local);
+// The same for worker `worker` of `n_workers`, whose worlds all listen on one address, each on its
+// own thread later on; in the order of their numbers, all at once. The kernel gives each the
+// datagrams of its sessions (steer.h). For all but the first, `local` is what the first is bound
+// to.
+int udp_world_bind_among(struct udp_world *, uint8_t endpoint, const struct wire_addr *local,
+			 uint32_t worker, uint32_t n_workers);
 // What it is bound to (the port, after a bind to port 0).
 struct wire_addr udp_world_local(const struct udp_world *, uint8_t endpoint);
 int udp_world_fd(const struct udp_world *, uint8_t endpoint); // -1: not bound
 
 // One turn: rx, timers, commands, tx. True if it had work and may have more.
 bool udp_world_turn(struct udp_world *, uint64_t now_us);
-// Its parts, for who has control in the same thread: rx and timers; commands; tx. What control answers
-// before tx travels with the acks.
+// Its parts, for who has control in the same thread: rx and timers; commands; tx. What control
+// answers before tx travels with the acks.
 bool udp_world_rx(struct udp_world *, uint64_t now_us);
 bool udp_world_commands(struct udp_world *, uint64_t now_us);
 bool udp_world_tx(struct udp_world *, uint64_t now_us);

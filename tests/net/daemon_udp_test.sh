@@ -249,31 +249,52 @@ member() { # member NAME COMMAND...
 
 declare -A pids
 media_make "$work/source.flv" 4 || fail "no film"
-member one play
-member two play
-for name in one two; do
-	for ((i = 0; i < 200; i++)); do
-		[ "$(state $name)" = waiting ] && break
+
+film() {
+	local name
+
+	member one play
+	member two play
+	for name in one two; do
+		for ((i = 0; i < 200; i++)); do
+			[ "$(state $name)" = waiting ] && break
+			sleep 0.05
+		done
+		[ "$(state $name)" = waiting ] || fail "player $name did not join"
+	done
+	member source publish
+	for ((i = 0; i < 100; i++)); do
+		[ "$(number streams links)" = 3 ] && break
 		sleep 0.05
 	done
-	[ "$(state $name)" = waiting ] || fail "player $name did not join"
-done
-member source publish
-for ((i = 0; i < 100; i++)); do
-	[ "$(number streams links)" = 3 ] && break
-	sleep 0.05
-done
-[ "$(number streams links)" = 3 ] || fail "annulusd shows no stream with three neighbours"
-ctl --json peers | grep -q '"role":"neighbour".*"groups":\["lab"\]' || fail "annulusd shows no neighbour of the group"
-[ "$(ctl --json peers | grep -o '"dh_group":2,"tx_hmac":16,"rx_hmac":16,"tx_sseq":true,"rx_sseq":true' | wc -l)" = 6 ] ||
-	fail "annulusd does not show what its six sessions are made of"
-for name in source one two; do
-	wait "${pids[$name]}" || fail "$name ended with $?"
-done
-for name in one two; do
-	"$bin/annulus-peer" compare "$work/source.flv" "$work/$name.flv" || fail "player $name"
-done
+	[ "$(number streams links)" = 3 ] || fail "annulusd shows no stream with three neighbours"
+	ctl --json peers | grep -q '"role":"neighbour".*"groups":\["lab"\]' || fail "annulusd shows no neighbour of the group"
+	[ "$(ctl --json peers | grep -o '"dh_group":2,"tx_hmac":16,"rx_hmac":16,"tx_sseq":true,"rx_sseq":true' | wc -l)" = 6 ] ||
+		fail "annulusd does not show what its six sessions are made of"
+	for name in source one two; do
+		wait "${pids[$name]}" || fail "$name ended with $?"
+	done
+	for name in one two; do
+		"$bin/annulus-peer" compare "$work/source.flv" "$work/$name.flv" || fail "player $name"
+	done
+}
 
+film
 grep -q "info: group lab: stream film begins" "$work/annulusd.log" || fail "no word of the film in the log"
+stop || fail "annulusd ended with $?"
+
+# ---- the same with two workers behind the same ports ----
+
+sed -i '$a workers: { count: 2 }' "$work/good.yaml"
+start
+config second.yaml 's/file: id/file: id2/; s/ctl.sock/ctl2.sock/; s/annulusd.log/second.log/; $a workers: { count: 2 }'
+refused 2 "cannot bind UDP 127.0.0.1:21935 (endpoints.server): Address already in use" \
+	"$bin/annulusd" --config "$work/second.yaml"
+film
+ctl --json status >"$work/status"
+sessions=$(grep -o '"worker":[0-9],[^}]*"sessions":[0-9]*' "$work/status" | grep -o '[0-9]*$' | tr '\n' ' ')
+lent=$(grep -o '"fragments_lent":[0-9]*' "$work/status" | grep -o '[0-9]*$' | awk '{ n += $1 } END { print n }')
+[ "$(wc -w <<<"$sessions")" = 2 ] || fail "two workers were asked for"
+((lent > 0)) || fail "no fragment went from worker to worker"
 stop || fail "annulusd ended with $?"
 echo "passed"

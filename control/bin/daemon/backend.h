@@ -57,8 +57,9 @@ struct backend_kind {
 	uint8_t (*reach)(const struct backend *, enum daemon_endpoint,
 			 struct wire_addr out[REPORTED_ADDRS_MAX]);
 
-	// Some port has fewer receive queues than there are workers. NULL: no.
-	bool (*is_short_of_queues)(const struct backend *);
+	// New sessions are given to the worker that has the fewest: what brings them in does not spread
+	// them, or it costs nothing to spread them better. NULL: no.
+	bool (*spreads_sessions)(const struct backend *);
 
 	// Counters, at most a burst old.
 	void (*stats)(struct backend *, struct worker_stats *sum); // all workers together

@@ -464,7 +464,8 @@ static void dpdk_show_links(struct backend *base, struct json_out *j)
 	show_each_port(io, j, "unreachable", show_unreachable);
 }
 
-static bool dpdk_is_short_of_queues(const struct backend *base)
+// Some port has fewer receive queues than there are workers.
+static bool dpdk_spreads_sessions(const struct backend *base)
 {
 	return io_is_short_of_queues(((const struct dpdk_backend *)base)->io);
 }
@@ -490,5 +491,5 @@ const struct backend_kind backend_dpdk = {
 	.show_ports = dpdk_show_ports,
 	.show_links = dpdk_show_links,
 	.advice = dpdk_advice,
-	.is_short_of_queues = dpdk_is_short_of_queues,
+	.spreads_sessions = dpdk_spreads_sessions,
 };

@@ -89,8 +89,8 @@ int daemon_node(struct daemon *d, char why[WHY_MAX])
 	o.outbox = d->rings.outbox;
 	o.keyer = d->keyer;
 	o.random = &d->random;
-	o.spreads_sessions = d->backend->kind->is_short_of_queues != NULL &&
-			     d->backend->kind->is_short_of_queues(d->backend);
+	o.spreads_sessions = d->backend->kind->spreads_sessions != NULL &&
+			     d->backend->kind->spreads_sessions(d->backend);
 	d->node = node_create(&o, now_us);
 	if (d->node == NULL || readings_init(&d->readings, d->backend, &d->engine, now_us) < 0)
 		return fail(why, "no memory for sessions and groups (limits)", -ENOMEM);

@@ -18,10 +18,9 @@ static uint32_t min_u32(uint64_t a, uint32_t b)
 	return a < b ? (uint32_t)a : b;
 }
 
-// Kernel sockets are one worker's: there is nothing that would spread datagrams over more.
 uint32_t settings_n_workers(const struct config *cfg)
 {
-	return cfg->backend == CONFIG_BACKEND_UDP ? 1 : (uint32_t)cfg->workers.count;
+	return (uint32_t)cfg->workers.count;
 }
 
 // A rate for all is shared out to the workers that it arrives at.

@@ -6,8 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <arpa/inet.h>
+#include <errno.h>
+
 #include "dataplane/core/internal.h"
 #include "dataplane/udp/udp_world.h"
+#include "dataplane/wire/packet.h"
 #include "tests/support/loop.h"
 #include "tests/support/test.h"
 
@@ -171,9 +175,148 @@ static void the_interface_has_the_last_word(void **state)
 	pair_close(&p);
 }
 
+// ---- several workers behind a port ----
+
+#define WORKERS 3
+#define SENDERS 40
+
+struct workers {
+	struct loop *l;
+	struct udp_scratch *scratch;
+	struct udp_world *world[WORKERS];
+	struct wire_addr local;
+};
+
+static void workers_open(struct workers *w, uint8_t family)
+{
+	*w = (struct workers){.l = loop_create(&(struct loop_opts){.seed = 6, .n_nodes = WORKERS}),
+			      .scratch = udp_scratch_create(),
+			      .local = {.family = family}};
+	for (uint32_t i = 0; i < WORKERS; i++) {
+		w->world[i] = udp_world_create(w->l->nodes[i].engine, w->scratch);
+		assert_int_equal(udp_world_bind_among(w->world[i], 0, &w->local, i, WORKERS), 0);
+		w->local = udp_world_local(w->world[i], 0);
+	}
+}
+
+static void workers_close(struct workers *w)
+{
+	for (int i = 0; i < WORKERS; i++)
+		udp_world_destroy(w->world[i]);
+	udp_scratch_destroy(w->scratch);
+	loop_destroy(w->l);
+}
+
+static int sender(const struct workers *w)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(w->local.port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+// Which worker got a datagram with that session id.
+static int who_gets(struct workers *w, int fd, uint32_t session_id)
+{
+	uint8_t datagram[36];
+	int who = -1;
+
+	for (size_t i = 0; i < sizeof(datagram); i++)
+		datagram[i] = (uint8_t)(session_id * 31 + i * 17);
+	ssid_scramble(datagram, sizeof(datagram), session_id);
+	assert_int_equal(send(fd, datagram, sizeof(datagram), 0), sizeof(datagram));
+	w->l->now_us += TURN_US;
+	for (int i = 0; i < WORKERS; i++) {
+		struct worker_stats *s = engine_stats(w->l->nodes[i].engine);
+		uint64_t former = s->rx_packets;
+
+		udp_world_turn(w->world[i], w->l->now_us);
+		if (s->rx_packets == former)
+			continue;
+		assert_int_equal(s->rx_packets, former + 1);
+		assert_int_equal(who, -1);
+		who = i;
+	}
+	return who;
+}
+
+// Wherever it comes from: a peer may have moved.
+static void a_session_finds_its_worker(struct workers *w)
+{
+	for (uint32_t i = 0; i < SENDERS; i++) {
+		uint32_t worker = i % WORKERS;
+		int fd = sender(w);
+
+		assert_int_equal(who_gets(w, fd, session_id_make(worker, i * 997, i + 1)), worker);
+		close(fd);
+	}
+}
+
+// Startup packets belong to whoever gets them, but one sender's to one worker: the answers to what
+// it said (its cookie, its keying) are kept there.
+static void a_stranger_stays_with_one(struct workers *w, uint32_t session_id)
+{
+	unsigned n_of[WORKERS] = {0};
+
+	for (uint32_t i = 0; i < SENDERS; i++) {
+		int fd = sender(w);
+		int who = who_gets(w, fd, session_id);
+
+		assert_in_range(who, 0, WORKERS - 1);
+		assert_int_equal(who_gets(w, fd, session_id), who);
+		n_of[who]++;
+		close(fd);
+	}
+	for (int i = 0; i < WORKERS; i++)
+		assert_in_range(n_of[i], 1, SENDERS - WORKERS + 1);
+}
+
+static void workers_share_a_port(void **state)
+{
+	static const uint8_t families[] = {4, 6};
+	struct workers w;
+
+	if (!goes_alone())
+		skip();
+	set_lo(65536);
+	for (int i = 0; i < 2; i++) {
+		workers_open(&w, families[i]); // 6: takes IPv4, too
+		a_session_finds_its_worker(&w);
+		a_stranger_stays_with_one(&w, 0);
+		a_stranger_stays_with_one(&w, session_id_make(WORKERS, 7, 7)); // nobody
+		workers_close(&w);
+	}
+}
+
+// Another process of the same user could share the port as well, and take a part of what comes.
+static void nobody_else_shares_it(void **state)
+{
+	struct workers w;
+	struct udp_world *other;
+
+	if (!goes_alone())
+		skip();
+	set_lo(65536);
+	workers_open(&w, 4);
+	other = udp_world_create(w.l->nodes[0].engine, w.scratch);
+	assert_int_equal(udp_world_bind(other, 0, &w.local), -EADDRINUSE);
+	assert_int_equal(udp_world_bind_among(other, 0, &w.local, 0, 2), -EADDRINUSE);
+	assert_int_equal(udp_world_fd(other, 0), -1);
+	udp_world_destroy(other);
+	workers_close(&w);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(the_interface_has_the_last_word)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_interface_has_the_last_word),
+		cmocka_unit_test(workers_share_a_port),
+		cmocka_unit_test(nobody_else_shares_it),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,8 @@ static const struct kind_row rows[FLOW_KINDS] = {
 	[FLOW_SPX_ROUTES] = {"GR-61", 3, {0x47, 0x52, 0x61}},
 	[FLOW_SPX_POST_CONTROL] = {"GR-64", 3, {0x47, 0x52, 0x64}},
 	[FLOW_SPX_POST_DATA] = {"GR-65", 3, {0x47, 0x52, 0x65}},
+	[FLOW_SPX_OBJECT_CONTROL] = {"GR-62", 3, {0x47, 0x52, 0x62}},
+	[FLOW_SPX_OBJECTS] = {"GR-63", 3, {0x47, 0x52, 0x63}},
 };
 
 static const uint8_t tc_signature[2] = {0x54, 0x43};

@@ -17,6 +17,8 @@ enum flow_kind {
 	FLOW_SPX_ROUTES,        // 47 52 61: our extension (docs/spx.md)
 	FLOW_SPX_POST_CONTROL,  // 47 52 64
 	FLOW_SPX_POST_DATA,     // 47 52 65
+	FLOW_SPX_OBJECT_CONTROL, // 47 52 62
+	FLOW_SPX_OBJECTS,        // 47 52 63
 	FLOW_KINDS,
 };
 

@@ -12,6 +12,7 @@
 #include "dataplane/wire/group_member.h"
 #include "dataplane/wire/group_report.h"
 #include "dataplane/wire/group_stream.h"
+#include "dataplane/wire/spx_object.h"
 #include "dataplane/wire/spx_post.h"
 #include "dataplane/wire/spx_route.h"
 #include "dataplane/wire/stream_fragment.h"

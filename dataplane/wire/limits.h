@@ -4,6 +4,8 @@
 #ifndef ANNULUS_WIRE_LIMITS_H
 #define ANNULUS_WIRE_LIMITS_H
 
+#include <stdint.h>
+
 // ---- encodings and packets ----
 
 #define VLU_LEN_MAX               10 // R 1.1: octets we write for 64 bits; reading has no such bound
@@ -114,5 +116,8 @@
 #define ROUTE_HOPS_MAX     64    // left to a message on its way to the nearest
 #define ROUTE_REQUEST_LEN  8     // octets of a request's id
 #define GROUP_ADDRESS_LEN  32    // G 2.2: octets
+#define OBJECT_INDEX_MAX   (UINT64_C(1) << 53) // OR-1: the highest index of an object
+#define OBJECT_RANGES_MAX  512                 // ranges in one message
+#define OBJECT_LEN_MAX     (1023 << 10) // octets of an object: its message fits 1 MiB
 
 #endif

@@ -15,6 +15,13 @@ enum spx_type {
 	SPX_ROUTE = 0x70,
 	SPX_COVERAGE = 0x71,
 	SPX_ROUTE_FAR = 0x72,
+	SPX_HAVE = 0x80,
+	SPX_HAVE_DELTA = 0x81,
+	SPX_WANT = 0x82,
+	SPX_REQUEST = 0x83,
+	SPX_DENY = 0x84,
+	SPX_CANCEL = 0x85,
+	SPX_OBJECT = 0x86,
 };
 
 // The type of an SPX message; -1: none, or of another version than ours.

@@ -30,6 +30,7 @@ REWRITE(stream_fragment)
 REWRITE(post_data)
 REWRITE(route_far)
 REWRITE(route_coverage)
+REWRITE(object_data)
 
 // The same where the value is a number.
 #define REWRITE_NUMBER(name, type)                                                                 \
@@ -252,6 +253,58 @@ static int rewrite_routes(struct wr *w, struct span msg)
 	}
 }
 
+static uint32_t take_ranges(struct object_ranges list, struct index_range to[OBJECT_RANGES_MAX])
+{
+	uint32_t n = 0;
+
+	while (object_range_next(&list, &to[n]))
+		if (++n == OBJECT_RANGES_MAX)
+			break;
+	return n;
+}
+
+static int rewrite_object_sets(struct wr *w, enum spx_type type, struct span msg)
+{
+	struct index_range ranges[OBJECT_RANGES_MAX];
+	struct object_have h;
+	struct object_want want;
+	int err;
+
+	if (type == SPX_WANT) {
+		err = object_want_read(&want, msg);
+		return err != 0 ? err
+				: object_want_write(w, want.is_interested, ranges,
+						    take_ranges(want.ranges, ranges));
+	}
+	err = type == SPX_HAVE ? object_have_read(&h, msg) : object_delta_read(&h, msg);
+	if (err != 0)
+		return err;
+	if (type == SPX_HAVE)
+		return object_have_write(w, h.flags, h.seq, ranges, take_ranges(h.ranges, ranges));
+	return object_delta_write(w, (enum object_delta_op)h.op, h.seq, ranges,
+				  take_ranges(h.ranges, ranges));
+}
+
+static int rewrite_object_control(struct wr *w, struct span msg)
+{
+	int type = spx_msg_type(msg), err;
+	struct object_request q;
+
+	switch (type) {
+	case SPX_HAVE:
+	case SPX_HAVE_DELTA:
+	case SPX_WANT:
+		return rewrite_object_sets(w, (enum spx_type)type, msg);
+	case SPX_REQUEST:
+	case SPX_DENY:
+	case SPX_CANCEL:
+		err = object_request_read(&q, (enum spx_type)type, msg);
+		return err != 0 ? err : object_request_write(w, (enum spx_type)type, &q);
+	default:
+		return -ENOENT;
+	}
+}
+
 static int rewrite_post_old(struct wr *w, struct span msg)
 {
 	enum post_old_type type =
@@ -282,6 +335,10 @@ int group_msg_rewrite(struct wr *w, enum flow_kind kind, struct span msg)
 		return rewrite_post_data(w, msg);
 	case FLOW_SPX_ROUTES:
 		return rewrite_routes(w, msg);
+	case FLOW_SPX_OBJECT_CONTROL:
+		return rewrite_object_control(w, msg);
+	case FLOW_SPX_OBJECTS:
+		return rewrite_object_data(w, msg);
 	default:
 		return -ENOENT;
 	}

@@ -23,6 +23,7 @@ struct homeward {
 struct outbox_account {
 	struct outbox *outbox;
 	struct outbox_account *next, *prev; // all of an outbox
+	struct body *oldest, *youngest;     // that are out
 	uint32_t bytes, n_bodies;
 	bool is_closed;
 };
@@ -143,9 +144,23 @@ struct body *outbox_account_body(struct outbox_account *a, uint32_t len)
 	if (body == NULL)
 		return NULL;
 	body->account = a;
+	body->older = a->youngest;
+	body->younger = NULL;
+	*(a->youngest != NULL ? &a->youngest->younger : &a->oldest) = body;
+	a->youngest = body;
 	a->bytes += len;
 	a->n_bodies++;
 	return body;
+}
+
+const struct body *outbox_account_oldest(const struct outbox_account *a)
+{
+	return a->oldest;
+}
+
+const struct body *outbox_account_younger(const struct body *body)
+{
+	return body->younger;
 }
 
 static void body_is_home(struct body *body)
@@ -153,6 +168,8 @@ static void body_is_home(struct body *body)
 	struct outbox_account *a = body->account;
 
 	if (a != NULL) {
+		*(body->older != NULL ? &body->older->younger : &a->oldest) = body->younger;
+		*(body->younger != NULL ? &body->younger->older : &a->youngest) = body->older;
 		a->bytes -= body->len;
 		a->n_bodies--;
 		account_free_if_done(a);

@@ -39,6 +39,9 @@ uint32_t outbox_account_bytes(const struct outbox_account *);
 uint32_t outbox_account_bodies(const struct outbox_account *);
 // A body as above that counts until it is home.
 struct body *outbox_account_body(struct outbox_account *, uint32_t len);
+// Those that are out, oldest first: what nobody has acknowledged. NULL: no more.
+const struct body *outbox_account_oldest(const struct outbox_account *);
+const struct body *outbox_account_younger(const struct body *);
 // Takes the command's body over, if any.
 void outbox_push(struct outbox *, uint32_t worker, const struct command *);
 // Gives a report's body back to its worker (batched; goes out with the next flush or when 5 wait).

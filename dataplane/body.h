@@ -15,9 +15,11 @@ struct body_pool;
 struct body {
 	alignas(64) struct body_pool *home;
 	struct body *next; // for whoever holds the body: a list it keeps it in
-	void *account;     // the taker's alone: whom it counts the body against; NULL from body_get
 	uint32_t len;      // octets of data in use
 	uint32_t cap;      // octets of data there are
+	// The taker's alone: whom it counts the body against (NULL from body_get), and that one's.
+	void *account;
+	struct body *older, *younger;
 	alignas(64) uint8_t data[];
 };
 

@@ -150,7 +150,8 @@ enum report_op {
 	// .health: who asked for it by .keepalive is told what changes: suspected or heard again, and
 	// when an answered ping shows a round trip that differs by a quarter from the one last told.
 	REP_SESSION_HEALTH,
-	REP_SESSION_CLOSING, // .closed: it left S_OPEN, its flows and links are gone; the slot is not free yet
+	REP_SESSION_CLOSING, // .closed: it left S_OPEN, its flows and links are gone; the slot is not free yet. Bodies
+	                     // that nobody acknowledged come home behind this
 	REP_SESSION_CLOSED,  // .closed: the slot is free. The session's last report
 	// -- flows of a session
 	REP_FLOW_OPENED,    // flow = receive slot, .opened: answer with CMD_FLOW_CLASS

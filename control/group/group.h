@@ -297,7 +297,7 @@ struct groups_counters {
 	uint64_t posts_false, posts_unauthorized, posts_evicted, post_ids_evicted;
 	uint64_t routes_sent, routes_delivered, routes_none, routes_blocked, routes_ignored;
 	uint64_t routes_far_own, routes_far_passed, routes_far_lost, routes_far_blocked;
-	uint64_t routes_far_repeated, routes_requests_evicted;
+	uint64_t routes_far_repeated, routes_far_again, routes_requests_evicted;
 	uint64_t events_lost; // nobody asked for them
 };
 const struct groups_counters *groups_counters(const struct groups *);

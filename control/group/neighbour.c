@@ -223,7 +223,7 @@ void neighbour_end(struct neighbour *nb, enum neighbour_end why)
 	bool was_open = nb->state == NEIGHBOUR_OPEN;
 
 	streams_neighbour_gone(nb);
-	spx_neighbour_gone(nb);
+	spx_neighbour_gone(nb, why == END_LEAVE);
 	if (why != END_SESSION_GONE) {
 		flows_reject(nb);
 		ctl_flow_close(cs, nb->main_tx);

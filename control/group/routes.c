@@ -13,7 +13,7 @@ enum {
 	REQUESTS_MAX = 8192,
 	REQUEST_LIFE_US = 30000000,
 	HOPS_EXTRA = 8, // DR-17
-	PARTING_US = 3000000,
+	PARTING_US = 6000000, // his session close is repeated after 5 s (RFC 7016 §3.5.5)
 };
 
 // ---- life ----
@@ -306,6 +306,25 @@ static bool far_go(struct group *g, struct route_far *f, bool is_ours)
 	}
 	n->routes_far_passed += !is_ours;
 	return true;
+}
+
+void routes_again(struct group *g, const struct outbox_account *out)
+{
+	uint8_t self[GROUP_ADDRESS_LEN];
+
+	u256_octets(g->address, self);
+	for (const struct body *b = outbox_account_oldest(out); b != NULL;
+	     b = outbox_account_younger(b)) {
+		struct span octets = span_of(b->data, b->len);
+		struct route_far f;
+
+		if (spx_msg_type(octets) != SPX_ROUTE_FAR || route_far_read(&f, octets) != 0)
+			continue;
+		f.hops_left++; // the hop that it did not take
+		f.hops--;
+		g->groups->n.routes_far_again++;
+		far_go(g, &f, memcmp(f.origin, self, sizeof(self)) == 0);
+	}
 }
 
 static uint8_t hops_first(const struct group *g)

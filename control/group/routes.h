@@ -43,6 +43,9 @@ void routes_timers(struct group *);
 uint64_t routes_deadline_us(const struct group *);
 void routes_peer(struct spx_peer *); // speaks; repeated: nothing
 void routes_peer_gone(struct group *, const struct spx_peer *);
+// What was on its way to a neighbour that went. Not of a suspect's: they may have come to others
+// so long ago that nobody would know them again.
+void routes_again(struct group *, const struct outbox_account *);
 void routes_message(struct spx_lane *, struct span message); // the lane may be gone afterwards
 
 // -- coverage.c --

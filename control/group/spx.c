@@ -117,7 +117,7 @@ void spx_neighbour_speaks(struct neighbour *nb)
 	routes_soon(g);
 }
 
-void spx_neighbour_gone(struct neighbour *nb)
+void spx_neighbour_gone(struct neighbour *nb, bool is_leaving)
 {
 	struct spx_peer *p = nb->spx;
 
@@ -134,6 +134,8 @@ void spx_neighbour_gone(struct neighbour *nb)
 	nb->spx = NULL;
 	postings_peer_gone(nb->group, p);
 	routes_peer_gone(nb->group, p);
+	if (!is_leaving && !nb->is_suspect)
+		routes_again(nb->group, p->routes_out);
 	outbox_account_close(p->posts_out);
 	outbox_account_close(p->routes_out);
 	free(p);

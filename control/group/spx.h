@@ -47,7 +47,7 @@ struct spx_peer {
 void spx_rates(struct groups *); // sets them
 // It announced SPX, or opened a flow of it.
 void spx_neighbour_speaks(struct neighbour *);
-void spx_neighbour_gone(struct neighbour *);
+void spx_neighbour_gone(struct neighbour *, bool is_leaving);
 // May we speak first? Super-peers do, and to such as cannot be old (docs/spx.md).
 bool spx_is_announced(const struct neighbour *);
 

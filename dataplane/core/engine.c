@@ -263,10 +263,15 @@ void engine_body_home(struct engine *e, struct body *b)
 		bodies_report(e);
 }
 
-void engine_flush(struct engine *e)
+void engine_bodies_flush(struct engine *e)
 {
 	while (e->home_head != NULL && bodies_report(e))
 		;
+}
+
+void engine_flush(struct engine *e)
+{
+	engine_bodies_flush(e);
 	sessions_tell_again(e);
 }
 

@@ -125,6 +125,7 @@ static inline bool ms_reached(uint32_t at_ms, uint32_t now_ms)
 void engine_clock(struct engine *, uint64_t now_us);
 // What found the report ring full goes now, as far as it can.
 void engine_flush(struct engine *);
+void engine_bodies_flush(struct engine *); // the same of bodies alone
 // False: the ring is full. The caller decides what that means; nothing was sent.
 bool engine_report(struct engine *, const struct report *);
 // The same with a copy of octets as its body. -EAGAIN: ring full, -ENOBUFS: no body; both count as

@@ -256,17 +256,23 @@ bool session_add(struct engine *e, const struct command *cmd)
 
 // -- closing --
 
-// Flows and links live only in S_OPEN (§3.5): leaving it ends them all at once.
-static void leave_open(struct engine *e, uint32_t idx, enum session_close_reason reason)
+// Flows and links live only in S_OPEN (§3.5): leaving it ends them all at once. Control is told
+// before the bodies come home that nobody acknowledged: till then they are those that are out.
+static void leave_open(struct engine *e, uint32_t idx, enum session_close_reason reason,
+		       uint8_t tells)
 {
 	struct session *s = session_at(e, idx);
 	struct session_cold *c = session_cold_at(e, idx);
 
+	c->close_reason = (uint8_t)reason;
+	if (tells != 0) {
+		engine_bodies_flush(e);
+		session_tell(e, idx, tells);
+	}
 	relay_session_gone(e, idx);
 	flows_session_gone(e, idx);
 	session_chunks_drop(e, idx);
 	c->alarms = 0;
-	c->close_reason = (uint8_t)reason;
 	s->flags &= (uint8_t)~SESSION_ERTO_ARMED;
 	s->delack_at_ms = 0;
 	s->due &= DUE_LISTED;
@@ -289,7 +295,7 @@ void session_destroy(struct engine *e, uint32_t idx, enum session_close_reason r
 	if (s->state == S_CLOSED)
 		return;
 	if (s->state == S_OPEN)
-		leave_open(e, idx, reason);
+		leave_open(e, idx, reason, 0); // TELL_CLOSED says all
 	else if (s->state == S_RESERVED)
 		session_cold_at(e, idx)->close_reason = (uint8_t)reason;
 	session_chunks_drop(e, idx);
@@ -309,21 +315,19 @@ static void want(struct engine *e, uint32_t idx, uint8_t wants)
 
 static void close_orderly(struct engine *e, uint32_t idx, enum session_close_reason reason)
 {
-	leave_open(e, idx, reason);
+	leave_open(e, idx, reason, TELL_CLOSING);
 	session_at(e, idx)->state = S_NEARCLOSE;
 	want(e, idx, WANT_CLOSE);
 	session_cold_alarm(e, idx, ALARM_CLOSE, e->now_ms + CLOSE_INTERVAL_MS);
 	session_cold_alarm(e, idx, ALARM_END, e->now_ms + NEARCLOSE_MS);
-	session_tell(e, idx, TELL_CLOSING);
 }
 
 static void close_abrupt(struct engine *e, uint32_t idx, enum session_close_reason reason)
 {
-	leave_open(e, idx, reason);
+	leave_open(e, idx, reason, TELL_CLOSING);
 	session_at(e, idx)->state = S_LAST_WORD;
 	want(e, idx, WANT_CLOSE_ACK);
 	session_cold_alarm(e, idx, ALARM_END, e->now_ms + LAST_WORD_MS);
-	session_tell(e, idx, TELL_CLOSING);
 }
 
 bool session_close(struct engine *e, const struct command *cmd)
@@ -374,10 +378,9 @@ void session_on_close(struct engine *e, uint32_t idx)
 	struct session *s = session_at(e, idx);
 
 	if (s->state == S_OPEN) {
-		leave_open(e, idx, CLOSED_BY_FAR);
+		leave_open(e, idx, CLOSED_BY_FAR, TELL_CLOSING);
 		s->state = S_FARCLOSE_LINGER;
 		session_cold_alarm(e, idx, ALARM_END, e->now_ms + FARCLOSE_LINGER_MS);
-		session_tell(e, idx, TELL_CLOSING);
 	}
 	want(e, idx, WANT_CLOSE_ACK);
 }

@@ -508,9 +508,9 @@ static void a_message_finds_the_nearest(void **state)
 			      f[i].n, (double)f[i].n_neighbours / f[i].n, f[i].n_right,
 			      f[i].n_tries, f[i].hops_mean, f[i].hops_max, f[i].n_right_after,
 			      f[i].n_tries);
-		// None goes astray; but what is on its way over a link that its ends give up in that
-		// moment (the random one changes every 10 s) is lost, and nobody sends it again.
-		assert_true(f[i].n_right * 100 >= f[i].n_tries * 99);
+		// None is lost, though the random neighbour changes every 10 s: what was on a link
+		// that its ends give up takes another one.
+		assert_int_equal(f[i].n_right, f[i].n_tries);
 		assert_true(f[i].hops_max <= log2(f[i].n) / 2 + 2);
 		assert_true(f[i].hops_mean <= log2(f[i].n) / 2);
 		assert_true(f[i].n_right_after * 100 >= f[i].n_tries * 99);
@@ -526,5 +526,6 @@ int main(void)
 		cmocka_unit_test(a_message_finds_the_nearest),
 	};
 
+	cmocka_set_test_filter(getenv("TEST_FILTER"));
 	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
 }

@@ -171,6 +171,33 @@ static void an_account_counts_what_is_out(void **state)
 	assert_int_equal(body_pool_lent(w->bodies), 0); // and the sanitizer finds no account
 }
 
+static void what_is_out_is_known_by_its_age(void **state)
+{
+	struct world *w = *state;
+	struct outbox_account *a = outbox_account_open(w->outbox);
+	struct body *bodies[4];
+	const struct body *b;
+
+	assert_null(outbox_account_oldest(a));
+	for (uint32_t i = 0; i < 4; i++)
+		bodies[i] = outbox_account_body(a, i);
+	send_home(w, bodies[2]); // any may be acknowledged first
+	b = outbox_account_oldest(a);
+	assert_ptr_equal(b, bodies[0]);
+	b = outbox_account_younger(b);
+	assert_ptr_equal(b, bodies[1]);
+	b = outbox_account_younger(b);
+	assert_ptr_equal(b, bodies[3]);
+	assert_null(outbox_account_younger(b));
+	send_home(w, bodies[0]);
+	send_home(w, bodies[3]);
+	assert_ptr_equal(outbox_account_oldest(a), bodies[1]);
+	assert_null(outbox_account_younger(bodies[1]));
+	send_home(w, bodies[1]);
+	assert_null(outbox_account_oldest(a));
+	outbox_account_close(a);
+}
+
 static void a_body_of_nobody_counts_against_nobody(void **state)
 {
 	struct world *w = *state;
@@ -220,6 +247,7 @@ int main(void)
 		T(our_bodies_come_back_to_their_pool),
 		T(keys_do_not_stay_in_a_body),
 		T(an_account_counts_what_is_out),
+		T(what_is_out_is_known_by_its_age),
 		T(a_body_of_nobody_counts_against_nobody),
 		T(an_account_ends_with_the_outbox_at_the_latest),
 		T(what_still_waits_at_the_end_gives_its_bodies_back),

@@ -554,6 +554,68 @@ static void a_full_queue_on_the_way_drops_and_counts(void **state)
 }
 
 // DR-11: the program goes on itself.
+// Somebody who stands between a member and another one's place.
+static uint32_t one_beyond(const struct spx_party *t, uint32_t from)
+{
+	for (uint32_t to = 0; to < t->n; to++)
+		for (uint32_t k = 0; k < t->n; k++)
+			if (to != from && k != from && k != to &&
+			    ring_is_nearer(place_of(t->nodes[to]), place_of(t->nodes[k]),
+					   place_of(t->nodes[from])))
+				return to;
+	assert_true(false);
+	return 0;
+}
+
+// A link ends with messages on it: they take another one. What a suspect has not acknowledged may
+// have reached others long ago, and what goes one hop is nobody else's.
+static void what_was_on_a_link_that_ended_goes_another_way(void **state)
+{
+	static const struct {
+		const char *claim;
+		bool is_suspect, arrives;
+	} rows[] = {{"a link that ended", false, true}, {"a suspect's", true, false}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct spx_party *t = spx_party_create(5, true, SPX_SPEC);
+		uint32_t to = one_beyond(t, 1);
+		struct world_node *a = t->nodes[1], *b = t->nodes[to];
+		const struct groups_counters *n = groups_counters(a->groups);
+		struct end *e;
+
+		be_nearest(t, 0, 1);
+		e = world_end_to(a, b, WORLD_MEMBER);
+		e->is_slow = true;
+		assert_int_equal(far(a, place_of(b), "far"), GROUP_SENT);
+		assert_int_equal(to_nearest(a, place_of(b), "one hop"), GROUP_SENT);
+		world_run(t->w, 1 * S);
+		assert_row(t->told[to].n_sent == 0, rows[i].claim);
+		neighbour_find(a->group, &e->ctl)->is_suspect = rows[i].is_suspect;
+		world_cut(e, CLOSED_BY_FAR);
+		world_run(t->w, 100 * MS);
+		assert_row(n->routes_far_again == rows[i].arrives, rows[i].claim);
+		assert_row(strcmp(t->told[to].routes, rows[i].arrives ? " far" : "") == 0,
+			   rows[i].claim);
+		spx_party_destroy(t);
+	}
+}
+
+static void nothing_goes_another_way_when_we_leave(void **state)
+{
+	struct spx_party *t = spx_party_create(5, true, SPX_SPEC);
+	struct world_node *a = t->nodes[1];
+
+	be_nearest(t, 0, 1);
+	world_end_to(a, t->nodes[3], WORLD_MEMBER)->is_slow = true;
+	assert_int_equal(far(a, place_of(t->nodes[3]), "far"), GROUP_SENT);
+	world_run(t->w, 100 * MS);
+	group_leave(a->group, world_now_us(t->w));
+	assert_int_equal(groups_counters(a->groups)->routes_far_again, 0);
+	world_run(t->w, 100 * MS);
+	assert_string_equal(t->told[3].routes, "");
+	spx_party_destroy(t);
+}
+
 static void a_program_goes_on_until_it_is_home(void **state)
 {
 	struct spx_party *t = spx_party_create(25, true, SPX_SPEC);
@@ -605,6 +667,8 @@ int main(void)
 		cmocka_unit_test(only_members_that_are_nearest_pass_it_on),
 		cmocka_unit_test(it_goes_no_further_than_its_hops),
 		cmocka_unit_test(a_full_queue_on_the_way_drops_and_counts),
+		cmocka_unit_test(what_was_on_a_link_that_ended_goes_another_way),
+		cmocka_unit_test(nothing_goes_another_way_when_we_leave),
 		cmocka_unit_test(a_program_goes_on_until_it_is_home),
 	};
 

@@ -1,8 +1,13 @@
+#include <stdbool.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
 
 #include "crypto/aes_schedule.h"
+
+#ifdef __x86_64__
+#include <wmmintrin.h>
+#endif
 
 #define ROUNDS 10
 
@@ -98,7 +103,7 @@ static void invert_words(uint32_t inverse[4 * (ROUNDS + 1)], const uint32_t w[4 
 		}
 }
 
-void aes_schedule_expand(const uint8_t key[16], uint8_t enc[176], uint8_t dec[176])
+void aes_schedule_expand_plainly(const uint8_t key[16], uint8_t enc[176], uint8_t dec[176])
 {
 	uint32_t w[4 * (ROUNDS + 1)], inverse[4 * (ROUNDS + 1)];
 
@@ -113,3 +118,64 @@ void aes_schedule_expand(const uint8_t key[16], uint8_t enc[176], uint8_t dec[17
 	OPENSSL_cleanse(w, sizeof(w));
 	OPENSSL_cleanse(inverse, sizeof(inverse));
 }
+
+#ifdef __x86_64__
+
+// Each word is the sum of those before it in its round key, and of what the last round key's last
+// word became.
+__attribute__((target("aes"))) static __m128i round_key_after(__m128i key, __m128i assisted)
+{
+	key = _mm_xor_si128(key, _mm_slli_si128(key, 4));
+	key = _mm_xor_si128(key, _mm_slli_si128(key, 8));
+	return _mm_xor_si128(key, _mm_shuffle_epi32(assisted, 0xff));
+}
+
+// The round constant is a part of the instruction.
+#define NEXT(k, i, rcon) k[i] = round_key_after(k[(i)-1], _mm_aeskeygenassist_si128(k[(i)-1], rcon))
+
+__attribute__((target("aes"))) static void expand_by_cpu(const uint8_t key[16], uint8_t enc[176],
+							 uint8_t dec[176])
+{
+	__m128i k[ROUNDS + 1];
+
+	k[0] = _mm_loadu_si128((const __m128i *)key);
+	NEXT(k, 1, 0x01);
+	NEXT(k, 2, 0x02);
+	NEXT(k, 3, 0x04);
+	NEXT(k, 4, 0x08);
+	NEXT(k, 5, 0x10);
+	NEXT(k, 6, 0x20);
+	NEXT(k, 7, 0x40);
+	NEXT(k, 8, 0x80);
+	NEXT(k, 9, 0x1b);
+	NEXT(k, 10, 0x36);
+	if (enc != NULL)
+		memcpy(enc, k, sizeof(k));
+	for (unsigned i = 0; dec != NULL && i <= ROUNDS; i++) {
+		bool is_outer = i == 0 || i == ROUNDS;
+		__m128i round = k[ROUNDS - i];
+
+		_mm_storeu_si128((__m128i *)(dec + (size_t)16 * i),
+				 is_outer ? round : _mm_aesimc_si128(round));
+	}
+	OPENSSL_cleanse(k, sizeof(k));
+}
+
+#undef NEXT
+
+void aes_schedule_expand(const uint8_t key[16], uint8_t enc[176], uint8_t dec[176])
+{
+	if (__builtin_cpu_supports("aes"))
+		expand_by_cpu(key, enc, dec);
+	else
+		aes_schedule_expand_plainly(key, enc, dec);
+}
+
+#else
+
+void aes_schedule_expand(const uint8_t key[16], uint8_t enc[176], uint8_t dec[176])
+{
+	aes_schedule_expand_plainly(key, enc, dec);
+}
+
+#endif

@@ -9,7 +9,10 @@ struct key_job *job_take(struct startup *st, enum key_job_kind kind, const struc
 
 	if (job == NULL)
 		return NULL;
-	memset(job, 0, sizeof(*job));
+	// The rest was wiped by whoever had it before, or will be written before it is read.
+	job->result = 0;
+	job->lacks = KEYING_LACKS_NOTHING;
+	job->far_cert_len = job->far_component_len = 0;
 	job->kind = kind;
 	job->near = near->opts.identity;
 	job->policy = near->policy;
@@ -23,7 +26,7 @@ struct key_job *job_take(struct startup *st, enum key_job_kind kind, const struc
 void job_give(struct startup *st, struct key_job *job)
 {
 	key_job_wipe(job);
-	key_list_put(&st->jobs_free, job);
+	key_list_put_first(&st->jobs_free, job);
 }
 
 bool job_submit(struct startup *st, struct key_job *job)

@@ -1,4 +1,5 @@
-// A first-in first-out list of jobs, linked through the jobs themselves.
+// A list of jobs, linked through the jobs themselves: first in, first out, or for those that are
+// free last in, first out, since what was used last is warm.
 #pragma once
 
 #include <stddef.h>
@@ -19,6 +20,15 @@ static inline void key_list_put(struct key_list *l, struct key_job *j)
 	else
 		l->first = j;
 	l->last = j;
+	l->n++;
+}
+
+static inline void key_list_put_first(struct key_list *l, struct key_job *j)
+{
+	j->next = l->first;
+	if (l->first == NULL)
+		l->last = j;
+	l->first = j;
 	l->n++;
 }
 

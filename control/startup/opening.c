@@ -14,7 +14,7 @@ struct opening *opening_take(struct startup *st, uint8_t endpoint)
 
 		if (o->state != OPENING_FREE)
 			continue;
-		memset(o, 0, sizeof(*o));
+		memset(o, 0, offsetof(struct opening, keying)); // wiped, and then the octets
 		o->startup = st;
 		o->state = OPENING_HELLO;
 		o->endpoint = endpoint;

@@ -65,14 +65,14 @@ struct opening {
 
 	// From OPENING_KEYING on.
 	struct seat *seat;
-	struct keying keying;
-	uint16_t far_cert_len, cookie_len, iikeying_len;
-	uint8_t far_cert[CERTIFICATE_LEN_MAX];
-	uint8_t cookie[COOKIE_ECHO_MAX];
-	uint8_t iikeying[IIKEYING_MAX]; // the whole chunk: every retransmission has the same octets
 	uint32_t n_sent, n_cookie_changes, n_bad_answers;
 	uint64_t first_sent_us, last_sent_us, next_us;
 	uint32_t answer_id; // of the RIKeying being checked
+	uint16_t far_cert_len, cookie_len, iikeying_len;
+	struct keying keying;
+	uint8_t far_cert[CERTIFICATE_LEN_MAX];
+	uint8_t cookie[COOKIE_ECHO_MAX];
+	uint8_t iikeying[IIKEYING_MAX]; // the whole chunk: every retransmission has the same octets
 };
 
 // How long to wait for what a far end sends when it has heard from us: so much, and a round trip.

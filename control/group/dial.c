@@ -1,5 +1,6 @@
 #include "control/group/dial.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "control/group/neighbour.h"
@@ -23,24 +24,35 @@ struct candidates {
 	uint8_t n;
 };
 
+static_assert(DIALS_MAX == 64, "dials_used");
+
+// Takes the lowest of a set of rows.
+static struct dial *row_next(struct groups *gs, uint64_t *rows)
+{
+	struct dial *d = &gs->dials[__builtin_ctzll(*rows)];
+
+	*rows &= *rows - 1;
+	return d;
+}
+
 // NULL: no room for such a member.
 static struct dial *dial_take(struct groups *gs, const struct member *who)
 {
-	struct dial *room = NULL;
+	uint64_t used = gs->dials_used, unused = ~used;
 	uint32_t n_gossip = 0;
 
-	for (int i = 0; i < DIALS_MAX; i++)
-		if (gs->dials[i].member == NULL)
-			room = &gs->dials[i];
-		else
-			n_gossip += gs->dials[i].member->source == HEARD_GOSSIP;
-	return who->source == HEARD_GOSSIP && n_gossip >= GOSSIP_DIALS_MAX ? NULL : room;
+	while (used != 0)
+		n_gossip += row_next(gs, &used)->member->source == HEARD_GOSSIP;
+	if (unused == 0 || (who->source == HEARD_GOSSIP && n_gossip >= GOSSIP_DIALS_MAX))
+		return NULL;
+	gs->dials_used |= unused & -unused;
+	return row_next(gs, &unused);
 }
 
-static void dial_give(struct dial *d)
+static void dial_give(struct groups *gs, struct dial *d)
 {
-	if (d->member != NULL)
-		d->member->dial = NULL;
+	d->member->dial = NULL;
+	gs->dials_used &= ~(1ull << (d - gs->dials));
 	memset(d, 0, sizeof(*d));
 }
 
@@ -125,7 +137,7 @@ void dial_start(struct group *g, struct member *who)
 	if (c.n > 0)
 		d->opening = open_to(gs, d, &c, &existing);
 	if (d->opening == NULL) {
-		dial_give(d);
+		dial_give(gs, d);
 		if (existing != NULL)
 			neighbour_call(g, existing);
 		return;
@@ -138,7 +150,7 @@ void dial_cancel(struct dial *d)
 {
 	if (d->opening != NULL)
 		startup_open_cancel(d->opening);
-	dial_give(d);
+	dial_give(d->group->groups, d);
 }
 
 static void introduce(struct groups *gs, struct dial *d)
@@ -157,8 +169,8 @@ void dial_timers(struct groups *gs)
 	if (gs->introduce_us > gs->now_us)
 		return;
 	gs->introduce_us = NEVER;
-	for (int i = 0; i < DIALS_MAX; i++) {
-		struct dial *d = &gs->dials[i];
+	for (uint64_t rows = gs->dials_used; rows != 0;) {
+		struct dial *d = row_next(gs, &rows);
 
 		if (d->introduce_us != 0 && d->introduce_us <= gs->now_us)
 			introduce(gs, d);
@@ -175,8 +187,8 @@ uint64_t dial_deadline_us(const struct groups *gs)
 // Attempts of other groups to reach the same peer are over, too.
 static void others_join(struct groups *gs, struct ctl_session *cs)
 {
-	for (int i = 0; i < DIALS_MAX; i++) {
-		struct dial *d = &gs->dials[i];
+	for (uint64_t rows = gs->dials_used; rows != 0;) {
+		struct dial *d = row_next(gs, &rows);
 		struct group *g = d->group;
 
 		if (d->member == NULL ||
@@ -192,7 +204,7 @@ void dial_opened(struct groups *gs, struct dial *d, struct ctl_session *cs)
 	struct group *g = d->group;
 
 	d->opening = NULL;
-	dial_give(d);
+	dial_give(gs, d);
 	neighbour_call(g, cs);
 	others_join(gs, cs);
 }
@@ -204,7 +216,7 @@ void dial_failed(struct groups *gs, struct dial *d, enum open_failure why,
 	struct member *who = d->member;
 
 	d->opening = NULL;
-	dial_give(d);
+	dial_give(gs, d);
 	if (why == OPEN_DUPLICATE) {
 		// On a session of ours we greet; on theirs they do, unless they want it for another
 		// group: then the next choice finds it open.

@@ -111,8 +111,8 @@ void report_send(struct neighbour *nb, bool is_reply)
 	}
 	if (ctl_flow_send(nb->cs, nb->main_tx, message, (uint32_t)w.len, 0) != 0)
 		return; // the worker is behind: gossip can wait
-	// groups.md 4.2: one in 10 s, to one at random. While there is no news, one that goes to whom
-	// either end has drawn at random will do.
+	// groups.md 4.2: one in 10 s, to one at random. While there is no news, one that goes to
+	// whom either end has drawn at random will do.
 	if (!nb->has_report_out && g->n_told == g->members.n_changes)
 		g->report_us = g->groups->now_us + GROUP_REPORT_INTERVAL_MS * UINT64_C(1000);
 	nb->has_report_out = true;
@@ -173,7 +173,7 @@ static void self_take(struct neighbour *nb, const struct group_report_self *self
 	nb->is_super |= self->is_super_peer;
 	members_hear(&nb->group->members, nb->cs->fingerprint, &news);
 	if (nb->member != NULL)
-		nb->member->is_super = nb->is_super;
+		members_super(nb->member, nb->is_super);
 	if (nb->is_super && !was_super) {
 		streams_neighbour_is_super(nb);
 		topology_soon(nb->group);

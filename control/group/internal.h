@@ -75,8 +75,6 @@ struct neighbour {
 	struct member *member;  // while open
 	struct main_rx *main_rx;
 	uint16_t main_tx;
-	struct held_flow held[HELD_FLOWS_MAX]; // while called
-	uint8_t n_held;
 	bool has_report_out; // the first one was sent
 	bool expects_reply;
 	bool is_super, is_spx, is_nearest;
@@ -95,6 +93,8 @@ struct neighbour {
 	struct stream_rx *stream_rx; // their stream flows that named no stream yet
 	uint8_t n_stream_rx;
 	struct spx_peer *spx; // NULL: it speaks no SPX, or the group has no use for it
+	uint8_t n_held;
+	struct held_flow held[HELD_FLOWS_MAX]; // while called
 };
 
 // One attempt to open a session to a member.
@@ -152,6 +152,7 @@ struct group {
 	} spx_traffic[LANES];
 	struct ban bans[BANS_MAX];
 	uint32_t next_ban;
+	uint64_t banned_us; // nobody is banned for longer
 
 	uint64_t report_us, purge_us; // next
 	uint32_t n_told;              // members.n_changes at the last report to one at random
@@ -173,6 +174,7 @@ struct groups {
 	struct gc_server *gc; // NULL: no server endpoint
 	struct conn conns[CONNS_MAX];
 	struct dial dials[DIALS_MAX];
+	uint64_t dials_used; // bit per row
 	struct addr_gate gate;
 	struct token_rate dial_rate, report_rate;
 	// Of a neighbour that speaks SPX (docs/spx.md).

@@ -26,6 +26,7 @@ void members_clear(struct members *m)
 	for (uint32_t i = 0; i < m->ring.n; i++)
 		free(member_of_ring(m->ring.nodes[i]));
 	ring_set_clear(&m->ring);
+	m->supers = NULL;
 	id_table_clear(&m->table);
 }
 
@@ -36,8 +37,26 @@ struct member *members_find(const struct members *m, const uint8_t peer_id[ID_LE
 	return node != NULL ? container_of(node, struct member, key) : NULL;
 }
 
+void members_super(struct member *who, bool is_super)
+{
+	struct member **at = &who->table->supers;
+
+	if (who->is_super == is_super)
+		return;
+	who->is_super = is_super;
+	if (is_super) {
+		who->next_super = *at;
+		*at = who;
+		return;
+	}
+	while (*at != who)
+		at = &(*at)->next_super;
+	*at = who->next_super;
+}
+
 static void member_free(struct members *m, struct member *who)
 {
+	members_super(who, false);
 	ring_set_remove(&m->ring, &who->at);
 	id_table_remove(&m->table, &who->key);
 	free(who);
@@ -52,7 +71,7 @@ static bool is_in_use(const struct member *who)
 
 static struct died *died_find(struct members *m, const uint8_t id[ID_LEN], uint64_t now_us)
 {
-	for (uint32_t i = 0; i < DIED_MAX; i++)
+	for (uint32_t i = 0; now_us < m->died_us && i < DIED_MAX; i++)
 		if (m->died[i].until_us > now_us && memcmp(m->died[i].id, id, ID_LEN) == 0)
 			return &m->died[i];
 	return NULL;
@@ -67,7 +86,7 @@ void members_died(struct members *m, struct member *who, uint64_t now_us)
 		m->died_next = (m->died_next + 1) % DIED_MAX;
 	}
 	memcpy(d->id, who->key.id, ID_LEN);
-	d->until_us = now_us + DIED_US;
+	d->until_us = m->died_us = now_us + DIED_US;
 	m->n_changes++;
 	assert(!is_in_use(who));
 	member_free(m, who);

@@ -24,25 +24,26 @@ enum member_source {  // by growing trust
 };
 
 struct member {
+	// What a choice of neighbours looks at, of all members.
 	struct ring_node at;
-	struct id_node key; // peer ID
-	struct members *table;
-	uint64_t heard_us;       // last, by anybody
-	uint64_t self_us;        // last, by ourselves; 0: never
-	struct wire_addr server; // its introducer; family 0: not known
-	struct wire_addr addrs[MEMBER_ADDRS_MAX];
-	uint8_t n_addrs;
-	uint8_t source; // the best so far
-	bool is_super;
-	bool is_introduced; // an introducer has named it once
-	bool is_client;     // joined at our introducer, and still there
-
-	// For topology.
 	struct neighbour *neighbour; // NULL: none
 	struct dial *dial;           // an attempt that is under way
 	uint8_t n_tries;             // attempts that failed since we last heard of it by trust
+	uint8_t source;              // the best so far
+	bool is_super;
+	bool is_introduced; // an introducer has named it once
+	bool is_client;     // joined at our introducer, and still there
+	uint8_t n_addrs;
+	uint64_t heard_us; // last, by anybody
+
+	struct id_node key; // peer ID
+	uint64_t self_us;   // last, by ourselves; 0: never
 	uint64_t next_try_us;
+	struct wire_addr server; // its introducer; family 0: not known
+	struct wire_addr addrs[MEMBER_ADDRS_MAX];
 	uint64_t addrs_tried_us; // its own addresses were tried then; 0: never
+	struct members *table;
+	struct member *next_super; // of the table
 };
 
 struct died {
@@ -55,8 +56,10 @@ struct members {
 	struct id_table table;
 	struct ring_set ring;
 	uint32_t max;
+	struct member *supers; // super-peers: few, and always wanted
 	struct died died[DIED_MAX];
 	uint32_t died_next;
+	uint64_t died_us;   // nobody is remembered for longer
 	uint32_t n_changes; // of whom there is, or who is reached: what a choice goes by
 };
 
@@ -75,6 +78,7 @@ struct member *members_find(const struct members *, const uint8_t peer_id[ID_LEN
 // Adds or refreshes. NULL: it is ourselves, died lately, or there is no room.
 struct member *members_hear(struct members *, const uint8_t peer_id[ID_LEN],
 			    const struct member_news *);
+void members_super(struct member *, bool is_super);
 // Gone: not taken from gossip for 5 minutes, unless that is fresh (groups.md 11). It must be
 // nobody's neighbour and not being dialled any more. The member is freed.
 void members_died(struct members *, struct member *, uint64_t now_us);

@@ -300,7 +300,7 @@ void neighbour_open(struct neighbour *nb)
 	if (nb->member != NULL) {
 		nb->member->neighbour = nb;
 		nb->is_super = nb->member->is_super || gc_client_names_super(g, nb->cs);
-		nb->member->is_super = nb->is_super;
+		members_super(nb->member, nb->is_super);
 	}
 	neighbour_keepalive(nb->cs);
 	group_tell_peer(g, GROUP_NEIGHBOUR_CONNECT, nb->cs->fingerprint);
@@ -313,9 +313,13 @@ void neighbour_open(struct neighbour *nb)
 // Another session to the same peer that is its neighbour in this group, or called to be; NULL.
 static struct neighbour *neighbour_double(const struct group *g, const struct ctl_session *cs)
 {
+	const struct member *who = members_find(&g->members, cs->fingerprint);
+
 	for (uint32_t i = 0; i < g->n_neighbours; i++) {
 		struct neighbour *nb = g->neighbours[i];
 
+		if (nb->member != NULL && nb->member != who) // most are somebody else, at a glance
+			continue;
 		if (nb->cs != cs && nb->cs->state == CTL_OPEN &&
 		    memcmp(nb->cs->fingerprint, cs->fingerprint, PEER_ID_LEN) == 0)
 			return nb;

@@ -47,18 +47,6 @@ struct u256 u256_bit(unsigned i)
 	return v;
 }
 
-struct u256 ring_distance(struct u256 a, struct u256 b)
-{
-	struct u256 up = ring_up(a, b), down = ring_up(b, a);
-
-	return u256_cmp(up, down) <= 0 ? up : down;
-}
-
-bool ring_between(struct u256 x, struct u256 from, struct u256 to)
-{
-	return u256_cmp(ring_up(from, x), ring_up(from, to)) <= 0;
-}
-
 struct u256 ring_midpoint(struct u256 a, struct u256 b)
 {
 	return u256_add(a, u256_half(ring_up(a, b)));

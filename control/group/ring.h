@@ -26,16 +26,14 @@ static inline int u256_cmp(struct u256 a, struct u256 b)
 
 static inline struct u256 u256_sub(struct u256 a, struct u256 b)
 {
-	struct u256 difference;
-	unsigned long long borrow = 0;
+	unsigned __int128 low_a = (unsigned __int128)a.w[2] << 64 | a.w[3];
+	unsigned __int128 low_b = (unsigned __int128)b.w[2] << 64 | b.w[3];
+	unsigned __int128 high_a = (unsigned __int128)a.w[0] << 64 | a.w[1];
+	unsigned __int128 high_b = (unsigned __int128)b.w[0] << 64 | b.w[1];
+	unsigned __int128 low = low_a - low_b, high = high_a - high_b - (low_a < low_b);
 
-	for (int i = 3; i >= 0; i--) {
-		unsigned __int128 d = (unsigned __int128)a.w[i] - b.w[i] - borrow;
-
-		difference.w[i] = (uint64_t)d;
-		borrow = (uint64_t)(d >> 64) & 1;
-	}
-	return difference;
+	return (struct u256){
+		{(uint64_t)(high >> 64), (uint64_t)high, (uint64_t)(low >> 64), (uint64_t)low}};
 }
 
 // Increasing from a to b.
@@ -44,10 +42,20 @@ static inline struct u256 ring_up(struct u256 a, struct u256 b)
 	return u256_sub(b, a);
 }
 
-// The shorter way round.
-struct u256 ring_distance(struct u256 a, struct u256 b);
+// The shorter way round: the way up, unless it is more than half of the ring.
+static inline struct u256 ring_distance(struct u256 a, struct u256 b)
+{
+	struct u256 up = ring_up(a, b);
+
+	return up.w[0] >> 63 ? ring_up(b, a) : up;
+}
+
 // On the way up from `from` to `to`, both included.
-bool ring_between(struct u256 x, struct u256 from, struct u256 to);
+static inline bool ring_between(struct u256 x, struct u256 from, struct u256 to)
+{
+	return u256_cmp(ring_up(from, x), ring_up(from, to)) <= 0;
+}
+
 // Half way up from a to b, rounded toward a.
 struct u256 ring_midpoint(struct u256 a, struct u256 b);
 // Is x nearer to the target than y? A tie goes to the one on the decreasing side of it.

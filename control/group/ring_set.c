@@ -8,64 +8,82 @@
 void ring_set_clear(struct ring_set *s)
 {
 	free(s->nodes);
+	free(s->tops);
 	memset(s, 0, sizeof(*s));
 }
 
-// Index of the first node at or above the place; n if there is none.
-static uint32_t lower_bound(const struct ring_set *s, struct u256 at)
+// Only who shares its first word with the place is looked at himself.
+uint32_t ring_set_first(const struct ring_set *s, struct u256 at)
 {
-	uint32_t low = 0, high = s->n;
+	uint32_t low = 0, n = s->n;
 
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
+	while (n > 0) { // without a branch that nobody could foretell
+		uint32_t half = n / 2, above = low + half + 1;
+		bool is_above = s->tops[low + half] < at.w[0];
 
-		if (u256_cmp(s->nodes[mid]->at, at) < 0)
-			low = mid + 1;
-		else
-			high = mid;
+		low = is_above ? above : low;
+		n = is_above ? n - half - 1 : half;
 	}
+	while (low < s->n && s->tops[low] == at.w[0] && u256_cmp(s->nodes[low]->at, at) < 0)
+		low++;
 	return low;
 }
 
 static bool is_at(const struct ring_set *s, uint32_t i, struct u256 at)
 {
-	return i < s->n && u256_cmp(s->nodes[i]->at, at) == 0;
+	return i < s->n && s->tops[i] == at.w[0] && u256_cmp(s->nodes[i]->at, at) == 0;
+}
+
+static int reserve(struct ring_set *s)
+{
+	uint32_t cap = s->cap > 0 ? 2 * s->cap : 16;
+	struct ring_node **nodes;
+	uint64_t *tops;
+
+	if (s->n < s->cap)
+		return 0;
+	nodes = realloc(s->nodes, cap * sizeof(struct ring_node *));
+	if (nodes == NULL)
+		return -ENOMEM;
+	s->nodes = nodes;
+	tops = realloc(s->tops, cap * sizeof(*tops));
+	if (tops == NULL)
+		return -ENOMEM;
+	s->tops = tops;
+	s->cap = cap;
+	return 0;
 }
 
 int ring_set_insert(struct ring_set *s, struct ring_node *node)
 {
-	uint32_t i = lower_bound(s, node->at);
+	uint32_t i = ring_set_first(s, node->at);
 
 	if (is_at(s, i, node->at))
 		return -EEXIST;
-	if (s->n == s->cap) {
-		uint32_t cap = s->cap > 0 ? 2 * s->cap : 16;
-		struct ring_node **grown = realloc(s->nodes, cap * sizeof(struct ring_node *));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		s->nodes = grown;
-		s->cap = cap;
-	}
+	if (reserve(s) != 0)
+		return -ENOMEM;
 	memmove(s->nodes + i + 1, s->nodes + i, (s->n - i) * sizeof(struct ring_node *));
+	memmove(s->tops + i + 1, s->tops + i, (s->n - i) * sizeof(*s->tops));
 	s->nodes[i] = node;
+	s->tops[i] = node->at.w[0];
 	s->n++;
 	return 0;
 }
 
 void ring_set_remove(struct ring_set *s, const struct ring_node *node)
 {
-	uint32_t i = lower_bound(s, node->at);
+	uint32_t i = ring_set_first(s, node->at);
 
 	if (i == s->n || s->nodes[i] != node)
 		return;
 	s->n--;
 	memmove(s->nodes + i, s->nodes + i + 1, (s->n - i) * sizeof(struct ring_node *));
+	memmove(s->tops + i, s->tops + i + 1, (s->n - i) * sizeof(*s->tops));
 }
 
 struct ring_node *ring_set_up(const struct ring_set *s, struct u256 at, uint32_t k)
 {
-	uint32_t i = lower_bound(s, at);
+	uint32_t i = ring_set_first(s, at);
 
 	if (s->n == 0)
 		return NULL;
@@ -76,7 +94,7 @@ struct ring_node *ring_set_up(const struct ring_set *s, struct u256 at, uint32_t
 
 struct ring_node *ring_set_down(const struct ring_set *s, struct u256 at, uint32_t k)
 {
-	uint32_t i = lower_bound(s, at);
+	uint32_t i = ring_set_first(s, at);
 
 	if (s->n == 0)
 		return NULL;
@@ -85,7 +103,7 @@ struct ring_node *ring_set_down(const struct ring_set *s, struct u256 at, uint32
 
 struct ring_node *ring_set_nearest(const struct ring_set *s, struct u256 at)
 {
-	uint32_t i = lower_bound(s, at);
+	uint32_t i = ring_set_first(s, at);
 	struct ring_node *up, *down;
 
 	if (s->n == 0)

@@ -13,6 +13,7 @@ struct ring_node {
 
 struct ring_set {
 	struct ring_node **nodes; // ascending
+	uint64_t *tops;           // their most significant words: a search goes by these alone
 	uint32_t n, cap;
 };
 
@@ -20,6 +21,8 @@ struct ring_set {
 void ring_set_clear(struct ring_set *);
 int ring_set_insert(struct ring_set *, struct ring_node *); // 0, -EEXIST (that place), -ENOMEM
 void ring_set_remove(struct ring_set *, const struct ring_node *); // if it is there
+// Index of the first node at or above the place; n if there is none.
+uint32_t ring_set_first(const struct ring_set *, struct u256 at);
 // The k-th node up from the place, k = 1.. (a node right there does not count); NULL if n is 0.
 // Wraps round, also more than once.
 struct ring_node *ring_set_up(const struct ring_set *, struct u256 at, uint32_t k);

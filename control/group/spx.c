@@ -368,12 +368,12 @@ static void ban(struct group *g, const uint8_t peer_id[PEER_ID_LEN])
 	struct ban *b = &g->bans[g->next_ban++ % BANS_MAX];
 
 	memcpy(b->peer_id, peer_id, PEER_ID_LEN);
-	b->until_us = g->groups->now_us + BAN_US;
+	b->until_us = g->banned_us = g->groups->now_us + BAN_US;
 }
 
 uint64_t spx_banned_until_us(const struct group *g, const uint8_t peer_id[PEER_ID_LEN])
 {
-	for (int i = 0; i < BANS_MAX; i++)
+	for (int i = 0; g->groups->now_us < g->banned_us && i < BANS_MAX; i++)
 		if (g->bans[i].until_us > g->groups->now_us &&
 		    memcmp(g->bans[i].peer_id, peer_id, PEER_ID_LEN) == 0)
 			return g->bans[i].until_us;

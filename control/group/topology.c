@@ -45,9 +45,8 @@ static bool is_doubtful(const struct ring_node *node)
 
 static void want_supers(struct group *g, struct wanted *w)
 {
-	for (uint32_t i = 0; i < g->members.ring.n; i++)
-		if (member_of_ring(g->members.ring.nodes[i])->is_super)
-			wanted_add(w, g->members.ring.nodes[i]);
+	for (struct member *who = g->members.supers; who != NULL; who = who->next_super)
+		wanted_add(w, &who->at);
 }
 
 // The nearest open neighbours that are not wanted yet, in order; how many.

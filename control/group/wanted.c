@@ -27,48 +27,63 @@ static bool is_left_out(const struct ring_node *node, struct u256 at, wanted_ski
 
 void wanted_ring(struct wanted *w, const struct ring_set *set, struct u256 at, wanted_skips skips)
 {
-	uint32_t up = 0, down = 0;
+	uint32_t first = ring_set_first(set, at), i, n;
 
-	for (uint32_t k = 1; k <= set->n && up < WANTED_EACH_WAY; k++) {
-		struct ring_node *node = ring_set_up(set, at, k);
-
-		if (!is_left_out(node, at, skips)) {
-			wanted_add(w, node);
-			up++;
-		}
-	}
-	for (uint32_t k = 1; k <= set->n && down < WANTED_EACH_WAY; k++) {
-		struct ring_node *node = ring_set_down(set, at, k);
+	for (i = first, n = 0; n < WANTED_EACH_WAY && i < first + set->n; i++) {
+		struct ring_node *node = set->nodes[i < set->n ? i : i - set->n];
 
 		if (!is_left_out(node, at, skips)) {
 			wanted_add(w, node);
-			down++;
+			n++;
 		}
 	}
+	for (i = first + set->n, n = 0; n < WANTED_EACH_WAY && i-- > first;) {
+		struct ring_node *node = set->nodes[i < set->n ? i : i - set->n];
+
+		if (!is_left_out(node, at, skips)) {
+			wanted_add(w, node);
+			n++;
+		}
+	}
+}
+
+// What the three on either side take up: from low, and so long.
+struct beside {
+	struct u256 low, span;
+};
+
+// False: it lies within, and who is nearest is wanted already.
+static bool is_beyond(const struct beside *b, struct u256 at)
+{
+	return u256_cmp(ring_up(b->low, at), b->span) > 0;
 }
 
 void wanted_fractions(struct wanted *w, const struct ring_set *set, struct u256 at,
 		      wanted_skips skips)
 {
-	struct u256 low, high;
+	struct beside beside;
 
 	if (set->n <= 2 * WANTED_EACH_WAY)
 		return;
-	low = ring_set_down(set, at, WANTED_EACH_WAY)->at;
-	high = ring_set_up(set, at, WANTED_EACH_WAY)->at;
+	beside.low = ring_set_down(set, at, WANTED_EACH_WAY)->at;
+	beside.span = ring_up(beside.low, ring_set_up(set, at, WANTED_EACH_WAY)->at);
 	for (unsigned i = 1; i <= 256; i++) {
 		struct u256 step = u256_bit(256 - i);
-		struct u256 ahead = u256_add(at, step), behind = u256_sub(at, step);
-		struct ring_node *node;
+		const struct u256 ways[] = {u256_add(at, step), u256_sub(at, step)};
+		bool is_over = true;
 
-		if (ring_between(ahead, low, high) && ring_between(behind, low, high))
+		for (int k = 0; k < 2; k++) {
+			struct ring_node *node;
+
+			if (!is_beyond(&beside, ways[k]))
+				continue;
+			is_over = false;
+			node = ring_set_nearest(set, ways[k]);
+			if (!is_left_out(node, at, skips))
+				wanted_add(w, node);
+		}
+		if (is_over)
 			return;
-		node = ring_set_nearest(set, ahead);
-		if (!ring_between(ahead, low, high) && !is_left_out(node, at, skips))
-			wanted_add(w, node);
-		node = ring_set_nearest(set, behind);
-		if (!ring_between(behind, low, high) && !is_left_out(node, at, skips))
-			wanted_add(w, node);
 	}
 }
 

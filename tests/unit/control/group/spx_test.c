@@ -170,6 +170,7 @@ static void banned_members_push_each_other_out(void **state)
 	for (uint32_t i = 0; i < BANS_MAX + 1; i++)
 		t->node->group->bans[t->node->group->next_ban++ % BANS_MAX] =
 			(struct ban){{(uint8_t)i, 1}, UINT64_MAX};
+	t->node->group->banned_us = UINT64_MAX;
 	for (uint32_t i = 0; i < BANS_MAX + 1; i++)
 		n += spx_banned_until_us(t->node->group, (uint8_t[PEER_ID_LEN]){(uint8_t)i, 1}) !=
 		     0;

@@ -119,7 +119,7 @@ static bool repetition_is_due(const struct publisher *p, const struct stream_mes
 		return false;
 	if (is_key)
 		return since_ms >= REPEAT_KEY_MS;
-	return !p->has_video && m->type == RTMP_AUDIO && kind_bit(kind) == 0 &&
+	return !p->has_video && m->type != RTMP_VIDEO && kind_bit(kind) == 0 &&
 	       since_ms >= REPEAT_AUDIO_MS;
 }
 
@@ -159,6 +159,33 @@ static void note_sent(struct publisher *p, const struct stream_message *m, unsig
 	p->last_ms = m->timestamp;
 }
 
+// send("@setDataFrame", name, ...) is a data key frame: others get what is behind those words, and
+// newcomers get it again (MC-8). send("@clearDataFrame", name) takes it back. Only onMetaData is
+// kept.
+enum data_frame { DATA_PLAIN, DATA_SET, DATA_CLEAR };
+
+static enum data_frame data_frame_strip(struct stream_message *m)
+{
+	static const uint8_t set[] = "\x02\x00\x0d@setDataFrame",
+			     clear[] = "\x02\x00\x0f@clearDataFrame";
+	struct span *b = &m->body;
+	struct span words = *b;
+
+	if (m->type != RTMP_DATA_AMF0 && m->type != RTMP_DATA_AMF3)
+		return DATA_PLAIN;
+	if (words.len > 0 && words.data[0] == 0) // a format octet may lead
+		words = span_of(words.data + 1, words.len - 1);
+	if (words.len >= sizeof(clear) - 1 && memcmp(words.data, clear, sizeof(clear) - 1) == 0) {
+		*b = span_of(words.data + sizeof(clear) - 1, words.len - (sizeof(clear) - 1));
+		return DATA_CLEAR;
+	}
+	if (words.len < sizeof(set) - 1 || memcmp(words.data, set, sizeof(set) - 1) != 0)
+		return DATA_PLAIN;
+	*b = span_of(words.data + sizeof(set) - 1, words.len - (sizeof(set) - 1));
+	m->type = RTMP_DATA_AMF0; // what follows has no format octet
+	return DATA_SET;
+}
+
 static int refuse(struct publisher *p, const struct stream_message *m)
 {
 	p->n.refused++;
@@ -167,9 +194,11 @@ static int refuse(struct publisher *p, const struct stream_message *m)
 	return -EMSGSIZE;
 }
 
-int publisher_write(struct publisher *p, const struct stream_message *m, bool is_key,
+int publisher_write(struct publisher *p, const struct stream_message *message, bool is_key,
 		    publisher_emit emit, void *ctx)
 {
+	struct stream_message copy = *message, *m = &copy;
+	enum data_frame frame = data_frame_strip(m);
 	struct draft d = {.emit = emit, .ctx = ctx, .number = p->next_number};
 	unsigned kind = media_kind_of(m->type, m->body);
 	bool is_due;
@@ -177,6 +206,10 @@ int publisher_write(struct publisher *p, const struct stream_message *m, bool is
 
 	if (p->has_ended)
 		return -EPIPE;
+	if (frame == DATA_CLEAR) {
+		repeat_filter_forget(&p->headers, media_kind_of(m->type, m->body));
+		return 1;
+	}
 	if (m->body.len > STREAM_MESSAGE_MAX)
 		return refuse(p, m);
 	is_key = kind == MEDIA_KEY_FRAME || (is_key && kind_bit(kind) == 0);

@@ -28,9 +28,10 @@ void publisher_destroy(struct publisher *);
 // Emits a message's fragments, before them repetitions where they are due: of the last onMetaData
 // and codec headers, at key frames and at least 900 ms of stream time apart; without video every
 // 1000 ms. All or nothing: after an error nothing counts as emitted, and the caller forgets what it
-// got in this call. 1: left out, since a message before it was refused and this is no key frame.
-// -EMSGSIZE: over STREAM_MESSAGE_MAX, and nothing until the next key frame; -ENOMEM; -EPIPE: ended;
-// or the error of emit.
+// got in this call. 1: left out, since a message before it was refused and this is no key frame, or
+// since it takes back a data key frame (MC-8: a message that begins with @setDataFrame or
+// @clearDataFrame). -EMSGSIZE: over STREAM_MESSAGE_MAX, and nothing until the next key frame;
+// -ENOMEM; -EPIPE: ended; or the error of emit.
 int publisher_write(struct publisher *, const struct stream_message *, bool is_key,
 		    publisher_emit emit, void *ctx);
 

@@ -34,6 +34,14 @@ static void forget(struct repeat_filter *f, int i)
 	f->last[i].len = 0;
 }
 
+void repeat_filter_forget(struct repeat_filter *f, unsigned kind)
+{
+	int i = slot_of(kind);
+
+	if (i >= 0)
+		forget(f, i);
+}
+
 bool repeat_filter_drops(struct repeat_filter *f, const struct stream_message *m)
 {
 	int i = slot_of(media_kind_of(m->type, m->body));

@@ -22,5 +22,6 @@ struct repeat_filter {
 void repeat_filter_clear(struct repeat_filter *);
 // Is it a repeat? Remembers it if it is a header and news. Without memory everything is news.
 bool repeat_filter_drops(struct repeat_filter *, const struct stream_message *);
+void repeat_filter_forget(struct repeat_filter *, unsigned kind);
 // The last one of a kind (enum media_kind), body.data NULL: none. Valid until the next call.
 struct stream_message repeat_filter_last(const struct repeat_filter *, unsigned kind);

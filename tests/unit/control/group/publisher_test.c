@@ -129,7 +129,7 @@ static void assert_sequence(const struct setup *t, const char *want)
 			got[n++] = 'K';
 			break;
 		default:
-			got[n++] = f.type == RTMP_VIDEO ? 'i' : f.type == RTMP_AUDIO ? 'a' : '?';
+			got[n++] = f.type == RTMP_VIDEO ? 'i' : f.type == RTMP_AUDIO ? 'a' : 'D';
 		}
 	}
 	got[n] = '\0';
@@ -178,6 +178,33 @@ static void without_video_headers_come_every_second(void **state)
 	for (uint32_t ms = 0; ms <= 2000; ms += 250)
 		write(t, KIT_AUDIO(ms, AAC_FRAME));
 	assert_sequence(t, "MAaaaaMAaaaaMAa");
+}
+
+#define SET_METADATA   "\x02\x00\x0d@setDataFrame" METADATA
+#define CLEAR_METADATA "\x02\x00\x0f@clearDataFrame\x02\x00\x0aonMetaData"
+#define OTHER_DATA     "\x02\x00\x04tick\x05"
+
+// MC-8: so a stream of send() alone has metadata for newcomers.
+static void data_key_frames_are_for_newcomers_too(void **state)
+{
+	struct setup *t = *state;
+	struct stream_message clear = KIT_DATA(2500, CLEAR_METADATA);
+	struct stream_fragment got;
+
+	write(t, KIT_DATA(0, SET_METADATA));
+	for (uint32_t ms = 0; ms <= 2000; ms += 500)
+		write(t, KIT_DATA(ms, OTHER_DATA));
+	assert_int_equal(publisher_write(t->p, &clear, false, kit_emit, t->s), 1);
+	for (uint32_t ms = 2500; ms <= 4000; ms += 500)
+		write(t, KIT_DATA(ms, OTHER_DATA));
+	assert_sequence(t, "MDDMDDMDDDDD");
+	got = read_back(t, 1);
+	assert_int_equal(got.type, RTMP_DATA_AMF0);
+	assert_int_equal(got.payload.len, sizeof(METADATA) - 1);
+	assert_memory_equal(got.payload.data, METADATA, sizeof(METADATA) - 1);
+	// As type 15, with its format octet, it is the same.
+	write(t, kit_message(RTMP_DATA_AMF3, 5000, "\0" SET_METADATA, sizeof(SET_METADATA)));
+	assert_sequence(t, "MDDMDDMDDDDDM");
 }
 
 static void with_video_audio_repeats_nothing(void **state)
@@ -260,6 +287,7 @@ int main(void)
 		T(headers_that_stand_there_already_are_not_repeated),
 		T(without_video_headers_come_every_second),
 		T(with_video_audio_repeats_nothing),
+		T(data_key_frames_are_for_newcomers_too),
 		T(key_frames_and_headers_are_flagged),
 		T(a_message_whose_fragments_find_no_room_leaves_no_trace),
 		T(the_end_is_said_in_band_and_numbered_one_beyond),

@@ -108,6 +108,9 @@ int node_stream_write(struct node_stream *, uint8_t type, uint32_t timestamp_ms,
 void node_stream_end(struct node_stream *, uint64_t now_us);
 // Waits for a stream of that name if there is none yet. -EINVAL, -ENOBUFS as above.
 int node_play(struct node_group *, const char *name, struct node_stream **out, uint64_t now_us);
+// Of a play of a group: as group_play_override and group_play_pause. -EINVAL: it is none.
+int node_play_override(struct node_stream *, const struct group_stream_params *, uint64_t now_us);
+int node_play_pause(struct node_stream *, bool is_paused, uint64_t now_us);
 void node_stream_close(struct node_stream *, uint64_t now_us);
 
 // Without a group: to and from the server of a connection that is up; others of the same app play

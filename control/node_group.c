@@ -138,6 +138,22 @@ int node_play(struct node_group *g, const char *name, struct node_stream **out, 
 	return 0;
 }
 
+int node_play_override(struct node_stream *s, const struct group_stream_params *own,
+		       uint64_t now_us)
+{
+	s->node->now_us = now_us;
+	return s->play != NULL ? group_play_override(s->play, own, now_us) : -EINVAL;
+}
+
+int node_play_pause(struct node_stream *s, bool is_paused, uint64_t now_us)
+{
+	s->node->now_us = now_us;
+	if (s->play == NULL)
+		return -EINVAL;
+	group_play_pause(s->play, is_paused, now_us);
+	return 0;
+}
+
 int node_stream_write(struct node_stream *s, uint8_t type, uint32_t timestamp_ms,
 		      const uint8_t *data, uint32_t len, bool is_key, uint64_t now_us)
 {

@@ -106,17 +106,17 @@ enum command_op {
 	CMD_BODIES_PUT,    // .bodies
 	CMD_STATS,         // .stats: which table; answered by STATS reports, the last one flagged
 	CMD_TC_ELSEWHERE,  // .tc: time critical packets received / sent by other workers
-	CMD_PACKET,        // .packet, body: one whole startup chunk, sent in mode 3 under the default key
-	// .packet.to, body: a tag. The endpoint's RHello with that tag and a cookie for .packet.to, sent
-	// there, as if an IHello had come from it: the answer to a Forwarded IHello (§3.5.1.4)
+	CMD_PACKET, // .packet, body: one whole startup chunk, sent in mode 3 under the default key
+	// .packet.to, body: a tag. The endpoint's RHello with that tag and a cookie for .packet.to,
+	// sent there, as if an IHello had come from it: the answer to a Forwarded IHello (§3.5.1.4)
 	CMD_HELLO_REPLY,
 	CMD_BUDGET, // .budget
 	// -- a session
-	CMD_SESSION_RESERVE, // our id is about to travel: keep a few early packets for it
-	CMD_SESSION_ADD,     // body: struct session_seed
-	CMD_SESSION_CLOSE,   // .close; also drops a reservation. Answered by SESSION_CLOSED
-	CMD_SESSION_CHUNK,   // body: one whole chunk (FIHello), sent once in the next packet
-	CMD_SESSION_PING,    // .ping: answered within the limit or closed with CLOSED_TIMEOUT
+	CMD_SESSION_RESERVE,   // our id is about to travel: keep a few early packets for it
+	CMD_SESSION_ADD,       // body: struct session_seed
+	CMD_SESSION_CLOSE,     // .close; also drops a reservation. Answered by SESSION_CLOSED
+	CMD_SESSION_CHUNK,     // body: one whole chunk (FIHello), sent once in the next packet
+	CMD_SESSION_PING,      // .ping: answered within the limit or closed with CLOSED_TIMEOUT
 	CMD_SESSION_KEEPALIVE, // .keepalive
 	CMD_SESSION_UNGROUP,   // neighbour_remove: drop every rule, held flow and stream link of it
 	// -- flows of a session
@@ -126,11 +126,14 @@ enum command_op {
 	CMD_FLOW_CLASS, // flow = receive slot, .class
 	// -- streams (stream = index chosen by control, the same on every worker)
 	CMD_STREAM_ADD,    // .stream, body: struct stream_seed
+	CMD_STREAM_TUNE,   // the same again: its times, push limit and STREAM_SEND_TO_ALL hold from
+			   // now on
 	CMD_STREAM_REMOVE, // .stream: window and links go
 	CMD_STREAM_END,    // .stream.number: complete below this number
 	CMD_STREAM_PUBLISH, // .stream, body: one GR-12 message as it shall travel
-	CMD_STREAM_LINK, // session, .link: this neighbour takes part in the stream; repeated: updated
-	CMD_STREAM_UNLINK, // session, .link.stream
+	CMD_STREAM_LINK,    // session, .link: this neighbour takes part in the stream; repeated:
+			    // updated
+	CMD_STREAM_UNLINK,  // session, .link.stream
 	CMD_OPS_N
 };
 
@@ -413,8 +416,11 @@ struct stream_stats { // netgroup-semantics 8.4, as far as a worker knows
 	uint64_t fragments_pulled_by, bytes_pulled_by;
 	uint64_t fragments_pushed_from, bytes_pushed_from;
 	uint64_t fragments_pulled_from, bytes_pulled_from;
+	uint64_t fragments_from_super, bytes_from_super; // of both of these, from super-peers
 	uint64_t fragments_received, fragments_published, duplicates, late, missing, skipped;
+	uint64_t bytes_published;
 	uint64_t control_bytes_sent, control_bytes_received, resent;
+	uint64_t control_bytes_to_super;
 };
 
 struct link_stats {

@@ -84,16 +84,25 @@ static void session_row(struct groups *gs, uint32_t worker, const struct session
 		neighbour_figures(nb, row);
 }
 
+// Members but the source and us. Who is linked is counted, the rest estimated (NG-8).
+static uint64_t n_consumers(const struct gstream *s)
+{
+	const struct group *g = s->group;
+	double members = ring_set_estimate(&g->members.ring, g->address) - 1;
+	uint64_t n = members > 0 && members < 1e9 ? (uint64_t)(members + 0.5) : 0;
+
+	if (n < s->n_linked)
+		n = s->n_linked;
+	return s->is_published_here || n == 0 ? n : n - 1;
+}
+
 static void stream_row(struct groups *gs, uint32_t worker, const struct stream_stats *row)
 {
 	struct gstream *s = stream_table_at(gs->streams, row->stream);
 
-	if (s == NULL || worker >= OUTBOX_WORKERS_MAX)
+	if (s == NULL)
 		return;
-	s->stats[worker].received = row->fragments_received + row->fragments_published;
-	s->stats[worker].bytes = row->bytes_pushed_from + row->bytes_pulled_from;
-	s->stats[worker].late = row->late;
-	s->stats[worker].missing = row->missing;
+	stream_figures_take(&s->figures, worker, row, n_consumers(s), gs->now_us);
 	stream_progress(s, row->newest);
 }
 

@@ -134,8 +134,14 @@ const struct groupspec *group_spec(const struct group *);
 struct group_stream_params { // netgroup-semantics 8.3; 0: default. MC-31: what contradicts is
 			     // clamped
 	uint32_t window_ms, margin_ms, update_ms, fetch_ms;
-	bool send_to_all;
+	uint16_t push_neighbours; // served unasked; to the source, too, it means one more than it
+				  // says
+	bool send_to_all;         // our map, to all neighbours each time
 };
+// What contradicts, in words that name the parameters; NULL: nothing does.
+const char *group_stream_params_check(const struct group_stream_params *);
+// MC-33: "default", "low", "ultra-low". False: no such one.
+bool group_stream_preset(const char *name, struct group_stream_params *);
 
 // -EINVAL name empty, too long or window over 120 s (MC-32); -EACCES no publish authorization
 // (MC-3); -ENOBUFS too many streams; -EOPNOTSUPP the group has no multicast.
@@ -152,6 +158,12 @@ void group_publication_close(struct group_publication *, uint64_t now_us); // fr
 // Views whatever stream of that name there is or will be. -EINVAL, -ENOMEM, -EOPNOTSUPP.
 int group_play(struct group *, const char *name, void *user, struct group_play **out,
 	       uint64_t now_us);
+// Our own values for what is followed, in place of its publisher's (MC-25); 0: as published. They
+// are lost when another instance is followed (MC-6). -EINVAL: group_stream_params_check says why.
+int group_play_override(struct group_play *, const struct group_stream_params *, uint64_t now_us);
+// Nothing is shown while it is paused, and carried for others as ever (MC-10); then it begins anew
+// as if we had come late, at a key frame.
+void group_play_pause(struct group_play *, bool is_paused, uint64_t now_us);
 void group_play_close(struct group_play *, uint64_t now_us); // frees
 
 // -- posting (PO-) --
@@ -246,6 +258,11 @@ struct group_info {
 uint32_t groups_info(const struct groups *, struct group_info *, uint32_t max);
 void group_info_get(const struct group *, struct group_info *);
 
+struct group_stream_rates { // octets a second, over some six seconds
+	uint64_t send_data, send_control, receive_data, receive_control;
+	uint64_t send_control_to_server, receive_data_from_server; // of super-peers
+};
+
 struct group_stream_info {
 	const char *name;
 	uint8_t key[STREAM_KEY_LEN];
@@ -254,6 +271,12 @@ struct group_stream_info {
 	uint32_t n_links;
 	uint64_t newest, end;                    // fragment numbers; end 0: not known
 	uint64_t late, missing, received, bytes; // of the play here, else of the workers
+	// netgroup-semantics 8.4, up to two seconds old: how fragments came and went.
+	struct stream_stats totals;
+	struct group_stream_rates rates;
+	// What all members but the source and ourselves got of it, estimated: stream times members.
+	// What we sent is totals.bytes_pushed_to + bytes_pulled_by.
+	uint64_t consumed_bytes;
 };
 // Streams of the group with this id; 0 for an unknown one.
 uint32_t group_streams_info(const struct groups *, const uint8_t id[GROUP_ID_LEN],

@@ -91,12 +91,12 @@ static void stream_info_get(const struct gstream *s, struct group_stream_info *i
 	i->n_links = s->n_linked;
 	i->newest = s->newest;
 	i->end = s->end;
-	for (int w = 0; w < (int)OUTBOX_WORKERS_MAX; w++) {
-		i->received += s->stats[w].received;
-		i->bytes += s->stats[w].bytes;
-		i->late += s->stats[w].late;
-		i->missing += s->stats[w].missing;
-	}
+	stream_figures_get(&s->figures, &i->totals, &i->rates, s->group->groups->now_us);
+	i->consumed_bytes = s->figures.consumed_bytes;
+	i->received = i->totals.fragments_received + i->totals.fragments_published;
+	i->bytes = i->totals.bytes_pushed_from + i->totals.bytes_pulled_from;
+	i->late = i->totals.late;
+	i->missing = i->totals.missing;
 }
 
 uint32_t group_streams_info(const struct groups *gs, const uint8_t id[GROUP_ID_LEN],

@@ -1,4 +1,5 @@
 #include "control/group/play.h"
+#include "control/group/stream_params.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,22 +30,69 @@ bool play_wants(const struct gstream *s)
 
 // ---- whom to follow ----
 
+static struct player_opts opts_for(const struct group_play *p, const struct gstream *s)
+{
+	uint32_t window_ms = p->own.window_ms != 0 ? p->own.window_ms : s->window_ms;
+	uint64_t fetch_ms = p->own.fetch_ms != 0 ? p->own.fetch_ms : s->info.fetch_ms;
+
+	return (struct player_opts){.window_ms = window_ms,
+				    .fetch_ms =
+					    fetch_ms < window_ms ? (uint32_t)fetch_ms : window_ms,
+				    .fragments_max = FRAGMENTS_MAX,
+				    .bytes_max = BYTES_MAX};
+}
+
+static struct player *player_for(const struct group_play *p, const struct gstream *s)
+{
+	struct player_opts o = opts_for(p, s);
+
+	return player_create(&o, s->group->groups->now_us);
+}
+
+static bool has_own(const struct group_play *p)
+{
+	static const struct group_stream_params none;
+
+	return memcmp(&p->own, &none, sizeof(none)) != 0;
+}
+
+// The stream is carried as one play of it wants it, the last that said so.
+static void tune(struct group_play *p)
+{
+	if (p->stream == NULL)
+		return;
+	p->stream->own = has_own(p) ? &p->own : NULL;
+	stream_own_changed(p->stream);
+}
+
+static void untune(struct group_play *p)
+{
+	if (p->stream == NULL || p->stream->own != &p->own)
+		return;
+	p->stream->own = NULL;
+	stream_own_changed(p->stream);
+}
+
+// Another instance has its publisher's values again (MC-6).
 static void follow(struct group_play *p, struct gstream *s)
 {
-	struct player_opts o = {.window_ms = s->window_ms,
-				.fetch_ms = s->info.fetch_ms < s->window_ms
-						    ? (uint32_t)s->info.fetch_ms
-						    : s->window_ms,
-				.fragments_max = FRAGMENTS_MAX,
-				.bytes_max = BYTES_MAX};
-	struct player *player = player_create(&o, s->group->groups->now_us);
+	struct group_stream_params own = p->own;
+	struct player *player;
 
-	if (player == NULL)
+	if (p->player != NULL)
+		p->own = (struct group_stream_params){0};
+	player = player_for(p, s);
+	if (player == NULL) {
+		p->own = own;
 		return;
+	}
+	untune(p);
 	player_destroy(p->player);
 	p->player = player;
 	p->stream = s;
 	p->is_reset_due = p->has_shown;
+	if (has_own(p))
+		tune(p);
 	if (s->end != 0)
 		player_end(player, s->end, s->group->groups->now_us);
 }
@@ -114,7 +162,7 @@ void plays_stream_gone(struct gstream *s)
 void plays_fragment(struct gstream *s, struct span message)
 {
 	for (struct group_play *p = s->group->plays; p != NULL; p = p->next)
-		if (p->stream == s)
+		if (p->stream == s && !p->is_paused)
 			player_fragment(p->player, message, s->group->groups->now_us);
 }
 
@@ -158,7 +206,7 @@ static bool play_event(struct group_play *p, struct group_event *e)
 		e->kind = GROUP_PLAY_RESET;
 		return true;
 	}
-	if (p->player == NULL || player_next(p->player, &pe, now_us) == PLAYER_NONE)
+	if (p->player == NULL || p->is_paused || player_next(p->player, &pe, now_us) == PLAYER_NONE)
 		return false;
 	e->kind = kind_of(pe.kind);
 	e->message = pe.message;
@@ -185,7 +233,7 @@ uint64_t plays_deadline_us(const struct group *g)
 	for (struct group_play *p = g->plays; p != NULL; p = p->next) {
 		if (p->is_reset_due)
 			return 0;
-		if (p->player != NULL)
+		if (p->player != NULL && !p->is_paused)
 			at_us = earlier(at_us, player_deadline_us(p->player));
 	}
 	return at_us;
@@ -217,6 +265,40 @@ int group_play(struct group *g, const char *name, void *user, struct group_play 
 	return 0;
 }
 
+int group_play_override(struct group_play *p, const struct group_stream_params *own,
+			uint64_t now_us)
+{
+	struct player_opts o;
+
+	p->group->groups->now_us = now_us;
+	if (group_stream_params_check(own) != NULL)
+		return -EINVAL;
+	p->own = *own;
+	if (p->stream == NULL)
+		return 0;
+	o = opts_for(p, p->stream);
+	player_tune(p->player, &o);
+	tune(p);
+	return 0;
+}
+
+void group_play_pause(struct group_play *p, bool is_paused, uint64_t now_us)
+{
+	struct player *player;
+
+	p->group->groups->now_us = now_us;
+	if (p->is_paused == is_paused)
+		return;
+	if (!is_paused && p->stream != NULL && p->stream->end == 0) { // else it has an end to tell
+		player = player_for(p, p->stream);
+		if (player == NULL)
+			return;
+		player_destroy(p->player);
+		p->player = player;
+	}
+	p->is_paused = is_paused;
+}
+
 static void play_free(struct group_play *p)
 {
 	event_forget(&p->group->groups->events, p);
@@ -232,6 +314,7 @@ void group_play_close(struct group_play *p, uint64_t now_us)
 	while (*at != p)
 		at = &(*at)->next;
 	*at = p->next;
+	untune(p);
 	play_free(p);
 }
 

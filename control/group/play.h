@@ -12,6 +12,8 @@ struct group_play {
 	struct player *player;  // of it; kept until another instance is followed
 	bool has_shown;         // an instance was started already: the next one is a reset
 	bool is_reset_due;      // PLAY_RESET comes before PLAY_START
+	bool is_paused;
+	struct group_stream_params own; // of the instance followed, or of the first one
 };
 
 struct group_publication {

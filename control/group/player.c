@@ -31,6 +31,13 @@ struct player {
 	struct player_counters n;
 };
 
+void player_tune(struct player *p, const struct player_opts *o)
+{
+	p->window_us = (uint64_t)o->window_ms * 1000;
+	p->fetch_us = (uint64_t)o->fetch_ms * 1000;
+	p->hints.fresh_ms = o->window_ms / 2;
+}
+
 struct player *player_create(const struct player_opts *o, uint64_t now_us)
 {
 	struct player *p = calloc(1, sizeof(*p));
@@ -38,9 +45,7 @@ struct player *player_create(const struct player_opts *o, uint64_t now_us)
 	if (p == NULL)
 		return NULL;
 	fragment_store_init(&p->store, o->fragments_max, o->bytes_max);
-	p->window_us = (uint64_t)o->window_ms * 1000;
-	p->fetch_us = (uint64_t)o->fetch_ms * 1000;
-	p->hints.fresh_ms = o->window_ms / 2;
+	player_tune(p, o);
 	p->last_us = now_us;
 	return p;
 }

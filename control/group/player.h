@@ -35,6 +35,7 @@ struct player_event {
 // NULL: no memory.
 struct player *player_create(const struct player_opts *, uint64_t now_us);
 void player_destroy(struct player *);
+void player_tune(struct player *, const struct player_opts *); // other times from now on
 
 // A GR-12 message; copied. False: of no use (malformed, seen before, too late, no room).
 bool player_fragment(struct player *, struct span message, uint64_t now_us);

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "control/group/play.h"
+#include "control/group/stream_params.h"
 
 enum {
-	WINDOW_MAX_MS = 120000,
 	LOOK_US = 200000,
 	LINGER_MIN_US = 500000, // a last look at what the workers say
 };
@@ -73,40 +73,24 @@ static void batch_push(struct batch *b, const struct gstream *s)
 
 // ---- for programs ----
 
-static int params_check(const struct group *g, const char *name,
-			const struct group_stream_params *params)
+static int may_publish(const struct group *g, const char *name)
 {
 	size_t len = strlen(name);
 
-	if (len == 0 || len > STREAM_NAME_MAX || params->window_ms > WINDOW_MAX_MS)
+	if (len == 0 || len > STREAM_NAME_MAX)
 		return -EINVAL;
 	if (!g->spec.multicast)
 		return -EOPNOTSUPP;
 	return groupspec_may_publish(&g->spec) ? 0 : -EACCES;
 }
 
-static uint32_t or_default(uint32_t value, uint32_t otherwise)
-{
-	return value != 0 ? value : otherwise;
-}
-
-static uint32_t at_most(uint32_t value, uint32_t max)
-{
-	return value < max ? value : max;
-}
-
-// MC-31: update < fetch < window.
 static struct stream_info info_of(const char *name, const struct group_stream_params *params)
 {
-	uint32_t window_ms = or_default(params->window_ms, STREAM_WINDOW_MS);
-	uint32_t fetch_ms = at_most(or_default(params->fetch_ms, STREAM_FETCH_MS), window_ms / 2);
-	uint32_t update_ms = at_most(or_default(params->update_ms, STREAM_UPDATE_MS), fetch_ms / 2);
-
 	return (struct stream_info){.name = span_of(name, strlen(name)),
-				    .window_ms = window_ms,
+				    .window_ms = params->window_ms,
 				    .expiry_ms = STREAM_EXPIRY_MS,
-				    .update_ms = update_ms,
-				    .fetch_ms = fetch_ms,
+				    .update_ms = params->update_ms,
+				    .fetch_ms = params->fetch_ms,
 				    .has_flag_02 = true,
 				    .is_sent_to_all = params->send_to_all};
 }
@@ -131,25 +115,26 @@ int group_publish(struct group *g, const char *name, const struct group_stream_p
 		  void *user, struct group_publication **out, uint64_t now_us)
 {
 	struct groups *gs = g->groups;
-	struct group_stream_params none = {0};
+	struct group_stream_params own = {0};
 	struct group_publication *p;
 	struct stream_info info;
 	uint8_t home;
 	int err;
 
 	gs->now_us = now_us;
-	params = params != NULL ? params : &none;
-	err = params_check(g, name, params);
+	err = stream_params_settle(params != NULL ? params : &own, &own);
+	if (err == 0)
+		err = may_publish(g, name);
 	if (err != 0)
 		return err;
 	p = publication_make(g, user);
 	if (p == NULL)
 		return -ENOBUFS;
-	info = info_of(name, params);
+	info = info_of(name, &own);
 	random_fill(gs->o.random, info.key, sizeof(info.key));
 	home = info.key[0] % outbox_n_workers(gs->o.outbox);
-	p->margin_ms = or_default(params->margin_ms, STREAM_RELAY_MARGIN_MS);
-	err = stream_make(g, &info, p->margin_ms, home, true, &p->stream);
+	p->margin_ms = own.margin_ms;
+	err = stream_make(g, &info, p->margin_ms, home, own.push_neighbours, &p->stream);
 	if (err != 0) {
 		publisher_destroy(p->publisher);
 		free(p);

@@ -143,7 +143,7 @@ static struct gstream *announced(struct neighbour *nb, const struct stream_info 
 		gs->n.streams_foreign++;
 		return NULL;
 	}
-	err = stream_make(g, info, stream_relay_margin_ms(g), nb->cs->worker, false, &s);
+	err = stream_make(g, info, stream_relay_margin_ms(g), nb->cs->worker, 0, &s);
 	if (err == 0)
 		return s;
 	gs->n.streams_refused++;

@@ -7,13 +7,12 @@
 #include "control/group/figures.h"
 #include "control/group/play.h"
 #include "control/group/stream_link.h"
+#include "control/group/stream_params.h"
 #include "control/group/stream_table.h"
 
 enum {
-	WINDOW_MAX_MS = 120000, // MC-32
 	UPDATE_MIN_MS = 10,
 	SUPER_FETCH_MS = 250, // MC-34: it is the repair source of others
-	PUSH_LIMIT = 4,       // groups.md 6.3
 };
 
 struct gstream *stream_find(const struct group *g, const char *name,
@@ -77,6 +76,15 @@ static uint8_t seed_flags(const struct gstream *s)
 			 (pushes_to_all ? STREAM_PUSH_ALL : 0));
 }
 
+// What a program wants of a stream that it plays goes before all (MC-25).
+static void seed_override(const struct group_stream_params *own, struct stream_seed *seed)
+{
+	seed->window_ms = own->window_ms != 0 ? own->window_ms : seed->window_ms;
+	seed->margin_ms = own->margin_ms != 0 ? own->margin_ms : seed->margin_ms;
+	seed->push_limit = own->push_neighbours != 0 ? own->push_neighbours : seed->push_limit;
+	seed->flags |= own->send_to_all ? STREAM_SEND_TO_ALL : 0;
+}
+
 // MC-31: update < fetch < window.
 static void seed_fill(const struct gstream *s, uint32_t margin_ms, struct stream_seed *seed)
 {
@@ -86,7 +94,7 @@ static void seed_fill(const struct gstream *s, uint32_t margin_ms, struct stream
 	memset(seed, 0, sizeof(*seed));
 	seed->margin_ms = margin_ms;
 	seed->window_ms = s->window_ms;
-	seed->push_limit = PUSH_LIMIT;
+	seed->push_limit = s->is_published_here ? s->push_neighbours : STREAM_PUSH_LIMIT;
 	seed->extents_max = s->group->groups->o.extents_per_stream;
 	seed->flags = seed_flags(s);
 	seed->home = (uint8_t)s->home;
@@ -98,6 +106,11 @@ static void seed_fill(const struct gstream *s, uint32_t margin_ms, struct stream
 		if (relay->push_neighbours_max != 0) // it means one more than it says
 			seed->push_limit =
 				(uint16_t)clamped(relay->push_neighbours_max, 1, UINT16_MAX) - 1;
+	}
+	if (s->own != NULL) {
+		fetch_ms = s->own->fetch_ms != 0 ? s->own->fetch_ms : fetch_ms;
+		update_ms = s->own->update_ms != 0 ? s->own->update_ms : update_ms;
+		seed_override(s->own, seed);
 	}
 	seed->update_ms = clamped(update_ms, UPDATE_MIN_MS, seed->window_ms / 2);
 	seed->fetch_ms = clamped(fetch_ms, seed->update_ms, seed->window_ms);
@@ -139,6 +152,23 @@ static int workers_add(const struct gstream *s, uint32_t margin_ms)
 	return 0;
 }
 
+void stream_own_changed(struct gstream *s)
+{
+	struct outbox *out = s->group->groups->o.outbox;
+	struct stream_seed seed;
+
+	seed_fill(s, stream_relay_margin_ms(s->group), &seed);
+	for (uint32_t w = 0; w < outbox_n_workers(out); w++) {
+		struct command c = {
+			.op = CMD_STREAM_TUNE, .len = sizeof(seed), .stream.stream = s->index};
+
+		c.body = outbox_body_copy(out, &seed, sizeof(seed));
+		if (c.body !=
+		    NULL) // else it stays as it was there, which is only less than asked for
+			outbox_push(out, w, &c);
+	}
+}
+
 // ---- life ----
 
 // What a stranger announces must make sense before it costs anything (MC-32).
@@ -146,7 +176,7 @@ static bool is_sane(const struct stream_info *info)
 {
 	return info->name.len > 0 && info->name.len <= STREAM_NAME_MAX &&
 	       memchr(info->name.data, '\0', info->name.len) == NULL && info->window_ms > 0 &&
-	       info->window_ms <= WINDOW_MAX_MS;
+	       info->window_ms <= STREAM_WINDOW_MAX_MS;
 }
 
 // Sources that vanished without a word: the one that has been silent for longest makes room.
@@ -162,7 +192,7 @@ static void make_room(struct group *g)
 }
 
 int stream_make(struct group *g, const struct stream_info *info, uint32_t margin_ms, uint32_t home,
-		bool is_published_here, struct gstream **out)
+		uint16_t push_neighbours, struct gstream **out)
 {
 	struct groups *gs = g->groups;
 	struct gstream *s;
@@ -182,7 +212,8 @@ int stream_make(struct group *g, const struct stream_info *info, uint32_t margin
 	s->info.name = span_of(s->name, info->name.len);
 	s->window_ms = (uint32_t)info->window_ms;
 	s->home = home;
-	s->is_published_here = is_published_here;
+	s->is_published_here = push_neighbours != 0;
+	s->push_neighbours = push_neighbours;
 	s->progress_us = gs->now_us;
 	if (!stream_table_take(gs->streams, s, &s->index, gs->now_us)) {
 		free(s);

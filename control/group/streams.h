@@ -4,6 +4,7 @@
 #pragma once
 
 #include "control/group/internal.h"
+#include "control/group/stream_figures.h"
 #include "dataplane/wire/flow_kind.h"
 #include "dataplane/wire/group_stream.h"
 
@@ -16,6 +17,8 @@ struct gstream {
 	uint32_t window_ms;
 	uint16_t index; // on the workers
 	uint32_t home;  // the worker where it enters
+	uint16_t push_neighbours;              // the source's own limit
+	const struct group_stream_params *own; // a play's, in place of the publisher's; NULL: none
 	bool is_published_here;
 	bool has_ended, is_silent; // unpublished either way
 	uint64_t end;              // complete below; 0: not known
@@ -24,9 +27,7 @@ struct gstream {
 	struct stream_link *links;
 	uint32_t n_linked;
 	struct group_publication *publication; // while the program holds it
-	struct {
-		uint64_t received, bytes, late, missing;
-	} stats[OUTBOX_WORKERS_MAX];
+	struct stream_figures figures;
 };
 
 // A neighbour's part in a stream.
@@ -56,12 +57,14 @@ struct stream_rx {
 	uint16_t rx_slot;
 };
 
-// A new stream of the group, announced to every neighbour. info's name is copied. 0, -EBADMSG (name
-// or parameters make no sense), -ENOBUFS.
+// A new stream of the group, announced to every neighbour. info's name is copied. push_neighbours
+// 0: it is somebody else's; else ours, and so many are served unasked. 0, -EBADMSG (name or
+// parameters make no sense), -ENOBUFS.
 int stream_make(struct group *, const struct stream_info *, uint32_t margin_ms, uint32_t home,
-		bool is_published_here, struct gstream **);
+		uint16_t push_neighbours, struct gstream **);
 void stream_drop(struct gstream *);                    // and everybody's part in it
 uint32_t stream_relay_margin_ms(const struct group *); // for streams of others
+void stream_own_changed(struct gstream *);             // `own` is another one
 struct gstream *stream_find(const struct group *, const char *name,
 			    const uint8_t key[STREAM_KEY_LEN]);
 // Complete below this number; passed on.

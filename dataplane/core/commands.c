@@ -112,6 +112,7 @@ static const struct {
 	[CMD_FLOW_CLOSE] = {flows_command, NEEDS_OPEN},
 	[CMD_FLOW_CLASS] = {flows_command, NEEDS_OPEN},
 	[CMD_STREAM_ADD] = {relay_command, NEEDS_NOTHING},
+	[CMD_STREAM_TUNE] = {relay_command, NEEDS_NOTHING},
 	[CMD_STREAM_REMOVE] = {relay_command, NEEDS_NOTHING},
 	[CMD_STREAM_END] = {relay_command, NEEDS_NOTHING},
 	[CMD_STREAM_PUBLISH] = {relay_command, NEEDS_NOTHING},

@@ -173,6 +173,12 @@ struct link *holder_next(struct engine *e, const struct stream *s, uint64_t no, 
 	return next != NULL ? next : first;
 }
 
+void holders_tune(struct engine *e, struct stream *s)
+{
+	for (uint32_t i = 0; i < s->n_holders; i++)
+		holder_at(e, s->holder[i])->announced.span_ms = s->fetch_ms;
+}
+
 bool holders_have(const struct engine *e, const struct stream *s, uint64_t no)
 {
 	for (uint32_t i = 0; i < s->n_holders; i++) {

@@ -92,7 +92,7 @@ void maps_send_to(struct engine *e, struct stream *s, struct link *l)
 		return; // its queue is full: next period
 	l->was_shown = true;
 	l->map_ordinal = s->map_ordinal;
-	s->n.control_bytes_sent += s->map_len;
+	control_sent(s, l, s->map_len);
 }
 
 void maps_send_to_new(struct engine *e, struct stream *s)

@@ -58,7 +58,7 @@ static bool ask(struct engine *e, struct stream *s, struct link *l, uint64_t no)
 	s->n_asked += a->no == 0;
 	*a = (struct asked){no, l->ring_order, link_idx(e, l), e->now_ms};
 	s->pull_order = l->ring_order;
-	s->n.control_bytes_sent += w.len;
+	control_sent(s, l, w.len);
 	return true;
 }
 

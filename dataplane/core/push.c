@@ -62,7 +62,7 @@ void push_tell(struct engine *e, struct stream *s, struct link *l)
 	if (flow_tx_send_inline(e, flow, message, (uint8_t)w.len, 0) != 0)
 		return; // with the next nudge
 	l->slots_in_told = l->slots_in;
-	s->n.control_bytes_sent += w.len;
+	control_sent(s, l, w.len);
 }
 
 static void clear_slot(struct engine *e, struct stream *s, uint32_t idx, uint32_t slot)

@@ -116,6 +116,10 @@ static void count_from(struct stream *s, struct link *l, size_t bytes, bool is_p
 {
 	s->n.fragments_received++;
 	l->fragments_from++;
+	if (l->flags & LINK_IS_SUPER) {
+		s->n.fragments_from_super++;
+		s->n.bytes_from_super += bytes;
+	}
 	if (is_pulled) {
 		s->n.fragments_pulled_from++;
 		s->n.bytes_pulled_from += bytes;
@@ -171,8 +175,10 @@ static void publish(struct engine *e, const struct command *c)
 		engine_drop(e, DROP_STREAM_MALFORMED);
 		return;
 	}
-	if (take(e, s, f.number, message, LINK_NONE, c->stream.is_key, false) == 0)
-		s->n.fragments_published++;
+	if (take(e, s, f.number, message, LINK_NONE, c->stream.is_key, false) != 0)
+		return;
+	s->n.fragments_published++;
+	s->n.bytes_published += message.len;
 }
 
 // -- control messages of neighbours (groups.md 6.1) --
@@ -335,6 +341,14 @@ static void add(struct engine *e, const struct command *c)
 		engine_drop(e, err == -ENOBUFS ? DROP_STREAM_TABLE : DROP_STALE_COMMAND);
 }
 
+static void tune(struct engine *e, struct stream *s, const struct command *c)
+{
+	if (c->body != NULL && c->len >= sizeof(struct stream_seed))
+		stream_tune(e, s, (const struct stream_seed *)c->body->data);
+	else
+		engine_drop(e, DROP_STALE_COMMAND);
+}
+
 static void link_command(struct engine *e, const struct command *c)
 {
 	const struct report freed = {
@@ -382,6 +396,8 @@ void relay_command(struct engine *e, const struct command *c)
 		engine_drop(e, DROP_STALE_COMMAND);
 	else if (c->op == CMD_STREAM_REMOVE)
 		stream_remove(e, s);
+	else if (c->op == CMD_STREAM_TUNE)
+		tune(e, s, c);
 	else if (c->op == CMD_STREAM_END)
 		s->end = c->stream.number;
 }

@@ -12,16 +12,32 @@ static uint32_t at_least(uint32_t value, uint32_t min)
 }
 
 // Times a publisher may choose as he likes must not make us divide by zero or spin (MC-33).
-static void take_seed(struct stream *s, const struct stream_seed *seed)
+static void take_times(struct stream *s, const struct stream_seed *seed)
 {
-	s->flags = seed->flags;
-	s->home = seed->home;
 	s->push_limit = seed->push_limit;
-	s->group = seed->group;
 	s->window_ms = at_least(seed->window_ms, 1);
 	s->margin_ms = seed->margin_ms;
 	s->update_ms = at_least(seed->update_ms, STREAM_UPDATE_MIN_MS);
 	s->fetch_ms = at_least(seed->fetch_ms, STREAM_UPDATE_MIN_MS);
+}
+
+static void take_seed(struct stream *s, const struct stream_seed *seed)
+{
+	s->flags = seed->flags;
+	s->home = seed->home;
+	s->group = seed->group;
+	take_times(s, seed);
+}
+
+// What leaves a shorter window goes with the next tick; who is skipped for it is counted as ever.
+void stream_tune(struct engine *e, struct stream *s, const struct stream_seed *seed)
+{
+	take_times(s, seed);
+	s->flags &= (uint8_t)~STREAM_SEND_TO_ALL;
+	s->flags |= seed->flags & STREAM_SEND_TO_ALL;
+	s->window.keep_ms = s->window_ms + s->margin_ms;
+	holders_tune(e, s);
+	push_grant(e, s, NULL);
 }
 
 static void start_clocks(struct engine *e, struct stream *s)

@@ -257,8 +257,16 @@ static inline bool record_is_late(const struct stream *s, const struct record *r
 	return record_is_older(rec, s->window_ms + (rec->is_key ? s->margin_ms : 0), now_ms);
 }
 
+static inline void control_sent(struct stream *s, const struct link *l, uint64_t bytes)
+{
+	s->n.control_bytes_sent += bytes;
+	if (l->flags & LINK_IS_SUPER)
+		s->n.control_bytes_to_super += bytes;
+}
+
 // 0, -EEXIST, or -ENOBUFS: beyond the table.
 int stream_add(struct engine *, uint32_t idx, const struct stream_seed *);
+void stream_tune(struct engine *, struct stream *, const struct stream_seed *);
 void stream_remove(struct engine *, struct stream *);
 // NULL: no link.
 struct link *link_find(const struct engine *, uint32_t session_idx, uint16_t stream);
@@ -323,6 +331,7 @@ bool holders_range(struct engine *, const struct stream *, uint64_t *low, uint64
 struct link *holder_next(struct engine *, const struct stream *, uint64_t no, uint64_t ring_order);
 // Has anybody announced it, however lately?
 uint64_t holders_low(const struct engine *, const struct stream *); // the lowest, UINT64_MAX: none
+void holders_tune(struct engine *, struct stream *); // the fetch period is another one
 bool holders_have(const struct engine *, const struct stream *, uint64_t no);
 // A random holder, and the newest number but `skip` of those that he announced a fetch period ago.
 struct link *holder_random(struct engine *, const struct stream *, uint32_t skip, uint64_t *no);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "control/group/stream_figures.h"
+
 #define FRESH_US (3 * READINGS_PERIOD_US)
 
 int readings_init(struct readings *f, struct backend *b, const struct engine_opts *eo,
@@ -104,33 +106,6 @@ const struct session_stats *readings_session(const struct readings *f, uint32_t 
 	return row->session_id == id ? row : NULL;
 }
 
-static void stream_add(struct stream_stats *sum, const struct stream_stats *s)
-{
-	sum->n_links += s->n_links;
-	sum->fragments_held += s->fragments_held;
-	sum->bytes_held += s->bytes_held;
-	sum->newest = s->newest > sum->newest ? s->newest : sum->newest;
-	sum->oldest = s->oldest < sum->oldest ? s->oldest : sum->oldest;
-	sum->end = s->end > sum->end ? s->end : sum->end;
-	sum->fragments_pushed_to += s->fragments_pushed_to;
-	sum->bytes_pushed_to += s->bytes_pushed_to;
-	sum->fragments_pulled_by += s->fragments_pulled_by;
-	sum->bytes_pulled_by += s->bytes_pulled_by;
-	sum->fragments_pushed_from += s->fragments_pushed_from;
-	sum->bytes_pushed_from += s->bytes_pushed_from;
-	sum->fragments_pulled_from += s->fragments_pulled_from;
-	sum->bytes_pulled_from += s->bytes_pulled_from;
-	sum->fragments_received += s->fragments_received;
-	sum->fragments_published += s->fragments_published;
-	sum->duplicates += s->duplicates;
-	sum->late += s->late;
-	sum->missing += s->missing;
-	sum->skipped += s->skipped;
-	sum->control_bytes_sent += s->control_bytes_sent;
-	sum->control_bytes_received += s->control_bytes_received;
-	sum->resent += s->resent;
-}
-
 bool readings_stream(const struct readings *f, uint16_t stream, uint64_t now_us,
 		     struct stream_stats *sum)
 {
@@ -142,7 +117,7 @@ bool readings_stream(const struct readings *f, uint16_t stream, uint64_t now_us,
 
 		if (row->told_us == 0 || now_us - row->told_us > FRESH_US)
 			continue;
-		stream_add(sum, &row->stats);
+		stream_stats_add(sum, &row->stats);
 		is_known = true;
 	}
 	return is_known;

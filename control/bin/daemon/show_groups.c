@@ -106,6 +106,26 @@ static void worker_figures(const struct stream_stats *s, struct json_out *j)
 	json_put_u64(j, "control_tx_bytes", s->control_bytes_sent);
 }
 
+// How much of what the others consumed was ours: what we sent beside it, in thousandths.
+static void share_figures(const struct group_stream_info *s, const struct stream_stats *sum,
+			  struct json_out *j)
+{
+	uint64_t sent = sum->bytes_pushed_to + sum->bytes_pulled_by, consumed = s->consumed_bytes;
+
+	json_put_u64(j, "consumed_bytes", consumed);
+	json_put_u64(j, "share_permille", consumed > 0 ? sent * 1000 / consumed : 0);
+	json_put_u64(j, "tx_data_bytes_per_s", s->rates.send_data);
+	json_put_u64(j, "tx_control_bytes_per_s", s->rates.send_control);
+	json_put_u64(j, "rx_data_bytes_per_s", s->rates.receive_data);
+	json_put_u64(j, "rx_control_bytes_per_s", s->rates.receive_control);
+	json_put_u64(j, "pushed_to_bytes", sum->bytes_pushed_to);
+	json_put_u64(j, "pulled_by_bytes", sum->bytes_pulled_by);
+	json_put_u64(j, "pushed_from_bytes", sum->bytes_pushed_from);
+	json_put_u64(j, "pulled_from_bytes", sum->bytes_pulled_from);
+	json_put_u64(j, "from_super", sum->fragments_from_super);
+	json_put_u64(j, "from_super_bytes", sum->bytes_from_super);
+}
+
 static void stream_row(const struct daemon *d, const struct group_info *g,
 		       const struct group_stream_info *s, struct json_out *j)
 {
@@ -118,6 +138,7 @@ static void stream_row(const struct daemon *d, const struct group_info *g,
 	json_put_hex(j, "key", s->key, sizeof(s->key));
 	json_put_string(j, "state", state_of(s));
 	worker_figures(&sum, j);
+	share_figures(s, &sum, j);
 	json_object_end(j);
 }
 

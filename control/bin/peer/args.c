@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/bin/peer/stream_args.h"
 #include "control/peer_id.h"
 
 enum {
@@ -19,7 +20,6 @@ enum {
 	OPT_HMAC_LENGTH,
 	OPT_SEQUENCE_NUMBERS,
 	OPT_DH,
-	OPT_WINDOW,
 	OPT_QUIET,
 	OPT_PROGRESS,
 	OPT_HELP,
@@ -54,6 +54,7 @@ enum {
 
 #define FOR(c)    (1u << (c))
 #define FOR_GROUP (FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_SWARM))
+#define FOR_STREAM (FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY))
 #define FOR_TALK                                                                                   \
 	(FOR(PEER_CMD_POST) | FOR(PEER_CMD_LISTEN) | FOR(PEER_CMD_ROUTE) | FOR(PEER_CMD_MEMBERS) | \
 	 FOR(PEER_CMD_COVERAGE))
@@ -74,13 +75,19 @@ static const struct {
 	{{"quiet", no_argument, NULL, OPT_QUIET}, FOR_NET},
 	{{"progress", required_argument, NULL, OPT_PROGRESS}, FOR_GROUP},
 	{{"group", required_argument, NULL, OPT_GROUP}, FOR_GROUP | FOR_TALK},
-	{{"json", no_argument, NULL, OPT_JSON}, FOR_TALK},
+	{{"json", no_argument, NULL, OPT_JSON}, FOR_TALK | FOR_STREAM},
 	{{"nearest", no_argument, NULL, OPT_NEAREST}, FOR(PEER_CMD_LISTEN)},
 	{{"for", required_argument, NULL, OPT_FOR},
 	 FOR(PEER_CMD_LISTEN) | FOR(PEER_CMD_MEMBERS) | FOR(PEER_CMD_COVERAGE)},
 	{{"name", required_argument, NULL, OPT_NAME},
 	 FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_GROUPSPEC)},
-	{{"window", required_argument, NULL, OPT_WINDOW}, FOR(PEER_CMD_PUBLISH)},
+	{{"preset", required_argument, NULL, STREAM_OPT_PRESET}, FOR(PEER_CMD_PUBLISH)},
+	{{"window", required_argument, NULL, STREAM_OPT_WINDOW}, FOR_STREAM},
+	{{"relay-margin", required_argument, NULL, STREAM_OPT_MARGIN}, FOR_STREAM},
+	{{"fetch-period", required_argument, NULL, STREAM_OPT_FETCH}, FOR_STREAM},
+	{{"availability-period", required_argument, NULL, STREAM_OPT_UPDATE}, FOR_STREAM},
+	{{"push-neighbours", required_argument, NULL, STREAM_OPT_PUSH}, FOR_STREAM},
+	{{"send-to-all", no_argument, NULL, STREAM_OPT_TO_ALL}, FOR_STREAM},
 	{{"direct", no_argument, NULL, OPT_DIRECT}, FOR(PEER_CMD_PUBLISH)},
 	{{"peers-max", required_argument, NULL, OPT_PEERS_MAX}, FOR(PEER_CMD_PUBLISH)},
 	{{"drop-late", required_argument, NULL, OPT_DROP_LATE}, FOR(PEER_CMD_PUBLISH)},
@@ -113,7 +120,8 @@ static const struct {
 
 #define N_COMMANDS PEER_CMDS
 
-static int number(const char *option, const char *text, uint32_t min, uint32_t max, uint32_t *out)
+int peer_args_number(const char *option, const char *text, uint32_t min, uint32_t max,
+		     uint32_t *out)
 {
 	char *end;
 	unsigned long v;
@@ -146,7 +154,7 @@ static int want(const char *option, const char *text, enum keying_want *out)
 static int hmac_length(struct peer_args *a, const char *text)
 {
 	uint32_t len;
-	int err = number("hmac-length", text, CRYPTO_TAG_MIN, CRYPTO_TAG_MAX, &len);
+	int err = peer_args_number("hmac-length", text, CRYPTO_TAG_MIN, CRYPTO_TAG_MAX, &len);
 
 	if (err == 0)
 		a->policy.hmac_len = (uint8_t)len;
@@ -156,7 +164,7 @@ static int hmac_length(struct peer_args *a, const char *text)
 // The policy's groups stay: the key that we have decides which of them it can be.
 static int dh_group(struct peer_args *a, const char *text)
 {
-	int err = number("dh", text, DH_GROUP_2, DH_GROUP_14, &a->dh_group);
+	int err = peer_args_number("dh", text, DH_GROUP_2, DH_GROUP_14, &a->dh_group);
 
 	if (err != 0 || a->dh_group == DH_GROUP_2 || a->dh_group == DH_GROUP_14)
 		return err;
@@ -222,6 +230,8 @@ static int list_add(const char *option, const char **list, uint32_t *n, uint32_t
 
 static int take_option(struct peer_args *a, int opt, const char *v)
 {
+	if (opt >= STREAM_OPT_FIRST && opt < STREAM_OPT_END)
+		return stream_args_take(a, (enum stream_option)opt, v);
 	switch (opt) {
 	case OPT_SERVER:
 		return list_add("server", a->servers, &a->n_servers, PEER_SERVERS_MAX, v);
@@ -248,9 +258,7 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 	case OPT_DH:
 		return dh_group(a, v);
 	case OPT_WAIT:
-		return number("wait", v, 0, 86400, &a->wait_s);
-	case OPT_WINDOW:
-		return number("window", v, 100, 120000, &a->window_ms);
+		return peer_args_number("wait", v, 0, 86400, &a->wait_s);
 	case OPT_QUIET:
 		a->is_quiet = true;
 		return 0;
@@ -265,9 +273,9 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 		a->wants_help = true;
 		return 0;
 	case OPT_MEMBERS:
-		return number("members", v, 1, 10000, &a->members);
+		return peer_args_number("members", v, 1, 10000, &a->members);
 	case OPT_RATE:
-		return number("rate", v, 1, 100000, &a->join_per_s);
+		return peer_args_number("rate", v, 1, 100000, &a->join_per_s);
 	case OPT_VERIFY:
 		a->verify = v;
 		return 0;
@@ -306,9 +314,9 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 		return 0;
 	case OPT_JOINED:
 		a->is_late = true;
-		return number("joined", v, 0, UINT32_MAX, &a->joined_ms);
+		return peer_args_number("joined", v, 0, UINT32_MAX, &a->joined_ms);
 	case OPT_LATE_MAX:
-		return number("late-max", v, 0, UINT32_MAX, &a->late_max_ms);
+		return peer_args_number("late-max", v, 0, UINT32_MAX, &a->late_max_ms);
 	case OPT_APART:
 		a->is_apart = true;
 		return 0;
@@ -321,7 +329,7 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 	case OPT_PEER:
 		return peer_id(a, v);
 	case OPT_PEERS_MAX:
-		return number("peers-max", v, 1, 10000, &a->peers_max);
+		return peer_args_number("peers-max", v, 1, 10000, &a->peers_max);
 	case OPT_DROP_LATE:
 		return drop_late(a, v);
 	case OPT_JSON:
@@ -332,7 +340,7 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 		return 0;
 	case OPT_FOR:
 		a->has_for = true;
-		return number("for", v, 0, 86400 * 365, &a->for_s);
+		return peer_args_number("for", v, 0, 86400 * 365, &a->for_s);
 	default: // getopt has said what
 		return PEER_USAGE;
 	}
@@ -386,10 +394,17 @@ static int check(const struct peer_args *a)
 	}
 	if (is_group && a->name == NULL)
 		return missing(name, a->command == PEER_CMD_SWARM ? "--play" : "--name");
-	if (is_group && a->group == NULL && !is_direct && (a->n_servers > 1 || a->window_ms > 0)) {
+	if (is_group && a->group == NULL &&
+	    ((a->n_servers > 1 && !is_direct) || stream_args_given(a))) {
 		fprintf(stderr,
-			"annulus-peer %s: without --group it is one --server, and no --window\n",
+			"annulus-peer %s: without --group it is one --server, and no --window or "
+			"others of its kind\n",
 			name);
+		return PEER_USAGE;
+	}
+	if (a->command == PEER_CMD_PLAY && a->is_json && a->file && strcmp(a->file, "-") == 0) {
+		fprintf(stderr, "annulus-peer play: standard output is for --json or for the "
+				"stream (-), not for both\n");
 		return PEER_USAGE;
 	}
 	switch (a->command) {
@@ -479,5 +494,7 @@ int peer_args_parse(struct peer_args *a, int argc, char **argv)
 	if (a->wants_help)
 		return 0;
 	err = take_words(a, argc - optind, argv + optind);
+	if (err == 0)
+		err = stream_args_check(a);
 	return err != 0 ? err : check(a);
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/group/group.h"
 #include "crypto/keying.h"
 #include "dataplane/wire/address.h"
 
@@ -49,7 +50,8 @@ struct peer_args {
 	struct keying_policy policy; // what we want of sessions
 	uint32_t dh_group;           // of a new identity's key: 2 or 14
 	uint32_t wait_s;             // for the first neighbour; 0: for ever
-	uint32_t window_ms;          // publish: 0 = default
+	// publish: the stream's; play: our own for it. 0: as it comes
+	struct group_stream_params params, preset;
 	bool is_quiet, wants_lines, wants_help;
 
 	// direct streams: publish --direct, play --peer
@@ -70,7 +72,7 @@ struct peer_args {
 	const char *bootstrap[PEER_BOOTSTRAP_MAX];
 	uint32_t n_bootstrap;
 
-	// post, listen, route, members, coverage
+	// post, listen, route, members, coverage; is_json: publish and play, too
 	bool is_json, is_nearest;
 	uint32_t for_s;
 	bool has_for;
@@ -81,6 +83,10 @@ struct peer_args {
 	bool is_late, did_not_end, is_apart;
 	uint32_t joined_ms, late_max_ms;
 };
+
+// A number of an option. 0, or an exit code after one line on stderr.
+int peer_args_number(const char *option, const char *text, uint32_t min, uint32_t max,
+		     uint32_t *out);
 
 // 0, or an exit code after one line on stderr that names what is wrong.
 int peer_args_parse(struct peer_args *, int argc, char **argv);

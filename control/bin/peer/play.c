@@ -43,6 +43,9 @@ static void run(struct viewer *v, struct peer *p, struct progress *progress)
 		uint64_t now = clock_us(), until = progress_due_us(progress);
 
 		show(v, progress, now, false);
+		stream_json_figures(&v->json, v->stream, now, false);
+		if (v->json.name != NULL && v->json.next_us < until)
+			until = v->json.next_us;
 		if (now >= flush_us) {
 			flv_out_flush(v->out);
 			flush_us = now + FLUSH_US;
@@ -53,6 +56,7 @@ static void run(struct viewer *v, struct peer *p, struct progress *progress)
 		viewer_turn(v, clock_us()); // its limits pass without an event, too
 	}
 	show(v, progress, clock_us(), progress->wants_lines);
+	stream_json_figures(&v->json, v->stream, clock_us(), true);
 	progress_end(progress);
 }
 
@@ -101,6 +105,7 @@ int peer_play(const struct peer_args *a)
 	}
 	progress_init(&progress, a->is_quiet, a->wants_lines, clock_us());
 	err = viewer_start(&v, &p, out, clock_us());
+	v.json.name = a->is_json ? a->name : NULL;
 	if (err != 0) {
 		viewer_stop(&v);
 		peer_stop(&p);

@@ -9,6 +9,7 @@
 #include "control/bin/peer/join.h"
 #include "control/bin/peer/peer.h"
 #include "control/bin/peer/progress.h"
+#include "control/bin/peer/stream_json.h"
 #include "control/service/flv.h"
 #include "dataplane/wire/media.h"
 
@@ -20,6 +21,7 @@ struct publish {
 	struct node_stream *stream;
 	struct join join;
 	struct progress progress;
+	struct stream_json json;
 	struct flv_parser *parser;
 	int fd;
 	int exit_code;
@@ -143,7 +145,8 @@ static void start_clock(struct publish *p, uint64_t now_us)
 			     p->peer.servers[0].uri);
 	else
 		progress_say(&p->progress, "publishing '%s', window %u ms", p->peer.args->name,
-			     p->peer.args->window_ms > 0 ? p->peer.args->window_ms : 8000);
+			     p->peer.args->params.window_ms > 0 ? p->peer.args->params.window_ms
+								: STREAM_WINDOW_MS);
 }
 
 static void publish_due(struct publish *p, uint64_t now_us)
@@ -174,6 +177,7 @@ static void take_events(void *ctx, struct member *m)
 
 	while (node_event(member_node(m), &e, clock_us())) {
 		join_event(&p->join, &e);
+		stream_json_event(&p->json, &e);
 		p->is_agreed |= e.kind == NODE_PUBLISH_START || e.kind == NODE_PEER_CONNECT;
 		if (e.kind == NODE_STREAM_FAILED) {
 			progress_say(&p->progress, "cannot publish '%s': %s", p->peer.args->name,
@@ -230,10 +234,10 @@ static void watch_input(struct publish *p)
 static int ask(struct publish *p, struct node_group *group, uint64_t now_us)
 {
 	const struct peer_args *a = p->peer.args;
-	const struct group_stream_params params = {.window_ms = a->window_ms};
 	const struct node_direct_params direct = {.audio_is_late_ok = a->drops_audio,
 						  .video_is_late_ok = a->drops_video,
 						  .data_is_late_ok = a->drops_data};
+	int err;
 
 	if (a->is_direct)
 		return node_direct_publish(member_node(p->member), a->name, &direct, &p->stream,
@@ -241,7 +245,10 @@ static int ask(struct publish *p, struct node_group *group, uint64_t now_us)
 	if (group == NULL)
 		return node_conn_publish(p->join.conn, a->name, &p->stream, now_us);
 	p->is_agreed = true;
-	return node_publish(group, a->name, &params, &p->stream, now_us);
+	err = node_publish(group, a->name, &a->params, &p->stream, now_us);
+	if (err == 0)
+		stream_json_code(&p->json, "NetStream.Publish.Start");
+	return err;
 }
 
 // To a group once it has a neighbour, to the server or to whom it introduces once it is there.
@@ -281,6 +288,7 @@ static void run(struct publish *p, struct node_group *group)
 		publish_due(p, now);
 		watch_input(p);
 		show(p, now, false);
+		stream_json_figures(&p->json, p->stream, now, false);
 		member_loop_once(p->peer.loop, next_us(p, now), take_events, p);
 	}
 }
@@ -335,7 +343,7 @@ static void say_result(const struct publish *p)
 
 int peer_publish(const struct peer_args *a)
 {
-	struct publish p = {.fd = -1};
+	struct publish p = {.fd = -1, .json.name = a->is_json ? a->name : NULL};
 	struct identity id;
 	struct node_group *group = NULL;
 	int err = peer_start(&p.peer, a);
@@ -369,6 +377,7 @@ int peer_publish(const struct peer_args *a)
 		run(&p, group);
 		err = p.exit_code;
 		show(&p, clock_us(), a->wants_lines);
+		stream_json_figures(&p.json, p.stream, clock_us(), true);
 		progress_end(&p.progress);
 		if (err != PEER_CONNECT)
 			say_result(&p);

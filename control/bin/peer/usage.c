@@ -9,6 +9,17 @@
 	"  --sequence-numbers WANT     off, prefer (default) or require; they stop replays\n"      \
 	"  --dh GROUP                  2 (default; old peers know no other) or 14\n"
 
+#define STREAM_USAGE                                                                               \
+	"  --window MS                 how long holes are waited for (default 8000)\n"             \
+	"  --relay-margin MS           kept for others beyond that (default 2000)\n"               \
+	"  --fetch-period MS           from hearing of a piece to asking for it (default 2500)\n"  \
+	"  --availability-period MS    between two maps of what is here (default 100)\n"           \
+	"  --send-to-all               maps go to all neighbours at once\n"                        \
+	"  --push-neighbours N         get pieces unasked (default 4, which means 5)\n"
+#define STREAM_JSON_USAGE                                                                          \
+	"  --json                      events and figures, one JSON object a line, on standard "   \
+	"output\n"
+
 // Of the commands that stay in a group and talk.
 #define TALK_USAGE                                                                                 \
 	"\n"                                                                                       \
@@ -79,7 +90,9 @@ static const struct {
 		 "  --server HOST[:PORT][/APP]  introducer; repeatable (default port 1935)\n"
 		 "  --group SPEC                groupspec, or file:PATH of one\n"
 		 "  --name NAME                 stream name\n"
-		 "  --window MS                 window of the stream (default 8000)\n"
+		 "  --preset NAME               default, low (3 s) or ultra-low (1 s; LAN): sets "
+		 "what "
+		 "follows\n" STREAM_USAGE STREAM_JSON_USAGE
 		 "  --direct                    to peers that the introducer sends, without a "
 		 "group\n"
 		 "  --peers-max N               peers at a time with --direct (default 8)\n"
@@ -111,7 +124,9 @@ static const struct {
 		 "  --group SPEC                groupspec, or file:PATH of one\n"
 		 "  --peer ID                   whom to play from, 64 hex digits, instead of a "
 		 "group\n"
-		 "  --name NAME                 stream name\n"
+		 "  --name NAME                 stream name\n" STREAM_USAGE
+		 "                              (of --group: in place of the publisher's, until "
+		 "another stream of the name)\n" STREAM_JSON_USAGE
 		 "  --identity FILE             keep the peer ID in this file (default: a new one "
 		 "each run)\n"
 		 "  --bind ADDRESS[:PORT]       local address (default: any)\n" SECURITY_USAGE

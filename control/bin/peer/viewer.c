@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/bin/peer/stream_args.h"
 #include "control/member/clock.h"
 
 static int play_error(const struct peer *p, int err)
@@ -47,6 +48,8 @@ int viewer_start(struct viewer *v, struct peer *p, FILE *out, uint64_t now_us)
 	if (v->group == NULL)
 		return peer_join_error(err);
 	err = node_play(v->group, p->args->name, &v->stream, now_us);
+	if (err == 0 && stream_args_given(p->args))
+		err = node_play_override(v->stream, &p->args->params, now_us);
 	return err != 0 ? play_error(p, err) : 0;
 }
 
@@ -74,6 +77,7 @@ static void take_event(struct viewer *v, const struct node_event *e, uint64_t no
 	bool had_joined = v->join.has_joined;
 
 	join_event(&v->join, e);
+	stream_json_event(&v->json, e);
 	if (v->join.has_joined && !had_joined)
 		v->joined_us = now_us;
 	switch (e->kind) {
@@ -85,7 +89,7 @@ static void take_event(struct viewer *v, const struct node_event *e, uint64_t no
 			add_hole(v, e);
 		break;
 	case NODE_PLAY_RESET:
-		v->n_resets++;
+		v->n_resets++; // our own values for it are lost with the one before (MC-6)
 		break;
 	case NODE_PLAY_END:
 		v->end = VIEWER_ENDED;

@@ -7,6 +7,7 @@
 #include "control/bin/peer/flv_out.h"
 #include "control/bin/peer/join.h"
 #include "control/bin/peer/peer.h"
+#include "control/bin/peer/stream_json.h"
 
 #define VIEWER_HOLES_MAX 64 // listed; further ones are counted
 
@@ -31,6 +32,7 @@ struct viewer {
 	struct node_stream *stream; // from the connection on
 	struct join join;
 	struct flv_out *out;
+	struct stream_json json; // nothing unless play sets its name
 	enum viewer_end end;
 	bool has_begun; // a message came
 	uint64_t joined_us, n_holes, n_resets;

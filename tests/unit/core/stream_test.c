@@ -13,6 +13,37 @@ static void streams_are_bounded_by_their_table(void **state)
 	world_destroy(w);
 }
 
+// MC-25: a program's own values reach a stream that is there already.
+static void a_stream_is_tuned_while_it_flows(void **state)
+{
+	struct world *w = world_create(NULL);
+	struct stream *s = world_stream(w, 0, STREAM_HOME | STREAM_SEND_TO_ALL);
+	struct stream_seed seed = {.window_ms = 700,
+				   .margin_ms = 300,
+				   .update_ms = 20,
+				   .fetch_ms = 80,
+				   .push_limit = 2};
+	struct command c = {.op = CMD_STREAM_TUNE, .stream.stream = 0};
+
+	c.body = body_get(w->e.bodies, sizeof(seed));
+	memcpy(c.body->data, &seed, sizeof(seed));
+	c.len = sizeof(seed);
+	relay_command(&w->e, &c);
+	assert_int_equal(s->window_ms, 700);
+	assert_int_equal(s->window.keep_ms, 1000);
+	assert_int_equal(s->update_ms, 20);
+	assert_int_equal(s->fetch_ms, 80);
+	assert_int_equal(s->push_limit, 2);
+	assert_int_equal(s->flags, STREAM_HOME);
+	c.len = sizeof(seed) - 1;
+	relay_command(&w->e, &c);
+	c.stream.stream = 1;
+	relay_command(&w->e, &c);
+	assert_int_equal(w->e.stats.drops[DROP_STALE_COMMAND], 2);
+	body_put(c.body);
+	world_destroy(w);
+}
+
 static void links_are_bounded_by_their_table(void **state)
 {
 	struct world *w = world_create(&(struct world_opts){.links_max = 3});
@@ -218,6 +249,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(streams_are_bounded_by_their_table),
+		cmocka_unit_test(a_stream_is_tuned_while_it_flows),
 		cmocka_unit_test(links_are_bounded_by_their_table),
 		cmocka_unit_test(a_link_is_one_per_neighbour_and_stream),
 		cmocka_unit_test(a_link_that_is_said_again_is_brought_up_to_date),

@@ -142,6 +142,13 @@ static const char *const refused[][12] = {
 	{"play", "--server", "h", "--group", "G:00", "x"},
 	{"play", "--server", "h", "--server", "i", "--name", "n", "x"},
 	{"publish", "--server", "h", "--name", "n", "--window", "1000", "x"},
+	{"play", "--server", "h", "--name", "n", "--send-to-all", "x"},
+	{"publish", GROUP, "--preset", "lowest", "x"},
+	{"publish", GROUP, "--preset", "low", "--fetch-period", "3000", "x"},
+	{"publish", GROUP, "--fetch-period", "8000", "x"},
+	{"play", GROUP, "--availability-period", "300", "--fetch-period", "200", "x"},
+	{"play", GROUP, "--push-neighbours", "0", "x"},
+	{"play", GROUP, "--json", "-"},
 	{"swarm", "--server", "h", "--play", "n", "--members", "3"},
 	{"play", "--group", "G:00", "--name", "n", "x"},
 	{"play", GROUP},
@@ -168,10 +175,37 @@ static void everything_else_is_refused(void **state)
 			   refused[i][1] != NULL ? refused[i][1] : refused[i][0]);
 }
 
+// netgroup-semantics 8.3, MC-33: what is given goes before the preset, wherever it stands.
+static void a_stream_has_six_parameters_and_presets(void **state)
+{
+	assert_int_equal(PARSE("publish", GROUP, "in.flv"), 0);
+	assert_int_equal(a.params.window_ms, 0); // whatever the room's default is
+	assert_int_equal(PARSE("publish", GROUP, "--window", "4000", "--preset", "low",
+			       "--relay-margin", "500", "--push-neighbours", "6", "in.flv"),
+			 0);
+	assert_int_equal(a.params.window_ms, 4000);
+	assert_int_equal(a.params.fetch_ms, 800);
+	assert_int_equal(a.params.update_ms, 50);
+	assert_int_equal(a.params.margin_ms, 500);
+	assert_int_equal(a.params.push_neighbours, 6);
+	assert_false(a.params.send_to_all);
+	assert_int_equal(PARSE("publish", GROUP, "--preset", "ultra-low", "in.flv"), 0);
+	assert_int_equal(a.params.window_ms, 1000);
+	assert_true(a.params.send_to_all);
+	assert_int_equal(PARSE("play", GROUP, "--fetch-period", "300", "--availability-period",
+			       "20", "--send-to-all", "--json", "out.flv"),
+			 0);
+	assert_int_equal(a.params.fetch_ms, 300);
+	assert_int_equal(a.params.update_ms, 20);
+	assert_true(a.params.send_to_all);
+	assert_true(a.is_json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_play_line_is_understood),
+		cmocka_unit_test(a_stream_has_six_parameters_and_presets),
 		cmocka_unit_test(servers_repeat),
 		cmocka_unit_test(an_address_needs_no_port),
 		cmocka_unit_test(help_is_no_mistake),

@@ -191,6 +191,10 @@ static void stream_command(struct world_node *n, const struct command *c)
 		n->streams[i].flags = n->streams[i].seed.flags;
 		n->streams[i].is_ended = false;
 		break;
+	case CMD_STREAM_TUNE:
+		assert(n->streams[i].is_used && c->len == sizeof(struct stream_seed));
+		memcpy(&n->streams[i].seed, c->body->data, sizeof(struct stream_seed));
+		break;
 	case CMD_STREAM_REMOVE:
 		n->streams[i].is_used = false;
 		for (int k = 0; k < WORLD_FRAGMENTS_MAX; k++) {

@@ -13,6 +13,8 @@ enum {
 	RING_EACH_WAY = 3, // groups.md 3
 	RANDOM_MAX = 2,
 	TELL_AFTER_US = 2000000,
+	REMIND_EVERY_US = 60000000,
+	REMINDED_AT_ONCE = 64, // more have their turn in the next one
 };
 
 static_assert(offsetof(struct gc_flow, at) == 0, "gc_flow_of");
@@ -28,33 +30,40 @@ void gc_group_free(struct gc_server *gc, struct gc_group *g)
 	free(g);
 }
 
-// ---- newcomers that the others will be told of ----
+// ---- who has his turn when ----
 
-static void tell_later(struct gc_server *gc, struct gc_flow *f, uint64_t now_us)
+void gc_registry_init(struct gc_server *gc)
 {
-	f->tell_us = now_us + TELL_AFTER_US;
-	f->tell_prev = gc->tell_last;
-	f->tell_next = NULL;
-	if (gc->tell_last != NULL)
-		gc->tell_last->tell_next = f;
-	else
-		gc->tell_first = f;
-	gc->tell_last = f;
+	gc->newcomers.wait_us = TELL_AFTER_US;
+	gc->settled.wait_us = REMIND_EVERY_US;
 }
 
-static void tell_remove(struct gc_server *gc, struct gc_flow *f)
+static void list_remove(struct gc_flow *f)
 {
-	if (f->tell_us == 0)
+	struct gc_list *l = f->list;
+
+	if (l == NULL)
 		return;
-	f->tell_us = 0;
-	if (f->tell_prev != NULL)
-		f->tell_prev->tell_next = f->tell_next;
-	else
-		gc->tell_first = f->tell_next;
-	if (f->tell_next != NULL)
-		f->tell_next->tell_prev = f->tell_prev;
-	else
-		gc->tell_last = f->tell_prev;
+	f->list = NULL;
+	*(f->list_prev != NULL ? &f->list_prev->list_next : &l->first) = f->list_next;
+	*(f->list_next != NULL ? &f->list_next->list_prev : &l->last) = f->list_prev;
+}
+
+// Out of the list that it is in.
+static void list_add(struct gc_list *l, struct gc_flow *f, uint64_t now_us)
+{
+	list_remove(f);
+	f->list = l;
+	f->list_us = now_us + l->wait_us;
+	f->list_prev = l->last;
+	f->list_next = NULL;
+	*(l->last != NULL ? &l->last->list_next : &l->first) = f;
+	l->last = f;
+}
+
+static struct gc_flow *list_due(const struct gc_list *l, uint64_t now_us)
+{
+	return l->first != NULL && l->first->list_us <= now_us ? l->first : NULL;
 }
 
 // ---- answers ----
@@ -138,19 +147,39 @@ static void tell_others(struct gc_flow *f)
 		send_member(members[i], f->cs->fingerprint);
 }
 
+// NG-6: whoever has been cut off for so long that nobody remembers him has us alone, and a chain
+// of next ones is enough. Who is linked to the next one does nothing.
+static void remind(struct gc_flow *f)
+{
+	if (f->group->ring.n > 1)
+		send_member(f,
+			    gc_flow_of(ring_set_up(&f->group->ring, f->at.at, 1))->cs->fingerprint);
+}
+
 void gc_server_timers(struct gc_server *gc, uint64_t now_us)
 {
-	while (gc->tell_first != NULL && gc->tell_first->tell_us <= now_us) {
-		struct gc_flow *f = gc->tell_first;
+	struct gc_flow *f;
 
-		tell_remove(gc, f);
+	while ((f = list_due(&gc->newcomers, now_us)) != NULL) {
+		list_add(&gc->settled, f, now_us);
 		tell_others(f);
+	}
+	for (uint32_t n = 0; n < REMINDED_AT_ONCE; n++) {
+		f = list_due(&gc->settled, now_us);
+		if (f == NULL)
+			break;
+		list_add(&gc->settled, f, now_us);
+		remind(f);
 	}
 }
 
 uint64_t gc_server_deadline_us(const struct gc_server *gc)
 {
-	return gc->tell_first != NULL ? gc->tell_first->tell_us : UINT64_MAX;
+	const struct gc_flow *a = gc->newcomers.first, *b = gc->settled.first;
+	uint64_t a_us = a != NULL ? a->list_us : UINT64_MAX;
+	uint64_t b_us = b != NULL ? b->list_us : UINT64_MAX;
+
+	return a_us < b_us ? a_us : b_us;
 }
 
 // ---- joining and leaving ----
@@ -161,7 +190,7 @@ void gc_leave(struct gc_server *gc, struct gc_flow *f)
 
 	if (g == NULL)
 		return;
-	tell_remove(gc, f);
+	list_remove(f);
 	ring_set_remove(&g->ring, &f->at);
 	f->group = NULL;
 	if (gc->o.left != NULL)
@@ -227,7 +256,7 @@ bool gc_join(struct gc_server *gc, struct gc_flow *f, const uint8_t id[GROUP_ID_
 	if (gc->o.joined != NULL)
 		gc->o.joined(gc->o.ctx, id, f->cs);
 	answer(gc, f);
-	tell_later(gc, f, now_us);
+	list_add(&gc->newcomers, f, now_us);
 	gc->o.counters->joins++;
 	return true;
 }

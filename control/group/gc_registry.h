@@ -19,11 +19,18 @@ struct gc_flow {
 	struct gc_group *group; // NULL: not joined
 	uint64_t flow_id;
 	uint16_t rx_slot;
-	int reply;                             // our send slot, -1: none yet
-	bool is_over;                          // the far end rejected that one
-	struct gc_flow *next;                  // of the session
-	struct gc_flow *tell_prev, *tell_next; // newcomers that the others will be told of
-	uint64_t tell_us;                      // 0: not among those
+	int reply;            // our send slot, -1: none yet
+	bool is_over;         // the far end rejected that one
+	struct gc_flow *next; // of the session
+	struct gc_list *list; // NULL: in none
+	struct gc_flow *list_prev, *list_next;
+	uint64_t list_us; // its turn
+};
+
+// Flows that have their turn one after the other: all wait as long in a list, so it is in order.
+struct gc_list {
+	struct gc_flow *first, *last;
+	uint64_t wait_us;
 };
 
 struct gc_server {
@@ -31,10 +38,12 @@ struct gc_server {
 	struct id_table table;
 	struct gc_group **groups; // dense
 	uint32_t n_groups;
-	struct gc_flow *tell_first, *tell_last; // by time
+	struct gc_list newcomers; // that the others will be told of
+	struct gc_list settled;   // that will be told again who is next
 	struct token_rate join_rate;
 };
 
+void gc_registry_init(struct gc_server *);
 // Takes part in the group with this ID from now on, and is told whom to try. False: refused.
 bool gc_join(struct gc_server *, struct gc_flow *, const uint8_t id[GROUP_ID_LEN], uint64_t now_us);
 void gc_leave(struct gc_server *, struct gc_flow *); // if it takes part in one

@@ -24,6 +24,7 @@ struct gc_server *gc_server_create(const struct gc_server_opts *o)
 		return NULL;
 	gc->o = *o;
 	gc->groups = calloc(o->groups_max, sizeof(struct gc_group *));
+	gc_registry_init(gc);
 	gc->join_rate = token_rate_of(JOINS_PER_S, JOINS_BURST);
 	if (gc->groups == NULL || id_table_init(&gc->table, random_u64(o->random)) != 0) {
 		free(gc->groups);
@@ -180,7 +181,7 @@ static void group_flows_forget(struct gc_group *g)
 		struct gc_flow *f = gc_flow_of(g->ring.nodes[g->ring.n - 1]);
 
 		f->group = NULL;
-		f->tell_us = 0;
+		f->list = NULL;
 		g->ring.n--;
 	}
 }

@@ -3,7 +3,9 @@
 // A newcomer is told our own member first (in groups of ours), then its three neighbours on the
 // ring either way and up to two others at random; it calls them. Two seconds later those ring
 // neighbours are told the newcomer: by then they mostly know each other, and both calling at once
-// (glare) is avoided; if the newcomer could not call, they do.
+// (glare) is avoided; if the newcomer could not call, they do. From then on each is told once a
+// minute who is next up the ring: two parts of a group that were cut from each other for so long
+// that they forgot each other are one ring again (NG-6).
 #pragma once
 
 #include <stdbool.h>

@@ -169,7 +169,8 @@ static void refresh(struct member *who, const struct member_news *news)
 	who->is_introduced |= news->source == HEARD_SERVER;
 	if (news->source > who->source)
 		who->source = (uint8_t)news->source;
-	if (is_trusted && who->n_tries > 0) {
+	// An introducer may name again and again whom we cannot reach.
+	if (news->source == HEARD_SELF && who->n_tries > 0) {
 		who->n_tries = 0;
 		who->table->n_changes++;
 	}

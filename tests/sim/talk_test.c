@@ -18,6 +18,8 @@
 #define BLOCKED_PERCENT 20
 #define CUT_US          60000000
 #define HEALED_US       15000000
+#define FORGET_US       700000000 // records 300 s, the dead 300 s
+#define REMIND_US       75000000  // once a minute the introducer tells everybody who is next
 #define NOBODY          UINT32_MAX
 
 // What a run leaves.
@@ -42,7 +44,8 @@ struct talk {
 	uint32_t n;          // members 1 .. n; 0 introduces
 	struct u256 *places; // by member
 	uint32_t *ip_member, ip_first, n_ips;
-	bool is_cut;       // odd members from the others
+	bool is_cut;       // odd members from the others, and from the introducer
+	bool is_split;     // not from the introducer
 	uint32_t *blocked; // nobody, or whom it cannot reach
 	bool *is_dead;
 	uint64_t posted_us[POSTS];
@@ -79,7 +82,8 @@ static bool swallow(void *ctx, uint32_t host, struct net_addr src, struct net_ad
 	if (to == NOBODY)
 		return false;
 	return t->is_dead[to] || t->blocked[host] == to || t->blocked[to] == host ||
-	       (t->is_cut && host % 2 != to % 2);
+	       (t->is_cut && host % 2 != to % 2) ||
+	       (t->is_split && host != 0 && to != 0 && host % 2 != to % 2);
 }
 
 static void take_posting(struct talk *t, uint32_t member, const struct node_event *e)
@@ -298,6 +302,22 @@ static void halves(const struct sim_run *r)
 	talk_destroy(t);
 }
 
+// The same, for so long that nobody remembers the other half: the introducer does.
+static void forgotten_halves(const struct sim_run *r)
+{
+	struct talk *t = talk_create(r, r->row);
+	struct figures *f = r->figures;
+
+	join_all(t);
+	t->is_split = true;
+	world_run_us(t->w, FORGET_US);
+	t->is_split = false;
+	world_run_us(t->w, REMIND_US);
+	check_ring(t);
+	count_neighbours(t, f);
+	talk_destroy(t);
+}
+
 // Row: how many members; 1 more: with links blocked.
 static void posting(const struct sim_run *r)
 {
@@ -487,6 +507,27 @@ static void two_halves_become_one_group_again(void **state)
 	sim_figures_free(&s, f, n);
 }
 
+static void halves_that_forgot_each_other_become_one_group_again(void **state)
+{
+	struct sim_scenario s = {.test = "talk",
+				 .scenario = "forgotten halves",
+				 .row = size_of(30, 200),
+				 .n_seeds = 2,
+				 .n_soak = 2,
+				 .keys = SIM_KEYS_TEST,
+				 .pool = *state,
+				 .run = forgotten_halves,
+				 .figures_len = sizeof(struct figures)};
+	uint32_t n;
+	struct figures *f = sim_each_seed(&s, &n);
+
+	for (uint32_t i = 0; i < n; i++)
+		print_message("%u members in two halves for 700 s: 75 s later the ring was whole, "
+			      "%.1f neighbours each\n",
+			      f[i].n, (double)f[i].n_neighbours / f[i].n);
+	sim_figures_free(&s, f, n);
+}
+
 static void a_message_finds_the_nearest(void **state)
 {
 	struct sim_scenario s = {.test = "talk",
@@ -523,6 +564,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_posting_reaches_everybody_once),
 		cmocka_unit_test(two_halves_become_one_group_again),
+		cmocka_unit_test(halves_that_forgot_each_other_become_one_group_again),
 		cmocka_unit_test(a_message_finds_the_nearest),
 	};
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "control/group/ring_set.h"
 #include "tests/unit/control/group/introducer.h"
 
 static int begin(void **state)
@@ -73,6 +74,46 @@ static void who_left_meanwhile_is_not_told_of(void **state)
 	assert_int_equal(n_clients(t, t->spec.id), 1);
 }
 
+// NG-6.
+static void once_a_minute_each_is_told_who_is_next_up(void **state)
+{
+	struct introducer *t = *state;
+	struct ring_set ring = {0};
+	struct ring_node places[6];
+	uint8_t ids[32][32], address[32];
+
+	for (int i = 0; i < 6; i++) {
+		client_join(t, i);
+		group_address_of(t->clients[i]->id, address);
+		places[i].at = u256_of(address);
+		ring_set_insert(&ring, &places[i]);
+	}
+	world_run(t->w, 10 * S);
+	for (int i = 0; i < 6; i++)
+		client_told(t, i, ids, 32);
+	for (int minute = 0; minute < 3; minute++) {
+		world_run(t->w, 60 * S);
+		for (int i = 0; i < 6; i++) {
+			long next = ring_set_up(&ring, places[i].at, 1) - places;
+
+			assert_int_equal(client_told(t, i, ids, 32), 1);
+			assert_memory_equal(ids[0], t->clients[next]->id, 32);
+		}
+	}
+	ring_set_clear(&ring);
+}
+
+static void who_is_alone_is_told_nothing(void **state)
+{
+	struct introducer *t = *state;
+	uint8_t ids[32][32];
+
+	client_join(t, 0);
+	client_told(t, 0, ids, 32);
+	world_run(t->w, 200 * S);
+	assert_int_equal(client_told(t, 0, ids, 32), 0);
+}
+
 static void joining_again_replaces_the_former_flow(void **state)
 {
 	struct introducer *t = *state;
@@ -113,6 +154,8 @@ int main(void)
 		T(a_newcomer_is_told_our_member_first_then_its_ring),
 		T(its_neighbours_are_told_two_seconds_later),
 		T(who_left_meanwhile_is_not_told_of),
+		T(once_a_minute_each_is_told_who_is_next_up),
+		T(who_is_alone_is_told_nothing),
 		T(joining_again_replaces_the_former_flow),
 		T(groups_vanish_with_their_last_member),
 	};

@@ -337,6 +337,7 @@ struct session_seed {
 	uint8_t rsv;
 	uint32_t keepalive_us; // 0: none
 	uint32_t rtt_us;       // measured during startup, 0: unknown
+	uint32_t rtt_max_us;   // of which startup knows only that it is no more; 0: unknown
 };
 
 #define STREAM_PUBLISHER   0x01 // we are the source: maps are ignored, nothing is pulled

@@ -321,10 +321,19 @@ static void override_older(struct startup *st, struct seat *fresh)
 	}
 }
 
+// Karn: the answer to one of several equal questions only says how long a round trip takes at most.
+static struct known_rtt rtt_of(const struct opening *o, uint64_t answered_us)
+{
+	uint64_t us = answered_us - o->first_sent_us;
+
+	if (o->n_sent == 1)
+		return (struct known_rtt){.us = (uint32_t)us};
+	return (struct known_rtt){.max_us = (uint32_t)(us < o->rtt_max_us ? us : o->rtt_max_us)};
+}
+
 static void check_done(struct startup *st, struct opening *o, struct key_job *job, uint64_t now_us)
 {
 	struct seat *seat = o->seat;
-	uint64_t rtt_us = o->n_sent == 1 ? job->submitted_us - o->first_sent_us : 0;
 	void *user = o->user;
 
 	if (job->result != 0) { // perhaps somebody guessed; the true answer may still come
@@ -334,7 +343,7 @@ static void check_done(struct startup *st, struct opening *o, struct key_job *jo
 		return;
 	}
 	seat->ctl.far_id = o->answer_id;
-	if (seat_open(st, seat, &job->secrets, (uint32_t)rtt_us, now_us) != 0) {
+	if (seat_open(st, seat, &job->secrets, rtt_of(o, job->submitted_us), now_us) != 0) {
 		st->counters.no_room++;
 		opening_fail(o, OPEN_NO_ROOM, NULL);
 		return;

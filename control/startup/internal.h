@@ -127,8 +127,12 @@ static inline bool jobs_are_out(const struct startup *st)
 }
 
 // -- life.c: a seat from keying to SESSION_CLOSED --
+// A round trip as measured, or, if that is not known, how long it takes at most. 0: unknown.
+struct known_rtt {
+	uint32_t us, max_us;
+};
 // The secrets become the worker's: CTL_OPEN, without an event yet. -ENOBUFS.
-int seat_open(struct startup *, struct seat *, const struct session_secrets *, uint32_t rtt_us,
+int seat_open(struct startup *, struct seat *, const struct session_secrets *, struct known_rtt,
 	      uint64_t now_us);
 // Ends it now, with a closed event if there was an opened one. The slot is free when the worker
 // says so.

@@ -27,7 +27,7 @@ static void seed_write(struct session_seed *seed, const struct seat *s,
 }
 
 int seat_open(struct startup *st, struct seat *s, const struct session_secrets *secrets,
-	      uint32_t rtt_us, uint64_t now_us)
+	      struct known_rtt rtt, uint64_t now_us)
 {
 	struct ctl_session *ctl = &s->ctl;
 	struct command c = {.op = CMD_SESSION_ADD, .session_idx = ctl->idx, .session_id = ctl->id};
@@ -40,7 +40,8 @@ int seat_open(struct startup *st, struct seat *s, const struct session_secrets *
 	seed = (struct session_seed *)c.body->data;
 	seed_write(seed, s, secrets);
 	seed->keepalive_us = st->keepalive_us;
-	seed->rtt_us = rtt_us;
+	seed->rtt_us = rtt.us;
+	seed->rtt_max_us = rtt.max_us;
 	outbox_push(st->outbox, ctl->worker, &c);
 	s->is_known = true;
 

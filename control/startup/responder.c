@@ -372,7 +372,7 @@ void responder_job_done(struct startup *st, struct seat *s, struct key_job *job,
 	s->ctl.dh_group = job->keying.pair.group;
 	// The worker has the keys before the answer leaves, so nothing the far end sends comes too
 	// early.
-	if (seat_open(st, s, &job->secrets, 0, now_us) != 0) {
+	if (seat_open(st, s, &job->secrets, (struct known_rtt){0}, now_us) != 0) {
 		st->counters.no_room++;
 		give_up(st, s);
 		return;

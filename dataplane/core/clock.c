@@ -21,6 +21,15 @@ void clock_on_rtt(struct session *s, uint32_t rtt_us)
 	s->erto_us = s->mrto_us > ERTO_MIN_MS * 1000 ? s->mrto_us : ERTO_MIN_MS * 1000;
 }
 
+void clock_on_rtt_max(struct session *s, uint32_t rtt_us)
+{
+	uint64_t erto_us = 3ull * rtt_us + RTO_DELACK_MS * 1000; // as of a first measurement
+
+	if (s->heard & HEARD_RTT || erto_us >= s->erto_us)
+		return;
+	s->erto_us = erto_us > ERTO_MIN_MS * 1000 ? (uint32_t)erto_us : ERTO_MIN_MS * 1000;
+}
+
 void clock_on_new_echo(struct session *s, uint16_t echo, uint64_t now_us)
 {
 	uint16_t ticks = (uint16_t)(clock_ticks(now_us) - echo);

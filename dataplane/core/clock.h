@@ -39,6 +39,9 @@ static inline void clock_on_echo(struct session *s, uint16_t echo, uint64_t now_
 }
 
 void clock_on_rtt(struct session *, uint32_t rtt_us);
+// A round trip takes no longer: all that can be known while what was answered had been sent more
+// than once (Karn). Until one is measured the alarm follows that, if it is sooner than after 3 s.
+void clock_on_rtt_max(struct session *, uint32_t rtt_us);
 
 // The echo that a packet leaving now shall carry; false: none. Once it left, tell clock_echoed().
 static inline bool clock_echo_due(struct session *s, uint64_t now_us, uint16_t *echo)

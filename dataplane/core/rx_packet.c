@@ -84,6 +84,18 @@ static void on_chunk(struct engine *e, struct chunk_ctx *ctx, const struct chunk
 		on_open_chunk(e, ctx, c);
 }
 
+// The first packet that verifies shows a responder that its RIKeying has arrived, which left when
+// the session was added.
+static void on_first(struct engine *e, uint32_t idx)
+{
+	struct session *s = session_at(e, idx);
+
+	s->flags |= SESSION_ALIVE;
+	session_tell(e, idx, TELL_ALIVE);
+	if (!(s->flags & SESSION_IS_INITIATOR) && e->now_ms - s->last_rx_ms < ERTO_INITIAL_MS)
+		clock_on_rtt_max(s, (e->now_ms - s->last_rx_ms) * 1000);
+}
+
 static void on_header(struct engine *e, uint32_t idx, const struct packet_header *h)
 {
 	struct session *s = session_at(e, idx);
@@ -96,10 +108,8 @@ static void on_header(struct engine *e, uint32_t idx, const struct packet_header
 		clock_on_tc(e, idx);
 	if (h->flags & PACKET_TCR)
 		clock_on_tcr(e, idx);
-	if (!(s->flags & SESSION_ALIVE)) {
-		s->flags |= SESSION_ALIVE;
-		session_tell(e, idx, TELL_ALIVE);
-	}
+	if (!(s->flags & SESSION_ALIVE))
+		on_first(e, idx);
 }
 
 static void after_chunks(struct engine *e, struct chunk_ctx *ctx)
@@ -129,11 +139,11 @@ void rx_packet(struct engine *e, uint32_t idx, struct pkt *pkt, struct span plai
 		rx_drop(e, pkt, packet_mode(&h) == own ? DROP_OWN_MARK : DROP_MODE);
 		return;
 	}
+	if (s->state == S_OPEN)
+		on_header(e, idx, &h);
 	s->last_rx_ms = e->now_ms;
 	s->rx_packets++;
 	s->rx_bytes += pkt->len;
-	if (s->state == S_OPEN)
-		on_header(e, idx, &h);
 	ctx.idx = idx;
 	ctx.pkt = pkt;
 	rx_ctx_begin(&ctx.flows, s->in_flight_bytes, &h);

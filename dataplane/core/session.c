@@ -219,13 +219,15 @@ static void keys_set(struct engine *e, uint32_t idx, const struct session_seed *
 	s->rx_tag_len = seed->rx_tag_len;
 }
 
-static void clocks_set(struct engine *e, struct session *s, uint32_t rtt_us)
+static void clocks_set(struct engine *e, struct session *s, const struct session_seed *seed)
 {
 	s->mrto_us = MRTO_INITIAL_MS * 1000;
 	s->erto_us = ERTO_INITIAL_MS * 1000;
 	s->last_rx_ms = e->now_ms;
-	if (rtt_us != 0)
-		clock_on_rtt(s, rtt_us);
+	if (seed->rtt_us != 0)
+		clock_on_rtt(s, seed->rtt_us);
+	else if (seed->rtt_max_us != 0)
+		clock_on_rtt_max(s, seed->rtt_max_us);
 }
 
 bool session_add(struct engine *e, const struct command *cmd)
@@ -246,7 +248,7 @@ bool session_add(struct engine *e, const struct command *cmd)
 	s->ssthresh_bytes = SSTHRESH_NONE;
 	s->tsn_next = 1;
 	keys_set(e, cmd->session_idx, seed);
-	clocks_set(e, s, seed->rtt_us);
+	clocks_set(e, s, seed);
 	session_path_set(e, cmd->session_idx, &seed->far);
 	e->stats.sessions_open++;
 	session_keepalive_set(e, cmd->session_idx, seed->keepalive_us, 0, 0);

@@ -1,7 +1,7 @@
 #include "dataplane/core/clock.h"
 
 #include "dataplane/core/internal.h"
-#include "tests/support/loop.h"
+#include "tests/support/far_end.h"
 #include "tests/support/test.h"
 
 #define MS 1000ull
@@ -97,6 +97,57 @@ static void erto_is_never_under_250_ms_and_a_lan_does_not_divide_by_zero(void **
 	assert_int_equal(s.srtt_us, 0);
 	assert_int_equal(s.mrto_us, 200 * MS);
 	assert_int_equal(s.erto_us, 250 * MS);
+}
+
+static void what_a_round_trip_takes_at_most_ends_the_wait_of_3_s(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t max_us, erto_us;
+	} rows[] = {
+		{"a local network", 500, ERTO_MIN_MS * MS},
+		{"as of a first measurement", 100 * MS, 500 * MS},
+		{"not above what it was", 2000 * MS, ERTO_INITIAL_MS * MS},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct session s = {.mrto_us = MRTO_INITIAL_MS * MS, .erto_us = ERTO_INITIAL_MS * MS};
+
+		clock_on_rtt_max(&s, rows[i].max_us);
+		assert_row(s.erto_us == rows[i].erto_us, rows[i].name);
+		clock_on_rtt(&s, 300 * MS); // the first measurement takes nothing of it over
+		assert_row(s.srtt_us == 300 * MS && s.erto_us == 1100 * MS, rows[i].name);
+		clock_on_rtt_max(&s, 1);
+		assert_row(s.erto_us == 1100 * MS, rows[i].name);
+	}
+}
+
+// A responder's session begins with its RIKeying, and what it hears first is an answer to that.
+static void the_first_packet_tells_a_responder_so_too(void **state)
+{
+	static const struct {
+		const char *name;
+		bool is_responder;
+		uint64_t after_us;
+		uint32_t erto_us;
+	} rows[] = {
+		{"a responder", true, 100 * MS, 500 * MS},
+		{"whose answer had to be repeated", true, 3200 * MS, ERTO_INITIAL_MS * MS},
+		{"an initiator knows nothing of the like", false, 100 * MS, ERTO_INITIAL_MS * MS},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loop *l = loop_create(&(struct loop_opts){.seed = 4, .n_nodes = 1});
+		struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 0},
+					       rows[i].is_responder);
+		const struct session *s = session_at(l->nodes[0].engine, f.slot);
+		const uint8_t chunk[] = {CHUNK_PADDING_00, 0, 0};
+
+		loop_run_us(l, rows[i].after_us);
+		assert_int_equal(far_send_chunks(&f, span_of(chunk, sizeof(chunk))), DROP_NONE);
+		assert_row(s->erto_us == rows[i].erto_us, rows[i].name);
+		loop_destroy(l);
+	}
 }
 
 // Requirement 134: every 262.144 s the clock of the packets wraps.
@@ -293,6 +344,8 @@ int main(void)
 		cmocka_unit_test(after_128_s_nothing_is_echoed_and_all_is_forgotten),
 		cmocka_unit_test(a_round_trip_is_measured_once_per_echo),
 		cmocka_unit_test(erto_is_never_under_250_ms_and_a_lan_does_not_divide_by_zero),
+		cmocka_unit_test(what_a_round_trip_takes_at_most_ends_the_wait_of_3_s),
+		cmocka_unit_test(the_first_packet_tells_a_responder_so_too),
 		cmocka_unit_test(echoes_from_the_future_are_discarded_and_the_wrap_is_none),
 		cmocka_unit_test(a_session_measures_the_same_across_the_wrap),
 		cmocka_unit_test(a_far_clock_that_jumps_disturbs_no_round_trip),

@@ -91,6 +91,9 @@ enum group_send_result node_send_to_all_neighbours(struct node_group *, const ui
 						   uint32_t len, uint64_t now_us);
 enum group_send_result node_send_far(struct node_group *, const char *address, const uint8_t *data,
 				     uint32_t len, uint64_t now_us);
+// NG-9, as in group.h.
+bool node_add_member_hint(struct node_group *, const char *peer_id, uint64_t now_us);
+bool node_add_neighbour(struct node_group *, const char *peer_id, uint64_t now_us);
 void node_set_receive_mode(struct node_group *, bool is_nearest, uint64_t now_us);
 bool node_coverage(const struct node_group *, struct group_coverage *); // false: no routing there
 

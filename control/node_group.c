@@ -75,6 +75,18 @@ enum group_send_result node_send_far(struct node_group *g, const char *address, 
 	return group_send_far(g->group, address, (struct span){data, len}, now_us);
 }
 
+bool node_add_member_hint(struct node_group *g, const char *peer_id, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_add_member_hint(g->group, peer_id, now_us);
+}
+
+bool node_add_neighbour(struct node_group *g, const char *peer_id, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_add_neighbour(g->group, peer_id, now_us);
+}
+
 void node_set_receive_mode(struct node_group *g, bool is_nearest, uint64_t now_us)
 {
 	g->node->now_us = now_us;

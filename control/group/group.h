@@ -166,6 +166,13 @@ int group_play_override(struct group_play *, const struct group_stream_params *,
 void group_play_pause(struct group_play *, bool is_paused, uint64_t now_us);
 void group_play_close(struct group_play *, uint64_t now_us); // frees
 
+// -- members that the program knows of (NG-9) --
+// peer_id: 64 hex digits. True: accepted, not yet connected. This peer is a member: it is called if
+// it is wanted as a neighbour.
+bool group_add_member_hint(struct group *, const char *peer_id, uint64_t now_us);
+// It is called at once; later it may be let go like any other. A super-peer calls nobody: false.
+bool group_add_neighbour(struct group *, const char *peer_id, uint64_t now_us);
+
 // -- posting (PO-) --
 // What others get as GROUP_POSTING: the octets of a serialized value. 0: id is its SHA-256, also of a
 // message that was posted before, which goes nowhere (PO-3). -EOPNOTSUPP: the group has no posting;

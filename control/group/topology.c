@@ -7,6 +7,7 @@
 #include "control/group/neighbour.h"
 #include "control/group/spx.h"
 #include "control/group/wanted.h"
+#include "control/peer_id.h"
 #include "dataplane/wire/group_member.h"
 
 enum {
@@ -319,17 +320,48 @@ void topology_neighbour_gone(const struct neighbour *nb)
 		topology_soon(nb->group);
 }
 
-void topology_hint(struct group *g, const uint8_t peer_id[PEER_ID_LEN])
+// NULL: no room, or ourselves.
+static struct member *hear_of(struct group *g, const uint8_t peer_id[PEER_ID_LEN])
 {
 	struct groups *gs = g->groups;
 	struct member_news news = {
 		.source = HEARD_SERVER, .heard_us = gs->now_us, .now_us = gs->now_us};
-	struct member *who = members_hear(&g->members, peer_id, &news);
+
+	return members_hear(&g->members, peer_id, &news);
+}
+
+bool topology_hint(struct group *g, const uint8_t peer_id[PEER_ID_LEN])
+{
+	struct member *who = hear_of(g, peer_id);
 
 	if (who == NULL || who->neighbour != NULL)
-		return;
+		return who != NULL;
 	who->next_try_us = 0;
-	g->choose_us = gs->now_us;
+	g->choose_us = g->groups->now_us;
+	return true;
+}
+
+bool group_add_member_hint(struct group *g, const char *peer_id, uint64_t now_us)
+{
+	uint8_t id[PEER_ID_LEN];
+
+	g->groups->now_us = now_us;
+	return peer_id_parse(id, peer_id) == 0 && topology_hint(g, id);
+}
+
+bool group_add_neighbour(struct group *g, const char *peer_id, uint64_t now_us)
+{
+	struct member *who;
+	uint8_t id[PEER_ID_LEN];
+
+	g->groups->now_us = now_us;
+	if (g->groups->o.is_super || peer_id_parse(id, peer_id) != 0 ||
+	    spx_banned_until_us(g, id) != 0)
+		return false;
+	who = hear_of(g, id);
+	if (who != NULL && who->neighbour == NULL && who->dial == NULL)
+		dial_start(g, who);
+	return who != NULL;
 }
 
 void topology_failed(struct group *g, struct member *who)

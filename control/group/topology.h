@@ -10,8 +10,9 @@ void topology_neighbour_opened(struct neighbour *);
 void topology_neighbour_gone(const struct neighbour *);
 void topology_timers(struct group *);
 uint64_t topology_deadline_us(const struct group *);
-// An introducer named this peer as a member: it is called at once if it is wanted.
-void topology_hint(struct group *, const uint8_t peer_id[PEER_ID_LEN]);
+// An introducer named this peer as a member: it is called at once if it is wanted. False: there is
+// no room for it.
+bool topology_hint(struct group *, const uint8_t peer_id[PEER_ID_LEN]);
 // An attempt came to nothing; the n-th retry comes n * 1.5 s later, after 11 it is given up.
 void topology_failed(struct group *, struct member *);
 // May this neighbour leave us, as far as we are concerned?

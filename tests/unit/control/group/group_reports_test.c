@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "control/group/internal.h"
+#include "control/group/wanted.h"
 #include "tests/unit/control/group/raw_peer.h"
 
 static int begin(void **state)
@@ -229,6 +230,51 @@ static void known_members_are_passed_on_with_their_age(void **state)
 	free(g);
 }
 
+// Section 16: a super-peer calls nobody, but what it has heard of is told, whoever is near to the
+// asker: one report makes a newcomer's ring right.
+static void a_report_is_chosen_from_all_that_is_known(void **state)
+{
+	enum { KNOWN = 200 };
+	struct raw_peer *t = *state, other;
+	struct ring_set ring = {0};
+	static struct ring_node places[KNOWN];
+	struct record records[50];
+	struct group_report_iter it;
+	struct group_report_record r;
+	struct wanted near = {0};
+	struct got *g;
+	uint8_t address[32], id[PEER_ID_LEN] = {0};
+	uint32_t n_near = 0;
+
+	raw_befriend(t);
+	for (int i = 0; i < KNOWN; i++) {
+		records[i % 50] = (struct record){(uint8_t)(i + 1), 7};
+		if (i % 50 == 49)
+			send_report(t, NULL, records, 50);
+		id[0] = (uint8_t)(i + 1);
+		group_address_of(id, address);
+		places[i].at = u256_of(address);
+		ring_set_insert(&ring, &places[i]);
+	}
+	other = *t;
+	other.raw = world_add(t->w, &(struct world_role){.is_raw = true});
+	other.e = world_session(other.raw, WORLD_MEMBER, t->node, WORLD_MEMBER);
+	raw_greet(&other);
+	group_address_of(other.raw->id, address);
+	wanted_ring(&near, &ring, u256_of(address), NULL);
+	g = next_report(&other);
+	self_of(g, &it);
+	while (group_report_next(&it, &r)) {
+		group_address_of(r.peer_id, address);
+		for (uint32_t k = 0; k < near.n; k++)
+			n_near += u256_cmp(near.nodes[k]->at, u256_of(address)) == 0;
+	}
+	// The neighbour that told all this stands somewhere on the ring, too.
+	assert_in_range(n_near, 2 * WANTED_EACH_WAY - 1, 2 * WANTED_EACH_WAY);
+	free(g);
+	ring_set_clear(&ring);
+}
+
 // groups.md 11: a choice runs when a nearer record arrives, not with each report. Seen at a
 // super-peer, which chooses nobody: others would try again to reach whom they heard of.
 static void only_news_makes_a_choice_due(void **state)
@@ -291,6 +337,7 @@ int main(void)
 		T(records_are_taken_unless_they_are_old_or_foolish),
 		T(a_record_of_the_receiver_or_the_sender_is_ignored),
 		T(known_members_are_passed_on_with_their_age),
+		SUPER(a_report_is_chosen_from_all_that_is_known),
 		SUPER(only_news_makes_a_choice_due),
 		T(a_flood_of_reports_is_limited),
 		T(broken_reports_are_counted),

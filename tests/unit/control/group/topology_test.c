@@ -1,12 +1,14 @@
 // Calling members: whom, when, how often. Gossip comes from a raw neighbour.
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "control/group/ring_set.h"
+#include "control/group/internal.h"
+#include "control/group/wanted.h"
 #include "tests/unit/control/group/rumours.h"
 
 static int begin_as(void **state, bool is_super)
@@ -181,29 +183,197 @@ static void neighbours_may_leave_who_are_not_wanted(void **state)
 	ring_set_clear(&ring);
 }
 
-// groups.md 10.5
-static void two_whom_an_introducer_named_stay(void **state)
+// The world anew, with the same crowd.
+static struct raw_peer *again(void **state, struct raw_peer *peers)
 {
-	struct raw_peer *t = *state, peers[CROWD];
-	struct world_node *server =
-		world_add(t->w, &(struct world_role){.is_raw = true, .is_server = true});
-	struct end *conn;
-	uint8_t octets[64];
-	struct got *join;
-	int reply, n_gone = 0, gone[CROWD];
+	end(state);
+	begin(state);
+	crowd(*state, peers);
+	return *state;
+}
+
+// Who of the crowd may go, as far as the ring is concerned.
+static int find_gone(struct raw_peer *t, struct raw_peer *peers, int gone[CROWD])
+{
+	int n = 0;
 
 	crowd(t, peers);
 	all_ask_to_leave(t, peers);
 	for (int i = 0; i < CROWD; i++)
 		if (!is_neighbour(t, &peers[i]))
-			gone[n_gone++] = i;
-	assert_true(n_gone >= 2);
-	// The same crowd again, but two of those are named this time.
-	end(state);
-	begin(state);
-	t = *state;
-	server = world_add(t->w, &(struct world_role){.is_raw = true, .is_server = true});
+			gone[n++] = i;
+	return n;
+}
+
+// NG-20: six of those that the ring does not want.
+static void the_six_with_the_lowest_round_trip_stay(void **state)
+{
+	struct raw_peer *t = *state, peers[CROWD];
+	int gone[CROWD], n_gone = find_gone(t, peers, gone), n_left = 0;
+
+	assert_true(n_gone > 8);
+	t = again(state, peers);
+	for (int i = 0; i < CROWD; i++) {
+		struct report r = {.op = REP_SESSION_HEALTH, .health = {50000, false}};
+
+		for (int k = 0; k < 6; k++)
+			if (gone[k] == i)
+				r.health.rtt_us = 10000 + (uint32_t)k;
+		groups_health(t->node->groups, &peers[i].e->far->ctl, &r, world_now_us(t->w));
+	}
+	all_ask_to_leave(t, peers);
+	for (int k = 0; k < 6; k++)
+		assert_true(is_neighbour(t, &peers[gone[k]]));
+	for (int k = 6; k < n_gone; k++)
+		n_left += is_neighbour(t, &peers[gone[k]]);
+	assert_in_range(n_left, 0, 1); // the random one
+}
+
+// NG-20.
+static void one_at_random_is_drawn_anew_every_10_s(void **state)
+{
+	struct raw_peer *t = *state;
+	struct world_node *super =
+		world_add(t->w, &(struct world_role){.is_super = true, .is_server = true});
+	struct world_node *nodes[40];
+	struct group *g;
+	uint8_t drawn[PEER_ID_LEN] = {0};
+	uint32_t n_drawn = 0, n_linked = 0;
+
+	world_join(super, RAW_SPEC);
+	for (int i = 0; i < 40; i++) {
+		nodes[i] = raw_member(t);
+		world_connect(nodes[i], super);
+		world_run(t->w, 100 * MS);
+	}
+	world_run(t->w, 30 * S);
+	g = nodes[7]->group;
+	for (int second = 0; second < 100; second++) {
+		struct member *who = members_find(&g->members, g->random_id);
+
+		n_drawn += memcmp(drawn, g->random_id, sizeof(drawn)) != 0;
+		memcpy(drawn, g->random_id, sizeof(drawn));
+		n_linked += who != NULL && who->neighbour != NULL;
+		world_run(t->w, 1 * S);
+	}
+	assert_in_range(n_drawn, 9, 11);
+	assert_true(n_linked >= 90); // called as soon as it is drawn
+}
+
+static uint32_t n_asked(struct raw_peer *peer)
+{
+	struct got *g;
+	uint32_t n = 0;
+
+	while ((g = world_got(peer->raw)) != NULL) {
+		n += memcmp(g->meta, RAW_MAIN, 3) == 0 && g->octets[0] == GROUP_ASK_CLOSE;
+		free(g);
+	}
+	return n;
+}
+
+// groups.md 4.2, and NG-25: a super-peer never asks.
+static void who_is_not_wanted_is_asked_to_leave_every_90_s(void **state)
+{
+	struct raw_peer *t = *state, peers[CROWD];
+	bool is_super = t->node->groups->o.is_super;
+	uint32_t n_before = 0, n_in_time = 0;
+
 	crowd(t, peers);
+	world_run(t->w, 15 * S); // who called wants us himself, for now
+	for (int i = 0; i < CROWD; i++)
+		n_before += n_asked(&peers[i]);
+	assert_int_equal(n_before, 0);
+	for (int period = 0; period < 4; period++) {
+		world_run(t->w, 89 * S);
+		for (int i = 0; i < CROWD; i++) {
+			uint32_t n = n_asked(&peers[i]);
+
+			assert_in_range(n, 0, 1);
+			n_in_time += n;
+		}
+	}
+	if (is_super)
+		assert_int_equal(n_in_time, 0);
+	else
+		assert_in_range(n_in_time, 3 * 10, 4 * CROWD);
+}
+
+// NG-25: it keeps more than it needs, and lets go whom it does not need only above its degree.
+static void a_super_peer_lets_nobody_go_below_its_degree(void **state)
+{
+	struct raw_peer *t = *state, peers[CROWD];
+
+	crowd(t, peers);
+	all_ask_to_leave(t, peers);
+	assert_in_range(world_open_neighbours(t->node), wanted_target(CROWD / 2), CROWD / 2);
+}
+
+// NG-9.
+static void a_program_names_members_and_neighbours(void **state)
+{
+	struct raw_peer *t = *state;
+	struct world_node *server =
+		world_add(t->w, &(struct world_role){.is_super = true, .is_server = true});
+	struct world_node *nodes[3];
+	char ids[3][65], own[65];
+	uint64_t now_us = world_now_us(t->w);
+
+	for (int i = 0; i < 3; i++) {
+		nodes[i] = raw_member(t);
+		for (int k = 0; k < 32; k++)
+			sprintf(ids[i] + 2 * k, "%02x", nodes[i]->id[k]);
+		world_connect(nodes[i], server); // which is no member, and knows of no group
+	}
+	for (int k = 0; k < 32; k++)
+		sprintf(own + 2 * k, "%02x", t->node->id[k]);
+	world_connect(t->node, server);
+	world_run(t->w, 5 * S);
+	assert_false(group_add_member_hint(t->node->group, "7", now_us));
+	assert_false(group_add_neighbour(t->node->group, "7", now_us));
+	assert_false(group_add_member_hint(t->node->group, own, now_us));
+	assert_false(world_are_neighbours(t->node, nodes[0]));
+	now_us = world_now_us(t->w);
+	assert_true(group_add_member_hint(t->node->group, ids[0], now_us));
+	assert_true(group_add_neighbour(t->node->group, ids[1], now_us));
+	assert_true(group_add_neighbour(t->node->group, ids[1], now_us)); // once is enough
+	world_run(t->w, 2 * S);
+	assert_true(world_are_neighbours(t->node, nodes[0]));
+	assert_true(world_are_neighbours(t->node, nodes[1]));
+	assert_true(group_add_member_hint(t->node->group, ids[0], world_now_us(t->w)));
+}
+
+static void a_super_peer_takes_hints_and_calls_nobody(void **state)
+{
+	struct raw_peer *t = *state;
+	struct world_node *peer = raw_member(t);
+	char id[65];
+	struct group_info info;
+
+	for (int k = 0; k < 32; k++)
+		sprintf(id + 2 * k, "%02x", peer->id[k]);
+	assert_true(group_add_member_hint(t->node->group, id, world_now_us(t->w)));
+	assert_false(group_add_neighbour(t->node->group, id, world_now_us(t->w)));
+	world_run(t->w, 5 * S);
+	group_info_get(t->node->group, &info);
+	assert_int_equal(info.n_members_known, 2);
+	assert_int_equal(groups_counters(t->node->groups)->dials, 0);
+}
+
+// groups.md 10.5
+static void two_whom_an_introducer_named_stay(void **state)
+{
+	struct raw_peer *t = *state, peers[CROWD];
+	struct world_node *server;
+	struct end *conn;
+	uint8_t octets[64];
+	struct got *join;
+	int reply, gone[CROWD];
+
+	assert_true(find_gone(t, peers, gone) >= 2);
+	// The same crowd again, but two of those are named this time.
+	t = again(state, peers);
+	server = world_add(t->w, &(struct world_role){.is_raw = true, .is_server = true});
 	conn = world_connect(t->node, server);
 	world_run(t->w, 50 * MS);
 	join = world_got(server);
@@ -233,6 +403,13 @@ int main(void)
 		T(rumours_of_the_dead_wake_nobody),
 		T(of_two_who_heard_of_each_other_one_calls),
 		T(neighbours_may_leave_who_are_not_wanted),
+		T(the_six_with_the_lowest_round_trip_stay),
+		T(one_at_random_is_drawn_anew_every_10_s),
+		T(who_is_not_wanted_is_asked_to_leave_every_90_s),
+		SUPER(who_is_not_wanted_is_asked_to_leave_every_90_s),
+		SUPER(a_super_peer_lets_nobody_go_below_its_degree),
+		T(a_program_names_members_and_neighbours),
+		SUPER(a_super_peer_takes_hints_and_calls_nobody),
 		T(two_whom_an_introducer_named_stay),
 	};
 

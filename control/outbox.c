@@ -23,7 +23,8 @@ struct homeward {
 struct outbox_account {
 	struct outbox *outbox;
 	struct outbox_account *next, *prev; // all of an outbox
-	struct body *oldest, *youngest;     // that are out
+	struct outbox_account *under;       // NULL: none
+	struct body *oldest, *youngest;     // that are out, on this one itself
 	uint32_t bytes, n_bodies;
 	bool is_closed;
 };
@@ -97,11 +98,16 @@ struct outbox *outbox_create(struct mailbox *const *rings, uint32_t n_workers,
 
 struct outbox_account *outbox_account_open(struct outbox *o)
 {
+	return outbox_account_open_under(o, NULL);
+}
+
+struct outbox_account *outbox_account_open_under(struct outbox *o, struct outbox_account *under)
+{
 	struct outbox_account *a = calloc(1, sizeof(*a));
 
 	if (a == NULL)
 		return NULL;
-	*a = (struct outbox_account){.outbox = o, .next = o->accounts};
+	*a = (struct outbox_account){.outbox = o, .next = o->accounts, .under = under};
 	if (a->next != NULL)
 		a->next->prev = a;
 	o->accounts = a;
@@ -148,8 +154,10 @@ struct body *outbox_account_body(struct outbox_account *a, uint32_t len)
 	body->younger = NULL;
 	*(a->youngest != NULL ? &a->youngest->younger : &a->oldest) = body;
 	a->youngest = body;
-	a->bytes += len;
-	a->n_bodies++;
+	for (; a != NULL; a = a->under) {
+		a->bytes += len;
+		a->n_bodies++;
+	}
 	return body;
 }
 
@@ -165,11 +173,14 @@ const struct body *outbox_account_younger(const struct body *body)
 
 static void body_is_home(struct body *body)
 {
-	struct outbox_account *a = body->account;
+	struct outbox_account *own = body->account;
 
-	if (a != NULL) {
-		*(body->older != NULL ? &body->older->younger : &a->oldest) = body->younger;
-		*(body->younger != NULL ? &body->younger->older : &a->youngest) = body->older;
+	if (own != NULL) {
+		*(body->older != NULL ? &body->older->younger : &own->oldest) = body->younger;
+		*(body->younger != NULL ? &body->younger->older : &own->youngest) = body->older;
+	}
+	for (struct outbox_account *a = own, *under; a != NULL; a = under) {
+		under = a->under;
 		a->bytes -= body->len;
 		a->n_bodies--;
 		account_free_if_done(a);

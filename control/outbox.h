@@ -34,7 +34,9 @@ struct body *outbox_body_copy(struct outbox *, const void *octets, uint32_t len)
 // can hold.
 struct outbox_account;
 struct outbox_account *outbox_account_open(struct outbox *); // NULL: no memory
-void outbox_account_close(struct outbox_account *);          // lives on until its last body is home
+// What it counts counts for the other as well, which stays open longer.
+struct outbox_account *outbox_account_open_under(struct outbox *, struct outbox_account *);
+void outbox_account_close(struct outbox_account *); // lives on until its last body is home
 uint32_t outbox_account_bytes(const struct outbox_account *);
 uint32_t outbox_account_bodies(const struct outbox_account *);
 // A body as above that counts until it is home.

@@ -14,14 +14,14 @@ static uint32_t bytes_of(const struct octets *octets)
 	return octets != NULL ? octets->len : 0;
 }
 
-void event_push_octets(struct event_queue *q, const struct group_event *e, struct octets *octets)
+bool event_push_octets(struct event_queue *q, const struct group_event *e, struct octets *octets)
 {
 	bool has_room = q->n < EVENTS_MAX && q->n_bytes + bytes_of(octets) <= EVENTS_BYTES_MAX;
 	struct event_node *node = has_room ? malloc(sizeof(*node)) : NULL;
 
 	if (node == NULL) {
 		q->n_lost++;
-		return;
+		return false;
 	}
 	node->next = NULL;
 	node->event = *e;
@@ -35,6 +35,7 @@ void event_push_octets(struct event_queue *q, const struct group_event *e, struc
 		q->first = node;
 	q->last = node;
 	q->n++;
+	return true;
 }
 
 void event_push(struct event_queue *q, const struct group_event *e)

@@ -22,8 +22,8 @@ struct event_queue {
 
 // Zeroed is empty. Copies; without room or memory the event is counted as lost.
 void event_push(struct event_queue *, const struct group_event *);
-// With octets, which become its message. They are held until the next event is popped.
-void event_push_octets(struct event_queue *, const struct group_event *, struct octets *);
+// With octets, which become its message. They are held until the next event is popped. False: lost.
+bool event_push_octets(struct event_queue *, const struct group_event *, struct octets *);
 bool event_pop(struct event_queue *, struct group_event *);
 // Forgets what is about this group, publication or play, which are about to be freed.
 void event_forget(struct event_queue *, const void *thing);

@@ -108,18 +108,22 @@ static void deed_do(struct world *w, struct deed *d)
 	}
 }
 
-static void take_events(struct world_node *n)
+// Whether a test was told of one: it may have answered.
+static bool take_events(struct world_node *n)
 {
+	bool is_told = false;
 	struct group_event e;
 
 	while (groups_event(n->groups, &e, n->world->now_us)) {
 		n->n_events[e.kind]++;
 		if (n->on_event != NULL)
 			n->on_event(n, &e);
+		is_told |= n->on_event != NULL;
 		if (e.kind == GROUP_PLAY_MESSAGE && n->messages_len < sizeof(n->messages) - 16)
 			n->messages_len += (size_t)sprintf(n->messages + n->messages_len, "%u ",
 							   e.message.timestamp);
 	}
+	return is_told;
 }
 
 // One step of each flow. False: nothing moves any more.
@@ -131,8 +135,7 @@ static bool flows_advance(struct end *e)
 	return e->is_moving;
 }
 
-// Rings and flows until nothing moves any more at this moment.
-static void settle(struct world *w)
+static void rings_settle(struct world *w)
 {
 	bool any = true;
 
@@ -146,9 +149,20 @@ static void settle(struct world *w)
 				any |= e->is_moving && flows_advance(e);
 		}
 	}
-	for (uint32_t i = 0; i < w->n_nodes; i++)
-		if (w->nodes[i]->groups != NULL && !w->nodes[i]->is_dead)
-			take_events(w->nodes[i]);
+}
+
+// Rings, flows and programs until nothing moves any more at this moment.
+static void settle(struct world *w)
+{
+	bool any = true;
+
+	while (any) {
+		any = false;
+		rings_settle(w);
+		for (uint32_t i = 0; i < w->n_nodes; i++)
+			if (w->nodes[i]->groups != NULL && !w->nodes[i]->is_dead)
+				any |= take_events(w->nodes[i]);
+	}
 }
 
 static uint64_t next_us(struct world *w)

@@ -97,6 +97,19 @@ bool node_add_neighbour(struct node_group *, const char *peer_id, uint64_t now_u
 void node_set_receive_mode(struct node_group *, bool is_nearest, uint64_t now_us);
 bool node_coverage(const struct node_group *, struct group_coverage *); // false: no routing there
 
+// -- object replication (netgroup-semantics 7; docs/spx.md) --
+// As group_have_add and those below it.
+int node_have_add(struct node_group *, uint64_t first, uint64_t last, uint64_t now_us);
+int node_have_remove(struct node_group *, uint64_t first, uint64_t last, uint64_t now_us);
+int node_want_add(struct node_group *, uint64_t first, uint64_t last, uint64_t now_us);
+int node_want_remove(struct node_group *, uint64_t first, uint64_t last, uint64_t now_us);
+int node_set_replication(struct node_group *, const struct group_replication *, uint64_t now_us);
+int node_object_write(struct node_group *, uint64_t request, enum object_encoding,
+		      const uint8_t *data, uint32_t len, uint64_t now_us);
+int node_object_deny(struct node_group *, uint64_t request, uint64_t now_us);
+void node_object_refuse(struct node_group *, uint64_t index, const uint8_t peer_id[32],
+			uint64_t now_us);
+
 // -- streams --
 // -EINVAL name empty or too long, -EACCES no publish authorization, -ENOBUFS too many.
 int node_publish(struct node_group *, const char *name, const struct group_stream_params *,
@@ -177,6 +190,11 @@ enum node_event_kind {
 	NODE_POSTING,              // group, id, data, len: somebody posted it (PO-5)
 	NODE_SEND_TO,              // group, from, to, is_from_local, is_far, data, len (DR-14)
 	NODE_COVERAGE,             // group, from, to: what is ours now (DR-5)
+	// Object replication (OR-4, OR-7, OR-8): group, number: the index, peer: whose.
+	NODE_FETCH_SEND,     // it is asked for now
+	NODE_FETCH_FAILED,   // denied, its holder lost, or too late: it is asked of others
+	NODE_FETCH_RESULT,   // data, len, encoding: here it is
+	NODE_OBJECT_REQUEST, // request: answer by node_object_write or _deny, now or later
 };
 
 struct node_event {
@@ -196,6 +214,8 @@ struct node_event {
 	// the place it was for.
 	uint8_t from[GROUP_ADDRESS_LEN], to[GROUP_ADDRESS_LEN];
 	bool is_from_local, is_far; // is_far: number is how many hops it took
+	uint64_t request;
+	uint8_t encoding; // enum object_encoding
 };
 // Next event; false: none.
 bool node_event(struct node *, struct node_event *, uint64_t now_us);

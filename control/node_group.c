@@ -98,6 +98,58 @@ bool node_coverage(const struct node_group *g, struct group_coverage *c)
 	return group_coverage_get(g->group, c);
 }
 
+// ---- objects ----
+
+int node_have_add(struct node_group *g, uint64_t first, uint64_t last, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_have_add(g->group, first, last, now_us);
+}
+
+int node_have_remove(struct node_group *g, uint64_t first, uint64_t last, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_have_remove(g->group, first, last, now_us);
+}
+
+int node_want_add(struct node_group *g, uint64_t first, uint64_t last, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_want_add(g->group, first, last, now_us);
+}
+
+int node_want_remove(struct node_group *g, uint64_t first, uint64_t last, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_want_remove(g->group, first, last, now_us);
+}
+
+int node_set_replication(struct node_group *g, const struct group_replication *o, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_set_replication(g->group, o, now_us);
+}
+
+int node_object_write(struct node_group *g, uint64_t request, enum object_encoding encoding,
+		      const uint8_t *data, uint32_t len, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_object_write(g->group, request, encoding, (struct span){data, len}, now_us);
+}
+
+int node_object_deny(struct node_group *g, uint64_t request, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	return group_object_deny(g->group, request, now_us);
+}
+
+void node_object_refuse(struct node_group *g, uint64_t index, const uint8_t peer_id[32],
+			uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	group_object_refuse(g->group, index, peer_id, now_us);
+}
+
 // ---- streams ----
 
 struct node_stream *stream_create(struct node *n, struct node_group *g)
@@ -247,6 +299,10 @@ static enum node_event_kind kind_of(enum group_event_kind k)
 		[GROUP_POSTING] = NODE_POSTING,
 		[GROUP_SEND_TO] = NODE_SEND_TO,
 		[GROUP_COVERAGE] = NODE_COVERAGE,
+		[GROUP_FETCH_SEND] = NODE_FETCH_SEND,
+		[GROUP_FETCH_FAILED] = NODE_FETCH_FAILED,
+		[GROUP_FETCH_RESULT] = NODE_FETCH_RESULT,
+		[GROUP_OBJECT_REQUEST] = NODE_OBJECT_REQUEST,
 	};
 
 	return kinds[k];
@@ -265,7 +321,9 @@ static void translate(struct node *n, struct node_event *out)
 				   .number = e->number,
 				   .number_to = e->number_to,
 				   .is_from_local = e->is_from_local,
-				   .is_far = e->is_far};
+				   .is_far = e->is_far,
+				   .request = e->request,
+				   .encoding = e->encoding};
 	if (e->publication != NULL || e->play != NULL) {
 		out->stream = e->user;
 		out->group = out->stream->group;

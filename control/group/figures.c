@@ -1,6 +1,7 @@
 #include "control/group/figures.h"
 
 #include "control/group/neighbour.h"
+#include "control/group/objects.h"
 #include "control/group/play.h"
 #include "control/group/routes.h"
 #include "control/group/stream_table.h"
@@ -63,6 +64,8 @@ void groups_health(struct groups *gs, struct ctl_session *cs, const struct repor
 		nb->is_suspect = r->health.is_suspect;
 		topology_soon(nb->group);
 		routes_soon(nb->group);
+		if (nb->spx != NULL && !nb->is_suspect)
+			objects_heard_again(nb->spx);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include "control/group/figures.h"
 #include "control/group/gc_client.h"
 #include "control/group/neighbour.h"
+#include "control/group/objects.h"
 #include "control/group/play.h"
 #include "control/group/postings.h"
 #include "control/group/routes.h"
@@ -22,6 +23,7 @@ enum {
 	REPORTS_PER_S = 2, // from a neighbour
 	REPORTS_BURST = 20,
 	JITTER_US = 2000000,
+	OBJECTS_OUT_MAX = 4 << 20, // docs/spx.md
 };
 
 // ---- our introducer and our groups ----
@@ -114,10 +116,14 @@ struct groups *groups_create(const struct groups_opts *o, uint64_t now_us)
 	gs->dial_rate = token_rate_of(DIALS_PER_S, DIALS_BURST);
 	gs->report_rate = token_rate_of(REPORTS_PER_S, REPORTS_BURST);
 	spx_rates(gs);
+	if (gs->o.objects_out_max == 0)
+		gs->o.objects_out_max = OBJECTS_OUT_MAX;
+	gs->objects_out = outbox_account_open(o->outbox);
 	gs->streams = stream_table_create(o->streams_total_max);
 	if (o->server_endpoint != GROUPS_NO_ENDPOINT)
 		gs->gc = gc_create(gs);
-	if (gs->streams == NULL || (o->server_endpoint != GROUPS_NO_ENDPOINT && gs->gc == NULL)) {
+	if (gs->streams == NULL || gs->objects_out == NULL ||
+	    (o->server_endpoint != GROUPS_NO_ENDPOINT && gs->gc == NULL)) {
 		groups_destroy(gs);
 		return NULL;
 	}
@@ -147,6 +153,7 @@ static void group_free(struct group *g)
 	event_forget(&gs->events, g);
 	postings_destroy(g);
 	routes_destroy(g);
+	objects_destroy(g);
 	members_clear(&g->members);
 	free(g->neighbours);
 	free(g->publishers);
@@ -161,6 +168,8 @@ void groups_destroy(struct groups *gs)
 	relations_forget(gs);
 	gc_server_destroy(gs->gc);
 	stream_table_destroy(gs->streams);
+	if (gs->objects_out != NULL)
+		outbox_account_close(gs->objects_out);
 	event_queue_clear(&gs->events);
 	free(gs);
 }
@@ -183,6 +192,7 @@ static int limits_take(struct group *g, const struct group_limits *asked)
 	g->limits.streams_max = limit_of(asked->streams_max, o->streams_max);
 	g->limits.relay = asked->relay;
 	g->limits.posting = asked->posting;
+	g->limits.replication = asked->replication;
 	g->limits.budget = asked->budget;
 	g->limits.n_publishers = asked->n_publishers;
 	if (asked->n_publishers == 0)
@@ -224,8 +234,9 @@ static struct group *group_make(struct groups *gs, const struct groupspec *spec,
 		free(g);
 		return NULL;
 	}
-	if (postings_create(g) != 0 || routes_create(g) != 0) {
+	if (postings_create(g) != 0 || routes_create(g) != 0 || objects_create(g) != 0) {
 		postings_destroy(g);
+		routes_destroy(g);
 		members_clear(&g->members);
 		free(g->publishers);
 		free(g);
@@ -375,6 +386,7 @@ void groups_timers(struct groups *gs, uint64_t now_us)
 		publications_timers(g);
 		postings_timers(g);
 		routes_timers(g);
+		objects_timers(g);
 	}
 	figures_timers(gs);
 }
@@ -393,6 +405,7 @@ uint64_t groups_deadline_us(const struct groups *gs)
 		at_us = earlier(at_us, plays_deadline_us(g));
 		at_us = earlier(at_us, postings_deadline_us(g));
 		at_us = earlier(at_us, routes_deadline_us(g));
+		at_us = earlier(at_us, objects_deadline_us(g));
 	}
 	return at_us;
 }

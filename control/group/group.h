@@ -12,6 +12,7 @@
 #include "control/group/stream_message.h"
 #include "control/startup/startup.h"
 #include "dataplane/messages.h"
+#include "dataplane/wire/spx_object.h"
 
 struct groups;
 struct group;             // a group we are a member of
@@ -45,6 +46,7 @@ struct groups_opts {
 	uint32_t streams_max;           // per group
 	uint32_t streams_total_max;     // stream indices of a worker
 	uint32_t extents_per_stream;    // 64 KiB each
+	uint64_t objects_out_max;       // octets of objects on their way; 0: as docs/spx.md
 };
 
 // NULL: no memory, or a limit is 0.
@@ -105,8 +107,14 @@ struct group_relay {
 
 // What is kept of postings: 0: the defaults of docs/spx.md.
 struct group_posting {
-	uint64_t keep_us;    // and offered to newcomers
-	uint64_t bytes_max;  // the oldest go first
+	uint64_t keep_us;   // and offered to newcomers
+	uint64_t bytes_max; // the oldest go first
+};
+
+// Object replication (OR-): what nobody else sees, and the rest of it at the functions below.
+struct group_replication {
+	bool is_lowest_first; // else rarest first (OR-10)
+	bool is_seed;         // we may be asked for 16 objects at a time (OR-13)
 };
 
 struct group_limits { // 0: the defaults of groups_opts, which also are the upper limits
@@ -117,6 +125,7 @@ struct group_limits { // 0: the defaults of groups_opts, which also are the uppe
 	uint32_t n_publishers;
 	struct group_relay relay;
 	struct group_posting posting;
+	struct group_replication replication;
 	uint16_t budget; // stream_seed.group
 };
 
@@ -174,23 +183,24 @@ bool group_add_member_hint(struct group *, const char *peer_id, uint64_t now_us)
 bool group_add_neighbour(struct group *, const char *peer_id, uint64_t now_us);
 
 // -- posting (PO-) --
-// What others get as GROUP_POSTING: the octets of a serialized value. 0: id is its SHA-256, also of a
-// message that was posted before, which goes nowhere (PO-3). -EOPNOTSUPP: the group has no posting;
-// -EACCES: no authorization; -EMSGSIZE: nothing, or over POST_LEN_MAX; -EAGAIN: too many, later;
-// -ENOMEM.
+// What others get as GROUP_POSTING: the octets of a serialized value. 0: id is its SHA-256, also of
+// a message that was posted before, which goes nowhere (PO-3). -EOPNOTSUPP: the group has no
+// posting; -EACCES: no authorization; -EMSGSIZE: nothing, or over POST_LEN_MAX; -EAGAIN: too many,
+// later; -ENOMEM.
 int group_post(struct group *, struct span message, uint8_t id[POST_ID_LEN], uint64_t now_us);
 
 // -- directed routing (DR-) --
 enum group_send_result { // NetGroupSendResult
 	GROUP_SENT,
 	GROUP_NO_ROUTE,   // nobody qualifies, or the one who does takes no more now
-	GROUP_SEND_ERROR, // the address; the message is empty or over ROUTE_LEN_MAX; no routing here
+	GROUP_SEND_ERROR, // the address; the message is empty or over ROUTE_LEN_MAX; no routing
+			  // here
 };
 // address: 64 hex digits. One hop; who gets it goes on as it sees fit (DR-11).
-enum group_send_result group_send_to_nearest(struct group *, const char *address, struct span message,
-					     uint64_t now_us);
-enum group_send_result group_send_to_neighbour(struct group *, bool is_increasing, struct span message,
-					       uint64_t now_us);
+enum group_send_result group_send_to_nearest(struct group *, const char *address,
+					     struct span message, uint64_t now_us);
+enum group_send_result group_send_to_neighbour(struct group *, bool is_increasing,
+					       struct span message, uint64_t now_us);
 enum group_send_result group_send_to_all_neighbours(struct group *, struct span message,
 						    uint64_t now_us);
 // All the way to the nearest of the ring's NEAREST members (DR-17).
@@ -205,6 +215,25 @@ struct group_coverage {
 	bool is_whole;                // those beside us agree on where ours ends
 };
 bool group_coverage_get(const struct group *, struct group_coverage *); // false: no routing
+
+// -- object replication (OR-) --
+// Sets of indices, of which first to last is added or removed; first > last: nothing. 0;
+// -EOPNOTSUPP: the group has no replication; -ERANGE: beyond OBJECT_INDEX_MAX; -ENOBUFS: in too
+// many pieces (docs/spx.md); -ENOMEM. Then nothing has changed.
+int group_have_add(struct group *, uint64_t first, uint64_t last, uint64_t now_us);
+int group_have_remove(struct group *, uint64_t first, uint64_t last, uint64_t now_us);
+int group_want_add(struct group *, uint64_t first, uint64_t last, uint64_t now_us);
+int group_want_remove(struct group *, uint64_t first, uint64_t last, uint64_t now_us);
+int group_set_replication(struct group *, const struct group_replication *, uint64_t now_us);
+// Answers GROUP_OBJECT_REQUEST, then or later. 0; -ENOENT: it has been answered, is too old, or who
+// asked is gone, which does no harm (OR-6); -EMSGSIZE: nothing, or over OBJECT_LEN_MAX: not
+// answered yet; -ENOBUFS: no room, it was denied.
+int group_object_write(struct group *, uint64_t request, enum object_encoding, struct span object,
+		       uint64_t now_us);
+int group_object_deny(struct group *, uint64_t request, uint64_t now_us);
+// What came from that peer is not the object: it is wanted again, and of others.
+void group_object_refuse(struct group *, uint64_t index, const uint8_t peer_id[PEER_ID_LEN],
+			 uint64_t now_us);
 
 enum group_event_kind {
 	GROUP_NONE,
@@ -223,6 +252,11 @@ enum group_event_kind {
 	GROUP_SEND_TO,      // group, from, to, is_from_local, is_far, message.body
 	GROUP_COVERAGE,     // group, from, to: what is ours now (DR-5)
 	GROUP_PLAY_RESET,   // play: another instance of the name is followed now (MC-6)
+	// Object replication: group, number: the index, peer: whose.
+	GROUP_FETCH_SEND,     // it is asked for now
+	GROUP_FETCH_FAILED,   // it was denied, its holder lost, or too late: others are asked
+	GROUP_FETCH_RESULT,   // message.body, encoding: here it is
+	GROUP_OBJECT_REQUEST, // request: to be answered
 };
 
 struct group_event {
@@ -239,6 +273,8 @@ struct group_event {
 	uint8_t from[GROUP_ADDRESS_LEN]; // SEND_TO: the last hop; is_far: who sent it on its way
 	uint8_t to[GROUP_ADDRESS_LEN];   // the place it was for
 	bool is_from_local, is_far;      // is_far: number is how many hops it took
+	uint64_t request;
+	uint8_t encoding; // enum object_encoding
 };
 
 // The next event; false: none. Ask until then after every round of reports and timers.
@@ -261,6 +297,8 @@ struct group_info {
 	uint64_t post_control_tx_bytes, post_control_rx_bytes;
 	uint64_t post_data_tx_bytes, post_data_rx_bytes;
 	uint64_t route_tx_bytes, route_rx_bytes;
+	uint64_t object_tx_bytes, object_rx_bytes;
+	uint64_t n_objects_have, n_objects_wanted;
 };
 uint32_t groups_info(const struct groups *, struct group_info *, uint32_t max);
 void group_info_get(const struct group *, struct group_info *);
@@ -328,6 +366,9 @@ struct groups_counters {
 	uint64_t routes_sent, routes_delivered, routes_none, routes_blocked, routes_ignored;
 	uint64_t routes_far_own, routes_far_passed, routes_far_lost, routes_far_blocked;
 	uint64_t routes_far_repeated, routes_far_again, routes_requests_evicted;
+	uint64_t objects_asked, objects_received, objects_failed, objects_denied_us, objects_late;
+	uint64_t objects_unasked, objects_false, objects_ranges_ignored;
+	uint64_t objects_sent, objects_denied[OBJECT_DENY_COUNT];
 	uint64_t events_lost; // nobody asked for them
 };
 const struct groups_counters *groups_counters(const struct groups *);

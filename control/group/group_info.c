@@ -1,6 +1,7 @@
 // Looking in: for people, dashboards and tests.
 #include <string.h>
 
+#include "control/group/objects.h"
 #include "control/group/play.h"
 #include "control/group/postings.h"
 #include "control/group/streams.h"
@@ -19,6 +20,14 @@ static void extension_info(const struct group *g, struct group_info *i)
 				g->spx_traffic[LANE_OLD_VALUES].rx_bytes;
 	i->route_tx_bytes = g->spx_traffic[LANE_ROUTES].tx_bytes;
 	i->route_rx_bytes = g->spx_traffic[LANE_ROUTES].rx_bytes;
+	i->object_tx_bytes = g->spx_traffic[LANE_OBJECT_CONTROL].tx_bytes +
+			     g->spx_traffic[LANE_OBJECTS].tx_bytes;
+	i->object_rx_bytes = g->spx_traffic[LANE_OBJECT_CONTROL].rx_bytes +
+			     g->spx_traffic[LANE_OBJECTS].rx_bytes;
+	if (g->objects != NULL) {
+		i->n_objects_have = ranges_count(&g->objects->have);
+		i->n_objects_wanted = ranges_count(&g->objects->want);
+	}
 	if (ps == NULL)
 		return;
 	i->n_posts = ps->n_received;

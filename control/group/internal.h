@@ -39,6 +39,8 @@ enum spx_lane_kind {
 	LANE_ROUTES,
 	LANE_POST_CONTROL,
 	LANE_POST_DATA,
+	LANE_OBJECT_CONTROL,
+	LANE_OBJECTS,
 	LANE_OLD_KEYS,
 	LANE_OLD_VALUES,
 	LANES,
@@ -78,8 +80,8 @@ struct neighbour {
 	bool has_report_out; // the first one was sent
 	bool expects_reply;
 	bool is_super, is_spx, is_nearest;
-	bool told_nearest; // by our last Begin
-	bool told_spx;     // by our last report
+	bool told_nearest;        // by our last Begin
+	bool told_spx;            // by our last report
 	bool is_adjacent;         // one of the three each way on the ring
 	bool is_next;             // the first of them
 	bool is_wanted;           // by the last choice (topology.c)
@@ -146,6 +148,7 @@ struct group {
 	struct group_publication *publications;
 	struct postings *postings; // NULL: the groupspec has none
 	struct routes *routes;     // NULL: the same
+	struct objects *objects;   // NULL: the same
 	uint64_t spx_peers_ever;
 	struct {
 		uint64_t tx_bytes, rx_bytes;
@@ -180,14 +183,16 @@ struct groups {
 	// Of a neighbour that speaks SPX (docs/spx.md).
 	struct token_rate control_rate, control_byte_rate, data_byte_rate;
 	struct token_rate route_rate, route_byte_rate, unknown_rate;
+	struct token_rate object_rate, object_byte_rate, object_range_rate;
 	struct token_rate first_rate, posts_rate; // new postings, of a neighbour and of all
 	struct wire_addr own_addrs[OWN_ADDRS_MAX];
 	uint8_t n_own_addrs, own_addr_next;
 	struct stream_table *streams;
-	uint64_t introduce_us; // earliest of the dials', or earlier; NEVER: none
-	uint64_t sweep_us;     // next look for idle sessions and silent calls
-	uint64_t streams_us;   // next look for silent streams; NEVER: there are none
-	uint64_t stats_us;     // next request
+	uint64_t introduce_us;              // earliest of the dials', or earlier; NEVER: none
+	uint64_t sweep_us;                  // next look for idle sessions and silent calls
+	uint64_t streams_us;                // next look for silent streams; NEVER: there are none
+	uint64_t stats_us;                  // next request
+	struct outbox_account *objects_out; // of all groups
 	struct event_queue events;
 	struct groups_counters n;
 };

@@ -117,18 +117,24 @@ int ranges_remove(struct ranges *r, uint64_t first, uint64_t last)
 	return splice(r, from, to, rest, n_rest);
 }
 
+struct index_range ranges_cut_extent(const struct ranges *r, uint64_t first, uint64_t last)
+{
+	uint32_t i = ranges_find(r, first);
+	const struct index_range *around = &r->at[i];
+
+	// Only a hole in one range needs room.
+	if (r->n < r->max || i == r->n || around->first >= first || around->last <= last)
+		return (struct index_range){first, last};
+	if (first - around->first < around->last - last)
+		return (struct index_range){around->first, last};
+	return (struct index_range){first, around->last};
+}
+
 void ranges_cut(struct ranges *r, uint64_t first, uint64_t last)
 {
-	const struct index_range *around;
+	struct index_range all = ranges_cut_extent(r, first, last);
 
-	if (ranges_remove(r, first, last) == 0)
-		return;
-	around = &r->at[ranges_find(r, first)]; // only a hole in one range needs room
-	if (first - around->first < around->last - last)
-		first = around->first;
-	else
-		last = around->last;
-	ranges_remove(r, first, last);
+	ranges_remove(r, all.first, all.last);
 }
 
 // ---- stretches ----

@@ -19,6 +19,8 @@ int ranges_remove(struct ranges *, uint64_t first, uint64_t last);
 // The same, always: where a hole would make one range too many, what is left of it on the shorter
 // side goes as well.
 void ranges_cut(struct ranges *, uint64_t first, uint64_t last);
+struct index_range ranges_cut_extent(const struct ranges *, uint64_t first,
+				     uint64_t last); // what goes
 
 bool ranges_has(const struct ranges *, uint64_t index);
 uint64_t ranges_count(const struct ranges *); // of indices

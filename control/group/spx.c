@@ -5,6 +5,7 @@
 
 #include "control/group/gc_client.h"
 #include "control/group/neighbour.h"
+#include "control/group/objects.h"
 #include "control/group/postings.h"
 #include "control/group/routes.h"
 #include "dataplane/wire/spx_route.h"
@@ -14,23 +15,33 @@ enum {
 	POINTS_MAX = 3,
 	BAN_US = 300000000,
 	MALFORMED_CODE = 1,
-	POSTS_OUT_MAX = 1 << 20,
-	ROUTES_OUT_MAX = 1 << 20,
-	ROUTES_OUT_MESSAGES = 256, // DR-18
 };
 
 struct lane_row {
 	enum flow_kind flow;
 	enum flow_prio prio;
 	bool is_any_order;
+	enum spx_out out;
 };
 
 static const struct lane_row lane_rows[LANES] = {
-	[LANE_ROUTES] = {FLOW_SPX_ROUTES, PRIO_CONTROL, false},
-	[LANE_POST_CONTROL] = {FLOW_SPX_POST_CONTROL, PRIO_CONTROL, false},
-	[LANE_POST_DATA] = {FLOW_SPX_POST_DATA, PRIO_BULK, true},
-	[LANE_OLD_KEYS] = {FLOW_GROUP_POST_KEYS, PRIO_CONTROL, false},
-	[LANE_OLD_VALUES] = {FLOW_GROUP_POST_VALUES, PRIO_BULK, false},
+	[LANE_ROUTES] = {FLOW_SPX_ROUTES, PRIO_CONTROL, false, OUT_ROUTES},
+	[LANE_POST_CONTROL] = {FLOW_SPX_POST_CONTROL, PRIO_CONTROL, false, OUT_POSTS},
+	[LANE_POST_DATA] = {FLOW_SPX_POST_DATA, PRIO_BULK, true, OUT_POSTS},
+	[LANE_OBJECT_CONTROL] = {FLOW_SPX_OBJECT_CONTROL, PRIO_CONTROL, false, OUT_OBJECT_CONTROL},
+	[LANE_OBJECTS] = {FLOW_SPX_OBJECTS, PRIO_BULK, true, OUT_OBJECTS},
+	[LANE_OLD_KEYS] = {FLOW_GROUP_POST_KEYS, PRIO_CONTROL, false, OUT_POSTS},
+	[LANE_OLD_VALUES] = {FLOW_GROUP_POST_VALUES, PRIO_BULK, false, OUT_POSTS},
+};
+
+// docs/spx.md has them as tables, and the rates.
+static const struct {
+	uint32_t bytes, messages;
+} out_max[SPX_OUTS] = {
+	[OUT_ROUTES] = {1 << 20, 256}, // DR-18
+	[OUT_POSTS] = {1 << 20, UINT32_MAX},
+	[OUT_OBJECT_CONTROL] = {1 << 20, UINT32_MAX},
+	[OUT_OBJECTS] = {2 << 20, UINT32_MAX},
 };
 
 // The lane of a flow; LANES: none.
@@ -48,7 +59,6 @@ bool spx_carries(enum flow_kind kind)
 	return lane_of(kind) < LANES;
 }
 
-// docs/spx.md has them as tables.
 void spx_rates(struct groups *gs)
 {
 	gs->control_rate = token_rate_of(200, 400);
@@ -56,6 +66,9 @@ void spx_rates(struct groups *gs)
 	gs->data_byte_rate = token_rate_of(256 << 10, 1 << 20);
 	gs->route_rate = token_rate_of(1000, 2000);
 	gs->route_byte_rate = token_rate_of(1 << 20, 4 << 20);
+	gs->object_rate = token_rate_of(4000, 8000);
+	gs->object_byte_rate = token_rate_of(256 << 10, 512 << 10);
+	gs->object_range_rate = token_rate_of(4096, 16384);
 	gs->unknown_rate = token_rate_of(10, 100);
 	gs->first_rate = token_rate_of(20, 60);
 	gs->posts_rate = token_rate_of(200, 600);
@@ -76,6 +89,26 @@ bool spx_is_announced(const struct neighbour *nb)
 	return !gs->o.is_spx_off && (gs->o.is_super || nb->is_spx || is_new_session(nb->cs));
 }
 
+static bool outs_open(struct spx_peer *p)
+{
+	struct groups *gs = p->nb->group->groups;
+
+	for (int i = 0; i < SPX_OUTS; i++) {
+		p->out[i] = outbox_account_open_under(gs->o.outbox,
+						      i == OUT_OBJECTS ? gs->objects_out : NULL);
+		if (p->out[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void outs_close(struct spx_peer *p)
+{
+	for (int i = 0; i < SPX_OUTS; i++)
+		if (p->out[i] != NULL)
+			outbox_account_close(p->out[i]);
+}
+
 static struct spx_peer *peer_make(struct neighbour *nb)
 {
 	struct group *g = nb->group;
@@ -88,13 +121,8 @@ static struct spx_peer *peer_make(struct neighbour *nb)
 	for (int i = 0; i < LANES; i++)
 		p->lanes[i] =
 			(struct spx_lane){.ctx = CTX_SPX, .kind = i, .peer = p, .tx = -1, .rx = -1};
-	p->posts_out = outbox_account_open(g->groups->o.outbox);
-	p->routes_out = outbox_account_open(g->groups->o.outbox);
-	if (p->posts_out == NULL || p->routes_out == NULL) {
-		if (p->posts_out != NULL)
-			outbox_account_close(p->posts_out);
-		if (p->routes_out != NULL)
-			outbox_account_close(p->routes_out);
+	if (!outs_open(p)) {
+		outs_close(p);
 		free(p);
 		return NULL;
 	}
@@ -108,12 +136,14 @@ void spx_neighbour_speaks(struct neighbour *nb)
 	struct group *g = nb->group;
 
 	nb->is_spx = true;
-	if (g->groups->o.is_spx_off || (!g->spec.posting && !g->spec.routing))
+	if (g->groups->o.is_spx_off ||
+	    (!g->spec.posting && !g->spec.routing && !g->spec.replication))
 		return;
 	if (nb->spx == NULL && peer_make(nb) == NULL)
 		return;
 	postings_peer(nb->spx);
 	routes_peer(nb->spx);
+	objects_peer(nb->spx);
 	routes_soon(g);
 }
 
@@ -135,16 +165,18 @@ void spx_neighbour_gone(struct neighbour *nb, bool is_leaving)
 	postings_peer_gone(nb->group, p);
 	routes_peer_gone(nb->group, p);
 	if (!is_leaving && !nb->is_suspect)
-		routes_again(nb->group, p->routes_out);
-	outbox_account_close(p->posts_out);
-	outbox_account_close(p->routes_out);
+		routes_again(nb->group, p->out[OUT_ROUTES]);
+	objects_peer_gone(p);
+	outs_close(p);
 	free(p);
 }
 
 bool spx_is_busy(const struct neighbour *nb)
 {
-	return nb->spx != NULL && (outbox_account_bodies(nb->spx->routes_out) > 0 ||
-				   outbox_account_bodies(nb->spx->posts_out) > 0);
+	for (int i = 0; nb->spx != NULL && i < SPX_OUTS; i++)
+		if (outbox_account_bodies(nb->spx->out[i]) > 0)
+			return true;
+	return nb->spx != NULL && objects_are_coming(nb->spx);
 }
 
 struct spx_peer *spx_next(const struct group *g, uint32_t *at)
@@ -164,7 +196,15 @@ static bool is_enabled(const struct group *g, enum spx_lane_kind lane)
 {
 	if (g->groups->o.is_spx_off)
 		return false;
-	return lane == LANE_ROUTES ? g->spec.routing : g->spec.posting;
+	switch (lane) {
+	case LANE_ROUTES:
+		return g->spec.routing;
+	case LANE_OBJECT_CONTROL:
+	case LANE_OBJECTS:
+		return g->spec.replication;
+	default:
+		return g->spec.posting;
+	}
 }
 
 static void refuse(struct groups *gs, struct ctl_session *cs, uint16_t rx_slot, uint64_t flow_id)
@@ -276,6 +316,13 @@ static bool is_within_rate(struct spx_lane *l, size_t len)
 		return len <= ROUTE_FAR_HEAD_LEN + ROUTE_LEN_MAX &&
 		       take(gs, &p->routes, &gs->route_rate, &p->route_bytes, &gs->route_byte_rate,
 			    len);
+	case LANE_OBJECT_CONTROL:
+		return len <= OBJECT_HAVE_LEN_MAX &&
+		       take(gs, &p->object_control, &gs->object_rate, &p->object_control_bytes,
+			    &gs->object_byte_rate, len);
+	case LANE_OBJECTS:
+		return len <=
+		       OBJECT_DATA_HEAD_MAX + OBJECT_LEN_MAX; // we asked for it, or it counts
 	case LANE_POST_CONTROL:
 	case LANE_OLD_KEYS:
 		return len <= POST_KEYS_MAX * (POST_KEY_LEN + 2 * VLU_LEN_MAX + 1) + 16 &&
@@ -304,6 +351,10 @@ void spx_message(struct spx_lane *l, struct span message)
 	case LANE_POST_CONTROL:
 	case LANE_POST_DATA:
 		postings_message(l, message);
+		break;
+	case LANE_OBJECT_CONTROL:
+	case LANE_OBJECTS:
+		objects_message(l, message);
 		break;
 	default:
 		postings_old_message(l, message);
@@ -340,10 +391,10 @@ static int lane_open(struct spx_lane *l)
 
 bool spx_has_room(const struct spx_peer *p, enum spx_lane_kind kind, size_t len)
 {
-	if (kind == LANE_ROUTES)
-		return outbox_account_bytes(p->routes_out) + len <= ROUTES_OUT_MAX &&
-		       outbox_account_bodies(p->routes_out) < ROUTES_OUT_MESSAGES;
-	return outbox_account_bytes(p->posts_out) + len <= POSTS_OUT_MAX;
+	enum spx_out out = lane_rows[kind].out;
+
+	return outbox_account_bytes(p->out[out]) + len <= out_max[out].bytes &&
+	       outbox_account_bodies(p->out[out]) < out_max[out].messages;
 }
 
 int spx_send(struct spx_peer *p, enum spx_lane_kind kind, struct span head, struct span rest)
@@ -355,7 +406,7 @@ int spx_send(struct spx_peer *p, enum spx_lane_kind kind, struct span head, stru
 		err = -ENOBUFS;
 	if (err == 0)
 		err = ctl_flow_send_parts(p->nb->cs, (uint16_t)l->tx, head, rest,
-					  kind == LANE_ROUTES ? p->routes_out : p->posts_out, 0);
+					  p->out[lane_rows[kind].out], 0);
 	if (err == 0)
 		p->nb->group->spx_traffic[kind].tx_bytes += head.len + rest.len;
 	return err;

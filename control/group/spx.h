@@ -8,6 +8,15 @@
 #include "control/group/route_choice.h"
 #include "dataplane/wire/flow_kind.h"
 
+// What counts together of what is on its way to a neighbour.
+enum spx_out {
+	OUT_ROUTES,
+	OUT_POSTS,
+	OUT_OBJECT_CONTROL,
+	OUT_OBJECTS,
+	SPX_OUTS,
+};
+
 // A flow each way.
 struct spx_lane {
 	enum flow_ctx ctx; // CTX_SPX, both flows'
@@ -25,7 +34,8 @@ struct spx_peer {
 	uint64_t number; // among the group's, ever
 	struct spx_lane lanes[LANES];
 	struct token_bucket control, control_bytes, data_bytes, routes, route_bytes;
-	struct outbox_account *posts_out, *routes_out; // what it has not acknowledged
+	struct token_bucket object_control, object_control_bytes;
+	struct outbox_account *out[SPX_OUTS]; // what it has not acknowledged
 	uint8_t n_points_lost;
 	bool is_trusted; // a super-peer, says an introducer: it relays for everybody
 
@@ -42,6 +52,8 @@ struct spx_peer {
 	uint64_t range_at_us;   // when
 	uint32_t range_version; // of ours, that it was told
 	uint64_t range_us;      // when
+	// objects.h
+	struct object_peer *objects; // NULL: there are none here, or it speaks no SPX
 };
 
 void spx_rates(struct groups *); // sets them

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "control/group/streams.h"
-#include "tests/unit/control/group/spx_kit.h"
+#include "tests/unit/control/group/object_kit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,7 +28,7 @@ static struct game begin(void)
 {
 	static const struct world_role both = {
 		.is_super = true, .is_server = true, .introduces_unlisted = true};
-	struct raw_peer *t = raw_peer_create_in(&both, SPX_SPEC);
+	struct raw_peer *t = raw_peer_create_in(&both, OBJECT_SPEC);
 	struct game g = {.peer = *t};
 
 	free(t);
@@ -45,7 +45,10 @@ static void open_flow(struct side *s, bool is_spx, uint8_t what)
 	static const char *const metas[] = {RAW_MAIN, RAW_CONTROL, RAW_DATA,
 					    "GC",     "GR\x18",    "GR\x1d"};
 	static const char *const spx_metas[] = {RAW_ROUTES, RAW_POSTS, RAW_DATA_65, "GR\x19"};
-	const char *meta = is_spx ? spx_metas[what % 4] : metas[what % 6];
+	static const char *const object_metas[] = {RAW_OBJECT_CONTROL, RAW_OBJECTS};
+	const char *meta = !is_spx    ? metas[what % 6]
+			   : what & 4 ? object_metas[what % 2]
+				      : spx_metas[what % 4];
 	struct end *far = s->e->far;
 	uint64_t assoc = 0;
 
@@ -56,6 +59,23 @@ static void open_flow(struct side *s, bool is_spx, uint8_t what)
 		if (far->tx[i].is_open && k-- == 0)
 			assoc = far->tx[i].flow_id;
 	s->slots[s->n_slots++] = raw_open(s->e, meta, strlen(meta), (what & 8) != 0, assoc);
+}
+
+// Its sets, and answers to what was asked last.
+static void own_objects(struct group *group, uint8_t what, struct span octets, uint64_t now_us)
+{
+	uint64_t first = octets.len > 0 ? octets.data[0] : 0;
+	uint64_t last = octets.len > 1 ? octets.data[1] : OBJECT_INDEX_MAX;
+
+	if (what & 0x40)
+		group_object_write(group, group->objects->asked_ever - (what & 3), OBJECT_OPAQUE,
+				   octets, now_us);
+	else if (what & 4)
+		(what & 2 ? group_have_add : group_want_add)(group, first, last, now_us);
+	else if (what & 1)
+		(what & 2 ? group_have_remove : group_want_remove)(group, first, last, now_us);
+	else
+		group_object_refuse(group, first, group->groups->o.member_id, now_us);
 }
 
 // What our own program does meanwhile.
@@ -84,8 +104,11 @@ static void own_deed(struct game *g, uint8_t what, struct span octets)
 	case 4:
 		group_send_far(group, address, octets, now_us);
 		break;
-	default:
+	case 5:
 		group_send_to_nearest(group, address, octets, now_us);
+		break;
+	default:
+		own_objects(group, what, octets, now_us);
 	}
 }
 
@@ -139,6 +162,24 @@ static void deed(struct game *g, struct rd *r)
 	}
 }
 
+static void check_objects(const struct objects *os)
+{
+	uint64_t n_ranges = 0;
+
+	for (const struct object_peer *op = os->peers; op != NULL; op = op->next) {
+		n_ranges += op->have.n;
+		assert(op->have.n <= OBJECT_HELD_RANGES && op->n_refused <= OBJECT_REFUSED_MAX);
+		for (uint32_t i = 0; i < op->have.n; i++)
+			assert(tally_of(&os->tally, op->have.at[i].first) > 0);
+	}
+	assert(os->n_ranges == n_ranges && os->tally.n <= 2 * n_ranges);
+	assert(os->n_fetches <= OBJECT_FETCHES_MAX && os->n_asked <= OBJECT_ASKED_MAX);
+	for (uint32_t i = 0; i < os->n_fetches; i++)
+		assert(ranges_has(&os->want, os->fetches[i].index) &&
+		       !ranges_has(&os->open, os->fetches[i].index));
+	assert(ranges_count(&os->open) + os->n_fetches == ranges_count(&os->want));
+}
+
 static void check(const struct game *g)
 {
 	const struct group *group = g->peer.node->group;
@@ -149,6 +190,7 @@ static void check(const struct game *g)
 	assert(group->postings->n_asked <= 4096 && group->routes->n_jobs <= ROUTE_ALL_JOBS_MAX);
 	for (uint64_t i = group->postings->first; i < group->postings->next; i++)
 		assert(post_at(group->postings, i)->number == i);
+	check_objects(group->objects);
 	for (const struct gstream *s = group->streams; s != NULL; s = s->next)
 		for (const struct stream_link *l = s->links; l != NULL; l = l->next_of_stream)
 			assert(memcmp(l->neighbour->cs->fingerprint, g->peer.raw->id, 32) == 0);

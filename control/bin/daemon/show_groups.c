@@ -57,6 +57,10 @@ static void group_row(const struct daemon *d, const struct group_info *g, struct
 	json_put_u64(j, "post_tx_bytes", g->post_control_tx_bytes + g->post_data_tx_bytes);
 	json_put_u64(j, "route_rx_bytes", g->route_rx_bytes);
 	json_put_u64(j, "route_tx_bytes", g->route_tx_bytes);
+	json_put_u64(j, "objects", g->n_objects_have);
+	json_put_u64(j, "objects_wanted", g->n_objects_wanted);
+	json_put_u64(j, "object_rx_bytes", g->object_rx_bytes);
+	json_put_u64(j, "object_tx_bytes", g->object_tx_bytes);
 	limit_part(d, g, j);
 	json_object_end(j);
 }

@@ -146,7 +146,7 @@ static void who_takes_nothing_is_offered_later(void **state)
 	struct raw_peer *t = peer_of(SPX_SPEC);
 	struct spx_raw a = spx_raw_of(t), b = spx_raw_add(t);
 	struct spx_peer *p = t->node->group->neighbours[1]->spx;
-	struct body *body = outbox_account_body(p->posts_out, 1 << 20);
+	struct body *body = outbox_account_body(p->out[OUT_POSTS], 1 << 20);
 
 	spx_data(&a, "news"); // a full queue toward b, at the node
 	world_run(t->w, 5 * S);
@@ -177,7 +177,7 @@ static void a_slow_neighbour_holds_a_mebibyte(void **state)
 		world_run(t->w, 300 * MS);
 		spx_keys(&b, SPX_ASK, text);
 		world_run(t->w, 100 * MS);
-		assert_in_range(outbox_account_bytes(p->posts_out), 1, 1 << 20);
+		assert_in_range(outbox_account_bytes(p->out[OUT_POSTS]), 1, 1 << 20);
 	}
 	assert_in_range(counters(t)->posts_sent, 15, 17);
 	raw_peer_destroy(t);

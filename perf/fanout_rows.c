@@ -163,6 +163,20 @@ static void hard_rows(struct bench *b)
 	bench_add(b, &row, "fanout/1x4096/1000B/sum/no-huge");
 }
 
+// What IPv6 costs beside IPv4: a longer header, and a UDP checksum that the port of rings leaves to us.
+static void ipv6_rows(struct bench *b)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct race_opts o = race_shape(1, 64, i & 1 ? 200 : 1000, i & 2);
+		struct bench_row row;
+
+		o.fars.is_v6 = true;
+		row = row_of(o);
+		bench_add(b, &row, "fanout/1x64/%uB/%s/ipv6", i & 1 ? 200 : 1000,
+			  i & 2 ? "hmac" : "sum");
+	}
+}
+
 static void stage_rows(struct bench *b)
 {
 	for (unsigned i = 0; i < 8; i++) {
@@ -276,6 +290,7 @@ void fanout_rows(struct bench *b)
 			for (unsigned bare = 0; bare < 2; bare++)
 				plain_rows(b, form, lens[i], bare);
 	hard_rows(b);
+	ipv6_rows(b);
 	stage_rows(b);
 	pair_rows(b);
 }

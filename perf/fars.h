@@ -24,6 +24,7 @@ struct fars_opts {
 	uint16_t body_len; // octets of a fragment: the whole GR-12 message
 	uint8_t tag_len;   // 0: checksum form
 	bool has_sseq;
+	bool is_v6;
 	bool is_shuffled;  // members join in random order, so flows lie in another than sessions
 	uint32_t loss_ppm; // of fragments on their way to members
 	uint32_t pull_ppm; // of fragments that a member asks for again

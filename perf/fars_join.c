@@ -199,6 +199,10 @@ static int add_session(struct fars *f, uint32_t slot, uint64_t *now_us)
 	};
 	struct command c = {.op = CMD_SESSION_ADD, .session_idx = slot, .session_id = far->id};
 
+	if (f->opts.is_v6) {
+		seed.far.family = 6;
+		world_far_ip6(seed.far.ip, slot);
+	}
 	make_keys(f, far, &seed);
 	return command(f, &c, &seed, sizeof(seed), now_us);
 }

@@ -12,6 +12,7 @@
 
 struct race_opts {
 	struct fars_opts fars;
+	uint8_t lane;        // world.h
 	bool is_bare;        // the engine alone, without mbufs and port
 	bool on_small_pages; // packet buffers on ordinary pages, as with --no-huge
 	uint16_t turn_max, tx_ring;

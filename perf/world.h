@@ -5,16 +5,26 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "dataplane/core/engine.h"
+#include "dataplane/wire/cursor.h"
 
+#define WORLD_LANES     2    // threads that turn worlds side by side
 #define WORLD_DATAGRAMS 1024 // that may wait to arrive, and that a turn may send
 
-// Far addresses are 10.x.y.z by session slot, all behind one gateway.
+// Far addresses are 10.x.y.z or fd01::x by session slot, all behind one gateway.
 #define WORLD_PORT 1935
 static inline uint32_t world_far_ip(uint32_t slot)
 {
 	return 0x0a000001u + slot;
+}
+static inline void world_far_ip6(uint8_t ip[16], uint32_t slot)
+{
+	const uint8_t prefix[12] = {0xfd, 0x01};
+
+	memcpy(ip, prefix, sizeof(prefix));
+	be32_put(ip + sizeof(prefix), slot);
 }
 
 struct datagram {
@@ -57,8 +67,10 @@ struct world *udp_create(struct engine *, struct mailbox *reports, const struct 
 			 struct ratio *);
 
 // A worker on a port of rings. The first call starts DPDK, for the rest of the program; worlds may
-// come, go and be side by side. NULL: `ratio` says why. Borrows the engine.
+// come, go and be side by side, those of one lane on one thread. NULL: `ratio` says why. Borrows the engine.
 struct race_opts;
 struct ratio;
 struct world *port_create(struct engine *, struct mailbox *reports, const struct race_opts *,
 			  struct ratio *);
+// Makes a lane's port, before any other thread needs it. False: `ratio` says why not.
+bool port_prepare(unsigned lane, struct ratio *ratio);

@@ -23,26 +23,35 @@
 #define FREE_BURST 64
 #define OUR_IP     0xc0a80101u // 192.168.1.1
 #define GATEWAY_IP 0xc0a80102u
-#define HEADER_LEN (L2_LEN + IPV4_UDP_LEN) // of every datagram here
 #define RING       2048
 
-// DPDK starts once per process, so there can be only one.
+static const struct ip_addr our_v6 = {{0xfd, [15] = 1}}, gateway_v6 = {{0xfd, [15] = 2}}; // fd00::1, 2
+
+// A port for each thread that turns worlds.
 struct bench_port {
-	struct eal *eal;
 	struct rte_mempool *pools[2]; // on huge pages, if there are any; on ordinary ones
 	struct rte_ring *rx, *tx;
 	struct port port;
 	uint32_t n_worlds;
+	bool is_open, has_failed;
+};
+
+// DPDK starts once per process, so there can be only one.
+struct bench_dpdk {
+	struct eal *eal;
 	bool is_huge;
+	struct bench_port lanes[WORLD_LANES];
 };
 
 struct port_world {
 	struct world world;
-	struct bench_port *dpdk;
+	struct bench_port *lane;
 	struct host host;
 	struct bell bell;
 	struct worker *worker;
 	struct rte_mempool *pool;
+	bool is_v6;
+	uint8_t header_len; // of every datagram here
 	uint16_t tx_ring;
 	struct rte_mbuf *fresh[FRESH];
 	uint16_t n_fresh;
@@ -97,13 +106,16 @@ static struct eal *start_dpdk(bool *is_huge, char *why, size_t why_size)
 }
 
 // What --no-huge would have: buffers spread over ordinary pages.
-static struct rte_mempool *pool_on_small_pages(void)
+static struct rte_mempool *pool_on_small_pages(unsigned lane)
 {
+	char name[16];
 	struct rte_pktmbuf_pool_private room = {.mbuf_data_room_size = RTE_MBUF_DEFAULT_BUF_SIZE};
 	unsigned size = sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE;
-	struct rte_mempool *p = rte_mempool_create_empty("small", BUFFERS, size, POOL_CACHE,
-							 sizeof(room), SOCKET_ID_ANY, 0);
+	struct rte_mempool *p;
 
+	snprintf(name, sizeof(name), "small%u", lane);
+	p = rte_mempool_create_empty(name, BUFFERS, size, POOL_CACHE, sizeof(room), SOCKET_ID_ANY,
+				     0);
 	if (p == NULL)
 		return NULL;
 	rte_pktmbuf_pool_init(p, &room);
@@ -115,41 +127,50 @@ static struct rte_mempool *pool_on_small_pages(void)
 	return p;
 }
 
-static int make_port(struct bench_port *d, char *why, size_t why_size)
+static struct rte_ring *ring_create(const char *name, unsigned lane)
 {
-	const struct port_opts opts = {.name = "bench",
-				       .device = "net_ring_bench",
+	char text[32];
+
+	snprintf(text, sizeof(text), "bench_%s%u", name, lane);
+	return rte_ring_create(text, RING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+static int make_port(struct bench_dpdk *d, unsigned lane, char *why, size_t why_size)
+{
+	struct bench_port *p = &d->lanes[lane];
+	char name[16], device[32];
+	const struct port_opts opts = {.name = name,
+				       .device = device,
 				       .mtu = 1500,
 				       .n_rx = 1,
 				       .n_tx = 1,
-				       .pools = d->pools};
+				       .pools = p->pools};
 
-	d->pools[0] = rte_pktmbuf_pool_create("bench", BUFFERS, POOL_CACHE, 0,
+	snprintf(name, sizeof(name), "bench%u", lane);
+	snprintf(device, sizeof(device), "net_ring_%s", name);
+	p->pools[0] = rte_pktmbuf_pool_create(name, BUFFERS, POOL_CACHE, 0,
 					      RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	d->pools[1] = pool_on_small_pages();
-	d->rx = rte_ring_create("bench_rx", RING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	d->tx = rte_ring_create("bench_tx", RING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	if (d->pools[0] == NULL || d->pools[1] == NULL || d->rx == NULL || d->tx == NULL ||
-	    rte_eth_from_rings("bench", &d->rx, 1, &d->tx, 1, 0) < 0) {
+	p->pools[1] = pool_on_small_pages(lane);
+	p->rx = ring_create("rx", lane);
+	p->tx = ring_create("tx", lane);
+	if (p->pools[0] == NULL || p->pools[1] == NULL || p->rx == NULL || p->tx == NULL ||
+	    rte_eth_from_rings(name, &p->rx, 1, &p->tx, 1, 0) < 0) {
 		snprintf(why, why_size, "no memory for buffers and rings");
 		return -1;
 	}
-	return port_open(&d->port, d->eal, &opts, why, why_size);
+	return port_open(&p->port, d->eal, &opts, why, why_size);
 }
 
-static struct bench_port *port_get(struct ratio *ratio)
+static struct bench_dpdk *dpdk_get(struct ratio *ratio)
 {
-	static struct bench_port *the_one; // as DPDK is
-	struct bench_port *d;
+	static struct bench_dpdk *the_one; // as DPDK is
 	char why[256] = "DPDK failed before";
 
 	if (the_one == NULL) {
-		the_one = d = calloc(1, sizeof(*d));
-		if (d == NULL)
+		the_one = calloc(1, sizeof(*the_one));
+		if (the_one == NULL)
 			abort();
-		d->eal = start_dpdk(&d->is_huge, why, sizeof(why));
-		if (d->eal != NULL && make_port(d, why, sizeof(why)) != 0)
-			d->eal = NULL;
+		the_one->eal = start_dpdk(&the_one->is_huge, why, sizeof(why));
 	}
 	if (the_one->eal != NULL)
 		return the_one;
@@ -157,9 +178,31 @@ static struct bench_port *port_get(struct ratio *ratio)
 	return NULL;
 }
 
+static struct bench_port *port_get(unsigned lane, struct ratio *ratio)
+{
+	struct bench_dpdk *d = dpdk_get(ratio);
+	char why[256] = "its port failed before";
+
+	if (d == NULL)
+		return NULL;
+	if (!d->lanes[lane].is_open && !d->lanes[lane].has_failed) {
+		d->lanes[lane].is_open = make_port(d, lane, why, sizeof(why)) == 0;
+		d->lanes[lane].has_failed = !d->lanes[lane].is_open;
+	}
+	if (d->lanes[lane].is_open)
+		return &d->lanes[lane];
+	ratio_skip(ratio, "%s", why);
+	return NULL;
+}
+
+bool port_prepare(unsigned lane, struct ratio *ratio)
+{
+	return port_get(lane, ratio) != NULL;
+}
+
 struct eal *port_eal(struct ratio *ratio)
 {
-	struct bench_port *d = port_get(ratio);
+	struct bench_dpdk *d = dpdk_get(ratio);
 
 	return d != NULL ? d->eal : NULL;
 }
@@ -215,8 +258,29 @@ static bool lend(struct world *w, struct datagram *d)
 		return false;
 	m = p->fresh[--p->n_fresh];
 	d->handle = m;
-	d->data = rte_pktmbuf_mtod_offset(m, uint8_t *, HEADER_LEN);
+	d->data = rte_pktmbuf_mtod_offset(m, uint8_t *, p->header_len);
 	return true;
+}
+
+static void write_v4(uint8_t *ip, const struct datagram *d)
+{
+	const struct udp_flow flow = {.src = world_far_ip(d->slot),
+				      .dst = OUR_IP,
+				      .src_port = WORLD_PORT,
+				      .dst_port = WORLD_PORT};
+
+	ipv4_udp_prepare(ip, &flow);
+	ipv4_udp_finish(ip, d->len, false);
+}
+
+static void write_v6(uint8_t *ip, const struct datagram *d)
+{
+	struct udp_flow6 flow = {
+		.dst = our_v6, .src_port = WORLD_PORT, .dst_port = WORLD_PORT};
+
+	world_far_ip6(flow.src.octets, d->slot);
+	ipv6_udp_prepare(ip, &flow);
+	ipv6_udp_finish(ip, d->len, false);
 }
 
 static void arrive(struct world *w, const struct datagram *d)
@@ -224,33 +288,31 @@ static void arrive(struct world *w, const struct datagram *d)
 	struct port_world *p = (struct port_world *)w;
 	struct rte_mbuf *m = d->handle;
 	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
-	const struct l2_header h = {
-		.dst = p->host.links[0].mac, .src = {{2, 0, 0, 0, 0, 2}}, .type = L2_TYPE_IPV4};
-	const struct udp_flow flow = {.src = world_far_ip(d->slot),
-				      .dst = OUR_IP,
-				      .src_port = WORLD_PORT,
-				      .dst_port = WORLD_PORT};
+	const struct l2_header h = {.dst = p->host.links[0].mac,
+				    .src = {{2, 0, 0, 0, 0, 2}},
+				    .type = p->is_v6 ? L2_TYPE_IPV6 : L2_TYPE_IPV4};
 
 	l2_write(frame, &h);
-	ipv4_udp_prepare(frame + L2_LEN, &flow);
-	ipv4_udp_finish(frame + L2_LEN, d->len, false);
-	m->data_len = (uint16_t)(HEADER_LEN + d->len);
+	(p->is_v6 ? write_v6 : write_v4)(frame + L2_LEN, d);
+	m->data_len = (uint16_t)(p->header_len + d->len);
 	m->pkt_len = m->data_len;
-	if (rte_ring_sp_enqueue(p->dpdk->rx, m) != 0)
+	if (rte_ring_sp_enqueue(p->lane->rx, m) != 0)
 		rte_pktmbuf_free(m);
 }
 
-// What is no datagram to a far end (ARP) stays out.
-static bool read_sent(struct rte_mbuf *m, struct datagram *d)
+// What is no datagram to a far end (ARP, neighbour discovery) stays out.
+static bool read_sent(const struct port_world *p, struct rte_mbuf *m, struct datagram *d)
 {
-	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *), *ip = frame + L2_LEN;
 
-	if (be16_get(frame + 12) != L2_TYPE_IPV4)
+	if (be16_get(frame + 12) != (p->is_v6 ? L2_TYPE_IPV6 : L2_TYPE_IPV4) ||
+	    (p->is_v6 && ip[6] != IPV4_PROTO_UDP))
 		return false;
-	*d = (struct datagram){.data = frame + HEADER_LEN,
-			       .handle = m,
-			       .slot = be32_get(frame + L2_LEN + 16) - world_far_ip(0),
-			       .len = (uint16_t)(m->data_len - HEADER_LEN)};
+	*d = (struct datagram){
+		.data = frame + p->header_len,
+		.handle = m,
+		.slot = p->is_v6 ? be32_get(ip + 36) : be32_get(ip + 16) - world_far_ip(0),
+		.len = (uint16_t)(m->data_len - p->header_len)};
 	return true;
 }
 
@@ -259,10 +321,10 @@ static uint16_t sent(struct world *w, struct datagram *out, uint16_t max)
 	struct port_world *p = (struct port_world *)w;
 	struct rte_mbuf **m = p->kept + p->n_kept;
 	uint16_t n_out = 0;
-	unsigned n = rte_ring_sc_dequeue_burst(p->dpdk->tx, (void **)m, max, NULL);
+	unsigned n = rte_ring_sc_dequeue_burst(p->lane->tx, (void **)m, max, NULL);
 
 	for (unsigned i = 0; i < n; i++)
-		n_out += read_sent(m[i], &out[n_out]);
+		n_out += read_sent(p, m[i], &out[n_out]);
 	p->n_kept += n;
 	return n_out;
 }
@@ -286,25 +348,25 @@ static void destroy(struct world *w)
 	if (p->worker != NULL)
 		worker_fini(p->worker);
 	free(p->worker);
-	free_all(p->dpdk->rx);
-	free_all(p->dpdk->tx);
+	free_all(p->lane->rx);
+	free_all(p->lane->tx);
 	rte_pktmbuf_free_bulk(p->kept, p->n_kept);
 	rte_pktmbuf_free_bulk(p->fresh, p->n_fresh);
 	neighbours_destroy(p->host.links[0].neighbours);
 	bell_fini(&p->bell);
-	p->dpdk->n_worlds--;
+	p->lane->n_worlds--;
 	free(p);
 }
 
 static int make_worker(struct port_world *p, struct mailbox *reports)
 {
 	static const struct mac gateway = {{2, 0, 0, 0, 0, 2}};
-	struct ip_addr gateway_ip = ip_of_v4(GATEWAY_IP);
+	struct ip_addr gateway_ip = p->is_v6 ? gateway_v6 : ip_of_v4(GATEWAY_IP);
 	const struct worker_opts o = {
 		.n_workers = 1,
 		.engine = p->world.engine,
 		.host = &p->host,
-		.ports = &p->dpdk->port,
+		.ports = &p->lane->port,
 		.n_ports = 1,
 		.pool = p->pool,
 		.reports = reports,
@@ -327,24 +389,26 @@ struct world *port_create(struct engine *e, struct mailbox *reports, const struc
 			  struct ratio *ratio)
 {
 	static const struct world_calls calls = {turn, lend, arrive, sent, destroy};
-	struct bench_port *d = port_get(ratio);
+	struct bench_port *d = port_get(o->lane, ratio);
 	struct port_world *p = d != NULL ? calloc(1, sizeof(*p)) : NULL;
-	struct ip_addr our_ip = ip_of_v4(OUR_IP);
+	struct ip_addr our_ip = o->fars.is_v6 ? our_v6 : ip_of_v4(OUR_IP);
 
 	if (p == NULL)
 		return NULL;
 	p->world = (struct world){.engine = e, .turn_max = o->turn_max, .calls = &calls};
-	p->dpdk = d;
+	p->lane = d;
 	p->pool = d->pools[o->on_small_pages];
 	p->tx_ring = o->tx_ring;
+	p->is_v6 = o->fars.is_v6;
+	p->header_len = L2_LEN + (p->is_v6 ? IPV6_UDP_LEN : IPV4_UDP_LEN);
 	p->bell.fd = -1;
 	p->host = (struct host){.n_links = 1, .n_endpoints = 1};
 	p->host.links[0] = (struct host_link){.mac = d->port.mac,
-					      .gateways = {ip_of_v4(GATEWAY_IP)},
+					      .gateways = {ip_of_v4(GATEWAY_IP), gateway_v6},
 					      .mtu = 1500,
 					      .udp_sums = UDP_SUMS_REQUIRED,
 					      .neighbours = neighbours_create(1, NULL)};
-	host_add(&p->host, &our_ip, 24, ADDR_READY);
+	host_add(&p->host, &our_ip, p->is_v6 ? 64 : 24, ADDR_READY);
 	p->host.endpoints[0] = (struct host_endpoint){.port = WORLD_PORT};
 	if (d->n_worlds++ == 0 && rte_mempool_avail_count(p->pool) != BUFFERS)
 		ratio_void(ratio, "%u buffers are missing since the row before",

@@ -8,6 +8,7 @@
 // other.
 #pragma once
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,7 +19,11 @@
 struct bell {
 	_Atomic bool is_armed;
 	int fd; // an eventfd, non-blocking
+	// Its sleeper writes is_armed, and ringers look at it whenever they have put something into
+	// a ring of his: two bells are never in one line.
+	uint8_t rsv[56];
 };
+static_assert(sizeof(struct bell) == 64, "a line apart");
 
 static inline int bell_init(struct bell *b) // 0 or -errno
 {

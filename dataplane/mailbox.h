@@ -2,9 +2,11 @@
 // (struct command, struct report, struct handoff). It never loses: push says false when full.
 #pragma once
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,11 @@ struct mailbox {
 	alignas(64) uint32_t mask;
 	alignas(64) uint8_t slots[];
 };
+
+static_assert(offsetof(struct mailbox, head) - offsetof(struct mailbox, tail) >= 64 &&
+		      offsetof(struct mailbox, mask) - offsetof(struct mailbox, head) >= 64 &&
+		      offsetof(struct mailbox, slots) % 64 == 0,
+	      "what each end writes is in lines of its own");
 
 // n: a power of two. NULL: no memory. Freed by mailbox_destroy.
 static inline struct mailbox *mailbox_create(uint32_t n)

@@ -163,7 +163,8 @@ static void hard_rows(struct bench *b)
 	bench_add(b, &row, "fanout/1x4096/1000B/sum/no-huge");
 }
 
-// What IPv6 costs beside IPv4: a longer header, and a UDP checksum that the port of rings leaves to us.
+// What IPv6 costs beside IPv4: a longer header, and a UDP checksum that the port of rings leaves to
+// us.
 static void ipv6_rows(struct bench *b)
 {
 	for (unsigned i = 0; i < 4; i++) {

@@ -253,6 +253,23 @@ static void slow_ones(struct fars *f, uint32_t stream)
 	}
 }
 
+static bool may_publish(const struct fars *f)
+{
+	const struct fars_convoy *c = f->opts.convoy;
+
+	if (c == NULL)
+		return true;
+	return f->opts.worker == 0 &&
+	       f->published[0] <= atomic_load_explicit(&c->taken, memory_order_relaxed);
+}
+
+static void tell_convoy(struct fars *f)
+{
+	if (f->opts.convoy != NULL && f->opts.worker > 0)
+		atomic_store_explicit(&f->opts.convoy->taken, f->n_data / f->opts.n_per_stream,
+				      memory_order_relaxed);
+}
+
 void fars_flush(struct fars *f, uint64_t now_us)
 {
 	acknowledge_due(f, now_us);
@@ -276,7 +293,7 @@ void fars_step(struct fars *f, uint32_t want, uint64_t now_us)
 		f->outstanding = 0;
 	if (f->opts.at_once > 1)
 		n *= f->opts.at_once;
-	for (uint32_t i = 0; i < n && f->outstanding < want; i++) {
+	for (uint32_t i = 0; i < n && f->outstanding < want && may_publish(f); i++) {
 		if (!fars_publish(f, f->next_stream, now_us))
 			break;
 		if (f->opts.slow_permille > 0)
@@ -322,6 +339,7 @@ static void on_data(struct fars *f, uint32_t slot, uint64_t sn, uint64_t fsn)
 	struct far *far = &f->far[slot];
 
 	f->counts.data_packets++;
+	f->n_data++;
 	if (happens(f, f->opts.loss_ppm)) {
 		f->counts.lost++;
 		return;
@@ -461,6 +479,7 @@ void fars_look(struct fars *f)
 	f->counts.packets += n;
 	for (uint16_t at = 0; at < n; at += MAIL_MAX)
 		peek(f, f->sent + at, n - at < MAIL_MAX ? n - at : MAIL_MAX);
+	tell_convoy(f);
 }
 
 void fars_forget(struct fars *f)

@@ -6,6 +6,9 @@
 // Slots: sources 0..n_streams-1, then the members of stream 0, of stream 1, ...
 #pragma once
 
+#include <stdalign.h>
+#include <stdatomic.h>
+
 #include "crypto/crypto.h"
 #include "crypto/packet_form.h"
 #include "crypto/random.h"
@@ -15,8 +18,20 @@
 
 #define FAR_SAMPLE 1000 // one data packet in so many is compared with what was published
 
+// Two workers that relay one stream, each with far ends on a thread of its own. The first one's
+// source publishes the next fragment when the members of the other have the last one: both work at
+// a time, and whom the kernel lets run makes nothing late (two small fragments that wait would
+// share a packet).
+struct fars_convoy {
+	alignas(64) _Atomic uint64_t taken; // fragments that the second worker's members have got
+	// Engines of a process have one clock: what the first worker's turns have taken.
+	alignas(64) _Atomic uint64_t now_us;
+};
+
 struct fars_opts {
 	uint32_t n_streams, n_per_stream;
+	struct fars_convoy *convoy; // NULL: alone
+	uint8_t worker;             // of the engine; 0: the convoy's first
 	// Instead of streams: n_streams senders of messages, each message in so many datagrams.
 	// Control gets them whole.
 	uint8_t message_fragments;
@@ -77,6 +92,7 @@ struct fars {
 	struct far *far;
 	uint64_t *published; // per stream: newest number
 	uint32_t next_stream;
+	uint64_t n_data;      // packets with a fragment, ever
 	uint64_t outstanding; // fragments that have not been seen at all members yet
 	uint32_t *due, n_due; // members that will acknowledge
 	struct command put;   // bodies that control will give back

@@ -37,7 +37,7 @@ static void make_far(struct fars *f, uint32_t slot)
 	struct far *far = &f->far[slot];
 	uint32_t member = slot - f->opts.n_streams;
 
-	far->id = session_id_make(0, slot, 1 + slot % 1000);
+	far->id = session_id_make(f->opts.worker, slot, 1 + slot % 1000);
 	far->sn = 1;
 	if (slot < f->opts.n_streams) {
 		far->stream = slot;
@@ -140,7 +140,8 @@ void fars_control(struct fars *f)
 
 static void turn(struct fars *f, uint64_t *now_us)
 {
-	*now_us += 100;
+	*now_us = f->opts.convoy != NULL ? atomic_fetch_add(&f->opts.convoy->now_us, 100) + 100
+					 : *now_us + 100;
 	f->in.n = 0;
 	fars_flush(f, *now_us);
 	world_turn(f->world, *now_us);
@@ -174,7 +175,7 @@ static int add_streams(struct fars *f, uint64_t *now_us)
 		.update_ms = STREAM_UPDATE_MS,
 		.fetch_ms = STREAM_FETCH_MS,
 		.extents_max = EXTENTS_MAX,
-		.flags = STREAM_PUSH_ALL | STREAM_HOME,
+		.flags = f->opts.worker == 0 ? STREAM_PUSH_ALL | STREAM_HOME : STREAM_PUSH_ALL,
 	};
 	int err = 0;
 
@@ -331,5 +332,9 @@ int fars_settle(struct fars *f, struct world *w, uint64_t *now_us)
 	if (err != 0 || f->opts.message_fragments > 0)
 		return err;
 	err = join(f, now_us);
+	if (f->opts.worker > 0) { // fragments are the first worker's to bring
+		f->published[0] = UINT64_MAX;
+		return err;
+	}
 	return err == 0 ? first_fragments(f, now_us) : err;
 }

@@ -35,3 +35,8 @@ void idle_rows(struct bench *b)
 {
 	(void)b;
 }
+
+void scaling_rows(struct bench *b)
+{
+	(void)b;
+}

@@ -18,7 +18,10 @@
 #define UNACKED_MAX    6 // RFC 7016 §3.5.2.3: beyond, the burst limit is what is measured
 #define COPY_EVERY     8 // turns
 #define FLOOD_TURN_MAX 128
+#define START_US       1000000
 #define STEPS_MAX      100000 // without a packet: something is stuck
+#define CONVOY_STEPS   1000
+#define CONVOY_WAIT_US 300
 
 // What a batch has added up.
 struct tally {
@@ -32,6 +35,7 @@ struct race {
 	struct crypto *crypto;
 	struct random_state random_state;
 	struct random random;
+	struct mailbox *handoff_to[2], *handoff_from[2]; // by worker
 	struct engine *engine;
 	struct fars *fars;
 	struct world *world;
@@ -44,6 +48,7 @@ struct race {
 	double tsc_per_us, owed_ticks; // not yet in now_us
 	uint64_t packets, ticks;       // since race_forget
 	uint64_t last_ticks;           // of a paced turn
+	uint64_t worked_ticks;         // end of a convoy's last step that was not empty
 	uint64_t n_steps, n_left_out;
 	// Since the warm-up.
 	uint64_t all_packets, all_ticks, generator_ticks;
@@ -80,6 +85,14 @@ static int make_engine(struct race *r)
 		o.visit = r->opts.visit;
 	if (r->commands == NULL || r->reports == NULL || r->crypto == NULL)
 		return -1;
+	if (f->convoy != NULL) {
+		o.worker = f->worker;
+		o.n_workers = 2;
+		r->handoff_to[!f->worker] = r->opts.handoff[0];
+		r->handoff_from[!f->worker] = r->opts.handoff[1];
+		o.handoff_to = r->handoff_to;
+		o.handoff_from = r->handoff_from;
+	}
 	stages_watch(&r->stages, r->crypto, r->opts.shows_stages);
 	r->engine = engine_create(&o);
 	return r->engine != NULL ? 0 : -1;
@@ -160,6 +173,17 @@ static uint64_t pass_time(struct race *r, uint64_t ticks)
 	return us < TURN_US_MAX ? us : TURN_US_MAX;
 }
 
+static uint64_t later(struct race *r, uint64_t ticks)
+{
+	struct fars_convoy *c = r->opts.fars.convoy;
+	uint64_t us = pass_time(r, ticks);
+
+	if (c == NULL)
+		return r->now_us + us;
+	return r->opts.fars.worker == 0 ? atomic_fetch_add(&c->now_us, us) + us
+					: atomic_load(&c->now_us);
+}
+
 // As many as came while the turn before went on; of a pause that the kernel made, no more than a
 // port would have kept.
 static void flood(struct race *r)
@@ -181,18 +205,21 @@ static void step(struct race *r, bool is_measured)
 	r->generator_ticks += turned - start;
 	world_turn(r->world, r->now_us);
 	sent = __rdtsc();
-	r->now_us += pass_time(r, sent - turned);
+	r->now_us = later(r, sent - turned);
 	r->owed_flood += (double)(sent - turned) / r->tsc_per_us * r->opts.flood_per_s / 1e6;
 	fars_look(f);
 	fars_control(f);
 	r->generator_ticks += __rdtsc() - sent;
-	if (!is_measured)
+	// While the other worker of a convoy is waited for, turns are empty: as long as its thread
+	// does not run.
+	r->n_steps += is_measured;
+	if (!is_measured || (r->opts.fars.convoy != NULL && f->in.n == 0 && f->out.n == 0))
 		return;
 	r->ticks += sent - turned;
 	r->packets += r->opts.counts_in ? f->in.n : f->out.n;
 	crossing_open(r->crossing, &f->in);
 	crossing_seal(r->crossing, &f->out);
-	if (r->n_steps++ % COPY_EVERY == 0 || r->crossing->copy_packets == 0)
+	if (r->n_steps % COPY_EVERY == 0 || r->crossing->copy_packets == 0)
 		crossing_copy(r->crossing, &f->out);
 }
 
@@ -228,6 +255,20 @@ static long n_preempted(void)
 	return u.ru_nivcsw + u.ru_nvcsw;
 }
 
+// The other worker of a convoy was waited for so long that its core, or ours, was somebody else's:
+// the caches are, too.
+static bool was_left_alone(struct race *r)
+{
+	const struct fars *f = r->fars;
+	uint64_t now = __rdtsc();
+	bool was_long = (double)(now - r->worked_ticks) > CONVOY_WAIT_US * r->tsc_per_us;
+
+	if (r->opts.fars.convoy == NULL || (f->in.n == 0 && f->out.n == 0))
+		return false;
+	r->worked_ticks = now;
+	return was_long;
+}
+
 // A step in which somebody else had the core says nothing about either side, and is left out.
 static void measured_step(struct race *r)
 {
@@ -235,7 +276,7 @@ static void measured_step(struct race *r)
 	long n = n_preempted();
 
 	step(r, true);
-	if (n_preempted() == n) {
+	if (n_preempted() == n && !was_left_alone(r)) {
 		r->all_packets += r->packets - before.packets;
 		r->all_ticks += r->ticks - before.ticks;
 		return;
@@ -246,7 +287,8 @@ static void measured_step(struct race *r)
 
 void race_run(struct race *r, uint64_t packets)
 {
-	uint64_t patience = r->n_steps + STEPS_MAX;
+	// Of a convoy the other thread may just not run: its caller asks again.
+	uint64_t patience = r->n_steps + (r->opts.fars.convoy != NULL ? CONVOY_STEPS : STEPS_MAX);
 
 	while (r->packets < packets && r->n_steps < patience)
 		measured_step(r);
@@ -284,7 +326,7 @@ static void warm_up(struct race *r)
 {
 	uint64_t fragments = WARM_ROUNDS * (uint64_t)r->opts.fars.n_streams;
 
-	if (r->opts.counts_in)
+	if (r->opts.counts_in || r->opts.fars.worker > 0)
 		fragments = 0;
 	for (uint32_t i = 0;
 	     i < STEPS_MAX && (i < WARM_STEPS || r->fars->counts.fragments_in < fragments); i++)
@@ -305,7 +347,7 @@ struct race *race_open(const struct race_opts *opts, struct ratio *ratio)
 		return NULL;
 	r->opts = *opts;
 	r->tsc_per_us = measure_tsc();
-	r->now_us = 1000000;
+	r->now_us = opts->fars.convoy != NULL ? atomic_load(&opts->fars.convoy->now_us) : START_US;
 	if (make_all(r, ratio) != 0)
 		goto fail;
 	if (fars_settle(r->fars, r->world, &r->now_us) != 0) {

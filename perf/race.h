@@ -24,6 +24,7 @@ struct race_opts {
 	// NULL: is_bare says which.
 	struct world *(*world)(struct engine *, struct mailbox *reports, const struct race_opts *,
 			       struct ratio *);
+	struct mailbox *handoff[2]; // of a convoy: to the other worker, from it
 	// Hellos of strangers per second of the engine's time (flood.h).
 	uint32_t flood_per_s;
 	bool flood_is_spread;

@@ -15,5 +15,6 @@ void rows_add(struct bench *b)
 	sockets_rows(b);
 	driver_rows(b);
 	latency_rows(b);
+	scaling_rows(b);
 	idle_rows(b);
 }

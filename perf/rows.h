@@ -19,6 +19,7 @@ void flood_rows(struct bench *b);
 void sockets_rows(struct bench *b);
 void driver_rows(struct bench *b);
 void latency_rows(struct bench *b);
+void scaling_rows(struct bench *b);
 void idle_rows(struct bench *b);
 
 #endif

@@ -67,7 +67,8 @@ struct world *udp_create(struct engine *, struct mailbox *reports, const struct 
 			 struct ratio *);
 
 // A worker on a port of rings. The first call starts DPDK, for the rest of the program; worlds may
-// come, go and be side by side, those of one lane on one thread. NULL: `ratio` says why. Borrows the engine.
+// come, go and be side by side, those of one lane on one thread. NULL: `ratio` says why. Borrows
+// the engine.
 struct race_opts;
 struct ratio;
 struct world *port_create(struct engine *, struct mailbox *reports, const struct race_opts *,

@@ -25,7 +25,8 @@
 #define GATEWAY_IP 0xc0a80102u
 #define RING       2048
 
-static const struct ip_addr our_v6 = {{0xfd, [15] = 1}}, gateway_v6 = {{0xfd, [15] = 2}}; // fd00::1, 2
+static const struct ip_addr our_v6 = {{0xfd, [15] = 1}},
+			    gateway_v6 = {{0xfd, [15] = 2}}; // fd00::1, 2
 
 // A port for each thread that turns worlds.
 struct bench_port {
@@ -275,8 +276,7 @@ static void write_v4(uint8_t *ip, const struct datagram *d)
 
 static void write_v6(uint8_t *ip, const struct datagram *d)
 {
-	struct udp_flow6 flow = {
-		.dst = our_v6, .src_port = WORLD_PORT, .dst_port = WORLD_PORT};
+	struct udp_flow6 flow = {.dst = our_v6, .src_port = WORLD_PORT, .dst_port = WORLD_PORT};
 
 	world_far_ip6(flow.src.octets, d->slot);
 	ipv6_udp_prepare(ip, &flow);
@@ -308,11 +308,11 @@ static bool read_sent(const struct port_world *p, struct rte_mbuf *m, struct dat
 	if (be16_get(frame + 12) != (p->is_v6 ? L2_TYPE_IPV6 : L2_TYPE_IPV4) ||
 	    (p->is_v6 && ip[6] != IPV4_PROTO_UDP))
 		return false;
-	*d = (struct datagram){
-		.data = frame + p->header_len,
-		.handle = m,
-		.slot = p->is_v6 ? be32_get(ip + 36) : be32_get(ip + 16) - world_far_ip(0),
-		.len = (uint16_t)(m->data_len - p->header_len)};
+	*d = (struct datagram){.data = frame + p->header_len,
+			       .handle = m,
+			       .slot = p->is_v6 ? be32_get(ip + 36)
+						: be32_get(ip + 16) - world_far_ip(0),
+			       .len = (uint16_t)(m->data_len - p->header_len)};
 	return true;
 }
 

@@ -51,6 +51,7 @@ static void node_create(struct loop *l, uint32_t i)
 	o.reports = n->reports;
 	if (l->opts.tune != NULL)
 		l->opts.tune(&o);
+	n->worker = o.worker;
 	n->engine = engine_create(&o);
 	assert(n->engine != NULL);
 	n->seeds = aligned_alloc(64, o.sessions_max * sizeof(*n->seeds));
@@ -99,6 +100,12 @@ void loop_destroy(struct loop *l)
 	free(l->strays);
 	crypto_destroy(l->crypto);
 	free(l);
+}
+
+static void watch(const struct loop *l, uint32_t node, bool is_before)
+{
+	if (l->opts.watch != NULL)
+		l->opts.watch(l->opts.watch_ctx, node, is_before);
 }
 
 // -- the air --
@@ -182,7 +189,9 @@ static void deliver(struct loop *l, struct loop_datagram *d)
 	pkt.family = d->src.family;
 	pkt.endpoint = l->nodes[to].addr.endpoint;
 	pkt.local = d->dst.local;
+	watch(l, to, true);
 	engine_rx(l->nodes[to].engine, &pkt, 1, l->now_us);
+	watch(l, to, false);
 }
 
 // Those that are due, earliest first.
@@ -278,11 +287,13 @@ static void node_turn(struct loop *l, uint32_t i)
 {
 	struct loop_node *n = &l->nodes[i];
 
+	watch(l, i, true);
 	engine_timers(n->engine, l->now_us);
 	collect(n);
 	while (engine_commands(n->engine, l->now_us) > 0)
 		collect(n);
 	node_tx(l, i);
+	watch(l, i, false);
 	collect(n);
 }
 
@@ -446,8 +457,8 @@ struct loop_pair loop_prepare(struct loop *l, uint32_t a, uint32_t b, const stru
 		struct session_seed *tx = &seeds[i], *rx = &seeds[!i];
 
 		p.slot[i] = slot_take(l, p.node[i]);
-		p.id[i] =
-			session_id_make(0, p.slot[i], 1 + (uint32_t)random_below(&l->random, 1023));
+		p.id[i] = session_id_make(l->nodes[p.node[i]].worker, p.slot[i],
+					  1 + (uint32_t)random_below(&l->random, 1023));
 		rx->far_id = p.id[i];
 		random_key(l, tx->tx_sched, rx->rx_sched);
 		random_hmac(l, tx->tx_hmac, rx->rx_hmac);

@@ -31,6 +31,9 @@ struct loop_opts {
 	enum crypto_backend backend;
 	uint32_t ring_slots;                // of commands and reports; 0: 1024
 	void (*tune)(struct engine_opts *); // changes the small engine that is the default
+	// Before and after a node's engine works, if any.
+	void (*watch)(void *ctx, uint32_t node, bool is_before);
+	void *watch_ctx;
 	// Links, each way; may be changed while it runs.
 	uint32_t delay_us, jitter_us; // jitter: up to so much more, per datagram
 	uint32_t loss_permille, duplicate_permille;
@@ -50,6 +53,7 @@ struct loop_datagram {
 typedef bool loop_tap(void *ctx, struct loop *, const struct loop_datagram *);
 
 struct loop_node {
+	uint32_t worker; // of its engine
 	struct engine *engine;
 	struct mailbox *commands, *reports;
 	struct body_pool *bodies; // control's

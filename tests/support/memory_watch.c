@@ -479,6 +479,8 @@ static void piece_differs(struct comparison *c, const struct block *b, size_t at
 			if (strcmp(name, d.name) != 0 && strchr(name, '.') != NULL)
 				end = k;
 		}
+		d.at = now + i;
+		d.len = end - i;
 		hex_write(d.before, was + i, end - i);
 		hex_write(d.after, now + i, end - i);
 		say(c, &d);

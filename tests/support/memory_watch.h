@@ -49,6 +49,8 @@ void snapshot_free(struct snapshot *);
 // A run of octets that is not what it was: "engine 3 session[5].ts_rx", and both as hex.
 #define DIFFERENCE_NAME 128
 struct difference {
+	const void *at; // NULL: a block that was not there, or is not there any more
+	size_t len;
 	char name[DIFFERENCE_NAME];
 	char before[40], after[40]; // the first octets
 };

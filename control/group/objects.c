@@ -106,11 +106,13 @@ static int range_check(struct group *g, uint64_t first, uint64_t last, uint64_t 
 int group_have_add(struct group *g, uint64_t first, uint64_t last, uint64_t now_us)
 {
 	int err = range_check(g, first, last, now_us);
+	struct index_range gap;
 
-	if (err == 0)
-		err = ranges_add(&g->objects->have, first, last);
-	else
+	if (err != 0)
 		return err < 0 ? err : 0;
+	if (!ranges_next_out(&g->objects->have, first, last, &gap))
+		return 0; // nobody need be told
+	err = ranges_add(&g->objects->have, first, last);
 	if (err == 0)
 		object_log(g->objects, first, last);
 	return err;

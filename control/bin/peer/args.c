@@ -50,15 +50,18 @@ enum {
 	OPT_JSON,
 	OPT_NEAREST,
 	OPT_FOR,
+	OPT_ROOT,
+	OPT_IN_ORDER,
 };
 
-#define FOR(c)    (1u << (c))
-#define FOR_GROUP (FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_SWARM))
+#define FOR(c)     (1u << (c))
+#define FOR_GROUP  (FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_SWARM))
 #define FOR_STREAM (FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY))
 #define FOR_TALK                                                                                   \
 	(FOR(PEER_CMD_POST) | FOR(PEER_CMD_LISTEN) | FOR(PEER_CMD_ROUTE) | FOR(PEER_CMD_MEMBERS) | \
 	 FOR(PEER_CMD_COVERAGE))
-#define FOR_NET (FOR_GROUP | FOR_TALK | FOR(PEER_CMD_INFO))
+#define FOR_FILE (FOR(PEER_CMD_SHARE) | FOR(PEER_CMD_FETCH))
+#define FOR_NET  (FOR_GROUP | FOR_TALK | FOR_FILE | FOR(PEER_CMD_INFO))
 
 static const struct {
 	struct option option;
@@ -73,12 +76,14 @@ static const struct {
 	{{"sequence-numbers", required_argument, NULL, OPT_SEQUENCE_NUMBERS}, FOR_NET},
 	{{"dh", required_argument, NULL, OPT_DH}, FOR_NET},
 	{{"quiet", no_argument, NULL, OPT_QUIET}, FOR_NET},
-	{{"progress", required_argument, NULL, OPT_PROGRESS}, FOR_GROUP},
-	{{"group", required_argument, NULL, OPT_GROUP}, FOR_GROUP | FOR_TALK},
-	{{"json", no_argument, NULL, OPT_JSON}, FOR_TALK | FOR_STREAM},
+	{{"progress", required_argument, NULL, OPT_PROGRESS}, FOR_GROUP | FOR_FILE},
+	{{"group", required_argument, NULL, OPT_GROUP}, FOR_GROUP | FOR_TALK | FOR_FILE},
+	{{"json", no_argument, NULL, OPT_JSON}, FOR_TALK | FOR_STREAM | FOR_FILE},
 	{{"nearest", no_argument, NULL, OPT_NEAREST}, FOR(PEER_CMD_LISTEN)},
 	{{"for", required_argument, NULL, OPT_FOR},
-	 FOR(PEER_CMD_LISTEN) | FOR(PEER_CMD_MEMBERS) | FOR(PEER_CMD_COVERAGE)},
+	 FOR(PEER_CMD_LISTEN) | FOR(PEER_CMD_MEMBERS) | FOR(PEER_CMD_COVERAGE) | FOR_FILE},
+	{{"root", required_argument, NULL, OPT_ROOT}, FOR(PEER_CMD_FETCH)},
+	{{"in-order", no_argument, NULL, OPT_IN_ORDER}, FOR(PEER_CMD_FETCH)},
 	{{"name", required_argument, NULL, OPT_NAME},
 	 FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_GROUPSPEC)},
 	{{"preset", required_argument, NULL, STREAM_OPT_PRESET}, FOR(PEER_CMD_PUBLISH)},
@@ -217,6 +222,15 @@ static int peer_id(struct peer_args *a, const char *text)
 	return PEER_USAGE;
 }
 
+static int root_hash(struct peer_args *a, const char *text)
+{
+	a->has_root = true;
+	if (peer_id_parse(a->root, text) == 0) // as many digits
+		return 0;
+	fprintf(stderr, "annulus-peer: --root: '%.80s' is not a hash (64 hex digits)\n", text);
+	return PEER_USAGE;
+}
+
 static int list_add(const char *option, const char **list, uint32_t *n, uint32_t max,
 		    const char *value)
 {
@@ -338,6 +352,11 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 	case OPT_NEAREST:
 		a->is_nearest = true;
 		return 0;
+	case OPT_ROOT:
+		return root_hash(a, v);
+	case OPT_IN_ORDER:
+		a->is_in_order = true;
+		return 0;
 	case OPT_FOR:
 		a->has_for = true;
 		return peer_args_number("for", v, 0, 86400 * 365, &a->for_s);
@@ -378,7 +397,8 @@ static int check_route(const struct peer_args *a)
 static int check(const struct peer_args *a)
 {
 	const char *name = peer_command_name(a->command);
-	bool is_group = FOR_GROUP & FOR(a->command), is_talk = FOR_TALK & FOR(a->command);
+	bool is_group = FOR_GROUP & FOR(a->command);
+	bool is_talk = (FOR_TALK | FOR_FILE) & FOR(a->command);
 	bool is_direct = a->is_direct || a->peer_text;
 
 	if ((is_group || is_talk) && a->n_servers == 0)
@@ -418,6 +438,9 @@ static int check(const struct peer_args *a)
 							     : 0;
 	case PEER_CMD_POST:
 		return a->n_words == 0 ? missing(name, "the text") : 0;
+	case PEER_CMD_SHARE:
+	case PEER_CMD_FETCH:
+		return a->file == NULL ? missing(name, "the file") : 0;
 	case PEER_CMD_ROUTE:
 		return check_route(a);
 	case PEER_CMD_INFO:

@@ -13,9 +13,9 @@ enum peer_exit {
 	PEER_OK = 0,
 	PEER_USAGE = 1,    // command line, configuration or input file
 	PEER_CONNECT = 2,  // could not connect or join
-	PEER_HOLES = 3,    // pieces of the stream never came; they are listed
+	PEER_HOLES = 3,    // pieces of the stream never came; they are listed. Or interrupted
 	PEER_NO_ROUTE = 3, // nobody took the message
-	PEER_VANISHED = 4, // the source went silent for twice the window
+	PEER_VANISHED = 4, // the source went silent for twice the window, or nobody gives any more
 };
 
 enum peer_command {
@@ -31,6 +31,8 @@ enum peer_command {
 	PEER_CMD_ROUTE,
 	PEER_CMD_MEMBERS,
 	PEER_CMD_COVERAGE,
+	PEER_CMD_SHARE,
+	PEER_CMD_FETCH,
 	PEER_CMDS,
 };
 
@@ -44,7 +46,7 @@ struct peer_args {
 	const char *identity; // file, or NULL: a new identity
 	const char *group;    // groupspec text, or file:PATH; NULL: through the server
 	const char *name;     // stream, or the group's name for `groupspec`
-	const char *file; // FLV in or out, "-": a pipe; host for `info`; played file for `compare`
+	const char *file; // FLV or a shared file, in or out, "-": a pipe; host for `info`; played file for `compare`
 	const char *source; // compare
 	struct wire_addr bind; // family 0: any, of the family that the servers want
 	struct keying_policy policy; // what we want of sessions
@@ -78,6 +80,10 @@ struct peer_args {
 	bool has_for;
 	char *const *words; // of post and route
 	uint32_t n_words;
+
+	// share, fetch
+	bool is_in_order, has_root;
+	uint8_t root[32];
 
 	// compare
 	bool is_late, did_not_end, is_apart;

@@ -9,7 +9,8 @@ int main(int argc, char **argv)
 		[PEER_CMD_INFO] = peer_info,       [PEER_CMD_COMPARE] = peer_compare,
 		[PEER_CMD_POST] = peer_talk,       [PEER_CMD_LISTEN] = peer_talk,
 		[PEER_CMD_ROUTE] = peer_talk,      [PEER_CMD_MEMBERS] = peer_talk,
-		[PEER_CMD_COVERAGE] = peer_talk,
+		[PEER_CMD_COVERAGE] = peer_talk,   [PEER_CMD_SHARE] = peer_share,
+		[PEER_CMD_FETCH] = peer_fetch,
 	};
 	struct peer_args args;
 	int err = peer_args_parse(&args, argc, argv);

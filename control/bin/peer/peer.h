@@ -51,4 +51,6 @@ int peer_swarm(const struct peer_args *);
 int peer_groupspec(const struct peer_args *);
 int peer_info(const struct peer_args *);
 int peer_compare(const struct peer_args *);
+int peer_share(const struct peer_args *);
+int peer_fetch(const struct peer_args *);
 int peer_talk(const struct peer_args *); // post, listen, route, members, coverage

@@ -62,6 +62,10 @@ static const struct {
 		 "  members    --server HOST --group SPEC                        who is there\n"
 		 "  coverage   --server HOST --group SPEC                        which part of the "
 		 "ring would be ours\n"
+		 "  share      --server HOST --group SPEC FILE                   give a file to "
+		 "the group\n"
+		 "  fetch      --server HOST --group SPEC OUT                    get it, from "
+		 "whoever has it\n"
 		 "  info       HOST[:PORT][/APP]                                 who answers "
 		 "there, and how\n"
 		 "  compare    SOURCE.flv PLAYED.flv                             did a player get "
@@ -69,8 +73,10 @@ static const struct {
 		 "\n"
 		 "`annulus-peer COMMAND --help` tells more. Exit codes: 0 whole; 1 usage, "
 		 "configuration or input;\n"
-		 "2 could not connect or join; 3 holes (listed), or nobody took the message; 4 the "
-		 "source vanished.\n"},
+		 "2 could not connect or join; 3 holes (listed), nobody took the message, or a "
+		 "fetch was "
+		 "interrupted;\n"
+		 "4 the source vanished, or nobody gives the file any more.\n"},
 	[PEER_CMD_PUBLISH] =
 		{"publish",
 		 "usage: annulus-peer publish --server HOST[:PORT][/APP] [--group SPEC] --name "
@@ -239,6 +245,35 @@ static const struct {
 		 "time.\n"
 		 "\n"
 		 "  --for SECONDS               afterwards (default 0)\n" TALK_USAGE},
+	[PEER_CMD_SHARE] =
+		{"share",
+		 "usage: annulus-peer share --server HOST[:PORT][/APP] --group SPEC FILE\n"
+		 "\n"
+		 "Gives FILE to the members of the group, in pieces of 64 KiB under a manifest of "
+		 "their SHA-256 hashes,\n"
+		 "until it is stopped. Prints the hash of the manifest: it names the file.\n"
+		 "\n"
+		 "  --for SECONDS               and then end (default: never)\n"
+		 "  --progress lines            one key=value line a second on standard error"
+		 "\n" TALK_USAGE},
+	[PEER_CMD_FETCH] =
+		{"fetch",
+		 "usage: annulus-peer fetch --server HOST[:PORT][/APP] --group SPEC OUT\n"
+		 "\n"
+		 "Gets the group's file from whoever has it or a part of it, and gives others what "
+		 "is there already.\n"
+		 "Each piece is verified. OUT.part and OUT.state are there until it is whole: "
+		 "after "
+		 "a kill the same\n"
+		 "command goes on with what was there, verified once more.\n"
+		 "\n"
+		 "  --root HASH                 what `share` printed; default: what the first "
+		 "member says\n"
+		 "  --in-order                  from the beginning on (default: what the fewest "
+		 "have first)\n"
+		 "  --for SECONDS               give it to others afterwards (default 0)\n"
+		 "  --progress lines            one key=value line a second on standard error"
+		 "\n" TALK_USAGE},
 };
 
 const char *peer_command_name(enum peer_command c)

@@ -60,7 +60,7 @@
 	X(IP_FRAG_TIME, "ip_frag_time", "IP fragment whose packet did not come whole in time")     \
 	X(ND_BAD, "nd_bad", "neighbour discovery that a router passed on, or that lies")           \
 	X(ICMP_ERROR, "icmp_error", "ICMP: a packet of ours did not get there; counted by code")   \
-	X(ICMP_TOO_BIG, "icmp_too_big", "ICMP: too big; path MTU discovery finds out by itself")   \
+	X(ICMP_TOO_BIG, "icmp_too_big", "ICMP: too big, about nothing that a session recognises, or too many")   \
 	X(ICMP_REDIRECT, "icmp_redirect", "ICMP redirect; ignored, routes are the operator's")     \
 	X(ICMP_BOGUS, "icmp_bogus", "ICMP error about a packet that is none of ours")             \
 	X(BUDGET_STARTUP, "budget_startup", "startup packet of ours: limits.bandwidth is short")

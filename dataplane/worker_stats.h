@@ -16,6 +16,7 @@ struct worker_stats {
 	uint64_t fragments_lost, fragments_resent; // RTMFP user data, all flows
 	uint64_t timeouts;                         // ERTO alarms with loss
 	uint64_t pmtu_probes, pmtu_fallbacks;      // packet sizes asked about, and given up again
+	uint64_t pmtu_told;                        // routers' "too big" that a session recognised
 	uint64_t sessions_open;                    // gauge
 	uint64_t sessions_abusive;                 // closed for what their far ends did
 	// When the last time critical packet came and left, by the engine's clock; 0: never. What

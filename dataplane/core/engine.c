@@ -296,6 +296,12 @@ void engine_rx(struct engine *e, struct pkt *pkts, uint16_t n, uint64_t now_us)
 	rx_run(e, pkts, n);
 }
 
+bool engine_too_big(struct engine *e, const struct too_big *t, uint64_t now_us)
+{
+	engine_clock(e, now_us);
+	return pmtu_too_big(e, t);
+}
+
 void engine_timers(struct engine *e, uint64_t now_us)
 {
 	uint32_t idx;

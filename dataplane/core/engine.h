@@ -85,6 +85,20 @@ uint64_t engine_deadline_us(const struct engine *);
 // for? (What he was given back can wait.)
 bool engine_handed_over(struct engine *, uint32_t worker);
 
+// A router's "packet too big" about a datagram of ours (RFC 792, RFC 1191; RFC 4443 §3.2), as far
+// as its quote reaches. addr, port, family: where it went.
+struct too_big {
+	uint8_t addr[16]; // IPv4: the first 4 octets
+	uint16_t port;
+	uint8_t family;       // 4 or 6
+	uint16_t payload_len; // of the UDP payload, by its own header
+	uint16_t quote_len;   // octets of it that are quoted
+	const uint8_t *quote;
+	uint32_t mtu; // octets of IP packet that the link carries; 0: it does not say
+};
+// Whether a session of this engine recognised its datagram and took the advice; pmtu.h says when.
+bool engine_too_big(struct engine *, const struct too_big *, uint64_t now_us);
+
 // Most octets of UDP payload that engines with these options ever send.
 uint16_t engine_payload_max(const struct engine_opts *);
 // Row of the address table for pkt.path_idx; valid until the next call into the engine.

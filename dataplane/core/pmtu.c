@@ -62,6 +62,8 @@ static uint16_t size_next(struct engine *e, uint32_t idx)
 
 	if (!has_more(e, idx))
 		return 0;
+	if (p->hint > p->proven + PRECISION && (p->failed == 0 || p->hint < p->failed))
+		return p->hint;
 	if (p->failed == 0)
 		return size_limit(e, idx);
 	if (p->failed - p->proven <= PRECISION)
@@ -79,8 +81,7 @@ static void wait_for(struct engine *e, uint32_t idx, uint32_t ms)
 static void look_again_later(struct engine *e, uint32_t idx)
 {
 	wait_for(e, idx,
-		 RETRY_MS - RETRY_MS / 16 +
-			 (uint32_t)random_below(&e->dice, RETRY_MS / 8 + 1));
+		 RETRY_MS - RETRY_MS / 16 + (uint32_t)random_below(&e->dice, RETRY_MS / 8 + 1));
 }
 
 // One more probe of the size in question.
@@ -144,8 +145,11 @@ static void answered(struct engine *e, uint32_t idx)
 	session_cold_at(e, idx)->alarms &= ~(1u << ALARM_PMTU);
 	session_cold_at(e, idx)->wants &= (uint8_t)~WANT_PMTU;
 	p->n_mute = 0;
-	if (p->state == PMTU_SEARCH)
+	if (p->state == PMTU_SEARCH) {
 		use(e, idx, p->probe);
+		if (p->probe == p->hint)
+			p->failed = p->hint + 1u; // no link is asked again for what it has refused
+	}
 	search(e, idx);
 }
 
@@ -155,6 +159,7 @@ static void unanswered(struct engine *e, uint32_t idx)
 
 	if (p->state == PMTU_SEARCH) {
 		p->failed = p->probe;
+		p->hint = 0;
 		search(e, idx);
 	} else if (++p->n_mute < MUTE_TRIES) {
 		settle(e, idx);
@@ -169,7 +174,7 @@ void pmtu_on_alarm(struct engine *e, uint32_t idx)
 	struct pmtu *p = pmtu_at(e, idx);
 
 	if (p->state == PMTU_SETTLED) {
-		p->failed = 0; // the path may have become better
+		p->failed = p->hint = 0; // the path may have become better
 		probe_size(e, idx, PMTU_BASE, size_base(e, idx));
 	} else if (p->n_sent < TRIES) { // or it has not even left
 		probe(e, idx);
@@ -240,6 +245,7 @@ void pmtu_path_changed(struct engine *e, uint32_t idx)
 	struct pmtu *p = pmtu_at(e, idx);
 
 	back_to_base(e, idx);
+	p->hint = 0;
 	p->n_mute = 0;
 	p->has_fallen = false;
 	if (p->is_wanted)
@@ -333,4 +339,72 @@ void pmtu_doubt(struct engine *e, uint32_t idx)
 		return; // a later one arrived
 	pmtu_at(e, idx)->is_doubted = true;
 	session_at(e, idx)->payload_max = e->opts.payload_base;
+}
+
+// ---- what routers say ----
+
+#define QUOTE_LEAST 12 // of the UDP payload: the id and what it is scrambled with
+#define MTU_LEAST4  576
+#define MTU_LEAST6  1280
+
+static uint32_t sender_of(struct engine *e, const struct too_big *t)
+{
+	size_t addr_len = t->family == 6 ? 16 : 4;
+	uint32_t id;
+
+	if (t->quote_len < QUOTE_LEAST || ssid_unscramble(t->quote, t->quote_len, &id) != 0)
+		return SESSION_NONE;
+	for (uint32_t i = 0; i < e->opts.sessions_max; i++) {
+		const struct path *p = &e->paths[i];
+
+		if (p->port == t->port && p->family == t->family &&
+		    memcmp(p->addr, t->addr, addr_len) == 0 && session_at(e, i)->id_tx == id &&
+		    session_at(e, i)->state == S_OPEN)
+			return i;
+	}
+	return SESSION_NONE;
+}
+
+// The size that it leaves, at least the base; 0: it makes no sense. A router that does not say what
+// its link carries only tells what it does not.
+static uint16_t size_told(struct engine *e, uint32_t idx, const struct too_big *t)
+{
+	uint32_t headers = t->family == 6 ? IPV6_UDP_BYTES : IPV4_UDP_BYTES;
+	const struct pmtu *p = pmtu_at(e, idx);
+	uint16_t base = size_base(e, idx),
+		 most = p->state == PMTU_SEARCH && p->probe > p->proven ? p->probe : p->proven;
+
+	if (t->payload_len <= base || t->payload_len > most)
+		return 0; // none of ours is as large, or it would not help
+	if (t->mtu == 0)
+		return base;
+	if (t->mtu < (t->family == 6 ? MTU_LEAST6 : MTU_LEAST4) ||
+	    t->mtu >= t->payload_len + headers)
+		return 0;
+	return t->mtu - headers > base ? fit(session_at(e, idx), t->mtu - headers) : base;
+}
+
+bool pmtu_too_big(struct engine *e, const struct too_big *t)
+{
+	uint32_t idx = sender_of(e, t);
+	uint16_t size = idx != SESSION_NONE ? size_told(e, idx, t) : 0;
+	struct pmtu *p = idx != SESSION_NONE ? pmtu_at(e, idx) : NULL;
+	bool is_probe;
+
+	if (size == 0)
+		return false;
+	e->stats.pmtu_told++;
+	is_probe = t->payload_len > p->proven;
+	if (!is_probe)
+		fall_back(e, idx); // what has passed until now
+	p->hint = size;
+	// Little above the base is not worth a probe; larger than that there is nothing.
+	p->failed =
+		t->mtu != 0 && size <= size_base(e, idx) + PRECISION ? size + 1u : t->payload_len;
+	if (is_probe) {
+		session_cold_at(e, idx)->alarms &= ~(1u << ALARM_PMTU);
+		session_cold_at(e, idx)->wants &= (uint8_t)~WANT_PMTU;
+		search(e, idx);
+	}
+	return true;
 }

@@ -11,6 +11,14 @@
 // That a path carries less shows in user data alone: a fragment that took its packet above the
 // base size is marked (SENT_BIG), one per packet. When PMTU_BLACK_HOLE of them in a row are lost
 // and something small that was sent after them arrives, it is back to the base size at once.
+//
+// A router's "packet too big" (RFC 1191, RFC 8201) only makes that quicker, and is believed of
+// nobody who does not see the path (RFC 5927 §7): its quote must hold twelve octets of a datagram
+// of ours, which tell the far end's session id, 32 bits that are random; it went to that session's
+// address and port, and was larger than the size that is told, and no larger than what we send
+// there. What is told only says where to search: a size counts when its ping comes back, and nobody
+// can tell a size below the base. So who lies on the path, and could throw our packets away as
+// well, costs us the larger packets for ten minutes.
 #pragma once
 
 #include "dataplane/core/internal.h"
@@ -38,3 +46,6 @@ void pmtu_small_acked(struct engine *, uint32_t idx, uint32_t tsn);
 // The retransmission alarm fired, and big packets are among the lost: what leaves next is small, so
 // that something gets through.
 void pmtu_doubt(struct engine *, uint32_t idx);
+
+// engine_too_big, within the engine's call.
+bool pmtu_too_big(struct engine *, const struct too_big *);

@@ -55,6 +55,7 @@ struct pmtu {
 	uint16_t proven;    // the largest size that was answered
 	uint16_t failed;    // the smallest that was not; 0: none
 	uint16_t probe;     // the size in question
+	uint16_t hint;      // what a router says the path carries; 0: nothing
 	uint32_t no;        // of the last probe
 	uint32_t big_acked_tsn, big_lost_tsn; // the latest of each
 	uint32_t fell_ms;                     // last time the path turned out to carry less

@@ -16,9 +16,22 @@
 
 // -- reading --
 
+// What the quote tells of the datagram itself: len octets of UDP.
+static void note_datagram(struct icmp_error *e, const uint8_t *udp, uint16_t len)
+{
+	bool is_v4 = ip_is_v4(&e->far);
+
+	e->too_big.port = e->far_port;
+	e->too_big.family = is_v4 ? 4 : 6;
+	memcpy(e->too_big.addr, e->far.octets + (is_v4 ? IP_V4_AT : 0), is_v4 ? 4 : IP_LEN);
+	e->too_big.payload_len = be16_get(udp + 4) >= UDP_LEN ? be16_get(udp + 4) - UDP_LEN : 0;
+	e->too_big.quote = udp + UDP_LEN;
+	e->too_big.quote_len = len - UDP_LEN;
+}
+
 // Is there an endpoint of ours that sent this datagram? Only its beginning is quoted.
 static bool find_sender(struct icmp_error *e, const struct host *h, const struct ip_addr *src,
-			const struct ip_addr *dst, const uint8_t *udp)
+			const struct ip_addr *dst, const uint8_t *udp, uint16_t len)
 {
 	int endpoint = -1;
 
@@ -30,6 +43,7 @@ static bool find_sender(struct icmp_error *e, const struct host *h, const struct
 	e->endpoint = (uint8_t)endpoint;
 	e->far = *dst;
 	e->far_port = be16_get(udp + 2);
+	note_datagram(e, udp, len);
 	return true;
 }
 
@@ -44,7 +58,7 @@ static bool read_quote_v4(struct icmp_error *e, const struct host *h, const uint
 		return false;
 	src = ip_of_v4(be32_get(p + 12));
 	dst = ip_of_v4(be32_get(p + 16));
-	return find_sender(e, h, &src, &dst, p + header_len);
+	return find_sender(e, h, &src, &dst, p + header_len, len - header_len);
 }
 
 static bool read_quote_v6(struct icmp_error *e, const struct host *h, const uint8_t *p,
@@ -56,7 +70,7 @@ static bool read_quote_v6(struct icmp_error *e, const struct host *h, const uint
 		return false;
 	src = ip_of_v6(p + 8);
 	dst = ip_of_v6(p + 24);
-	return find_sender(e, h, &src, &dst, p + IPV6_LEN);
+	return find_sender(e, h, &src, &dst, p + IPV6_LEN, len - IPV6_LEN);
 }
 
 static enum drop_reason kind_v4(struct icmp_error *e, const uint8_t *icmp)
@@ -65,6 +79,7 @@ static enum drop_reason kind_v4(struct icmp_error *e, const uint8_t *icmp)
 	case V4_UNREACHABLE:
 		e->is_unreachable = true;
 		e->code = icmp[1] & (ICMP_CODES - 1);
+		e->too_big.mtu = be16_get(icmp + 6); // RFC 1191 §4; 0: an old router
 		return icmp[1] == V4_CODE_TOO_BIG ? DROP_ICMP_TOO_BIG : DROP_ICMP_ERROR;
 	case V4_REDIRECT:
 		return DROP_ICMP_REDIRECT;
@@ -85,6 +100,7 @@ static enum drop_reason kind_v6(struct icmp_error *e, const uint8_t *icmp)
 		e->code = icmp[1] & (ICMP_CODES - 1);
 		return DROP_ICMP_ERROR;
 	case ICMP6_TOO_BIG:
+		e->too_big.mtu = be32_get(icmp + 4);
 		return DROP_ICMP_TOO_BIG;
 	case ICMP6_REDIRECT:
 		return DROP_ICMP_REDIRECT;

@@ -2,10 +2,12 @@
 // say, "nobody is at that port" (RFC 792, RFC 1122 §3.2.2, RFC 4443 §3).
 //
 // They are advice of strangers: one counts only if it quotes a datagram that one of our endpoints
-// may have sent (RFC 5927 §4), and then it is counted by its code and nothing follows. Sessions
-// find out by themselves what does not arrive, and how large packets may be.
+// may have sent (RFC 5927 §4), and then it is counted by its code. Nothing follows but from "too
+// big", if the session whose datagram it was recognises it (core/pmtu.h); everything else sessions
+// find out by themselves.
 #pragma once
 
+#include "dataplane/core/engine.h"
 #include "dataplane/io/host.h"
 
 #define ICMP_CODES       16   // of "unreachable": 0 to 15 in IPv4, 0 to 8 in IPv6
@@ -18,6 +20,8 @@ struct icmp_error {
 	struct ip_addr far; // the quoted datagram's destination,
 	uint16_t far_port;
 	uint8_t endpoint; // and who sent it
+	// DROP_ICMP_TOO_BIG: what is said of it, for the engine.
+	struct too_big too_big;
 };
 
 // A message that is no echo and no neighbour discovery, its checksum checked. Why it is dropped, as

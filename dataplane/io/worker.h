@@ -35,6 +35,7 @@
 #define WORKER_HANDED    256  // frames that may wait for a worker from each other one (less one)
 #define WORKER_ECHOES_S  1000 // pings answered per second
 #define WORKER_CLOSED_S  100  // datagrams to closed ports answered per second, where they are
+#define WORKER_TOO_BIG_S 20  // "packet too big" looked into per second: each goes through all sessions
 #define WORKER_LINK_MS   1000 // the cables are looked at this often
 #define WORKER_RIVAL     (1ull << 63)
 #define WORKER_LENT_BUSY 64 // buffers lent to the engine while frames are waiting
@@ -116,7 +117,7 @@ struct worker {
 	struct tick_clock clock;
 	struct idle idle;
 	struct worker_rest rest;
-	struct bucket echoes, closed;
+	struct bucket echoes, closed, too_big;
 	struct presence presence[HOST_LINKS_MAX];
 	bool has_presence; // since the first turn
 	uint32_t presence_ms;

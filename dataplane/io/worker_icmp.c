@@ -15,33 +15,52 @@ enum drop_reason worker_send_echo(struct worker *w, uint8_t link, struct rte_mbu
 	return DROP_NONE;
 }
 
+// An error says nothing of whose session it concerns: "too big" goes to each worker that it could.
+static bool take_too_big(struct worker *w, uint8_t link, const struct icmp_error *e,
+			 const struct rte_mbuf *m, bool was_handed)
+{
+	if (!was_handed && !bucket_take(&w->too_big, WORKER_TOO_BIG_S, w->now_us))
+		return false;
+	if (engine_too_big(w->engine, &e->too_big, w->now_us))
+		return true;
+	if (!was_handed)
+		worker_tell_others(w, link, m);
+	return false;
+}
+
 enum drop_reason worker_icmp_error(struct worker *w, uint8_t link, bool is_v6, const uint8_t *icmp,
-				   uint16_t len)
+				   uint16_t len, const struct rte_mbuf *m, bool was_handed)
 {
 	struct link_counters *c = &w->counters[link];
 	struct icmp_error e;
 	enum drop_reason why = icmp_error_read(&e, &w->host, is_v6, icmp, len);
 
-	if (e.is_unreachable && (why == DROP_ICMP_ERROR || why == DROP_ICMP_TOO_BIG))
+	if (!was_handed && e.is_unreachable && (why == DROP_ICMP_ERROR || why == DROP_ICMP_TOO_BIG))
 		(is_v6 ? c->unreachable6 : c->unreachable4)[e.code]++;
+	if (why == DROP_ICMP_TOO_BIG && take_too_big(w, link, &e, m, was_handed))
+		return DROP_NONE;
 	return why;
 }
 
-void worker_on_icmp(struct worker *w, uint8_t link, const struct frame *f, struct rte_mbuf *m)
+void worker_on_icmp(struct worker *w, uint8_t link, const struct frame *f, struct rte_mbuf *m,
+		    bool was_handed)
 {
 	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
 	const uint8_t *icmp = frame + L2_LEN + f->v4.header_len;
 	uint16_t len = (uint16_t)(f->v4.len - f->v4.header_len);
 	enum drop_reason drop = icmp_echo_reply(frame, f->v4.header_len, f->v4.len);
 
-	if (drop == DROP_NONE)
+	if (drop == DROP_NONE) {
 		drop = worker_send_echo(w, link, m);
-	else if (drop == DROP_L2_NOT_OURS)
-		drop = icmp_check(icmp, len) ? worker_icmp_error(w, link, false, icmp, len)
-					     : DROP_L3_CHECKSUM;
-	if (drop == DROP_NONE)
-		return;
-	worker_drop(w, drop);
+		if (drop == DROP_NONE)
+			return;
+	} else if (drop == DROP_L2_NOT_OURS) {
+		drop = icmp_check(icmp, len)
+			       ? worker_icmp_error(w, link, false, icmp, len, m, was_handed)
+			       : DROP_L3_CHECKSUM;
+	}
+	if (drop != DROP_NONE)
+		worker_drop(w, drop);
 	rte_pktmbuf_free(m);
 }
 

@@ -154,7 +154,7 @@ static enum drop_reason on_message(struct worker *w, uint8_t link, const struct 
 			worker_tell_others(w, link, m);
 		return on_query(w, link, f, icmp);
 	default:
-		return worker_icmp_error(w, link, true, icmp, len);
+		return worker_icmp_error(w, link, true, icmp, len, m, was_handed);
 	}
 }
 

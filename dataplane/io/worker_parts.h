@@ -50,12 +50,13 @@ void worker_hand_over(struct worker *, uint32_t to, uint8_t link, struct rte_mbu
 void worker_give_handed(struct worker *); // what was gathered goes into the rings
 
 // -- worker_icmp.c: ICMP of both families --
-void worker_on_icmp(struct worker *, uint8_t link, const struct frame *, struct rte_mbuf *m);
+void worker_on_icmp(struct worker *, uint8_t link, const struct frame *, struct rte_mbuf *m,
+		    bool was_handed);
 // A reply goes out, within the rate. Takes the mbuf if it returns DROP_NONE.
 enum drop_reason worker_send_echo(struct worker *, uint8_t link, struct rte_mbuf *m);
-// Counts it. Returns why it is dropped.
+// Counts it, and gives the engine what is for it. Returns why it is dropped. m: the whole frame.
 enum drop_reason worker_icmp_error(struct worker *, uint8_t link, bool is_v6, const uint8_t *icmp,
-				   uint16_t len);
+				   uint16_t len, const struct rte_mbuf *m, bool was_handed);
 void worker_on_closed_port(struct worker *, uint8_t link, const struct frame *,
 			   const struct rte_mbuf *m); // does not take it
 

@@ -111,7 +111,7 @@ static __attribute__((noinline)) struct rte_mbuf *take_rare(struct burst *b, con
 		worker_on_arp(w, b->link, f, m, b->was_handed);
 		break;
 	case FRAME_ICMP:
-		worker_on_icmp(w, b->link, f, m);
+		worker_on_icmp(w, b->link, f, m, b->was_handed);
 		break;
 	case FRAME_ICMP6:
 		worker_on_icmp6(w, b->link, f, m, b->was_handed);

@@ -95,11 +95,18 @@ static void repair(const struct host *h, uint8_t *frame, uint16_t len)
 
 // -- what a worker goes on with --
 
+static void on_error(const struct host *h, bool is_v6, const uint8_t *icmp, uint16_t len)
+{
+	struct icmp_error e;
+
+	if (icmp_error_read(&e, h, is_v6, icmp, len) == DROP_ICMP_TOO_BIG)
+		assert(e.too_big.quote >= icmp && e.too_big.quote + e.too_big.quote_len == icmp + len);
+}
+
 static void on_icmp6(const struct host *h, const struct frame *f, uint8_t *frame)
 {
 	uint8_t *icmp = frame + L2_LEN + f->v6.header_len;
 	uint16_t len = (uint16_t)(f->v6.len - f->v6.header_len);
-	struct icmp_error e;
 	uint32_t delay_ms;
 	struct nd nd;
 
@@ -108,7 +115,7 @@ static void on_icmp6(const struct host *h, const struct frame *f, uint8_t *frame
 	if (nd_read(&nd, &f->v6, icmp, len) == DROP_NONE && nd.kind != ND_OTHER)
 		assert(!nd.has_mac || !mac_is_group(&nd.mac));
 	mld_read_query(&delay_ms, &f->v6, icmp, len);
-	icmp_error_read(&e, h, true, icmp, len);
+	on_error(h, true, icmp, len);
 	if (icmp6_echo_reply(frame, &f->v6) == DROP_NONE) { // its checksum is right again
 		struct ipv6_header r;
 
@@ -124,7 +131,7 @@ static void on_icmp4(const struct host *h, const struct frame *f, uint8_t *frame
 	struct icmp_error e;
 
 	if (icmp_check(icmp, len))
-		icmp_error_read(&e, h, false, icmp, len);
+		on_error(h, false, icmp, len);
 	icmp_echo_reply(frame, f->v4.header_len, f->v4.len);
 }
 

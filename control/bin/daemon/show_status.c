@@ -97,6 +97,7 @@ static void traffic_part(const struct worker_stats *s, struct json_out *j)
 	json_put_u64(j, "timeouts", s->timeouts);
 	json_put_u64(j, "pmtu_probes", s->pmtu_probes);
 	json_put_u64(j, "pmtu_fallbacks", s->pmtu_fallbacks);
+	json_put_u64(j, "pmtu_told", s->pmtu_told);
 	json_put_u64(j, "checksum_unverified", s->checksum_unverified);
 	json_put_u64(j, "sessions_abusive", s->sessions_abusive);
 	json_object_end(j);

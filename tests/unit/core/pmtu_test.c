@@ -493,6 +493,140 @@ static void a_closing_session_asks_nothing(void **state)
 	loop_destroy(p.l);
 }
 
+// ---- what routers say ----
+
+// A path whose narrow link's router tells, as Linux's do: with what it threw away, in full.
+struct told {
+	uint32_t mtu;     // that it names
+	uint32_t link;    // that it has
+	uint16_t quote;   // octets of the datagram that it quotes
+	uint32_t id_xor;  // somebody who does not see the path guesses the session's id
+	int port_plus;    // or its port
+	int payload_plus; // or lies about the datagram's length
+};
+
+static void sleep_ms(struct path_end *p, uint32_t ms)
+{
+	loop_run_us(p->l, ms * 1000ull);
+}
+
+// The datagram that was thrown away, if there was one since.
+static bool tell(struct path_end *p, const struct loop_datagram *d, const struct told *x)
+{
+	uint8_t quote[2048];
+	struct too_big t = {.port = (uint16_t)(d->dst.port + x->port_plus),
+			    .family = 4,
+			    .payload_len = (uint16_t)(d->len + x->payload_plus),
+			    .quote_len = x->quote < d->len ? x->quote : d->len,
+			    .quote = quote,
+			    .mtu = x->mtu};
+
+	memcpy(quote, d->data, t.quote_len);
+	quote[3] ^= (uint8_t)x->id_xor;
+	memcpy(t.addr, d->dst.ip, sizeof(t.addr));
+	return engine_too_big(engine_of(p), &t, p->l->now_us);
+}
+
+// Runs until a datagram leaves that the link does not carry, and tells of it.
+static bool run_until_told(struct path_end *p, const struct told *x)
+{
+	struct loop_datagram d;
+
+	p->mtu = x->link;
+	for (int i = 0; i < 2000; i++) {
+		while (loop_stray(p->l, &d)) {
+			if (d.len + (uint32_t)IPV4_UDP_BYTES > x->link)
+				return tell(p, &d, x);
+			take(p, &d);
+		}
+		sleep_ms(p, 5);
+	}
+	fail_msg("nothing large has left");
+	return false;
+}
+
+static uint64_t n_told(const struct path_end *p)
+{
+	return engine_stats(engine_of(p))->pmtu_told;
+}
+
+// RFC 1191: the search goes there at once, instead of by halves.
+static void a_router_ends_the_search(void **state)
+{
+	static const struct told rows[] = {
+		{1400, 1400, 548, 0, 0, 0}, {1400, 1400, 12, 0, 0, 0}, {1280, 1280, 548, 0, 0, 0},
+		{0, 1400, 548, 0, 0, 0},    // an old router, or one before it
+		{1450, 1400, 548, 0, 0, 0}, // another link behind it is narrower
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct path_end p;
+
+		open_path(&p, 1500, &brisk, NULL);
+		pmtu_wanted(engine_of(&p), p.f.slot);
+		assert_true(run_until_told(&p, &rows[i]));
+		run_s(&p, 60);
+		assert_in_range(session_of(&p)->payload_max + IPV4_UDP_BYTES, rows[i].link - 48,
+				rows[i].link);
+		assert_int_equal(n_told(&p), 1);
+		if (rows[i].mtu == rows[i].link)
+			assert_in_range(p.n_probes, 1,
+					2); // the base, and what was told if it is worth it
+		loop_destroy(p.l);
+	}
+}
+
+// What has been proven once does not pass any more: nothing has to be lost three times.
+static void a_router_tells_of_a_black_hole(void **state)
+{
+	const struct told x = {1400, 1400, 548, 0, 0, 0};
+	struct path_end p;
+	struct loop_datagram d = {.dst = loop_addr(77, 1935)};
+
+	open_found(&p);
+	while (loop_stray(p.l, &d))
+		;
+	d.dst = (struct msg_addr){.port = engine_of(&p)->paths[p.f.slot].port};
+	memcpy(d.dst.ip, engine_of(&p)->paths[p.f.slot].addr, sizeof(d.dst.ip));
+	d.len = session_of(&p)->payload_max;
+	memset(d.data, 0xa5, d.len);
+	ssid_scramble(d.data, d.len, session_of(&p)->id_tx);
+	assert_true(tell(&p, &d, &x));
+	assert_int_equal(session_of(&p)->payload_max, BASE);
+	p.mtu = 1400;
+	run_s(&p, 20);
+	assert_in_range(session_of(&p)->payload_max + IPV4_UDP_BYTES, 1360, 1400);
+	loop_destroy(p.l);
+}
+
+// Nobody who does not see the path is believed, and nobody tells nonsense.
+static void a_stranger_tells_nothing(void **state)
+{
+	static const struct told rows[] = {
+		{1400, 1400, 548, 1, 0, 0},    // not the far end's session id
+		{1400, 1400, 11, 0, 0, 0},     // too short to tell it
+		{1400, 1400, 548, 0, 1, 0},    // another port
+		{1400, 1400, 548, 0, 0, 600},  // larger than anything that was sent
+		{1400, 1400, 548, 0, 0, -500}, // of a size that every path carries
+		{1500, 1400, 548, 0, 0, 0},    // it would have passed
+		{575, 1400, 548, 0, 0, 0},     // no link of IPv4 carries as little
+		{UINT32_MAX, 1400, 548, 0, 0, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct path_end p;
+
+		open_path(&p, 1500, &brisk, NULL);
+		pmtu_wanted(engine_of(&p), p.f.slot);
+		assert_false(run_until_told(&p, &rows[i]));
+		assert_int_equal(n_told(&p), 0);
+		p.mtu = 1500;
+		run_s(&p, 60);
+		assert_in_range(session_of(&p)->payload_max + IPV4_UDP_BYTES, 1480, 1500);
+		loop_destroy(p.l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -512,6 +646,9 @@ int main(void)
 		cmocka_unit_test(a_fall_is_looked_into_at_once_a_second_one_later),
 		cmocka_unit_test(a_new_path_begins_with_the_base_size),
 		cmocka_unit_test(a_closing_session_asks_nothing),
+		cmocka_unit_test(a_router_ends_the_search),
+		cmocka_unit_test(a_router_tells_of_a_black_hole),
+		cmocka_unit_test(a_stranger_tells_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,36 @@ static void only_errors_about_our_datagrams_count(void **state)
 	host_end(&h);
 }
 
+// What a session needs to recognise its datagram.
+static void too_big_says_what_was_too_big(void **state)
+{
+	struct host h = host_dual(ADDR_READY);
+	struct quoted q4 = quote_v4(3, 4, 28 + 8, AS_IT_IS, 0),
+		      q6 = quote_v6(2, 0, 48 + 8, AS_IT_IS, 0);
+	struct icmp_error e;
+
+	be16_put(q4.icmp + 6, 1400);
+	be16_put(q4.icmp + 8 + IPV4_LEN + 4, 1472 + UDP_LEN);
+	assert_int_equal(icmp_error_read(&e, &h, false, q4.icmp, q4.len), DROP_ICMP_TOO_BIG);
+	assert_int_equal(e.too_big.mtu, 1400);
+	assert_int_equal(e.too_big.family, 4);
+	assert_int_equal(e.too_big.port, PEER_PORT);
+	assert_int_equal(be32_get(e.too_big.addr), FAR_IP);
+	assert_int_equal(e.too_big.payload_len, 1472);
+	assert_int_equal(e.too_big.quote_len, 8);
+	assert_ptr_equal(e.too_big.quote, q4.icmp + 8 + IPV4_LEN + UDP_LEN);
+
+	be32_put(q6.icmp + 4, 70000);
+	be16_put(q6.icmp + 8 + IPV6_LEN + 4, UDP_LEN - 1); // shorter than its own header
+	assert_int_equal(icmp_error_read(&e, &h, true, q6.icmp, q6.len), DROP_ICMP_TOO_BIG);
+	assert_int_equal(e.too_big.mtu, 70000);
+	assert_int_equal(e.too_big.family, 6);
+	assert_memory_equal(e.too_big.addr, ip(FAR_IP6).octets, IP_LEN);
+	assert_int_equal(e.too_big.payload_len, 0);
+	assert_int_equal(e.too_big.quote_len, 8);
+	host_end(&h);
+}
+
 static void cuts_are_not_looked_beyond(void **state)
 {
 	struct host h = host_dual(ADDR_READY);
@@ -171,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_errors_about_our_datagrams_count),
+		cmocka_unit_test(too_big_says_what_was_too_big),
 		cmocka_unit_test(cuts_are_not_looked_beyond),
 		cmocka_unit_test(a_closed_port_is_told_of_with_the_datagram),
 		cmocka_unit_test(and_in_ipv6),

@@ -1,5 +1,6 @@
 // What a worker does below UDP beyond IPv4 without tags: IPv6, neighbour discovery, VLANs, packets
 // in pieces, ICMP errors, several addresses.
+#include "dataplane/core/internal.h"
 #include "dataplane/io/icmp6.h"
 #include "dataplane/io/ip_frag.h"
 #include "dataplane/io/nd.h"
@@ -429,6 +430,58 @@ static void errors_are_counted_by_code_and_nothing_else(void **state)
 	world_destroy(&w);
 }
 
+// "Too big" about a datagram of 1460 octets to that session's far end.
+static struct built too_big_frame(const struct session *s)
+{
+	uint8_t icmp[8 + IPV6_UDP_LEN + 60] = {ICMP6_TOO_BIG};
+	uint8_t *datagram = icmp + 8 + IPV6_UDP_LEN;
+
+	be32_put(icmp + 4, 1400);
+	ipv6_udp_prepare(icmp + 8, &(struct udp_flow6){.src = ip(OUR_IP6),
+						       .dst = ip(FAR_IP6),
+						       .src_port = OUR_PORT,
+						       .dst_port = PEER_PORT});
+	be16_put(icmp + 8 + IPV6_LEN + 4, UDP_LEN + 1444);
+	ssid_scramble(datagram, 60, s->id_tx);
+	return frame_icmp6(GATEWAY_IP6, OUR_IP6, 64, icmp, sizeof(icmp));
+}
+
+// Routers' errors come in at any worker's queue. Each costs a look at all sessions, so there are
+// few.
+static void too_big_finds_whose_session_it_is(void **state)
+{
+	struct worker_world w;
+	struct far_end f;
+	struct session *s;
+	struct path *path;
+
+	world_create_dual(&w, 2, 0);
+	f = far_connect(w.l, 0, &(struct loop_form){0}, true);
+	s = session_at(w.l->nodes[0].engine, f.slot);
+	path = &w.l->nodes[0].engine->paths[f.slot];
+	path->family = 6;
+	path->port = PEER_PORT;
+	memcpy(path->addr, ip(FAR_IP6).octets, sizeof(path->addr));
+	session_cold_at(w.l->nodes[0].engine, f.slot)->pmtu.proven = s->payload_max = 1444;
+	world_in(&w, 1, too_big_frame(s));
+	world_turn(&w, 1);
+	world_turn(&w, 0);
+	assert_int_equal(world_stats(&w, 0)->pmtu_told, 1);
+	assert_in_range(s->payload_max, 1, 1232);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_ICMP_TOO_BIG], 0);
+	assert_int_equal(world_stats(&w, 1)->drops[DROP_ICMP_TOO_BIG], 1); // not its own
+
+	for (int i = 0; i < 2 * WORKER_TOO_BIG_S;
+	     i++) // of nothing that is larger than the base now
+		world_in(&w, 1, too_big_frame(s));
+	world_turn(&w, 1);
+	world_turn(&w, 0);
+	assert_int_equal(world_stats(&w, 1)->drops[DROP_ICMP_TOO_BIG], 1 + 2 * WORKER_TOO_BIG_S);
+	assert_int_equal(world_stats(&w, 0)->drops[DROP_ICMP_TOO_BIG], WORKER_TOO_BIG_S - 1);
+	assert_int_equal(world_stats(&w, 0)->pmtu_told, 1);
+	world_destroy(&w);
+}
+
 // -- VLAN --
 
 static void a_vlans_frames_come_and_go_with_its_tag(void **state)
@@ -647,6 +700,7 @@ int main(void)
 		cmocka_unit_test(datagrams_to_closed_ports_are_told_of_up_to_a_rate),
 		cmocka_unit_test(without_being_asked_to_nothing_is_said_of_closed_ports),
 		cmocka_unit_test(errors_are_counted_by_code_and_nothing_else),
+		cmocka_unit_test(too_big_finds_whose_session_it_is),
 		cmocka_unit_test(a_vlans_frames_come_and_go_with_its_tag),
 		cmocka_unit_test(a_kept_frame_has_its_tag_once),
 		cmocka_unit_test(a_tag_of_priority_alone_is_no_vlan),

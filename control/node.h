@@ -236,6 +236,7 @@ uint32_t node_groups(struct node *, struct group_info *, uint32_t max);
 // Of a group we are a member of, us not among them. How many there are; at most max are told.
 uint32_t node_members(const struct node_group *, struct group_member_info *, uint32_t max);
 void node_group_info(const struct node_group *, struct group_info *);
+void node_group_rates(const struct node_group *, struct group_rates *, uint64_t now_us);
 uint32_t node_group_streams(struct node *, const uint8_t group_id[32], struct group_stream_info *,
 			    uint32_t max);
 struct startup *node_startup(struct node *); // sessions and counters

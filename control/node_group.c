@@ -377,6 +377,11 @@ uint32_t node_members(const struct node_group *g, struct group_member_info *out,
 	return group_members_info(g->group, out, max);
 }
 
+void node_group_rates(const struct node_group *g, struct group_rates *r, uint64_t now_us)
+{
+	group_rates_get(g->group, r, now_us);
+}
+
 void node_group_info(const struct node_group *g, struct group_info *out)
 {
 	group_info_get(g->group, out);

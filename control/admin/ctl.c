@@ -8,12 +8,14 @@
 #include "config/schema.h"
 #include "control/admin/admin_client.h"
 #include "control/admin/admin_socket.h"
+#include "control/admin/ring_draw.h"
 #include "control/admin/table.h"
 
 enum { TIMEOUT_MS = 10000 };
 
 struct args {
 	const char *socket;
+	const char *svg; // NULL: none wanted
 	bool is_json, is_help;
 	char request[ADMIN_REQUEST_MAX];
 };
@@ -24,6 +26,8 @@ static const char usage[] =
 	"  status    peer IDs, addresses, uptime, memory, load\n"
 	"  peers     open sessions: who, where, how fast\n"
 	"  groups    groups that are joined or introduced\n"
+	"  group G   one of them, by name or ID: members, rates over five seconds\n"
+	"  ring G    its ring: members by address, our links, what we cover\n"
 	"  streams   streams that flow: fragments, late, missing\n"
 	"  links     our addresses, neighbours, what ICMP says (DPDK ports)\n"
 	"  drops     packets dropped, and what had to wait, by reason\n"
@@ -32,6 +36,7 @@ static const char usage[] =
 	"\n"
 	"  --socket PATH  admin.socket of its configuration (default %s)\n"
 	"  --json         the reply as JSON, on one line\n"
+	"  --svg FILE     ring: draws it into this file\n"
 	"\n"
 	"exit code: 0 done, 1 wrong arguments, 2 no annulusd there, 3 it refused\n";
 
@@ -59,6 +64,11 @@ static int request_join(struct args *a, char **words)
 	return 0;
 }
 
+static bool is_ring(const struct args *a)
+{
+	return strncmp(a->request, "ring ", 5) == 0;
+}
+
 static int args_parse(struct args *a, char **argv, FILE *errors)
 {
 	char *words[64];
@@ -74,6 +84,10 @@ static int args_parse(struct args *a, char **argv, FILE *errors)
 			a->socket = *++argv;
 		} else if (strncmp(*argv, "--socket=", 9) == 0) {
 			a->socket = *argv + 9;
+		} else if (strcmp(*argv, "--svg") == 0 && argv[1] != NULL) {
+			a->svg = *++argv;
+		} else if (strncmp(*argv, "--svg=", 6) == 0) {
+			a->svg = *argv + 6;
 		} else if ((*argv)[0] == '-' || n + 1 == sizeof(words) / sizeof(words[0])) {
 			fprintf(errors, "annulusctl: wrong option or too many words: %s\n", *argv);
 			return -EINVAL;
@@ -82,25 +96,50 @@ static int args_parse(struct args *a, char **argv, FILE *errors)
 		}
 	}
 	words[n] = NULL;
-	if (request_join(a, words) == 0)
-		return 0;
-	fprintf(errors, "annulusctl: the command is too long or has a line end in it\n");
-	return -EINVAL;
+	if (request_join(a, words) != 0) {
+		fprintf(errors, "annulusctl: the command is too long or has a line end in it\n");
+		return -EINVAL;
+	}
+	if (a->svg != NULL && (a->is_json || !is_ring(a))) {
+		fprintf(errors, "annulusctl: --svg draws a ring, and nothing else\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int svg_write(const struct args *a, const char *reply, FILE *errors)
+{
+	FILE *svg = fopen(a->svg, "we");
+	int err;
+
+	if (svg == NULL)
+		return -errno;
+	err = ring_svg_reply(svg, errors, reply, strlen(reply));
+	if (fclose(svg) != 0 && err == 0)
+		err = -errno;
+	if (err != 0)
+		remove(a->svg); // half a drawing, or none
+	return err;
 }
 
 static int reply_print(const struct args *a, const char *reply, FILE *out, FILE *errors)
 {
 	int err;
 
-	if (a->is_json)
+	if (a->svg != NULL)
+		err = svg_write(a, reply, errors);
+	else if (a->is_json)
 		err = table_print_json(out, errors, reply, strlen(reply));
+	else if (is_ring(a))
+		err = ring_print_reply(out, errors, reply, strlen(reply));
 	else
 		err = table_print_reply(out, errors, reply, strlen(reply));
 	if (err == 0)
 		return CTL_OK;
 	if (err == -EREMOTEIO)
 		return CTL_REFUSED;
-	fprintf(errors, "annulusctl: %s: %s\n", a->socket,
+	fprintf(errors, "annulusctl: %s: %s\n",
+		a->svg != NULL && err != -EPROTO ? a->svg : a->socket,
 		err == -EPROTO ? "this is no reply of annulusd" : strerror(-err));
 	return CTL_UNREACHABLE;
 }

@@ -6,16 +6,13 @@
 #include <string.h>
 
 #include "config/units.h"
-#include "config/utf8.h"
-#include "config/yaml.h"
+#include "control/admin/reply.h"
 
 enum {
 	COLUMNS_MAX = 32,
 	CELL_SIZE = 256,
 	ID_HEX_LEN = 64, // a SHA-256: peer IDs, group IDs
 	ID_SHOWN = 12,
-	DEPTH_MAX = 12,
-	NODES_MAX = 1 << 22,
 };
 
 // ---- one value
@@ -37,26 +34,6 @@ static size_t name_len(const struct yaml_node *name)
 		if (has_suffix(name->text, name->len, unit_suffixes[i]))
 			return name->len - strlen(unit_suffixes[i]);
 	return name->len;
-}
-
-// Copies as many whole characters as fit, what a terminal would obey as `?`.
-static void copy_harmless(char out[CELL_SIZE], const char *text, size_t len)
-{
-	size_t to = 0;
-	uint32_t c;
-
-	for (size_t i = 0, n; i < len; i += n) {
-		n = utf8_read(&c, text + i, len - i);
-		if (n == 0 || c < 0x20 || (c >= 0x7f && c < 0xa0)) {
-			n = n > 0 ? n : 1;
-			if (to + 1 < CELL_SIZE)
-				out[to++] = '?';
-		} else if (to + n < CELL_SIZE) {
-			memcpy(out + to, text + i, n);
-			to += n;
-		}
-	}
-	out[to] = 0;
 }
 
 static bool is_number(const struct yaml_node *v)
@@ -107,12 +84,12 @@ static void show(char out[CELL_SIZE], const struct yaml_node *name, const struct
 	else if (!v->is_quoted && (yaml_text_is(v, "true") || yaml_text_is(v, "false")))
 		snprintf(out, CELL_SIZE, v->text[0] == 't' ? "yes" : "no");
 	else
-		copy_harmless(out, v->text, is_in_table && is_id(v) ? ID_SHOWN : v->len);
+		reply_text(out, CELL_SIZE, v->text, is_in_table && is_id(v) ? ID_SHOWN : v->len);
 }
 
 static void show_name(char out[CELL_SIZE], const struct yaml_node *name, bool is_heading)
 {
-	copy_harmless(out, name->text, name_len(name));
+	reply_text(out, CELL_SIZE, name->text, name_len(name));
 	for (char *c = out; *c != 0; c++) {
 		if (*c == '_')
 			*c = ' ';
@@ -286,18 +263,6 @@ static void value_print(FILE *out, const struct yaml_node *v)
 // ---- the reply
 // ------------------------------------------------------------------------------------
 
-static int refused(FILE *errors, const struct yaml_node *root)
-{
-	const struct yaml_node *error = yaml_get(root, "error");
-	char text[CELL_SIZE];
-
-	if (error == NULL || error->kind != YAML_SCALAR)
-		return -EPROTO;
-	copy_harmless(text, error->text, error->len);
-	fprintf(errors, "%s\n", text);
-	return -EREMOTEIO;
-}
-
 static int finish(FILE *out)
 {
 	return fflush(out) != 0 || ferror(out) ? -EIO : 0;
@@ -307,27 +272,16 @@ static int finish(FILE *out)
 static int reply_print(FILE *out, FILE *errors, const char *reply, size_t len, const char *raw,
 		       size_t raw_len)
 {
-	const struct yaml_limits limits = {NODES_MAX, DEPTH_MAX};
-	const struct yaml_node *root, *ok, *result;
+	const struct yaml_node *result;
 	struct arena arena = {0};
-	struct yaml_error error;
-	int err = yaml_parse(&arena, reply, len, &limits, &root, &error);
+	int err = reply_read(&arena, errors, reply, len, &result);
 
-	ok = yaml_get(root, "ok");
-	result = yaml_get(root, "result");
-	if (err == -EINVAL || (err == 0 && ok == NULL)) {
-		err = -EPROTO;
-	} else if (err == 0 && yaml_text_is(ok, "false")) {
-		err = refused(errors, root);
-	} else if (err == 0 && (result == NULL || !yaml_text_is(ok, "true"))) {
-		err = -EPROTO;
-	} else if (err == 0) {
-		if (raw == NULL)
-			value_print(out, result);
-		else
-			fprintf(out, "%.*s\n", (int)raw_len, raw);
+	if (err == 0 && raw == NULL)
+		value_print(out, result);
+	else if (err == 0)
+		fprintf(out, "%.*s\n", (int)raw_len, raw);
+	if (err == 0)
 		err = finish(out);
-	}
 	arena_free(&arena);
 	return err;
 }

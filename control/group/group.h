@@ -300,6 +300,14 @@ struct group_info {
 	uint64_t object_tx_bytes, object_rx_bytes;
 	uint64_t n_objects_have, n_objects_wanted;
 };
+// NetGroupInfo (NG, 4.3): octets of messages a second, over the last five.
+struct group_rates {
+	uint64_t posting_send_data, posting_send_control;
+	uint64_t posting_receive_data, posting_receive_control;
+	uint64_t routing_send, routing_receive;
+	uint64_t object_replication_send, object_replication_receive;
+};
+void group_rates_get(const struct group *, struct group_rates *, uint64_t now_us);
 uint32_t groups_info(const struct groups *, struct group_info *, uint32_t max);
 void group_info_get(const struct group *, struct group_info *);
 

@@ -36,6 +36,26 @@ static void extension_info(const struct group *g, struct group_info *i)
 	i->posts_held_bytes = ps->held_bytes;
 }
 
+void group_rates_get(const struct group *g, struct group_rates *r, uint64_t now_us)
+{
+	uint64_t tx[LANES], rx[LANES];
+
+	for (int i = 0; i < LANES; i++) {
+		tx[i] = meter_per_s(&g->spx_traffic[i].tx, now_us);
+		rx[i] = meter_per_s(&g->spx_traffic[i].rx, now_us);
+	}
+	*r = (struct group_rates){
+		.posting_send_data = tx[LANE_POST_DATA] + tx[LANE_OLD_VALUES],
+		.posting_send_control = tx[LANE_POST_CONTROL] + tx[LANE_OLD_KEYS],
+		.posting_receive_data = rx[LANE_POST_DATA] + rx[LANE_OLD_VALUES],
+		.posting_receive_control = rx[LANE_POST_CONTROL] + rx[LANE_OLD_KEYS],
+		.routing_send = tx[LANE_ROUTES],
+		.routing_receive = rx[LANE_ROUTES],
+		.object_replication_send = tx[LANE_OBJECTS] + tx[LANE_OBJECT_CONTROL],
+		.object_replication_receive = rx[LANE_OBJECTS] + rx[LANE_OBJECT_CONTROL],
+	};
+}
+
 void group_info_get(const struct group *g, struct group_info *i)
 {
 	const struct gc_server *gc = g->groups->gc;

@@ -7,6 +7,7 @@
 #include "control/group/group.h"
 #include "control/group/group_session.h"
 #include "control/group/members.h"
+#include "control/group/meter.h"
 #include "control/group/player.h"
 #include "control/group/publisher.h"
 #include "control/outbox.h"
@@ -152,6 +153,7 @@ struct group {
 	uint64_t spx_peers_ever;
 	struct {
 		uint64_t tx_bytes, rx_bytes;
+		struct meter tx, rx;
 	} spx_traffic[LANES];
 	struct ban bans[BANS_MAX];
 	uint32_t next_ban;

@@ -340,6 +340,7 @@ void spx_message(struct spx_lane *l, struct span message)
 	struct groups *gs = l->peer->nb->group->groups;
 
 	l->peer->nb->group->spx_traffic[l->kind].rx_bytes += message.len;
+	meter_add(&l->peer->nb->group->spx_traffic[l->kind].rx, message.len, gs->now_us);
 	if (!is_within_rate(l, message.len)) {
 		gs->n.spx_limited++;
 		return;
@@ -400,6 +401,7 @@ bool spx_has_room(const struct spx_peer *p, enum spx_lane_kind kind, size_t len)
 int spx_send(struct spx_peer *p, enum spx_lane_kind kind, struct span head, struct span rest)
 {
 	struct spx_lane *l = &p->lanes[kind];
+	struct group *g = p->nb->group;
 	int err = l->tx < 0 ? lane_open(l) : 0;
 
 	if (err == 0 && !spx_has_room(p, kind, head.len + rest.len))
@@ -407,9 +409,11 @@ int spx_send(struct spx_peer *p, enum spx_lane_kind kind, struct span head, stru
 	if (err == 0)
 		err = ctl_flow_send_parts(p->nb->cs, (uint16_t)l->tx, head, rest,
 					  p->out[lane_rows[kind].out], 0);
-	if (err == 0)
-		p->nb->group->spx_traffic[kind].tx_bytes += head.len + rest.len;
-	return err;
+	if (err != 0)
+		return err;
+	g->spx_traffic[kind].tx_bytes += head.len + rest.len;
+	meter_add(&g->spx_traffic[kind].tx, head.len + rest.len, g->groups->now_us);
+	return 0;
 }
 
 // ---- points ----

@@ -269,6 +269,9 @@ film() {
 	done
 	[ "$(number streams links)" = 3 ] || fail "annulusd shows no stream with three neighbours"
 	ctl --json peers | grep -q '"role":"neighbour".*"groups":\["lab"\]' || fail "annulusd shows no neighbour of the group"
+	ctl --json group lab | grep -q '"neighbours":3,"members_known":3,"members_estimated":4,' || fail "the group is not shown as it is"
+	ctl ring lab | grep -q 'linked to 3 of 3 known, 4 estimated' || fail "the ring is not drawn"
+	ctl ring lab --svg "$work/ring.svg" && [ "$(grep -c '<line' "$work/ring.svg")" = 3 ] || fail "the drawing has no three links"
 	[ "$(ctl --json peers | grep -o '"dh_group":2,"tx_hmac":16,"rx_hmac":16,"tx_sseq":true,"rx_sseq":true' | wc -l)" = 6 ] ||
 		fail "annulusd does not show what its six sessions are made of"
 	for name in source one two; do

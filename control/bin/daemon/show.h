@@ -11,6 +11,8 @@ int show_register(struct daemon *); // 0 or -errno
 int show_status(void *ctx, const char *args, struct json_out *);
 int show_peers(void *ctx, const char *args, struct json_out *);
 int show_groups(void *ctx, const char *args, struct json_out *);
+int show_group(void *ctx, const char *args, struct json_out *);
+int show_ring(void *ctx, const char *args, struct json_out *);
 int show_streams(void *ctx, const char *args, struct json_out *);
 int show_live(void *ctx, const char *args, struct json_out *);
 int show_links(void *ctx, const char *args, struct json_out *);

@@ -55,6 +55,14 @@ static inline int daemon_status(void *ctx, const char *args, struct json_out *ou
 	return 0;
 }
 
+static inline int daemon_ring(void *ctx, const char *args, struct json_out *out)
+{
+	json_object_begin(out);
+	json_put_string(out, "name", args);
+	json_object_end(out);
+	return 0;
+}
+
 static inline int daemon_fail(void *ctx, const char *args, struct json_out *out)
 {
 	json_object_begin(out); // and no end: what a failed command wrote does not matter
@@ -117,6 +125,7 @@ static inline int daemon_start(void **state)
 	assert_int_equal(pipe(d->stop_pipe), 0);
 	d->stop = event_new(d->base, d->stop_pipe[0], EV_READ, daemon_on_stop, d->base);
 	event_add(d->stop, NULL);
+	assert_int_equal(admin_register(d->admin, "ring", "a ring", daemon_ring, NULL), 0);
 	assert_int_equal(admin_register(d->admin, "echo", "says it again", daemon_echo, NULL), 0);
 	assert_int_equal(admin_register(d->admin, "status", "how it is", daemon_status, NULL), 0);
 	assert_int_equal(admin_register(d->admin, "fail", "cannot", daemon_fail, NULL), 0);

@@ -81,6 +81,35 @@ static void wrong_arguments_end_with_one(void **state)
 	assert_int_equal(ctl_main(3, words, stdout, stderr), CTL_USAGE); // would be two requests
 }
 
+static void a_ring_is_drawn(void **state)
+{
+	struct daemon *d = *state;
+	char line[128], path[64], text[8] = "";
+	struct said s = run(d, "--socket @ ring lab");
+	FILE *f;
+
+	assert_int_equal(s.code, CTL_OK);
+	assert_non_null(strstr(s.out, "lab: @ "));
+	free(s.out);
+	free(s.errors);
+	expect(d, "--socket @ --json ring lab", CTL_OK, "{\"name\":\"lab\"}\n", "");
+	snprintf(path, sizeof(path), "%s/ring.svg", d->dir);
+	snprintf(line, sizeof(line), "--socket @ ring lab --svg %s", path);
+	expect(d, line, CTL_OK, "", "");
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fread(text, 1, 5, f), 5);
+	fclose(f);
+	assert_string_equal(text, "<svg ");
+	assert_int_equal(remove(path), 0);
+	expect(d, "--socket @ ring lab --svg=/nonexistent/x", CTL_UNREACHABLE, "",
+	       "annulusctl: /nonexistent/x: No such file or directory\n");
+	expect(NULL, "status --svg x", CTL_USAGE, "",
+	       "annulusctl: --svg draws a ring, and nothing else\n");
+	expect(NULL, "ring lab --json --svg x", CTL_USAGE, "",
+	       "annulusctl: --svg draws a ring, and nothing else\n");
+}
+
 static void help_is_no_error(void **state)
 {
 	struct said s = run(NULL, "--help");
@@ -97,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_DAEMON(a_command_prints_a_table_or_json),
 		WITH_DAEMON(what_the_daemon_refuses_ends_with_three),
+		WITH_DAEMON(a_ring_is_drawn),
 		cmocka_unit_test(no_daemon_ends_with_two),
 		cmocka_unit_test(wrong_arguments_end_with_one),
 		cmocka_unit_test(help_is_no_error),

@@ -116,6 +116,34 @@ static void a_group_shows_what_was_posted_and_routed(void **state)
 	spx_party_destroy(t);
 }
 
+// NetGroupInfo: of the last five seconds, both ways, by service.
+static void rates_are_those_of_the_last_seconds(void **state)
+{
+	struct spx_party *t = spx_party_create(2, true, SPX_SPEC);
+	struct group_info a;
+	struct group_rates r, at_other;
+
+	spx_post(t->nodes[1], "0123456789");
+	for (int i = 0; i < 10; i++)
+		group_send_to_all_neighbours(t->nodes[1]->group, span_of("x", 1),
+					     world_now_us(t->w));
+	world_run(t->w, 1500 * MS);
+	group_info_get(t->nodes[1]->group, &a);
+	group_rates_get(t->nodes[1]->group, &r, world_now_us(t->w));
+	group_rates_get(t->nodes[0]->group, &at_other, world_now_us(t->w));
+	assert_int_equal(r.routing_send, 2 * 10 * (ROUTE_HEAD_LEN + 1) / 5);
+	assert_int_equal(at_other.routing_receive, 10 * (ROUTE_HEAD_LEN + 1) / 5);
+	assert_int_equal(r.posting_send_data, a.post_data_tx_bytes / 5);
+	assert_int_equal(at_other.posting_receive_data, a.post_data_tx_bytes / 2 / 5);
+	assert_int_equal(at_other.posting_send_control, at_other.posting_receive_control);
+	assert_int_not_equal(at_other.posting_send_control, 0);
+	assert_int_equal(r.object_replication_send + r.object_replication_receive, 0);
+	world_run(t->w, 10 * S);
+	group_rates_get(t->nodes[1]->group, &r, world_now_us(t->w));
+	assert_int_equal(r.routing_send + r.posting_send_data, 0);
+	spx_party_destroy(t);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, party_begin, party_end)
 
 int main(void)
@@ -127,6 +155,7 @@ int main(void)
 		T(a_session_shows_the_groups_it_serves),
 		T(members_are_told_in_the_order_of_the_ring),
 		cmocka_unit_test(a_group_shows_what_was_posted_and_routed),
+		cmocka_unit_test(rates_are_those_of_the_last_seconds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

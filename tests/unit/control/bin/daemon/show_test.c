@@ -18,6 +18,7 @@ static const char text[] = "backend: udp\n"
 struct world {
 	struct fake_backend backend;
 	struct daemon d;
+	const char *args; // of the next command
 };
 
 static int build(void **state)
@@ -62,7 +63,7 @@ static char *ask(struct world *w, admin_fn fn, char **json)
 	FILE *f;
 
 	json_init(&j, ADMIN_REPLY_MAX);
-	assert_int_equal(fn(&w->d, "", &j), 0);
+	assert_int_equal(fn(&w->d, w->args != NULL ? w->args : "", &j), 0);
 	assert_int_equal(json_finish(&j), 0);
 	*json = strdup(j.text);
 	f = open_memstream(&reply, &len);
@@ -127,6 +128,40 @@ static void a_configured_group_has_the_operators_name(void **state)
 				    "\"route_tx_bytes\":0", NULL});
 }
 
+// By its name in the file or its ID, and no other.
+static void one_group_is_shown_by_name_or_id(void **state)
+{
+	static const char *const group[] = {"\"name\":\"news\"",
+					    "\"neighbours\":0",
+					    "\"members_estimated\":1",
+					    "\"posting_send_data\":0",
+					    "\"posting_send_control\":0",
+					    "\"posting_receive_data\":0",
+					    "\"posting_receive_control\":0",
+					    "\"routing_send\":0",
+					    "\"routing_receive\":0",
+					    "\"object_replication_send\":0",
+					    "\"object_replication_receive\":0",
+					    NULL};
+	static const char *const ring[] = {"\"name\":\"news\"", "\"peer_id\":\"",
+					   "\"coverage\":null", "\"members\":[]", NULL};
+	struct world *w = *state;
+	char id[2 * GROUP_ID_LEN + 1];
+	struct json_out j;
+
+	for (int i = 0; i < GROUP_ID_LEN; i++)
+		snprintf(id + 2 * i, 3, "%02x", w->d.config->groups[0].id[i]);
+	for (int by_id = 0; by_id < 2; by_id++) {
+		w->args = by_id ? id : "news";
+		shows(w, show_group, group);
+		shows(w, show_ring, ring);
+	}
+	json_init(&j, ADMIN_REPLY_MAX);
+	assert_int_equal(show_ring(&w->d, "new", &j), -ENOENT);
+	assert_int_equal(show_group(&w->d, "", &j), -ENOENT);
+	json_destroy(&j);
+}
+
 static void every_reason_to_drop_is_listed_also_at_zero(void **state)
 {
 	static const char *const names[] = {
@@ -157,6 +192,7 @@ int main(void)
 		T(status_tells_who_we_are_and_how),
 		T(nobody_is_an_empty_list),
 		T(a_configured_group_has_the_operators_name),
+		T(one_group_is_shown_by_name_or_id),
 		T(every_reason_to_drop_is_listed_also_at_zero),
 #undef T
 	};

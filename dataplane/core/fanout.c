@@ -11,6 +11,7 @@
 #define CHUNK_OVERHEAD 16   // of a fragment's chunk header, about
 #define AHEAD          8    // neighbours whose lines are fetched beforehand
 #define AHEAD_RING     4    // and whose place in flight is
+#define AHEAD_BUFFER   3    // and whose buffer is
 
 struct batch {
 	uint32_t n;
@@ -143,15 +144,18 @@ static void batch_fill(struct engine *e, struct stream *s, struct batch *b)
 	s->walk_late = n_late;
 }
 
+// Another subscriber each time.
+static uint32_t walk_start(const struct stream *s)
+{
+	return s->n_subs > 0 ? (s->walk_from + s->n_subs / 4 + 1) % s->n_subs : 0;
+}
+
 static void walk_begin(struct engine *e, struct stream *s, struct batch *b)
 {
 	batch_fill(e, s, b);
 	s->is_walking = true;
 	s->walk_left = b->n > 0 ? s->n_subs : 0;
-	if (s->n_subs == 0)
-		return;
-	s->walk_from = (s->walk_from + s->n_subs / 4 + 1) % s->n_subs;
-	s->walk_at = s->walk_from;
+	s->walk_from = s->walk_at = walk_start(s);
 }
 
 static void walk_end(struct stream *s)
@@ -215,40 +219,98 @@ static inline enum parcel_state offer(struct engine *e, struct stream *s, struct
 	return state;
 }
 
-// The lines that a visit needs, some neighbours ahead of it: flow, session and its key schedule;
-// then, with the flow's line here, its place in flight.
-static inline void fetch_ahead(struct engine *e, const struct stream *s)
+// ---- looking ahead ----
+
+// A place in the walks that are to come, AHEAD visits before the one that is under way, so that
+// what a neighbour needs is fetched while others are served. Small streams are the reason why it
+// does not end with its stream: of ten neighbours, eight would be visited unfetched. What it
+// foresees need not happen.
+struct ahead {
+	const struct stream *s; // NULL: nobody is left
+	uint32_t at, left;
+	uint32_t n;           // visits foreseen so far
+	uint32_t flow[AHEAD]; // of the latest of them
+};
+
+// A stream's walk is foreseen from here on. Where it leads is fetched one stream earlier yet, and
+// the stream after that one too.
+static void ahead_enter(struct engine *e, struct ahead *a, const struct stream *s)
 {
+	const struct stream *next;
+
+	a->s = s;
+	a->at = s->is_walking ? s->walk_at : walk_start(s);
+	a->left = s->is_walking ? s->walk_left : s->n_subs;
+	if (s->next_fresh == STREAM_NONE)
+		return;
+	next = stream_at(e, s->next_fresh);
+	if (next->n_subs > 0)
+		__builtin_prefetch(&next->subs[walk_start(next)]);
+	if (next->next_fresh != STREAM_NONE)
+		__builtin_prefetch(stream_at(e, next->next_fresh));
+}
+
+// The lines of the next visit but AHEAD: flow, session and its key schedule.
+static inline void ahead_visit(struct engine *e, struct ahead *a)
+{
+	const struct subscriber *sub;
 	const struct session *session;
+
+	while (a->s != NULL && a->left == 0) {
+		if (a->s->next_fresh == STREAM_NONE)
+			a->s = NULL;
+		else
+			ahead_enter(e, a, stream_at(e, a->s->next_fresh));
+	}
+	if (a->s == NULL)
+		return;
+	sub = &a->s->subs[a->at];
+	session = session_at(e, sub->session_idx);
+	__builtin_prefetch(flow_tx_at(e->flows, sub->flow_idx), 1);
+	__builtin_prefetch(session, 1);
+	__builtin_prefetch(session->seal_sched);
+	__builtin_prefetch(session->seal_sched + 64);
+	__builtin_prefetch(session->seal_sched + 128, 1);
+	__builtin_prefetch(&session->tx_in_flight, 1);
+	a->flow[a->n++ % AHEAD] = sub->flow_idx;
+	a->at = a->at + 1 < a->s->n_subs ? a->at + 1 : 0;
+	a->left--;
+}
+
+// With the flow's line here, its place in flight; and the buffer.
+static inline void ahead_ring(struct engine *e, const struct ahead *a)
+{
 	const struct flow_tx *f;
 
-	if (s->walk_at + AHEAD < s->n_subs) {
-		const struct subscriber *sub = &s->subs[s->walk_at + AHEAD];
+	if (e->tx.n + AHEAD_BUFFER < e->tx.max)
+		__builtin_prefetch(e->tx.room[e->tx.n + AHEAD_BUFFER].data, 1);
+	if (a->n < AHEAD - AHEAD_RING)
+		return;
+	f = flow_tx_at(e->flows, a->flow[(a->n - (AHEAD - AHEAD_RING)) % AHEAD]);
+	if (f->ring != NULL)
+		__builtin_prefetch(&f->ring[f->sn_next & f->ring_mask], 1);
+}
 
-		session = session_at(e, sub->session_idx);
-		__builtin_prefetch(flow_tx_at(e->flows, sub->flow_idx), 1);
-		__builtin_prefetch(session, 1);
-		__builtin_prefetch(session->seal_sched);
-		__builtin_prefetch(session->seal_sched + 64);
-		__builtin_prefetch(session->seal_sched + 128, 1);
-		__builtin_prefetch(&session->tx_in_flight, 1);
-	}
-	if (s->walk_at + AHEAD_RING < s->n_subs) {
-		f = flow_tx_at(e->flows, s->subs[s->walk_at + AHEAD_RING].flow_idx);
-		if (f->ring != NULL)
-			__builtin_prefetch(&f->ring[f->sn_next & f->ring_mask], 1);
-	}
+// From the walk that begins now: at first, and where streams were marked again behind the last one.
+static void ahead_begin(struct engine *e, struct ahead *a)
+{
+	a->n = 0;
+	ahead_enter(e, a, stream_at(e, e->relay->fresh_head));
+	for (unsigned i = 0; i < AHEAD; i++)
+		ahead_visit(e, a);
 }
 
 // Of those that end a call and not a neighbour's turn, the one that stopped it before the
 // subscriber at walk_at; else PARCEL_OK: it is done.
-static enum parcel_state walk(struct engine *e, struct stream *s, const struct batch *b)
+static enum parcel_state walk(struct engine *e, struct stream *s, const struct batch *b,
+			      struct ahead *a)
 {
 	for (; s->walk_left > 0; s->walk_left--) {
 		struct subscriber *sub = &s->subs[s->walk_at];
 		enum parcel_state state;
 
-		fetch_ahead(e, s);
+		ahead_visit(e, a);
+		ahead_ring(e, a);
 		if (sub->slots & b->slots && !sub->is_behind && !offer_whole(e, s, sub, b)) {
 			state = offer(e, s, sub, b);
 			if (state >= PARCEL_NO_BUFFER)
@@ -269,6 +331,7 @@ bool relay_tx_fresh(struct engine *e)
 {
 	struct relay *r = e->relay;
 	enum parcel_state state;
+	struct ahead ahead = {.s = NULL};
 	struct batch b;
 	uint64_t pos;
 
@@ -281,7 +344,9 @@ bool relay_tx_fresh(struct engine *e)
 			batch_fill(e, s, &b);
 		else
 			walk_begin(e, s, &b);
-		state = walk(e, s, &b);
+		if (ahead.s == NULL)
+			ahead_begin(e, &ahead);
+		state = walk(e, s, &b, &ahead);
 		if (state == PARCEL_NO_BUFFER)
 			return true;
 		if (state == PARCEL_SHORT_TOTAL)

@@ -10,6 +10,24 @@ static bool tsn_is_before(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) < 0;
 }
 
+// ---- looking ahead ----
+
+void flows_fetch_tx(const struct engine *e, uint32_t session_idx)
+{
+	const struct flow_table *t = flow_table_at(e->flows, session_idx);
+
+	__builtin_prefetch(flow_tx_at(e->flows, t->tx_hint_idx), 1);
+}
+
+void flows_fetch_ring(const struct engine *e, uint32_t session_idx)
+{
+	const struct flow_table *t = flow_table_at(e->flows, session_idx);
+	const struct flow_tx *f = flow_tx_at(e->flows, t->tx_hint_idx);
+
+	if (f->ring != NULL)
+		__builtin_prefetch(sent_at(f, f->sn_base), 1);
+}
+
 // ---- one chunk ----
 
 // first..last are acknowledged, as far as they are ours: a peer may acknowledge what was never

@@ -22,6 +22,29 @@ uint32_t flow_rx_find(struct flows *flows, uint32_t session_idx, uint64_t flow_i
 	return FLOW_IDX_NONE;
 }
 
+static const struct flow_rx *heard_last(const struct engine *e, uint32_t session_idx)
+{
+	const struct flow_table *t = flow_table_at(e->flows, session_idx);
+
+	return t->rx_used & slot_bit(t->rx_hint) ? &e->flows->rx[t->rx_hint_idx] : NULL;
+}
+
+void flows_fetch_rx(const struct engine *e, uint32_t session_idx)
+{
+	const uint8_t *f = (const uint8_t *)heard_last(e, session_idx);
+
+	for (size_t at = 0; f != NULL && at < sizeof(struct flow_rx) + 63; at += 64)
+		__builtin_prefetch(f + at, 1);
+}
+
+void flows_fetch_relay(const struct engine *e, uint32_t session_idx, enum relay_fetch what)
+{
+	const struct flow_rx *f = heard_last(e, session_idx);
+
+	if (f != NULL && f->class == FLOW_RELAY)
+		relay_fetch(e, session_idx, f->stream, what);
+}
+
 // ---- waiting lists ----
 
 static void held_add(struct engine *e, uint32_t idx)

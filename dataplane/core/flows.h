@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/core/relay.h"
 #include "dataplane/core/session.h"
 #include "dataplane/wire/chunk.h"
 
@@ -93,6 +94,15 @@ static inline struct flow_tx *flow_tx_at(const struct flows *flows, uint32_t flo
 {
 	return &((const struct flows_pub *)flows)->tx[flow_idx];
 }
+
+// With that line here: the send flow that an ack of the session is for, most likely, and then its
+// oldest place in flight.
+void flows_fetch_tx(const struct engine *, uint32_t session_idx);
+void flows_fetch_ring(const struct engine *, uint32_t session_idx);
+// And for data: the receive flow that was heard last, and then, with that flow's lines here, what
+// its messages go to (relay_fetch).
+void flows_fetch_rx(const struct engine *, uint32_t session_idx);
+void flows_fetch_relay(const struct engine *, uint32_t session_idx, enum relay_fetch);
 
 struct flows *flows_create(const struct engine_opts *);
 void flows_destroy(struct flows *);

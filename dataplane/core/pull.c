@@ -23,7 +23,7 @@ bool pull_answered(struct engine *e, struct stream *s, uint64_t no, uint32_t lin
 	bool is_answer;
 
 	s->answered_ms = e->now_ms;
-	if (a->no != no)
+	if (s->n_asked == 0 || a->no != no)
 		return false;
 	is_answer = a->link_idx == link_idx;
 	*a = (struct asked){0};
@@ -148,8 +148,7 @@ static uint32_t patience_ms(struct engine *e, const struct stream *s, const stru
 
 // A lower number goes before a higher one that has its place: it is needed sooner, and whoever
 // announces numbers that do not exist announces high ones.
-static bool is_askable(struct engine *e, const struct stream *s, uint64_t no,
-		       uint64_t *ring_order)
+static bool is_askable(struct engine *e, const struct stream *s, uint64_t no, uint64_t *ring_order)
 {
 	const struct asked *a = asked_at(s, no);
 

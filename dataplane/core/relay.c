@@ -6,6 +6,53 @@
 #include "dataplane/core/stream.h"
 #include "dataplane/wire/rtmp_msg.h"
 
+// -- looking ahead --
+
+static void fetch(const void *from, size_t len)
+{
+	for (size_t at = 0; at < len; at += 64)
+		__builtin_prefetch((const uint8_t *)from + at, 1);
+}
+
+// Not what lies between: that is other workers', maps' and pulls'.
+static void fetch_stream(const struct engine *e, uint32_t session_idx, const struct stream *s)
+{
+	fetch(s, offsetof(struct stream, window.block));
+	fetch(&s->key_from, offsetof(struct stream, elsewhere) - offsetof(struct stream, key_from));
+	fetch(&s->n, sizeof(s->n));
+	__builtin_prefetch(&e->relay->session_links[session_idx]);
+}
+
+// Its link, its place in the log, and that in the index.
+static void fetch_place(const struct engine *e, uint32_t session_idx, const struct stream *s)
+{
+	const struct window *w = &s->window;
+	const struct extents *x = e->relay->extents;
+	uint32_t link = e->relay->session_links[session_idx];
+	uint32_t block = w->block[w->head_no % WINDOW_NUMBERS / BLOCK_NUMBERS];
+
+	if (link != LINK_NONE)
+		fetch(link_at(e, link), sizeof(struct link));
+	if (block != EXTENT_NONE)
+		__builtin_prefetch(&x->blocks[block].entry[w->head_no % BLOCK_NUMBERS], 1);
+	if (w->last != EXTENT_NONE) {
+		__builtin_prefetch(&x->extent[w->last], 1);
+		fetch(record_over(x, w->last, pos_step(w->head_pos)),
+		      sizeof(struct record) + WINDOW_BODY_MAX);
+	}
+}
+
+void relay_fetch(const struct engine *e, uint32_t session_idx, uint16_t stream,
+		 enum relay_fetch what)
+{
+	const struct stream *s = stream_find(e, stream);
+
+	if (s != NULL && what == RELAY_FETCH_STREAM)
+		fetch_stream(e, session_idx, s);
+	else if (s != NULL)
+		fetch_place(e, session_idx, s);
+}
+
 // -- fragments --
 
 // Key frames and codec headers are worth more time: without them the rest is nothing

@@ -139,6 +139,47 @@ static void stage_find_session(struct engine *e, struct pkt *pkts, uint16_t n)
 	}
 }
 
+#define AHEAD 3 // packets
+
+// Packets of this length carry data, and not only acks.
+#define DATA_LEN 256
+
+// The flow that a session's table has named by now.
+static void stage_fetch_flows(struct engine *e)
+{
+	struct rx_batch *b = &e->rx;
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		if (b->is_default[i])
+			continue;
+		if (b->ops[i].len >= DATA_LEN)
+			flows_fetch_rx(e, b->pkts[b->which[i]].session_idx);
+		else
+			flows_fetch_tx(e, b->pkts[b->which[i]].session_idx);
+	}
+}
+
+// And what that flow names, some packets ahead.
+static inline void fetch_next(struct engine *e, uint32_t i)
+{
+	struct rx_batch *b = &e->rx;
+
+	if (i >= b->n || b->is_default[i])
+		return;
+	if (b->ops[i].len >= DATA_LEN)
+		flows_fetch_relay(e, b->pkts[b->which[i]].session_idx, RELAY_FETCH_STREAM);
+	else
+		flows_fetch_ring(e, b->pkts[b->which[i]].session_idx);
+}
+
+static inline void fetch_place(struct engine *e, uint32_t i)
+{
+	struct rx_batch *b = &e->rx;
+
+	if (i < b->n && b->ops[i].len >= DATA_LEN && !b->is_default[i])
+		flows_fetch_relay(e, b->pkts[b->which[i]].session_idx, RELAY_FETCH_PLACE);
+}
+
 // Opening happens in place, so what may turn out to be under keys we do not have yet is copied
 // first.
 static void stage_copy_early(struct engine *e, uint32_t *cells)
@@ -213,12 +254,17 @@ void rx_run(struct engine *e, struct pkt *pkts, uint16_t n)
 	b->n = 0;
 	stage_find_session(e, pkts, n);
 	stage_copy_early(e, cells);
+	stage_fetch_flows(e);
 	crypto_open(e->opts.crypto, b->ops, b->n);
-	for (uint16_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < AHEAD; i++)
+		fetch_next(e, i);
+	for (uint32_t i = 0; i < b->n; i++) {
+		fetch_next(e, i + AHEAD);
+		fetch_place(e, i + 1);
 		if (b->is_default[i])
-			open_default(e, i, cells[i]);
+			open_default(e, (uint16_t)i, cells[i]);
 		else
-			open_session(e, i);
+			open_session(e, (uint16_t)i);
 	}
 }
 

@@ -14,6 +14,22 @@ WEAK void flows_destroy(struct flows *f)
 {
 }
 
+WEAK void flows_fetch_tx(const struct engine *e, uint32_t idx)
+{
+}
+
+WEAK void flows_fetch_ring(const struct engine *e, uint32_t idx)
+{
+}
+
+WEAK void flows_fetch_rx(const struct engine *e, uint32_t idx)
+{
+}
+
+WEAK void flows_fetch_relay(const struct engine *e, uint32_t idx, enum relay_fetch what)
+{
+}
+
 WEAK void flows_on_user_data(struct engine *e, uint32_t idx, struct rx_ctx *ctx, struct span p)
 {
 }

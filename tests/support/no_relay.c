@@ -15,6 +15,10 @@ WEAK void relay_destroy(struct engine *e, struct relay *r)
 {
 }
 
+WEAK void relay_fetch(const struct engine *e, uint32_t idx, uint16_t stream, enum relay_fetch what)
+{
+}
+
 WEAK void relay_on_fragment(struct engine *e, uint32_t idx, uint16_t stream, struct span m)
 {
 }

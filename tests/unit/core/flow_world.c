@@ -94,9 +94,15 @@ void pmtu_doubt(struct engine *e, uint32_t session_idx)
 static void keep_message(struct node *n, uint16_t stream, struct span message)
 {
 	n->relay.stream = stream;
-	n->relay.len = message.len < sizeof(n->relay.octets) ? message.len : sizeof(n->relay.octets);
+	n->relay.len =
+		message.len < sizeof(n->relay.octets) ? message.len : sizeof(n->relay.octets);
 	if (message.len > 0)
 		memcpy(n->relay.octets, message.data, n->relay.len);
+}
+
+void relay_fetch(const struct engine *e, uint32_t session_idx, uint16_t stream,
+		 enum relay_fetch what)
+{
 }
 
 void relay_on_fragment(struct engine *e, uint32_t session_idx, uint16_t stream, struct span message)

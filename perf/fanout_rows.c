@@ -178,17 +178,23 @@ static void ipv6_rows(struct bench *b)
 	}
 }
 
+static void stage_row(struct bench *b, uint32_t n_streams, uint32_t n, uint16_t len, bool has_hmac)
+{
+	struct race_opts o = race_shape(n_streams, n, len, has_hmac);
+	struct bench_row row;
+
+	o.shows_stages = true;
+	row = row_of(o);
+	bench_add(b, &row, "fanout/%ux%u/%uB/%s/stages", n_streams, n, len,
+		  has_hmac ? "hmac" : "sum");
+}
+
 static void stage_rows(struct bench *b)
 {
-	for (unsigned i = 0; i < 8; i++) {
-		uint16_t len = i & 1 ? 200 : 1000, n = i & 2 ? 4096 : 64;
-		struct race_opts o = race_shape(1, n, len, i & 4);
-		struct bench_row row;
-
-		o.shows_stages = true;
-		row = row_of(o);
-		bench_add(b, &row, "fanout/1x%u/%uB/%s/stages", n, len, i & 4 ? "hmac" : "sum");
-	}
+	for (unsigned i = 0; i < 8; i++)
+		stage_row(b, 1, i & 2 ? 4096 : 64, i & 1 ? 200 : 1000, i & 4);
+	stage_row(b, 1, 10000, 1000, false);
+	stage_row(b, 1000, 10, 1000, false);
 }
 
 // -- two of them in turns --

@@ -7,6 +7,7 @@
 #include <x86intrin.h>
 
 #include "dataplane/core/internal.h"
+#include "dataplane/core/stream.h"
 #include "perf/fars_parts.h"
 #include "perf/stages.h"
 
@@ -95,7 +96,12 @@ static int make_engine(struct race *r)
 	}
 	stages_watch(&r->stages, r->crypto, r->opts.shows_stages);
 	r->engine = engine_create(&o);
-	return r->engine != NULL ? 0 : -1;
+	if (r->engine == NULL)
+		return -1;
+	// A relay takes its windows' pages from the kernel once, in its first seconds, of which a
+	// row is one. Later all of them come from windows that gave them back.
+	memset(r->engine->relay->extents->memory, 0xff, (size_t)o.extents_max * EXTENT_BYTES);
+	return 0;
 }
 
 void race_close(struct race *r)

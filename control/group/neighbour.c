@@ -19,8 +19,9 @@ enum {
 	CALL_LIFE_US = 20000000,
 	// groups.md 11 has 2 s while a stream flows, else 5 s (ours): README.md says why 15 s.
 	KEEPALIVE_MS = 15000,
-	NEXT_KEEPALIVE_MS = 5000,
+	NEXT_KEEPALIVE_MS = 5000, // of a super-peer, too: all want to know of its new life soon
 	BUSY_KEEPALIVE_MS = 2000,
+	NEW_LIFE_US = 9000000,    // nothing that began together with a session comes so much later
 	SUSPECT_US = 8000000, // groups.md 11: so long a ping may be unanswered
 };
 
@@ -91,7 +92,7 @@ uint32_t neighbour_keepalive_ms(const struct ctl_session *cs)
 	for (; nb != NULL; nb = nb->next)
 		if (has_streams(nb))
 			return BUSY_KEEPALIVE_MS;
-		else if (nb->is_next)
+		else if (nb->is_next || nb->is_super)
 			ms = NEXT_KEEPALIVE_MS;
 	return ms;
 }
@@ -327,6 +328,13 @@ static struct neighbour *neighbour_double(const struct group *g, const struct ct
 	return NULL;
 }
 
+// Nobody opens a session beside one that he has, glare apart: he has been started anew, maybe at
+// another port, and knows the older no more.
+static bool is_forgotten(const struct ctl_session *older, const struct ctl_session *younger)
+{
+	return !younger->is_initiator && younger->opened_us >= older->opened_us + NEW_LIFE_US;
+}
+
 // groups.md 5: the session whose PeerConnect completed first stays. If both are only called, both
 // ends see the same two sessions: the one that the lower peer ID opened stays.
 bool neighbour_yields(struct group *g, struct ctl_session *cs)
@@ -337,6 +345,10 @@ bool neighbour_yields(struct group *g, struct ctl_session *cs)
 	if (other == NULL)
 		return false;
 	g->groups->n.sessions_double++;
+	if (is_forgotten(other->cs, cs)) {
+		neighbour_end(other, END_DOUBLE);
+		return false;
+	}
 	is_lower = memcmp(g->groups->o.member_id, cs->fingerprint, PEER_ID_LEN) < 0;
 	if (other->state == NEIGHBOUR_OPEN || other->cs->is_initiator == is_lower)
 		return true;

@@ -161,6 +161,22 @@ static void two_sessions_to_the_same_peer_leave_the_first_to_complete(void **sta
 	assert_int_equal(groups_counters(t->node->groups)->sessions_double, 1);
 }
 
+static void who_comes_again_later_has_forgotten_the_first(void **state)
+{
+	struct raw_peer *t = *state;
+	struct end *first = t->e;
+
+	raw_greet(t);
+	world_run(t->w, 10 * S);
+	t->e = world_session(t->raw, WORLD_MEMBER, t->node, WORLD_MEMBER);
+	raw_greet(t);
+	assert_int_equal(world_open_neighbours(t->node), 1);
+	assert_int_not_equal(first->ctl.state, CTL_OPEN);
+	assert_int_equal(t->e->ctl.state, CTL_OPEN);
+	assert_int_equal(t->node->n_events[GROUP_NEIGHBOUR_CONNECT], 2);
+	assert_int_equal(t->node->n_events[GROUP_NEIGHBOUR_DISCONNECT], 1);
+}
+
 // Our member calls: its main flow is known to the far end before the far end's proof is to us.
 static void a_stream_flow_that_overtakes_the_proof_waits(void **state)
 {
@@ -219,6 +235,7 @@ int main(void)
 		T(a_full_house_refuses_the_next),
 		T(asking_to_leave_is_granted_only_if_there_are_enough_others),
 		T(two_sessions_to_the_same_peer_leave_the_first_to_complete),
+		T(who_comes_again_later_has_forgotten_the_first),
 		C(a_stream_flow_that_overtakes_the_proof_waits),
 		C(a_call_that_nobody_answers_is_given_up),
 	};

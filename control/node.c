@@ -335,8 +335,10 @@ static void health(struct node *n, uint32_t worker, const struct report *r)
 {
 	struct ctl_session *s = startup_session(n->startup, worker, r->session_idx, r->session_id);
 
-	if (s != NULL && s->state == CTL_OPEN)
-		groups_health(n->groups, s, r, n->now_us);
+	if (s == NULL || s->state != CTL_OPEN)
+		return;
+	startup_health(n->startup, s, (enum session_health)r->health.level, n->now_us);
+	groups_health(n->groups, s, r, n->now_us);
 }
 
 static void other_report(struct node *n, uint32_t worker, const struct report *r)

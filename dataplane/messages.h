@@ -150,8 +150,9 @@ enum report_op {
 	REP_SESSION_FIHELLO, // body: FIHello payload
 	REP_SESSION_ALIVE,   // first verified packet: the far end has our keys
 	REP_SESSION_MOVED,   // .addr: verified new address
-	// .health: who asked for it by .keepalive is told what changes: suspected or heard again, and
-	// when an answered ping shows a round trip that differs by a quarter from the one last told.
+	// .health: while there is a keepalive, what becomes of it is told: silent, or heard again. Who
+	// asked by .keepalive is told of suspicion, too, and when an answered ping shows a round trip
+	// that differs by a quarter from the one last told.
 	REP_SESSION_HEALTH,
 	REP_SESSION_CLOSING, // .closed: it left S_OPEN, its flows and links are gone; the slot is not free yet. Bodies
 	                     // that nobody acknowledged come home behind this
@@ -253,6 +254,15 @@ static_assert(sizeof(struct command) == 64, "one line");
 #define LINK_IS_SUPER   0x01 // ask it for all eight slots at once (groups.md 6.3)
 #define LINK_NO_PUSH_IN 0x02 // never ask it to push
 
+// How a session's pings are answered. The higher, the worse.
+enum session_health {
+	HEALTH_GOOD,
+	// Neither they were, nor what we send acknowledged, for longer than a path takes: it is a bad
+	// one, or the far end has begun a new life.
+	HEALTH_SILENT,
+	HEALTH_SUSPECT, // none was for as long as .keepalive said
+};
+
 struct report {
 	uint8_t op, flags;
 	uint16_t flow;
@@ -275,7 +285,7 @@ struct report {
 		struct msg_addr addr;
 		struct {
 			uint32_t rtt_us; // 0: not measured
-			bool is_suspect;
+			uint8_t level;   // enum session_health
 		} health;
 		struct {
 			uint8_t reason; // enum session_close_reason

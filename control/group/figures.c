@@ -56,12 +56,14 @@ void groups_health(struct groups *gs, struct ctl_session *cs, const struct repor
 {
 	struct neighbour *nb = cs->groups != NULL ? cs->groups->neighbours : NULL;
 
+	bool is_suspect = r->health.level == HEALTH_SUSPECT;
+
 	gs->now_us = now_us;
 	for (; nb != NULL; nb = nb->next) {
 		nb->rtt_us = r->health.rtt_us;
-		if (nb->is_suspect == r->health.is_suspect)
+		if (nb->is_suspect == is_suspect)
 			continue;
-		nb->is_suspect = r->health.is_suspect;
+		nb->is_suspect = is_suspect;
 		topology_soon(nb->group);
 		routes_soon(nb->group);
 		if (nb->spx != NULL && !nb->is_suspect)

@@ -159,6 +159,10 @@ static void rhello_accept(struct startup *st, struct opening *o, uint32_t worker
 
 	if (o->rtt_max_us == 0)
 		o->rtt_max_us = opening_age_us(o, now_us);
+	if (o->asks_for != 0) {
+		silence_answered(st, o, now_us);
+		return;
+	}
 	switch (same_peer_find(st, o, far->fingerprint, now_us, &existing)) {
 	case SOMEBODY:
 		opening_fail(o, OPEN_DUPLICATE, existing);

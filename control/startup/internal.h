@@ -161,6 +161,17 @@ void newcomer_keep(struct startup *, const struct seat *occupant, uint32_t worke
 // The session at that seat is gone: whoever waited for its address is answered.
 void newcomer_enter(struct startup *, const struct seat *gone, uint64_t now_us);
 
+// -- silence.c: a session's pings are not answered; is its far end another by now? --
+// An RHello came to what was asked.
+void silence_answered(struct startup *, struct opening *, uint64_t now_us);
+// The session is heard again, or gone.
+void silence_ends(struct startup *, const struct seat *);
+
+// -- responder.c --
+// The session is asked whether it is there; silent for the limit (0: 3 ERTO, at least 1 s), the
+// worker closes it.
+void seat_challenge(struct startup *, struct seat *, uint32_t limit_us, uint64_t now_us);
+
 // -- ctl_session.c --
 // The worker is done with a send flow.
 void ctl_flow_freed(struct ctl_session *, uint16_t slot);

@@ -71,6 +71,7 @@ void seat_reserve(struct startup *st, struct seat *s)
 static void tell_closed(struct startup *st, struct seat *s, enum session_close_reason reason)
 {
 	unproven_remove(st, s);
+	silence_ends(st, s);
 	if (!s->was_opened)
 		return;
 	s->was_opened = false;
@@ -103,6 +104,8 @@ void seat_end(struct startup *st, struct seat *s, enum session_close_how how,
 // both use. If ours prevails, the far end may have answered and overridden it already.
 static bool is_needless(struct startup *st, const struct opening *o, const struct seat *s)
 {
+	if (o->asks_for != 0)
+		return false;
 	if (o->yields_to == s->ctl.id)
 		return true;
 	if (o->endpoint != s->ctl.endpoint || !opening_wants_print(o, s->ctl.fingerprint))

@@ -69,9 +69,12 @@ void opening_give(struct opening *o)
 void opening_fail(struct opening *o, enum open_failure why, struct ctl_session *existing)
 {
 	struct startup *st = o->startup;
+	bool is_question = o->asks_for != 0;
 	void *user = o->user;
 
 	opening_give(o);
+	if (is_question)
+		return;
 	st->counters.failed++;
 	if (st->events.open_failed != NULL)
 		st->events.open_failed(st->events.ctx, user, why, existing);
@@ -128,7 +131,7 @@ struct opening *opening_by_peer(struct startup *st, uint8_t endpoint, const stru
 	struct opening *o = NULL;
 
 	while ((o = opening_next(st, o)) != NULL)
-		if (o->endpoint == endpoint && opening_wants(o, c) &&
+		if (o->endpoint == endpoint && o->asks_for == 0 && opening_wants(o, c) &&
 		    (opening_has_destination(o, a) || opening_wants_print(o, c->fingerprint)))
 			break;
 	return o;

@@ -63,6 +63,10 @@ struct opening {
 	// than that session, so its answer may be on its way and the session overridden there.
 	bool lingers;
 
+	// 0, or the id of a session that has fallen silent: no session is wanted, but an RHello
+	// (silence.c).
+	uint32_t asks_for;
+
 	// From OPENING_KEYING on.
 	struct seat *seat;
 	uint32_t n_sent, n_cookie_changes, n_bad_answers;

@@ -80,27 +80,27 @@ static bool was_answered(struct startup *st, const struct request *q)
 // The session there may be dead, its address in new hands; or alive, and the newcomer an impostor.
 // It is asked at once: silent, the worker closes it, and the newcomer, whose IIKeying is kept
 // meanwhile, takes the place. So nobody is locked out (§7.2, pitfall) and nobody thrown out.
-static void challenge_one(struct startup *st, struct seat *s, uint64_t now_us)
+void seat_challenge(struct startup *st, struct seat *s, uint32_t limit_us, uint64_t now_us)
 {
 	if (now_us < s->challenge_end_us)
 		return;
-	s->challenge_end_us = now_us + CHALLENGE_US;
+	s->challenge_end_us = now_us + (limit_us > CHALLENGE_US ? limit_us : CHALLENGE_US);
 	st->counters.challenges++;
-	ctl_session_ping(&s->ctl, 0);
+	ctl_session_ping(&s->ctl, limit_us);
 }
 
 // A host that was started anew comes to all our endpoints from one socket: what its former life
 // left at the others is asked in the same breath.
 static void challenge(struct startup *st, struct seat *occupant, uint64_t now_us)
 {
-	challenge_one(st, occupant, now_us);
+	seat_challenge(st, occupant, 0, now_us);
 	for (uint8_t e = 0; e < st->n_ends; e++) {
 		struct seat *s = NULL;
 
 		while ((s = directory_by_addr(st->directory, e, &occupant->ctl.far, s)) != NULL)
 			if (s != occupant && s->ctl.state == CTL_OPEN &&
 			    memcmp(s->cert_hash, occupant->cert_hash, SHA256_LEN) == 0)
-				challenge_one(st, s, now_us);
+				seat_challenge(st, s, 0, now_us);
 	}
 }
 

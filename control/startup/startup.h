@@ -90,6 +90,9 @@ void startup_destroy(struct startup *); // without events; sessions stay with th
 // Reports of HELLO, KEYING, STARTUP, SESSION_* and FLOW_FREED; true if it was one of these (its
 // body has gone home).
 bool startup_report(struct startup *, uint32_t worker, const struct report *, uint64_t now_us);
+// What REP_SESSION_HEALTH says of an open session. Whether a silent one's far end has forgotten it
+// is found out in here.
+void startup_health(struct startup *, struct ctl_session *, enum session_health, uint64_t now_us);
 void startup_timers(struct startup *, uint64_t now_us); // polls the keyer, too
 // UINT64_MAX never happens. While the keyer works, its wake_fd says when to call startup_timers;
 // without one (-1) the deadline does.
@@ -134,6 +137,7 @@ struct startup_counters {
 	uint64_t unproven;         // answered, but the far end never showed that it has the keys
 	uint64_t answers_repeated; // RIKeyings sent again before anybody asked
 	uint64_t keyings_replayed, keyings_rejected, keyings_dropped; // dropped: queue or rate
+	uint64_t questions, forgotten; // silent sessions asked after; whose far end said hello anew
 	uint64_t hellos_redirected, hellos_unknown, hellos_rate_limited, fihellos_in;
 	uint64_t unexpected; // RHello, Redirect, RIKeying or Cookie Change that nobody waits for,
 			     // or malformed

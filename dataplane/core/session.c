@@ -101,7 +101,7 @@ static bool tell_one(struct engine *e, uint32_t idx, uint8_t tell)
 	case TELL_HEALTH:
 		r.op = REP_SESSION_HEALTH;
 		r.health.rtt_us = c->told_rtt_us;
-		r.health.is_suspect = c->is_suspect;
+		r.health.level = c->health;
 		break;
 	case TELL_CLOSING:
 		r.op = REP_SESSION_CLOSING;

@@ -10,11 +10,32 @@
 // Silence beyond the first ping, unless control says otherwise: an outage of 60 s, and the pings
 // after it, which come 10 s apart by then and of which one may be lost.
 #define KEEPALIVE_LIMIT_MS 85000
-#define CHALLENGE_MIN_MS   1000 // §7.2: max(3 ERTO, 1 s)
+#define PATIENCE_MIN_MS    1000 // §7.2: max(3 ERTO, 1 s)
 
 static uint32_t us_to_ms(uint32_t us)
 {
 	return us / 1000 + (us % 1000 != 0);
+}
+
+static uint32_t later_ms(uint32_t a_ms, uint32_t b_ms)
+{
+	return ms_reached(a_ms, b_ms) ? b_ms : a_ms;
+}
+
+// ERTO without the back-off of what a dead far end left unanswered.
+static uint32_t erto_fresh_ms(const struct session *s)
+{
+	uint32_t us = s->heard & HEARD_RTT ? s->mrto_us : s->erto_us;
+
+	return us_to_ms(us > ERTO_MIN_MS * 1000 ? us : ERTO_MIN_MS * 1000);
+}
+
+// How long a far end may take that is well, whatever a packet on the way suffers.
+static uint32_t patience_ms(const struct session *s)
+{
+	uint32_t ms = 3 * erto_fresh_ms(s);
+
+	return ms > PATIENCE_MIN_MS ? ms : PATIENCE_MIN_MS;
 }
 
 static void ping(struct engine *e, uint32_t idx)
@@ -39,6 +60,34 @@ static void rearm(struct engine *e, uint32_t idx)
 	}
 }
 
+// -- health --
+
+// What control wants to hear of (REP_SESSION_HEALTH). Only pings bring it up: who has traffic is
+// well.
+static void tell_health(struct engine *e, uint32_t idx, enum session_health health)
+{
+	const struct session *s = session_at(e, idx);
+	struct session_cold *c = session_cold_at(e, idx);
+	uint32_t rtt_us = s->heard & HEARD_RTT ? s->srtt_us : 0, told_us = c->told_rtt_us;
+	uint32_t off_us = rtt_us > told_us ? rtt_us - told_us : told_us - rtt_us;
+
+	if (health == c->health && (c->suspect_ms == 0 || off_us <= told_us / 4))
+		return;
+	c->health = (uint8_t)health;
+	c->told_rtt_us = rtt_us;
+	session_tell(e, idx, TELL_HEALTH);
+}
+
+// Of one that has been silent for long enough, control finds out what it is (HEALTH_SILENT).
+static void tell_silence(struct engine *e, uint32_t idx, uint32_t since_ms)
+{
+	const struct session_cold *c = session_cold_at(e, idx);
+
+	if (c->keepalive_ms != 0 && c->health == HEALTH_GOOD &&
+	    e->now_ms - since_ms >= patience_ms(session_at(e, idx)))
+		tell_health(e, idx, HEALTH_SILENT);
+}
+
 // -- retransmission --
 
 static void on_erto(struct engine *e, uint32_t idx)
@@ -54,27 +103,13 @@ static void on_erto(struct engine *e, uint32_t idx)
 	} else if (e->now_ms - c->unacked_since_ms >= UNACKED_LIMIT_MS) {
 		session_give_up(e, idx);
 		return;
+	} else {
+		tell_silence(e, idx, later_ms(s->last_rx_ms, c->unacked_since_ms));
 	}
 	flows_on_erto(e, idx);
 }
 
 // -- keepalive --
-
-// What control wants to hear of (REP_SESSION_HEALTH). Only pings bring it up: who has traffic is
-// well.
-static void tell_health(struct engine *e, uint32_t idx, bool is_suspect)
-{
-	const struct session *s = session_at(e, idx);
-	struct session_cold *c = session_cold_at(e, idx);
-	uint32_t rtt_us = s->heard & HEARD_RTT ? s->srtt_us : 0, told_us = c->told_rtt_us;
-	uint32_t off_us = rtt_us > told_us ? rtt_us - told_us : told_us - rtt_us;
-
-	if (c->suspect_ms == 0 || (is_suspect == c->is_suspect && off_us <= told_us / 4))
-		return;
-	c->is_suspect = is_suspect;
-	c->told_rtt_us = rtt_us;
-	session_tell(e, idx, TELL_HEALTH);
-}
 
 void session_keepalive_set(struct engine *e, uint32_t idx, uint32_t interval_us, uint32_t limit_us,
 			   uint32_t suspect_us)
@@ -82,8 +117,10 @@ void session_keepalive_set(struct engine *e, uint32_t idx, uint32_t interval_us,
 	struct session_cold *c = session_cold_at(e, idx);
 	uint32_t ms = us_to_ms(interval_us), at_ms;
 
+	if (c->suspect_ms == 0)
+		c->told_rtt_us = 0; // to somebody else, if at all
 	c->suspect_ms = us_to_ms(suspect_us);
-	tell_health(e, idx, c->is_suspect);
+	tell_health(e, idx, c->health);
 	c->keepalive_ms = ms;
 	c->keepalive_limit_ms = limit_us != 0 ? us_to_ms(limit_us) : ms + KEEPALIVE_LIMIT_MS;
 	c->is_pinged = false;
@@ -108,7 +145,7 @@ static void on_keepalive(struct engine *e, uint32_t idx)
 
 	if (silent_ms < c->keepalive_ms) {
 		c->is_pinged = false;
-		tell_health(e, idx, false);
+		tell_health(e, idx, HEALTH_GOOD);
 		session_cold_alarm(e, idx, ALARM_KEEPALIVE, s->last_rx_ms + c->keepalive_ms);
 		return;
 	}
@@ -116,8 +153,10 @@ static void on_keepalive(struct engine *e, uint32_t idx)
 		session_give_up(e, idx);
 		return;
 	}
-	if (silent_ms >= c->keepalive_ms + c->suspect_ms)
-		tell_health(e, idx, true);
+	if (c->suspect_ms != 0 && silent_ms >= c->keepalive_ms + c->suspect_ms)
+		tell_health(e, idx, HEALTH_SUSPECT);
+	else
+		tell_silence(e, idx, s->last_rx_ms + c->keepalive_ms);
 	if (c->is_pinged)
 		session_erto_backoff(s); // §3.5.4: no reply within ERTO
 	c->is_pinged = true;
@@ -139,7 +178,7 @@ void session_keepalive_heard(struct engine *e, uint32_t idx)
 	if (!(c->alarms & 1u << ALARM_KEEPALIVE))
 		return;
 	c->is_pinged = false;
-	tell_health(e, idx, false);
+	tell_health(e, idx, HEALTH_GOOD);
 	c->alarm_at_ms[ALARM_KEEPALIVE] = e->now_ms + c->keepalive_ms;
 	timer_cancel(e->wheel, idx);
 	s->alarm_ms = 0;
@@ -147,14 +186,6 @@ void session_keepalive_heard(struct engine *e, uint32_t idx)
 }
 
 // -- challenge: another identity wants this far end's address (§7.2 3b) --
-
-// ERTO without the back-off of what a dead far end left unanswered.
-static uint32_t erto_fresh_ms(const struct session *s)
-{
-	uint32_t us = s->heard & HEARD_RTT ? s->mrto_us : s->erto_us;
-
-	return us_to_ms(us > ERTO_MIN_MS * 1000 ? us : ERTO_MIN_MS * 1000);
-}
 
 static void challenge_wait(struct engine *e, uint32_t idx)
 {
@@ -175,10 +206,8 @@ void session_challenge(struct engine *e, uint32_t idx, uint32_t limit_us)
 
 	if (c->alarms & 1u << ALARM_CHALLENGE)
 		return; // asked again while we wait
-	if (limit_us == 0) {
-		limit_ms = 3 * erto_fresh_ms(s);
-		limit_ms = limit_ms > CHALLENGE_MIN_MS ? limit_ms : CHALLENGE_MIN_MS;
-	}
+	if (limit_us == 0)
+		limit_ms = patience_ms(s);
 	c->challenge_end_ms = e->now_ms + limit_ms;
 	c->challenge_rx_packets = s->rx_packets;
 	challenge_wait(e, idx);

@@ -80,7 +80,7 @@ struct session_cold {
 
 	uint32_t keepalive_ms, keepalive_limit_ms; // keepalive_ms 0: none
 	bool is_pinged;                            // a keepalive ping is unanswered
-	bool is_suspect;                           // it is, for suspect_ms
+	uint8_t health;                            // enum session_health, as told
 	uint32_t suspect_ms;                       // 0: control does not want to know
 	uint32_t told_rtt_us;
 	uint32_t challenge_end_ms, challenge_rx_packets;

@@ -107,8 +107,36 @@ static void the_interval_and_the_limit_are_controls_to_choose(void **state)
 	loop_destroy(l);
 }
 
+// Who has a keepalive is told that a far end is silent, and that it is not, and no more.
+static void silence_is_told_and_its_end(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 50000}, true);
+	struct command cmd = {
+		.op = CMD_SESSION_KEEPALIVE, .session_idx = f.slot, .session_id = f.id};
+	uint64_t from_us = l->now_us;
+	struct report r;
+
+	cmd.keepalive.interval_us = 5000000;
+	loop_command(l, 0, &cmd);
+	loop_run_us(l, 5300 * MS); // an eighth sooner than asked, and 1 s: three ERTO are less
+	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	while (!loop_take(l, 0, REP_SESSION_HEALTH, &r))
+		loop_run_us(l, 10 * MS);
+	assert_int_equal(r.health.level, HEALTH_SILENT);
+	assert_in_range(l->now_us - from_us, 5300 * MS, 7 * S); // with the next repeated ping
+	loop_run_us(l, 30 * S);
+	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	says(&f, CHUNK_PING_REPLY);
+	loop_run_us(l, 10 * MS);
+	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	assert_int_equal(r.health.level, HEALTH_GOOD);
+	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	loop_destroy(l);
+}
+
 // groups.md 11: who does not answer for 8 s is suspect, and no longer so with its first packet.
-static void who_asked_is_told_of_silence_and_its_end(void **state)
+static void who_asked_is_told_of_suspicion_and_its_end(void **state)
 {
 	struct loop *l = loop_one();
 	struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 50000}, true);
@@ -118,29 +146,28 @@ static void who_asked_is_told_of_silence_and_its_end(void **state)
 	uint64_t from_us;
 
 	cmd.keepalive.interval_us = 5000000;
-	loop_command(l, 0, &cmd);
-	loop_run_us(l, 60 * S);
-	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r)); // nobody asked
-	says(&f, CHUNK_PADDING_00);
 	cmd.keepalive.suspect_us = 8000000;
 	loop_command(l, 0, &cmd);
-	loop_run_us(l, 4 * MS);
+	loop_run_us(l, 10 * MS);
 	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r)); // so far
 	assert_in_range(r.health.rtt_us, 50000, 60000);
-	assert_false(r.health.is_suspect);
+	assert_int_equal(r.health.level, HEALTH_GOOD);
 	from_us = l->now_us;
-	loop_run_us(l, 12300 * MS); // an eighth sooner than asked, and 8 s
+	loop_run_us(l, 7 * S);
+	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	assert_int_equal(r.health.level, HEALTH_SILENT);
+	loop_run_us(l, 5300 * MS); // an eighth sooner than asked, and 8 s
 	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r));
 	while (!loop_take(l, 0, REP_SESSION_HEALTH, &r))
 		loop_run_us(l, 10 * MS);
-	assert_true(r.health.is_suspect);
+	assert_int_equal(r.health.level, HEALTH_SUSPECT);
 	assert_in_range(l->now_us - from_us, 12300 * MS, 17 * S); // with the next repeated ping
 	loop_run_us(l, 20 * S);
 	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r)); // once
 	says(&f, CHUNK_PING_REPLY);
 	loop_run_us(l, 10 * MS);
 	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
-	assert_false(r.health.is_suspect);
+	assert_int_equal(r.health.level, HEALTH_GOOD);
 	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r));
 	loop_destroy(l);
 }
@@ -161,11 +188,13 @@ static void who_speaks_without_answering_is_not_suspect(void **state)
 	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
 	loop_run_us(l, 20 * S);
 	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
-	assert_true(r.health.is_suspect);
+	assert_int_equal(r.health.level, HEALTH_SILENT);
+	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
+	assert_int_equal(r.health.level, HEALTH_SUSPECT);
 	says(&f, CHUNK_PADDING_00);
 	loop_run_us(l, 10 * S);
 	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
-	assert_false(r.health.is_suspect);
+	assert_int_equal(r.health.level, HEALTH_GOOD);
 	loop_destroy(l);
 }
 
@@ -357,7 +386,8 @@ int main(void)
 		cmocka_unit_test(silence_is_broken_by_an_empty_ping),
 		cmocka_unit_test(pings_without_answer_back_off_until_the_limit),
 		cmocka_unit_test(the_interval_and_the_limit_are_controls_to_choose),
-		cmocka_unit_test(who_asked_is_told_of_silence_and_its_end),
+		cmocka_unit_test(silence_is_told_and_its_end),
+		cmocka_unit_test(who_asked_is_told_of_suspicion_and_its_end),
 		cmocka_unit_test(who_speaks_without_answering_is_not_suspect),
 		cmocka_unit_test(another_round_trip_is_told_with_a_ping),
 		cmocka_unit_test(keepalive_can_be_turned_off),

@@ -37,7 +37,7 @@ static struct end *to(struct party *t, int i)
 static void health(struct party *t, struct world_node *n, struct end *e, uint32_t rtt_us,
 		   bool is_suspect)
 {
-	struct report r = {.op = REP_SESSION_HEALTH, .health = {rtt_us, is_suspect}};
+	struct report r = {.op = REP_SESSION_HEALTH, .health = {rtt_us, is_suspect ? HEALTH_SUSPECT : HEALTH_GOOD}};
 
 	groups_health(n->groups, &e->ctl, &r, world_now_us(t->w));
 }

@@ -2,7 +2,9 @@
 #
 #   lab_up                       a bridge, in a namespace of its own
 #   lab_host NAME ADDRESS        a namespace NAME with eth0 = ADDRESS/24, kernel stack
-#   lab_home NAME ADDRESS        a namespace NAME behind a translator (port-restricted cone) with that address
+#   lab_home NAME ADDRESS [symmetric]  a namespace NAME behind a translator with that address: a port-restricted
+#                                cone, or one that takes another port for each far end
+#   lab_far NAME ADDRESS LINE KEY VALUE...  as lab_host, at the end of a bad line (LINE: the program of line.c)
 #   lab_port NAME                a namespace NAME with eth0 without address: a DPDK port's
 #   lab NAME COMMAND...          runs COMMAND in NAME, in the foreground
 #   lab_start VARIABLE NAME LOG COMMAND...  ... in the background, output to LOG; its pid into VARIABLE
@@ -58,7 +60,9 @@ lab_host() {
 
 # NAME has 192.168.1.2 in a net of its own; NAME-nat stands between and lends it ADDRESS.
 lab_home() {
-	local nat=$1-nat
+	local nat=$1-nat translation=masquerade
+
+	[ "${3:-}" != symmetric ] || translation="masquerade fully-random"
 
 	lab_host "$nat" "$2"
 	ip netns add "$lab_id-$1"
@@ -74,13 +78,39 @@ lab_home() {
 	ip -n "$lab_id-$1" route add default via 192.168.1.1
 	# What comes unasked from outside is dropped, as a home's router would, not answered with an ICMP.
 	lab "$nat" nft "table ip home {
-		chain out { type nat hook postrouting priority 100; oifname eth0 masquerade; }
+		chain out { type nat hook postrouting priority 100; oifname eth0 $translation; }
 		chain in { type filter hook input priority 0; iifname eth0 ct state new udp dport 1024-65535 drop; }
 	}" || lab_die "nft refuses to translate"
 }
 
 lab_port() {
 	lab_cable "$1"
+}
+
+# The line is a namespace of its own, NAME-line, whose two interfaces a program joins.
+lab_far() {
+	local name=$1 address=$2 line=$3 i
+
+	shift 3
+	lab_cable "$name-line"
+	ip netns add "$lab_id-$name"
+	lab_hosts+=("$name")
+	ip link add eth0 netns "$lab_id-$name" type veth peer name eth1 netns "$lab_id-$name-line"
+	for i in "$name" "$name-line"; do
+		ip netns exec "$lab_id-$i" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+		ip netns exec "$lab_id-$i" ethtool -K "$([ "$i" = "$name" ] && echo eth0 || echo eth1)" \
+			tx off rx off gso off tso off gro off >/dev/null 2>&1
+	done
+	ip -n "$lab_id-$name-line" link set eth1 up
+	ip -n "$lab_id-$name" addr add "$address/24" dev eth0
+	ip -n "$lab_id-$name" link set lo up
+	ip -n "$lab_id-$name" link set eth0 up
+	lab_start lab_line_pid "$name-line" "$work/$name-line.log" "$line" eth0 eth1 "$@"
+	for ((i = 0; i < 100; i++)); do
+		grep -q joined "$work/$name-line.log" && return
+		sleep 0.1
+	done
+	lab_die "the line to $name does not carry"
 }
 
 lab() {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/service/file_tree.h"
 #include "crypto/sha.h"
 
 // Pieces fetched in any order leave at most as many ranges as pieces.
@@ -16,13 +17,9 @@
 
 struct shared_file {
 	struct file_layout layout;
-	uint8_t root[FILE_ROOT_MAX];
-	uint32_t root_len;
-	uint8_t hash[FILE_HASH_LEN];
-	struct file_root parsed;          // spans into root
-	uint8_t (*hashes)[FILE_HASH_LEN]; // of pieces, list behind list
-	int fd, state_fd;                 // state_fd: -1: it is whole
-	struct ranges have;               // indices
+	struct file_tree tree;
+	int fd, state_fd;   // state_fd: -1: it is whole
+	struct ranges have; // indices
 	uint64_t bytes;
 	char path[PATH_TEXT_MAX], part[PATH_TEXT_MAX], state[PATH_TEXT_MAX];
 };
@@ -61,31 +58,18 @@ static int write_at(int fd, const void *from, size_t len, uint64_t at)
 	return 0;
 }
 
-static bool is_hash_of(const uint8_t hash[FILE_HASH_LEN], const void *octets, size_t len)
-{
-	uint8_t real[FILE_HASH_LEN];
-
-	sha256(octets, len, real);
-	return memcmp(real, hash, FILE_HASH_LEN) == 0;
-}
-
 // ---- life ----
 
-static struct shared_file *make(const struct file_layout *l, int *err)
+static struct shared_file *make(int *err)
 {
 	struct shared_file *sf = calloc(1, sizeof(*sf));
 
-	*err = -ENOMEM;
+	*err = sf != NULL ? 0 : -ENOMEM;
 	if (sf == NULL)
 		return NULL;
-	sf->layout = *l;
 	sf->fd = sf->state_fd = -1;
 	ranges_init(&sf->have, HAVE_RANGES_MAX);
-	sf->hashes = calloc(l->n_pieces > 0 ? l->n_pieces : 1, FILE_HASH_LEN);
-	if (sf->hashes != NULL)
-		return sf;
-	free(sf);
-	return NULL;
+	return sf;
 }
 
 void shared_file_close(struct shared_file *sf)
@@ -97,29 +81,23 @@ void shared_file_close(struct shared_file *sf)
 	if (sf->state_fd >= 0)
 		close(sf->state_fd);
 	ranges_clear(&sf->have);
-	free(sf->hashes);
+	file_tree_clear(&sf->tree);
 	free(sf);
 }
 
-// The root as an object, and what it says.
 static int root_keep(struct shared_file *sf, struct span root)
 {
-	int err = root.len <= sizeof(sf->root) ? 0 : -EBADMSG;
+	int err = file_tree_init(&sf->tree, root);
 
 	if (err != 0)
 		return err;
-	memcpy(sf->root, root.data, root.len);
-	sf->root_len = (uint32_t)root.len;
-	sha256(sf->root, sf->root_len, sf->hash);
-	err = file_root_read(&sf->parsed, span_of(sf->root, sf->root_len));
-	if (err == 0)
-		err = ranges_add(&sf->have, 0, 0);
-	return err;
+	sf->layout = sf->tree.root.layout;
+	return ranges_add(&sf->have, 0, 0);
 }
 
 // ---- the whole one ----
 
-static int hash_pieces(struct shared_file *sf)
+static int hash_pieces(struct shared_file *sf, uint8_t (*hashes)[FILE_HASH_LEN])
 {
 	uint8_t *piece = malloc(sf->layout.piece_len);
 	int err = piece != NULL ? 0 : -ENOMEM;
@@ -128,13 +106,20 @@ static int hash_pieces(struct shared_file *sf)
 		uint32_t len = file_piece_len(&sf->layout, i);
 
 		err = read_at(sf->fd, piece, len, i * sf->layout.piece_len);
-		sha256(piece, len, sf->hashes[i]);
+		sha256(piece, len, hashes[i]);
 	}
 	free(piece);
 	return err;
 }
 
-static int root_make(struct shared_file *sf, const char *path)
+static struct span list_over(const struct shared_file *sf, uint8_t (*hashes)[FILE_HASH_LEN],
+			     uint32_t list)
+{
+	return span_of(hashes[(uint64_t)list * FILE_HASHES_PER_LIST],
+		       file_list_len(&sf->layout, list));
+}
+
+static int root_make(struct shared_file *sf, uint8_t (*hashes)[FILE_HASH_LEN], const char *path)
 {
 	static uint8_t octets[FILE_ROOT_MAX];
 	uint8_t(*lists)[FILE_HASH_LEN] = calloc(sf->layout.n_lists + 1u, FILE_HASH_LEN);
@@ -145,42 +130,53 @@ static int root_make(struct shared_file *sf, const char *path)
 
 	if (lists == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < sf->layout.n_lists; i++)
-		sha256(sf->hashes[(uint64_t)i * FILE_HASHES_PER_LIST],
-		       file_list_len(&sf->layout, i), lists[i]);
+	for (uint32_t i = 0; i < sf->layout.n_lists; i++) {
+		struct span list = list_over(sf, hashes, i);
+
+		sha256(list.data, list.len, lists[i]);
+	}
 	root.list_hashes = lists[0];
 	if (root.name.len > FILE_NAME_MAX)
 		root.name.len = FILE_NAME_MAX;
 	err = file_root_write(&w, &root);
 	free(lists);
-	return err != 0 ? err : root_keep(sf, wr_span(&w));
+	if (err == 0)
+		err = root_keep(sf, wr_span(&w));
+	for (uint32_t i = 0; i < sf->layout.n_lists && err == 0; i++)
+		err = file_tree_learn(&sf->tree, i, list_over(sf, hashes, i));
+	return err;
+}
+
+static int source_read(struct shared_file *sf, const char *path)
+{
+	uint64_t n = sf->layout.n_pieces;
+	uint8_t(*hashes)[FILE_HASH_LEN] = calloc(n > 0 ? n : 1, FILE_HASH_LEN);
+	int err = hashes != NULL ? hash_pieces(sf, hashes) : -ENOMEM;
+
+	if (err == 0)
+		err = root_make(sf, hashes, path);
+	free(hashes);
+	return err;
 }
 
 struct shared_file *shared_file_open(const char *path, int *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct file_layout l;
-	struct shared_file *sf;
+	struct shared_file *sf = make(err);
 	struct stat st;
 
-	*err = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+	if (sf == NULL)
+		return NULL;
+	sf->fd = open(path, O_RDONLY | O_CLOEXEC);
+	*err = sf->fd < 0 || fstat(sf->fd, &st) < 0 ? -errno : 0;
 	if (*err == 0 && !S_ISREG(st.st_mode))
 		*err = -EINVAL;
 	if (*err == 0)
-		*err = file_layout_of(&l, (uint64_t)st.st_size);
-	sf = *err == 0 ? make(&l, err) : NULL;
-	if (sf == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return NULL;
-	}
-	sf->fd = fd;
-	*err = hash_pieces(sf);
+		*err = file_layout_of(&sf->layout, (uint64_t)st.st_size);
 	if (*err == 0)
-		*err = root_make(sf, path);
+		*err = source_read(sf, path);
 	if (*err == 0)
-		*err = ranges_add(&sf->have, 0, file_last_index(&l));
-	sf->bytes = l.length;
+		*err = ranges_add(&sf->have, 0, file_last_index(&sf->layout));
+	sf->bytes = sf->layout.length;
 	if (*err == 0)
 		return sf;
 	shared_file_close(sf);
@@ -192,17 +188,7 @@ struct shared_file *shared_file_open(const char *path, int *err)
 // PATH.state: the length of the root, the root, then lists, each at its place.
 static uint64_t state_at(const struct shared_file *sf, uint32_t list)
 {
-	return 4 + sf->root_len + (uint64_t)list * FILE_HASHES_PER_LIST * FILE_HASH_LEN;
-}
-
-static uint8_t *list_of(const struct shared_file *sf, uint32_t list)
-{
-	return sf->hashes[(uint64_t)list * FILE_HASHES_PER_LIST];
-}
-
-static const uint8_t *list_hash(const struct shared_file *sf, uint32_t list)
-{
-	return sf->parsed.list_hashes + (size_t)list * FILE_HASH_LEN;
+	return 4 + sf->tree.root_len + (uint64_t)list * FILE_HASHES_PER_LIST * FILE_HASH_LEN;
 }
 
 static int state_begin(struct shared_file *sf)
@@ -210,9 +196,11 @@ static int state_begin(struct shared_file *sf)
 	uint8_t len[4];
 	int err;
 
-	be32_put(len, sf->root_len);
+	be32_put(len, sf->tree.root_len);
 	err = write_at(sf->state_fd, len, sizeof(len), 0);
-	return err != 0 ? err : write_at(sf->state_fd, sf->root, sf->root_len, sizeof(len));
+	return err != 0 ? err
+			: write_at(sf->state_fd, sf->tree.root_octets, sf->tree.root_len,
+				   sizeof(len));
 }
 
 // 0: it is of this root; -ENODATA: nobody has begun yet.
@@ -223,18 +211,12 @@ static int state_check(const struct shared_file *sf)
 
 	if (err != 0)
 		return err;
-	if (be32_get(len) != sf->root_len)
+	if (be32_get(len) != sf->tree.root_len)
 		return -EEXIST;
-	err = read_at(sf->state_fd, root, sf->root_len, sizeof(len));
+	err = read_at(sf->state_fd, root, sf->tree.root_len, sizeof(len));
 	if (err != 0)
 		return err;
-	return memcmp(root, sf->root, sf->root_len) == 0 ? 0 : -EEXIST;
-}
-
-// Octets of a file that was cut short are missing, not wrong.
-static bool is_there(int fd, void *to, uint32_t len, uint64_t at, const uint8_t *hash)
-{
-	return read_at(fd, to, len, at) == 0 && is_hash_of(hash, to, len);
+	return memcmp(root, sf->tree.root_octets, sf->tree.root_len) == 0 ? 0 : -EEXIST;
 }
 
 // Holes are zeros, and zeros may be what is to be there.
@@ -248,7 +230,9 @@ static int pieces_verify(struct shared_file *sf, uint32_t list, uint8_t *piece)
 		uint32_t len = file_piece_len(&sf->layout, i);
 		uint64_t index = file_index_of_piece(&sf->layout, i);
 
-		if (!is_there(sf->fd, piece, len, i * sf->layout.piece_len, sf->hashes[i]))
+		// What was cut short is missing, not wrong.
+		if (read_at(sf->fd, piece, len, i * sf->layout.piece_len) != 0 ||
+		    file_tree_check(&sf->tree, i, span_of(piece, len)) != 0)
 			continue;
 		err = ranges_add(&sf->have, index, index);
 		sf->bytes += len;
@@ -263,9 +247,11 @@ static int state_take(struct shared_file *sf)
 
 	for (uint32_t i = 0; i < sf->layout.n_lists && err == 0; i++) {
 		uint64_t index = file_index_of_list(i);
+		uint8_t *octets = file_tree_list(&sf->tree, i);
+		uint32_t len = file_list_len(&sf->layout, i);
 
-		if (!is_there(sf->state_fd, list_of(sf, i), file_list_len(&sf->layout, i),
-			      state_at(sf, i), list_hash(sf, i)))
+		if (read_at(sf->state_fd, octets, len, state_at(sf, i)) != 0 ||
+		    file_tree_learn(&sf->tree, i, span_of(octets, len)) != 0)
 			continue;
 		err = ranges_add(&sf->have, index, index);
 		if (err == 0)
@@ -303,11 +289,8 @@ static int parts_open(struct shared_file *sf, const char *path)
 
 struct shared_file *shared_file_create(const char *path, struct span root, int *err)
 {
-	struct file_root parsed;
-	struct shared_file *sf;
+	struct shared_file *sf = make(err);
 
-	*err = file_root_read(&parsed, root);
-	sf = *err == 0 ? make(&parsed.layout, err) : NULL;
 	if (sf == NULL)
 		return NULL;
 	*err = root_keep(sf, root);
@@ -328,12 +311,12 @@ const struct file_layout *shared_file_layout(const struct shared_file *sf)
 
 void shared_file_hash(const struct shared_file *sf, uint8_t hash[FILE_HASH_LEN])
 {
-	memcpy(hash, sf->hash, FILE_HASH_LEN);
+	memcpy(hash, sf->tree.hash, FILE_HASH_LEN);
 }
 
 struct span shared_file_name(const struct shared_file *sf)
 {
-	return sf->parsed.name;
+	return sf->tree.root.name;
 }
 
 const struct ranges *shared_file_have(const struct shared_file *sf)
@@ -351,35 +334,9 @@ bool shared_file_is_whole(const struct shared_file *sf)
 	return sf->have.n == 1 && sf->have.at[0].last == file_last_index(&sf->layout);
 }
 
-// The piece behind the last one of this list.
-static uint64_t list_end(const struct shared_file *sf, uint32_t list)
-{
-	return file_index_of_piece(&sf->layout,
-				   (uint64_t)list * FILE_HASHES_PER_LIST +
-					   file_list_len(&sf->layout, list) / FILE_HASH_LEN);
-}
-
 bool shared_file_next_wanted(const struct shared_file *sf, uint64_t from, struct index_range *out)
 {
-	uint64_t last = file_last_index(&sf->layout), number;
-
-	while (ranges_next_out(&sf->have, from, last, out)) {
-		uint32_t list;
-
-		if (file_part_of(&sf->layout, out->first, &number) != FILE_PIECE) {
-			if (out->last > sf->layout.n_lists)
-				out->last = sf->layout.n_lists;
-			return true;
-		}
-		list = (uint32_t)(number / FILE_HASHES_PER_LIST);
-		from = list_end(sf, list);
-		if (!ranges_has(&sf->have, file_index_of_list(list)))
-			continue;
-		if (out->last >= from)
-			out->last = from - 1;
-		return true;
-	}
-	return false;
+	return file_tree_next_wanted(&sf->tree, &sf->have, from, out);
 }
 
 // ---- objects ----
@@ -390,7 +347,8 @@ static int piece_read(struct shared_file *sf, uint64_t piece, uint8_t *buffer, u
 
 	*len = file_piece_len(&sf->layout, piece);
 	err = read_at(sf->fd, buffer, *len, piece * sf->layout.piece_len);
-	if (err == -ENODATA || (err == 0 && !is_hash_of(sf->hashes[piece], buffer, *len)))
+	if (err == -ENODATA ||
+	    (err == 0 && file_tree_check(&sf->tree, piece, span_of(buffer, *len)) != 0))
 		return -ESTALE;
 	return err;
 }
@@ -403,12 +361,12 @@ int shared_file_read(struct shared_file *sf, uint64_t index, uint8_t *buffer, ui
 		return -ENOENT;
 	switch (file_part_of(&sf->layout, index, &number)) {
 	case FILE_ROOT:
-		*len = sf->root_len;
-		memcpy(buffer, sf->root, *len);
+		*len = sf->tree.root_len;
+		memcpy(buffer, sf->tree.root_octets, *len);
 		return 0;
 	case FILE_LIST:
 		*len = file_list_len(&sf->layout, (uint32_t)number);
-		memcpy(buffer, list_of(sf, (uint32_t)number), *len);
+		memcpy(buffer, file_tree_list(&sf->tree, (uint32_t)number), *len);
 		return 0;
 	case FILE_PIECE:
 		return piece_read(sf, number, buffer, len);
@@ -419,24 +377,17 @@ int shared_file_read(struct shared_file *sf, uint64_t index, uint8_t *buffer, ui
 
 static int list_take(struct shared_file *sf, uint32_t list, struct span object)
 {
-	if (object.len != file_list_len(&sf->layout, list) ||
-	    !is_hash_of(list_hash(sf, list), object.data, object.len))
-		return -EBADMSG;
-	memcpy(list_of(sf, list), object.data, object.len);
-	return write_at(sf->state_fd, object.data, object.len, state_at(sf, list));
+	int err = file_tree_learn(&sf->tree, list, object);
+
+	return err != 0 ? err : write_at(sf->state_fd, object.data, object.len, state_at(sf, list));
 }
 
 static int piece_take(struct shared_file *sf, uint64_t piece, struct span object)
 {
-	uint32_t list = (uint32_t)(piece / FILE_HASHES_PER_LIST);
-	int err;
+	int err = file_tree_check(&sf->tree, piece, object);
 
-	if (!ranges_has(&sf->have, file_index_of_list(list)))
-		return -EAGAIN; // nobody could say whether it is the right one
-	if (object.len != file_piece_len(&sf->layout, piece) ||
-	    !is_hash_of(sf->hashes[piece], object.data, object.len))
-		return -EBADMSG;
-	err = write_at(sf->fd, object.data, object.len, piece * sf->layout.piece_len);
+	if (err == 0)
+		err = write_at(sf->fd, object.data, object.len, piece * sf->layout.piece_len);
 	if (err == 0)
 		sf->bytes += object.len;
 	return err;

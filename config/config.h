@@ -81,6 +81,13 @@ struct config_posting {
 	uint64_t memory_bytes; // for what is held
 };
 
+// Objects that are kept and given by the super-peer (control/bin/daemon/mirror.h).
+struct config_mirror {
+	bool is_enabled;
+	uint64_t bytes_max; // of objects
+	const char *root;   // hash of object 0, 64 hex digits; "": any
+};
+
 // A group of which the super-peer is a member.
 struct config_group {
 	const char *name; // for people; unique
@@ -96,6 +103,7 @@ struct config_group {
 	uint32_t n_publishers;
 	struct config_multicast multicast;
 	struct config_posting posting;
+	struct config_mirror mirror;
 	bool is_nearest; // of directed routing: takes part in it with a range of its own
 };
 
@@ -190,6 +198,7 @@ struct config {
 	struct config_app *apps; // none listed: any
 	uint32_t n_apps;
 	struct config_keepalive keepalive;
+	const char *objects_directory; // of mirrored groups
 	const char *admin_socket; // path of the unix socket that annulusctl talks to
 	struct config_log log;
 };

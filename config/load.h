@@ -36,6 +36,7 @@ int rules_apply(struct loader *l);
 int rules_groups(struct loader *l);
 
 // Complains about each text of the list that is no peer ID. field: the list's.
+void rule_hash(struct loader *l, const void *field, const char *hash); // or ""
 void rule_peer_ids(struct loader *l, const void *field, const char *const *ids, uint32_t n);
 
 // False if the field's value was refused: what it holds now is not what the operator wrote.

@@ -60,6 +60,14 @@ void rule_peer_ids(struct loader *l, const void *field, const char *const *ids, 
 				    PEER_ID_DIGITS);
 }
 
+void rule_hash(struct loader *l, const void *field, const char *hash)
+{
+	if (hash[0] != '\0' && (strlen(hash) != PEER_ID_DIGITS ||
+				strspn(hash, "0123456789abcdefABCDEF") != PEER_ID_DIGITS))
+		rule_broken(l, field, NULL, "%.80s is no hash (%d hex digits)", hash,
+			    PEER_ID_DIGITS);
+}
+
 // ---- ports ------------------------------------------------------------------------------------
 
 // Host part all zeros or all ones names no host (RFC 1122 §3.2.1.3); /31 and /32 have none.

@@ -62,6 +62,7 @@ static int group_spec(struct loader *l, struct config_group *g)
 	int err = 0;
 
 	rule_peer_ids(l, &g->publishers, g->publishers, g->n_publishers);
+	rule_hash(l, &g->mirror.root, g->mirror.root);
 	if (has_spec && has_file)
 		rule_broken(l, &g->spec, &g->file, "give `spec` or `file`, not both");
 	if (!has_spec && !has_file && rule_sees(l, &g->spec) && rule_sees(l, &g->file))

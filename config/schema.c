@@ -293,6 +293,14 @@ DURATION("groups[].posting.keep", config_group, posting.keep_us, 10 * S, 3600 * 
 	"How long a message is held and offered; members hold theirs for 300 s."),
 SIZE("groups[].posting.memory", config_group, posting.memory_bytes, 1 * MiB, 16 * GiB, "16MiB",
 	ON_RESTART, "For the messages that are held; then the oldest are dropped."),
+SECTION("groups[].mirror", "Objects of the group are kept on disk and given when nobody else does."),
+BOOL("groups[].mirror.enabled", config_group, mirror.is_enabled, "false", ON_RESTART,
+	"Whether that is done. If object 0 is what annulus-peer share made it, all others are verified."),
+SIZE("groups[].mirror.size", config_group, mirror.bytes_max, 1 * MiB, 1024 * 1024 * GiB, "4GiB",
+	ON_RESTART, "Objects beyond it are not kept; what is kept stays."),
+STRING("groups[].mirror.root", SCHEMA_TEXT, config_group, mirror.root, 0, 64, "", NULL, ON_RESTART,
+	"What annulus-peer share printed: the one file that is kept. Else it is the first that a member "
+	"offers, for ever."),
 BOOL("groups[].nearest", config_group, is_nearest, "true", ON_NOW,
 	"Whether the super-peer takes a part of the ring as its own in directed routing (receive mode "
 	"NEAREST), and passes on what looks for the nearest member; else it is EXACT."),
@@ -321,6 +329,11 @@ TEXTS("apps[].players", config_app, players, n_players, 64, "", ON_NOW,
 TEXTS("apps[].keys", config_app, keys, n_keys, 64, "", ON_NOW,
 	"Secrets, one of which a client has to know: as the instance (rtmfp://host/APP/KEY; APP/KEY has "
 	"at most 127 characters) or as its first argument to connect."),
+
+SECTION("objects", "The store of groups that are mirrored."),
+STRING("objects.directory", SCHEMA_PATH, config, objects_directory, 1, 4095,
+	"/var/lib/annulus/objects", NULL, ON_RESTART,
+	"Where it lies; made if need be. Nothing else than one annulusd may use it."),
 
 SECTION("keepalive", "How often clients are told to show that they are there."),
 DURATION("keepalive.behind_nat", config, keepalive.behind_nat_us, 1 * S, 1 * H, "15s", ON_NEXT,

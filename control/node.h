@@ -39,6 +39,7 @@ struct node_opts {
 	uint32_t groups_max, introduced_groups_max, members_max, neighbours_max, streams_max;
 	uint32_t streams_total_max; // of all groups: stream indices of a worker
 	uint32_t extents_per_stream;
+	uint64_t objects_out_max; // octets of replicated objects on their way; 0: group.h
 	struct startup_rate keyings_per_ip; // zero: startup's default
 	uint32_t sessions_per_ip;           // 0: any number
 	struct wire_addr

@@ -22,6 +22,8 @@ static int boot(struct daemon *d, char why[WHY_MAX])
 	if (err == 0)
 		err = daemon_groups(d, why);
 	if (err == 0)
+		err = daemon_mirrors(d, why);
+	if (err == 0)
 		err = daemon_events_init(d, why);
 	if (err == 0)
 		err = daemon_admin(d, why);

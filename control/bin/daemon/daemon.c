@@ -155,6 +155,11 @@ int daemon_groups(struct daemon *d, char why[WHY_MAX])
 	return 0;
 }
 
+int daemon_mirrors(struct daemon *d, char why[WHY_MAX])
+{
+	return mirrors_init(&d->mirrors, d->config, d->groups, d->log, why, WHY_MAX, clock_us());
+}
+
 const char *daemon_group_name(const struct daemon *d, const struct group_info *g)
 {
 	for (uint32_t i = 0; i < d->config->n_groups; i++)
@@ -200,6 +205,7 @@ void daemon_close(struct daemon *d)
 	daemon_events_fini(d);
 	if (d->node != NULL)
 		node_destroy(d->node);
+	mirrors_fini(&d->mirrors);
 	app_rules_destroy(d->settings.apps, d->config != NULL ? d->config->n_apps : 0);
 	free(d->groups);
 	limits_fini(d);

@@ -11,6 +11,7 @@
 #include "control/bin/daemon/alarms.h"
 #include "control/bin/daemon/backend.h"
 #include "control/bin/daemon/limits.h"
+#include "control/bin/daemon/mirror.h"
 #include "control/bin/daemon/readings.h"
 #include "control/bin/daemon/rings.h"
 #include "control/bin/daemon/settings.h"
@@ -25,7 +26,7 @@ struct event_base;
 
 struct daemon_events {
 	struct event_base *base;
-	struct event *bell, *keyer, *timer, *sigint, *sigterm, *sighup;
+	struct event *bell, *keyer, *store, *timer, *sigint, *sigterm, *sighup;
 };
 
 struct daemon {
@@ -42,6 +43,7 @@ struct daemon {
 	struct settings settings;
 	struct node *node;
 	struct node_group **groups; // as in the configuration
+	struct mirrors mirrors;
 	struct readings readings;
 	struct limits limits;
 	struct alarms alarms;
@@ -60,6 +62,7 @@ int daemon_identity(struct daemon *, char why[WHY_MAX]);
 int daemon_backend(struct daemon *, char why[WHY_MAX]); // rings, memory of the workers, ports
 int daemon_node(struct daemon *, char why[WHY_MAX]);
 int daemon_groups(struct daemon *, char why[WHY_MAX]);
+int daemon_mirrors(struct daemon *, char why[WHY_MAX]);
 int daemon_admin(struct daemon *, char why[WHY_MAX]);
 int daemon_start(struct daemon *, char why[WHY_MAX]); // writes a new identity, starts the workers
 void daemon_close(struct daemon *);

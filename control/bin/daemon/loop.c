@@ -113,6 +113,7 @@ static void round_once(struct daemon *d)
 	for (uint32_t w = 0; w < d->rings.n_workers; w++)
 		n += take_reports(d, w, now_us);
 	node_timers(d->node, now_us);
+	mirrors_poll(&d->mirrors, now_us);
 	news_take(d, now_us);
 	readings_timers(&d->readings, d->rings.outbox, now_us);
 	limits_timers(d, now_us);
@@ -197,6 +198,8 @@ int daemon_events_init(struct daemon *d, char why[WHY_MAX])
 		e->bell = add(d, d->backend->kind->bell(d->backend)->fd, EV_READ | EV_PERSIST,
 			      on_due);
 		e->keyer = add(d, d->keyer->wake_fd, EV_READ | EV_PERSIST, on_due);
+		if (mirrors_fd(&d->mirrors) >= 0)
+			e->store = add(d, mirrors_fd(&d->mirrors), EV_READ | EV_PERSIST, on_due);
 		e->sigint = add(d, SIGINT, EV_SIGNAL | EV_PERSIST, on_stop);
 		e->sigterm = add(d, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop);
 		e->sighup = add(d, SIGHUP, EV_SIGNAL | EV_PERSIST, on_hangup);
@@ -210,8 +213,9 @@ int daemon_events_init(struct daemon *d, char why[WHY_MAX])
 
 void daemon_events_fini(struct daemon *d)
 {
-	struct event *all[] = {d->events.timer,  d->events.bell,    d->events.keyer,
-			       d->events.sigint, d->events.sigterm, d->events.sighup};
+	struct event *all[] = {d->events.timer, d->events.bell,   d->events.keyer,
+			       d->events.store, d->events.sigint, d->events.sigterm,
+			       d->events.sighup};
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i] != NULL)

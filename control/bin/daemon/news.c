@@ -3,12 +3,21 @@
 #include "control/bin/daemon/daemon.h"
 #include "control/bin/daemon/whoami.h"
 
+// n_groups: none of them.
+static uint32_t number_of(const struct daemon *d, const struct node_event *e)
+{
+	uint32_t i = 0;
+
+	while (i < d->config->n_groups && e->group != d->groups[i])
+		i++;
+	return i;
+}
+
 static const char *name_of(const struct daemon *d, const struct node_event *e)
 {
-	for (uint32_t i = 0; i < d->config->n_groups; i++)
-		if (e->group == d->groups[i])
-			return d->config->groups[i].name;
-	return "?";
+	uint32_t i = number_of(d, e);
+
+	return i < d->config->n_groups ? d->config->groups[i].name : "?";
 }
 
 // Members cause all of these, so what is written of them is limited.
@@ -44,7 +53,10 @@ void news_take(struct daemon *d, uint64_t now_us)
 {
 	struct node_event e;
 
-	while (node_event(d->node, &e, now_us))
+	while (node_event(d->node, &e, now_us)) {
+		if (e.kind == NODE_FETCH_RESULT || e.kind == NODE_OBJECT_REQUEST)
+			mirrors_event(&d->mirrors, number_of(d, &e), &e, now_us);
 		if (log_wants(d->log, LOG_LEVEL_INFO))
 			tell(d, &e, now_us);
+	}
 }

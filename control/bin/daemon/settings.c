@@ -7,6 +7,7 @@
 
 #define EXTENT_BYTES       (64u << 10)
 #define STREAM_SHARE       4 // a single stream may take this part of a worker's window memory
+#define OBJECTS_OUT_MAX    (128ull << 20) // half of the bodies that there are for messages (rings.c)
 #define LINKS_PER_SESSION  4
 #define BODIES_BYTES_BASE  (64u << 20)
 #define CELLS_PER_KIB      5     // of a message, whatever its fragments: 3.5 in such of 1180 octets
@@ -176,6 +177,7 @@ struct node_opts settings_node(const struct settings *s, const struct config *cf
 			 .players_max = (uint32_t)l->live_players,
 			 .log_bytes_max = (uint32_t)l->live_backlog_bytes},
 		.extents_per_stream = extents > 0 ? extents : 1,
+		.objects_out_max = OBJECTS_OUT_MAX,
 		.keyings_per_ip = keyings_of(l),
 		.keyings_max = (uint32_t)l->handshakes_pending,
 		.sessions_per_ip = (uint32_t)l->sessions_per_address,
@@ -210,5 +212,6 @@ struct group_limits settings_group(const struct config_group *g)
 			  .update_ms = ms_of(m->availability_period_us),
 			  .push_neighbours_max = min_u32(m->push_neighbours, UINT32_MAX)},
 		.posting = {.keep_us = g->posting.keep_us, .bytes_max = g->posting.memory_bytes},
+		.replication = {.is_seed = g->mirror.is_enabled},
 	};
 }

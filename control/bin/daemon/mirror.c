@@ -1,0 +1,380 @@
+#include "control/bin/daemon/mirror.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/admin/log.h"
+#include "control/peer_id.h"
+#include "crypto/sha.h"
+
+#define HAVE_RANGES_MAX (1u << 20)
+#define OVERHEAD        4 // a quarter more of disk than of objects: pages and their tree
+#define MAP_MIN         (16u << 20)
+
+const char *mirror_state_name(enum mirror_state s)
+{
+	static const char *const names[] = {
+#define X(id, text) [MIRROR_##id] = text,
+		MIRROR_STATES(X)
+#undef X
+	};
+
+	return names[s];
+}
+
+static const uint8_t *group_id(const struct mirror *m)
+{
+	return m->config->id;
+}
+
+// ---- what is wanted, and what is told ----
+
+static void want(struct mirror *m, uint64_t from, uint64_t now_us)
+{
+	struct index_range r;
+
+	if (m->state == MIRROR_LOOKING)
+		node_want_add(m->group, 0, 0, now_us);
+	if (m->state == MIRROR_FILE)
+		for (; file_tree_next_wanted(&m->tree, &m->have, from, &r); from = r.last + 1)
+			node_want_add(m->group, r.first, r.last, now_us);
+	if (m->state == MIRROR_OBJECTS)
+		for (; ranges_next_out(&m->have, from, OBJECT_INDEX_MAX, &r); from = r.last + 1)
+			node_want_add(m->group, r.first, r.last, now_us);
+}
+
+static void tell_have(struct mirror *m, uint64_t now_us)
+{
+	m->has_untold = false;
+	for (uint32_t i = 0; i < m->have.n; i++)
+		m->has_untold |= node_have_add(m->group, m->have.at[i].first, m->have.at[i].last,
+					       now_us) != 0;
+}
+
+// Wants nothing more; what is there goes on being given.
+static void stop(struct mirror *m, enum mirror_state why, uint64_t now_us)
+{
+	if (m->state == why)
+		return;
+	log_warning(m->log, "group %s: mirrored no further: %s", m->config->name,
+		    why == MIRROR_FULL ? "it is bigger than groups[].mirror.size"
+				       : "the store cannot be written");
+	m->state = why;
+	node_want_remove(m->group, 0, OBJECT_INDEX_MAX, now_us);
+}
+
+// ---- object 0 ----
+
+static bool is_the_root(const struct mirror *m, struct span object)
+{
+	uint8_t want[FILE_HASH_LEN], hash[FILE_HASH_LEN];
+
+	if (m->config->mirror.root[0] == '\0')
+		return true;
+	peer_id_parse(want, m->config->mirror.root); // as many digits; the schema has looked
+	sha256(object.data, object.len, hash);
+	return memcmp(hash, want, sizeof(hash)) == 0;
+}
+
+// 0; -EBADMSG: not the one that was configured.
+static int root_take(struct mirror *m, struct span object)
+{
+	int err;
+
+	if (!is_the_root(m, object))
+		return -EBADMSG;
+	err = file_tree_init(&m->tree, object);
+	if (err == -ENOMEM)
+		return err;
+	m->has_tree = err == 0;
+	m->state = m->has_tree ? MIRROR_FILE : MIRROR_OBJECTS;
+	return 0;
+}
+
+// 0; -EBADMSG, -EAGAIN: not what belongs there.
+static int object_check(struct mirror *m, uint64_t index, struct span object)
+{
+	uint64_t number;
+
+	if (index == 0)
+		return m->state == MIRROR_LOOKING ? root_take(m, object) : -EAGAIN;
+	if (m->state == MIRROR_OBJECTS)
+		return 0;
+	if (m->state != MIRROR_FILE)
+		return -EAGAIN;
+	switch (file_part_of(&m->tree.root.layout, index, &number)) {
+	case FILE_LIST:
+		return file_tree_learn(&m->tree, (uint32_t)number, object);
+	case FILE_PIECE:
+		return file_tree_check(&m->tree, number, object);
+	default:
+		return -EBADMSG;
+	}
+}
+
+// ---- fetched ----
+
+static void keep(struct mirror *m, const struct node_event *e, uint64_t now_us)
+{
+	struct stored_object o = {
+		.index = e->number, .encoding = e->encoding, .octets = span_of(e->data, e->len)};
+
+	memcpy(o.group, group_id(m), GROUP_ID_LEN);
+	if (m->bytes + m->waiting_bytes + e->len > m->config->mirror.bytes_max) {
+		m->n_full++;
+		stop(m, MIRROR_FULL, now_us);
+		return;
+	}
+	if (store_thread_submit(m->store, STORE_PUT, &o, m->number, 0) == 0) {
+		m->waiting_bytes += e->len;
+		return;
+	}
+	m->n_errors++; // the disk is slower than the network: once more, then
+	node_want_add(m->group, e->number, e->number, now_us);
+}
+
+static void result(struct mirror *m, const struct node_event *e, uint64_t now_us)
+{
+	enum mirror_state before = m->state;
+	uint64_t number;
+	int err;
+
+	if (before != MIRROR_LOOKING && before != MIRROR_FILE && before != MIRROR_OBJECTS)
+		return; // it was on its way when we stopped
+	err = object_check(m, e->number, span_of(e->data, e->len));
+	if (err != 0) {
+		m->n_false += err == -EBADMSG;
+		node_object_refuse(m->group, e->number, e->peer, now_us);
+		return;
+	}
+	if (m->has_tree && m->tree.root.layout.length > m->config->mirror.bytes_max) {
+		m->n_full++;
+		stop(m, MIRROR_FULL, now_us);
+		return;
+	}
+	keep(m, e, now_us);
+	if (before == MIRROR_LOOKING)
+		want(m, 1, now_us);
+	else if (m->state == MIRROR_FILE &&
+		 file_part_of(&m->tree.root.layout, e->number, &number) == FILE_LIST)
+		want(m, file_index_of_piece(&m->tree.root.layout, number * FILE_HASHES_PER_LIST),
+		     now_us);
+}
+
+static void put_done(struct mirror *m, const struct store_job *j, uint64_t now_us)
+{
+	uint64_t len = j->object.octets.len, index = j->object.index;
+
+	m->waiting_bytes -= len;
+	if (j->err != 0) {
+		m->n_errors++;
+		stop(m, j->err == -ENOSPC ? MIRROR_FULL : MIRROR_FAILED, now_us);
+		return;
+	}
+	m->bytes += len;
+	m->n_stored++;
+	if (ranges_add(&m->have, index, index) != 0)
+		return; // it is found again at the next start
+	if (node_have_add(m->group, index, index, now_us) != 0 || m->has_untold)
+		tell_have(m, now_us);
+}
+
+// ---- asked for ----
+
+static void request(struct mirror *m, const struct node_event *e, uint64_t now_us)
+{
+	struct stored_object o = {.index = e->number};
+
+	memcpy(o.group, group_id(m), GROUP_ID_LEN);
+	if (store_thread_submit(m->store, STORE_GET, &o, m->number, e->request) == 0)
+		return;
+	m->n_denied++;
+	node_object_deny(m->group, e->request, now_us);
+}
+
+static void get_done(struct mirror *m, const struct store_job *j, uint64_t now_us)
+{
+	const struct stored_object *o = &j->object;
+
+	if (j->err == 0) {
+		if (node_object_write(m->group, j->request, o->encoding, o->octets.data,
+				      (uint32_t)o->octets.len, now_us) == 0) {
+			m->n_given++;
+			m->given_bytes += o->octets.len;
+		}
+		return;
+	}
+	m->n_errors++;
+	m->n_denied++;
+	node_object_deny(m->group, j->request, now_us);
+	node_have_remove(m->group, o->index, o->index, now_us); // we thought we had it
+	ranges_cut(&m->have, o->index, o->index);
+}
+
+// ---- the store as it was left ----
+
+static int read_object(struct object_store *s, const struct mirror *m, uint64_t index,
+		       uint8_t *buffer, struct span *object)
+{
+	struct stored_object o = {.index = index};
+	int err;
+
+	memcpy(o.group, group_id(m), GROUP_ID_LEN);
+	err = object_store_get(s, &o, buffer, OBJECT_LEN_MAX);
+	*object = o.octets;
+	return err;
+}
+
+// Another root is configured now: what was kept is of no use.
+static int forget(struct object_store *s, struct mirror *m)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < m->have.n && err == 0; i++)
+		for (uint64_t k = m->have.at[i].first; k <= m->have.at[i].last && err == 0; k++)
+			err = object_store_remove(s, group_id(m), k);
+	ranges_clear(&m->have);
+	m->bytes = 0;
+	log_notice(m->log, "group %s: what was mirrored is of another root, and gone",
+		   m->config->name);
+	return err;
+}
+
+static int recall(struct object_store *s, struct mirror *m, uint8_t *buffer)
+{
+	struct span object;
+	int err = object_store_list(s, group_id(m), &m->have, &m->bytes);
+
+	m->state = MIRROR_LOOKING;
+	if (err != 0 || m->have.n == 0)
+		return err;
+	if (!ranges_has(&m->have, 0)) // it was put first
+		return forget(s, m);
+	err = read_object(s, m, 0, buffer, &object);
+	if (err == 0)
+		err = root_take(m, object);
+	if (err == -EBADMSG)
+		return forget(s, m);
+	for (uint32_t i = 0; err == 0 && m->has_tree && i < m->tree.root.layout.n_lists; i++) {
+		if (!ranges_has(&m->have, file_index_of_list(i)))
+			continue;
+		err = read_object(s, m, file_index_of_list(i), buffer, &object);
+		if (err == 0)
+			err = file_tree_learn(&m->tree, i, object);
+	}
+	return err;
+}
+
+// ---- all of them ----
+
+static int start(struct mirrors *ms, struct object_store *s, uint64_t now_us)
+{
+	uint8_t *buffer = malloc(OBJECT_LEN_MAX);
+	int err = buffer != NULL ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; i < ms->n && err == 0; i++)
+		if (ms->all[i].config->mirror.is_enabled)
+			err = recall(s, &ms->all[i], buffer);
+	free(buffer);
+	if (err == 0) {
+		ms->store = store_thread_create(s);
+		err = ms->store != NULL ? 0 : -errno;
+	}
+	for (uint32_t i = 0; i < ms->n && err == 0; i++) {
+		struct mirror *m = &ms->all[i];
+
+		m->store = ms->store;
+		if (m->state == MIRROR_OFF)
+			continue;
+		tell_have(m, now_us);
+		want(m, 0, now_us);
+	}
+	return err;
+}
+
+static int mirrors_make(struct mirrors *ms, const struct config *c,
+			struct node_group *const *groups, struct log *log)
+{
+	ms->n = c->n_groups;
+	ms->all = calloc(ms->n + 1, sizeof(*ms->all));
+	if (ms->all == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < ms->n; i++) {
+		ms->all[i] = (struct mirror){
+			.number = i, .group = groups[i], .config = &c->groups[i], .log = log};
+		ranges_init(&ms->all[i].have, HAVE_RANGES_MAX);
+	}
+	return 0;
+}
+
+int mirrors_init(struct mirrors *ms, const struct config *c, struct node_group *const *groups,
+		 struct log *log, char *why, uint32_t why_max, uint64_t now_us)
+{
+	uint64_t bytes = MAP_MIN;
+	struct object_store *s;
+	bool is_any = false;
+	int err = mirrors_make(ms, c, groups, log);
+
+	for (uint32_t i = 0; i < c->n_groups && err == 0; i++) {
+		if (!c->groups[i].mirror.is_enabled)
+			continue;
+		is_any = true;
+		bytes += c->groups[i].mirror.bytes_max + c->groups[i].mirror.bytes_max / OVERHEAD;
+	}
+	if (err != 0 || !is_any)
+		return err;
+	s = object_store_open(c->objects_directory, bytes & ~UINT64_C(0xffff), &err);
+	if (s != NULL)
+		err = start(ms, s, now_us);
+	if (err == 0)
+		return 0;
+	if (s != NULL && ms->store == NULL)
+		object_store_close(s);
+	snprintf(why, why_max, "objects.directory %.200s: %s", c->objects_directory,
+		 strerror(-err));
+	return err;
+}
+
+void mirrors_fini(struct mirrors *ms)
+{
+	store_thread_destroy(ms->store);
+	for (uint32_t i = 0; ms->all != NULL && i < ms->n; i++) {
+		ranges_clear(&ms->all[i].have);
+		if (ms->all[i].has_tree)
+			file_tree_clear(&ms->all[i].tree);
+	}
+	free(ms->all);
+	*ms = (struct mirrors){.n = 0};
+}
+
+int mirrors_fd(const struct mirrors *ms)
+{
+	return ms->store != NULL ? store_thread_fd(ms->store) : -1;
+}
+
+void mirrors_poll(struct mirrors *ms, uint64_t now_us)
+{
+	struct store_job *j;
+
+	while (ms->store != NULL && (j = store_thread_poll(ms->store)) != NULL) {
+		if (j->op == STORE_PUT)
+			put_done(&ms->all[j->user], j, now_us);
+		else
+			get_done(&ms->all[j->user], j, now_us);
+		free(j);
+	}
+}
+
+void mirrors_event(struct mirrors *ms, uint32_t number, const struct node_event *e, uint64_t now_us)
+{
+	struct mirror *m = number < ms->n ? &ms->all[number] : NULL;
+
+	if (m == NULL || m->state == MIRROR_OFF)
+		return;
+	if (e->kind == NODE_FETCH_RESULT)
+		result(m, e, now_us);
+	else if (e->kind == NODE_OBJECT_REQUEST)
+		request(m, e, now_us);
+}

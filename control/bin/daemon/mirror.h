@@ -1,0 +1,59 @@
+// Groups whose objects the super-peer keeps and gives when nobody else does (groups[].mirror). If
+// object 0 is the root of a file (docs/spx.md), everything below it is verified and nothing else is
+// kept; if it is anything else, all objects of the group are, as they come. Control thread only;
+// the disk is the store's thread's.
+#pragma once
+
+#include "config/config.h"
+#include "control/node.h"
+#include "control/service/file_tree.h"
+#include "control/service/store_thread.h"
+
+struct log;
+
+#define MIRROR_STATES(X)                                                                           \
+	X(OFF, "off")                                                                              \
+	X(LOOKING, "waits for object 0")                                                           \
+	X(FILE, "file")                                                                            \
+	X(OBJECTS, "objects")                                                                      \
+	X(FULL, "full")                                                                            \
+	X(FAILED, "store fails")
+
+enum mirror_state {
+#define X(id, text) MIRROR_##id,
+	MIRROR_STATES(X)
+#undef X
+};
+
+struct mirror {
+	enum mirror_state state;
+	uint32_t number; // of its group in the configuration
+	struct node_group *group;
+	const struct config_group *config;
+	struct store_thread *store;
+	struct log *log;
+	struct file_tree tree; // FILE
+	bool has_tree;
+	struct ranges have;     // stored
+	bool has_untold;        // that did not fit into our have set
+	uint64_t bytes;         // of objects stored
+	uint64_t waiting_bytes; // to be stored
+	uint64_t n_stored, n_given, given_bytes, n_denied, n_false, n_full, n_errors;
+};
+
+struct mirrors {
+	struct mirror *all; // n, as in the configuration
+	uint32_t n;
+	struct store_thread *store; // NULL: nothing is mirrored
+};
+
+// Opens the store if any group wants it, and goes on with what is there. groups: joined. 0 or
+// -errno and why.
+int mirrors_init(struct mirrors *, const struct config *, struct node_group *const *groups,
+		 struct log *, char *why, uint32_t why_max, uint64_t now_us);
+void mirrors_fini(struct mirrors *);
+int mirrors_fd(const struct mirrors *); // readable: mirrors_poll; -1: never
+void mirrors_poll(struct mirrors *, uint64_t now_us);
+// NODE_FETCH_RESULT and NODE_OBJECT_REQUEST of the group with that number.
+void mirrors_event(struct mirrors *, uint32_t number, const struct node_event *, uint64_t now_us);
+const char *mirror_state_name(enum mirror_state);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A whole group on a network as people have it: group_test.sh LINE. annulusd on DPDK; alice and bob at home behind
 # translators of two kinds, carol and dave at the ends of lines that delay, overtake, double and lose, erin with 3 %
-# loss, fay well off. They post, route and stream; a member comes back, then annulusd does, as the same.
+# loss, fay well off. They post, route, stream and replicate; a member comes back, then annulusd does, as the same.
 . "$(dirname "$0")/scene.sh"
 
 line=$1
@@ -9,7 +9,7 @@ names=(alice bob carol dave erin fay)
 declare -A in_of
 
 media_make "$work/source.flv" 8 || scene_fail "no film"
-spec=$("$bin/annulus-peer" groupspec --name scene --multicast --posting --routing | grep -om1 "G:[0-9a-f]*")
+spec=$("$bin/annulus-peer" groupspec --name scene --multicast --posting --routing --replication | grep -om1 "G:[0-9a-f]*")
 lab_up
 cast_super_peer dpdk || scene_fail "annulusd did not start"
 lab_home alice 10.99.0.21
@@ -115,6 +115,22 @@ for name in alice bob carol dave erin; do
 	cast_end "$name-play" 30 || scene_fail "$name's player ended with $?"
 	"$bin/annulus-peer" compare "$work/source.flv" "$work/$name-play.flv" || scene_fail "$name's film"
 done
+
+# ---- replicate: fay's file, from her and from each other ----
+
+head -c 3000000 /dev/urandom >"$work/file"
+lab_start share_pid fay "$work/share.log" "$bin/annulus-peer" share --server "$sp_addr" --group "$spec" "$work/file"
+pid_of[share]=$share_pid
+for name in alice bob carol dave erin; do
+	lab_start pid "$name" "$work/$name-fetch.log" "$bin/annulus-peer" fetch --server "$sp_addr" --group "$spec" --for 5 \
+		--progress lines "$work/$name.file"
+	pid_of[$name-fetch]=$pid
+done
+for name in alice bob carol dave erin; do
+	cast_end "$name-fetch" 60 || scene_fail "$name's fetch ended with $?"
+	cmp "$work/file" "$work/$name.file" || scene_fail "$name's file"
+done
+lab_stop "${pid_of[share]}"
 
 # ---- a member comes back, from a kill, as the same and to the same ----
 

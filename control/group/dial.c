@@ -132,7 +132,7 @@ void dial_start(struct group *g, struct member *who)
 		gs->n.dials_limited++;
 		return;
 	}
-	*d = (struct dial){.group = g, .member = who};
+	*d = (struct dial){.group = g, .member = who, .began_us = gs->now_us};
 	choose_candidates(gs, d, &c);
 	if (c.n > 0)
 		d->opening = open_to(gs, d, &c, &existing);

@@ -184,6 +184,12 @@ uint64_t gc_server_deadline_us(const struct gc_server *gc)
 
 // ---- joining and leaving ----
 
+// Of those that stood beside one that left, the lower one is told who is next up now.
+static void close_gap(const struct gc_group *g, struct u256 at)
+{
+	remind(gc_flow_of(ring_set_down(&g->ring, at, 1)));
+}
+
 void gc_leave(struct gc_server *gc, struct gc_flow *f)
 {
 	struct gc_group *g = f->group;
@@ -193,6 +199,8 @@ void gc_leave(struct gc_server *gc, struct gc_flow *f)
 	list_remove(f);
 	ring_set_remove(&g->ring, &f->at);
 	f->group = NULL;
+	if (g->ring.n > 1)
+		close_gap(g, f->at.at);
 	if (gc->o.left != NULL)
 		gc->o.left(gc->o.ctx, g->key.id, f->cs);
 	if (g->ring.n == 0)

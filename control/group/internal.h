@@ -105,6 +105,7 @@ struct dial {
 	struct group *group;
 	struct member *member; // NULL: this row is free
 	struct opening *opening;
+	uint64_t began_us;
 	uint64_t introduce_us; // 0: its introducer is among the candidates
 };
 

@@ -20,8 +20,9 @@ enum {
 	RETRY_US = 1500000,
 	TRIES_MAX = 11,
 	INTRODUCED_MIN = 2,
-	DOUBTFUL_TRIES = 2, // so many failures, and the next one on the ring is wanted, too
-	YIELD_US = 1000000, // of two who heard of each other the one with the lower ID calls
+	DOUBTFUL_TRIES = 2,  // so many failures, and another one is wanted, too
+	ANSWER_US = 1000000, // on the ring, so long without an answer
+	YIELD_US = 1000000,  // of two who heard of each other the one with the lower ID calls
 };
 
 void topology_soon(struct group *g)
@@ -42,6 +43,17 @@ static bool is_doubtful(const struct ring_node *node)
 
 	return (who->neighbour == NULL && who->n_tries >= DOUBTFUL_TRIES) ||
 	       (who->neighbour != NULL && who->neighbour->is_suspect);
+}
+
+// On the ring the next one is wanted, too, as soon as there is no answer: of those that gossip
+// remembers most may be gone (NG-21), and they do not stand in a row for nine seconds each.
+static bool is_unanswered(const struct ring_node *node)
+{
+	const struct member *who = (const struct member *)(const void *)node;
+
+	if (who->neighbour == NULL && who->dial != NULL)
+		return who->dial->group->groups->now_us >= who->dial->began_us + ANSWER_US;
+	return is_doubtful(node) || (who->neighbour == NULL && who->n_tries > 0);
 }
 
 static void want_supers(struct group *g, struct wanted *w)
@@ -117,7 +129,7 @@ static void want_random(struct group *g, struct wanted *w)
 static void choose(struct group *g, struct wanted *w)
 {
 	w->n = 0;
-	wanted_ring(w, &g->members.ring, g->address, is_doubtful);
+	wanted_ring(w, &g->members.ring, g->address, is_unanswered);
 	wanted_fractions(w, &g->members.ring, g->address, is_doubtful);
 	want_supers(g, w);
 	want_near(g, w);
@@ -202,6 +214,7 @@ static void try_member(struct group *g, struct member *who)
 		who->next_try_us = gs->now_us + CHOOSE_MIN_US;
 	} else {
 		dial_start(g, who);
+		g->choose_us = earlier(g->choose_us, gs->now_us + ANSWER_US);
 		// Without success, or on a session that was open already and waits for their proof.
 		who->next_try_us = gs->now_us + RETRY_US;
 	}
@@ -256,7 +269,7 @@ static void stand_beside(const struct group *g, struct wanted *ring, struct want
 {
 	ring->n = 0;
 	doubted->n = 0;
-	wanted_ring(ring, &g->members.ring, g->address, is_doubtful);
+	wanted_ring(ring, &g->members.ring, g->address, is_unanswered);
 	wanted_ring(doubted, &g->members.ring, g->address, NULL);
 }
 

@@ -103,6 +103,35 @@ static void once_a_minute_each_is_told_who_is_next_up(void **state)
 	ring_set_clear(&ring);
 }
 
+static void whoever_leaves_is_stood_in_for_at_once(void **state)
+{
+	struct introducer *t = *state;
+	struct ring_set ring = {0};
+	struct ring_node places[6];
+	uint8_t ids[32][32], address[32];
+	long below, above;
+
+	for (int i = 0; i < 6; i++) {
+		client_join(t, i);
+		group_address_of(t->clients[i]->id, address);
+		places[i].at = u256_of(address);
+		ring_set_insert(&ring, &places[i]);
+	}
+	world_run(t->w, 10 * S);
+	for (int i = 0; i < 6; i++)
+		client_told(t, i, ids, 32);
+	below = ring_set_down(&ring, places[0].at, 1) - places;
+	above = ring_set_up(&ring, places[0].at, 1) - places;
+	ctl_flow_close(&t->ends[0]->ctl, (uint16_t)t->flows[0]);
+	world_run(t->w, 100 * MS);
+	for (int i = 1; i < 6; i++)
+		if (i != below)
+			assert_int_equal(client_told(t, i, ids, 32), 0);
+	assert_int_equal(client_told(t, (int)below, ids, 32), 1);
+	assert_memory_equal(ids[0], t->clients[above]->id, 32);
+	ring_set_clear(&ring);
+}
+
 static void who_is_alone_is_told_nothing(void **state)
 {
 	struct introducer *t = *state;
@@ -155,6 +184,7 @@ int main(void)
 		T(its_neighbours_are_told_two_seconds_later),
 		T(who_left_meanwhile_is_not_told_of),
 		T(once_a_minute_each_is_told_who_is_next_up),
+		T(whoever_leaves_is_stood_in_for_at_once),
 		T(who_is_alone_is_told_nothing),
 		T(joining_again_replaces_the_former_flow),
 		T(groups_vanish_with_their_last_member),

@@ -82,6 +82,50 @@ static void who_does_not_answer_is_tried_less_and_less_and_given_up(void **state
 	assert_int_equal(info.n_members_known, 1);
 }
 
+static struct u256 place_of(const uint8_t *id)
+{
+	uint8_t address[32];
+
+	group_address_of(id, address);
+	return u256_of(address);
+}
+
+// NG-21: gossip remembers many who are gone; the ring does not wait for them one after the other.
+static void on_the_ring_the_next_one_stands_in_after_a_second(void **state)
+{
+	enum { N = 180, REAL_EVERY = 12, A_REPORT = 60 };
+	struct raw_peer *t = *state;
+	struct rumour rumours[N];
+	static uint8_t ids[N][PEER_ID_LEN];
+	struct wire_addr nowhere[N];
+	struct world_node *up = NULL, *down = NULL;
+	struct u256 here = t->node->group->address;
+
+	for (int i = 0; i < N; i++) {
+		struct world_node *peer;
+
+		ids[i][0] = (uint8_t)i;
+		wire_addr_parse(&nowhere[i], "198.51.100.1:1936");
+		nowhere[i].ip[3] = (uint8_t)i;
+		rumours[i] = (struct rumour){ids[i], &nowhere[i], 5};
+		if (i % REAL_EVERY != 0)
+			continue;
+		peer = world_add(t->w, &(struct world_role){.is_raw = true}); // and tells nobody
+		rumours[i] = (struct rumour){peer->id, &peer->addr, 5};
+		if (up == NULL || u256_cmp(ring_up(here, place_of(peer->id)),
+					   ring_up(here, place_of(up->id))) < 0)
+			up = peer;
+		if (down == NULL || u256_cmp(ring_up(place_of(peer->id), here),
+					     ring_up(place_of(down->id), here)) < 0)
+			down = peer;
+	}
+	for (int i = 0; i < N; i += A_REPORT)
+		raw_gossip(t, rumours + i, A_REPORT);
+	world_run(t->w, 12 * S);
+	assert_non_null(world_end_to(t->node, up, WORLD_MEMBER));
+	assert_non_null(world_end_to(t->node, down, WORLD_MEMBER));
+}
+
 static void rumours_of_the_dead_wake_nobody(void **state)
 {
 	struct raw_peer *t = *state;
@@ -400,6 +444,7 @@ int main(void)
 		SUPER(a_super_peer_calls_nobody),
 		T(gossip_does_not_make_us_call_the_world),
 		T(who_does_not_answer_is_tried_less_and_less_and_given_up),
+		T(on_the_ring_the_next_one_stands_in_after_a_second),
 		T(rumours_of_the_dead_wake_nobody),
 		T(of_two_who_heard_of_each_other_one_calls),
 		T(neighbours_may_leave_who_are_not_wanted),

@@ -5,9 +5,9 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
 # Groups of rules that are done, in the order of the table, and how they are numbered.
-declare -A numbers=([PO]="$(seq -s ' ' 1 10)" [DR]="$(seq -s ' ' 1 7) $(seq -s ' ' 10 18)")
-done_groups=(PO DR)
-missing_groups=(GS NG OR MC P2 IP SV E)
+declare -A numbers=([NG]="$(seq -s ' ' 1 9) $(seq -s ' ' 20 25)" [PO]="$(seq -s ' ' 1 10)" [DR]="$(seq -s ' ' 1 7) $(seq -s ' ' 10 18)")
+done_groups=(NG PO DR)
+missing_groups=(GS OR MC P2 IP SV E)
 
 ids=()
 for group in "${done_groups[@]}"; do

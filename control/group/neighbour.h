@@ -27,6 +27,14 @@ bool neighbour_yields(struct group *, struct ctl_session *);
 // The stream or posting flow waits until its neighbour's proof is accepted. False: no room.
 bool neighbour_holds(struct neighbour *, const struct report *, enum flow_kind);
 
+// Whom we have just asked for leave to part from closes at any moment: what is sent there is lost.
+// His session close is repeated after 5 s (RFC 7016 §3.5.5).
+#define PARTING_US UINT64_C(6000000)
+static inline bool neighbour_is_parting(const struct neighbour *nb)
+{
+	return nb->asked_us != 0 && nb->group->groups->now_us < nb->asked_us + PARTING_US;
+}
+
 // How often its silence is asked about, by what it serves now: to be said whenever that changes.
 void neighbour_keepalive(struct ctl_session *);
 uint32_t neighbour_keepalive_ms(const struct ctl_session *);

@@ -46,8 +46,12 @@ void object_open(struct objects *os, uint64_t first, uint64_t last)
 		op->is_dry = false;
 }
 
-static bool may_be_asked(const struct objects *os, const struct object_peer *op)
+static bool may_be_asked(struct objects *os, const struct object_peer *op)
 {
+	if (neighbour_is_parting(op->peer->nb)) { // or stays, after all
+		os->retry_us = earlier(os->retry_us, op->peer->nb->asked_us + PARTING_US);
+		return false;
+	}
 	return op->n_fetches < (op->is_seed ? PER_SEED : PER_PEER) && !op->is_dry &&
 	       op->told_interest && op->fetch_us <= groups_of(os)->now_us &&
 	       !op->peer->nb->is_suspect;
@@ -62,7 +66,7 @@ static bool is_better(const struct object_peer *a, const struct object_peer *b)
 	return a_rtt != 0 && (b_rtt == 0 || a_rtt < b_rtt);
 }
 
-static struct object_peer *whom_to_ask(const struct objects *os)
+static struct object_peer *whom_to_ask(struct objects *os)
 {
 	struct object_peer *best = NULL;
 

@@ -79,11 +79,6 @@ void objects_peer_gone(struct spx_peer *p)
 	object_fetch_more(os);
 }
 
-bool objects_are_coming(const struct spx_peer *p)
-{
-	return p->objects != NULL && p->objects->n_fetches > 0;
-}
-
 void objects_heard_again(struct spx_peer *p)
 {
 	if (p->objects != NULL)

@@ -90,8 +90,7 @@ void objects_timers(struct group *);
 uint64_t objects_deadline_us(const struct group *);
 void objects_peer(struct spx_peer *); // speaks; repeated: nothing
 void objects_peer_gone(struct spx_peer *);
-bool objects_are_coming(const struct spx_peer *); // of it, to us
-void objects_heard_again(struct spx_peer *);      // it was suspected to be gone
+void objects_heard_again(struct spx_peer *); // it was suspected to be gone
 // Of LANE_OBJECT_CONTROL and LANE_OBJECTS. The lane may be gone afterwards.
 void objects_message(struct spx_lane *, struct span message);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/group/neighbour.h"
 #include "control/group/ring_set.h"
 #include "control/peer_id.h"
 
@@ -13,7 +14,6 @@ enum {
 	REQUESTS_MAX = 8192,
 	REQUEST_LIFE_US = 30000000,
 	HOPS_EXTRA = 8, // DR-17
-	PARTING_US = 6000000, // his session close is repeated after 5 s (RFC 7016 §3.5.5)
 };
 
 // ---- life ----
@@ -92,15 +92,9 @@ static void deliver(struct group *g, const struct arrival *a)
 
 // ---- one hop ----
 
-// Whom we have just asked for leave to part from closes at any moment: what is sent there is lost.
-static bool is_parting(const struct neighbour *nb)
-{
-	return nb->asked_us != 0 && nb->group->groups->now_us < nb->asked_us + PARTING_US;
-}
-
 static bool is_reachable(const struct spx_peer *p)
 {
-	return p->nb->is_spx && !p->nb->is_suspect && !is_parting(p->nb);
+	return p->nb->is_spx && !p->nb->is_suspect && !neighbour_is_parting(p->nb);
 }
 
 static struct route_choice choose(const struct group *g, struct u256 target)

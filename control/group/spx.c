@@ -27,11 +27,11 @@ struct lane_row {
 static const struct lane_row lane_rows[LANES] = {
 	[LANE_ROUTES] = {FLOW_SPX_ROUTES, PRIO_CONTROL, false, OUT_ROUTES},
 	[LANE_POST_CONTROL] = {FLOW_SPX_POST_CONTROL, PRIO_CONTROL, false, OUT_POSTS},
-	[LANE_POST_DATA] = {FLOW_SPX_POST_DATA, PRIO_BULK, true, OUT_POSTS},
+	[LANE_POST_DATA] = {FLOW_SPX_POST_DATA, PRIO_POST, true, OUT_POSTS},
 	[LANE_OBJECT_CONTROL] = {FLOW_SPX_OBJECT_CONTROL, PRIO_CONTROL, false, OUT_OBJECT_CONTROL},
 	[LANE_OBJECTS] = {FLOW_SPX_OBJECTS, PRIO_BULK, true, OUT_OBJECTS},
 	[LANE_OLD_KEYS] = {FLOW_GROUP_POST_KEYS, PRIO_CONTROL, false, OUT_POSTS},
-	[LANE_OLD_VALUES] = {FLOW_GROUP_POST_VALUES, PRIO_BULK, false, OUT_POSTS},
+	[LANE_OLD_VALUES] = {FLOW_GROUP_POST_VALUES, PRIO_POST, false, OUT_POSTS},
 };
 
 // docs/spx.md has them as tables, and the rates.
@@ -173,10 +173,8 @@ void spx_neighbour_gone(struct neighbour *nb, bool is_leaving)
 
 bool spx_is_busy(const struct neighbour *nb)
 {
-	for (int i = 0; nb->spx != NULL && i < SPX_OUTS; i++)
-		if (outbox_account_bodies(nb->spx->out[i]) > 0)
-			return true;
-	return nb->spx != NULL && objects_are_coming(nb->spx);
+	return nb->spx != NULL && (outbox_account_bodies(nb->spx->out[OUT_ROUTES]) > 0 ||
+				   outbox_account_bodies(nb->spx->out[OUT_POSTS]) > 0);
 }
 
 struct spx_peer *spx_next(const struct group *g, uint32_t *at)

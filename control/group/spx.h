@@ -86,7 +86,8 @@ void spx_unknown(struct spx_lane *);
 // 0: it is not banned, else until when.
 uint64_t spx_banned_until_us(const struct group *, const uint8_t peer_id[PEER_ID_LEN]);
 
-// What we sent it is on its way: to part now would lose it.
+// What we sent it is on its way: to part now would lose it. Objects do not count: who fetches a
+// file for an hour would never part from anybody, and one that is lost is asked of another.
 bool spx_is_busy(const struct neighbour *);
 
 // The group's peers that speak SPX, one after the other.

@@ -154,6 +154,46 @@ static void the_figures_count_octets_of_both_flows(void **state)
 	object_party_destroy(t);
 }
 
+// The priority of the node's flows with this metadata; PRIO_N: there is none, or they differ.
+static uint8_t prio_of(const struct world_node *n, const char *meta)
+{
+	uint8_t prio = PRIO_N;
+	uint32_t n_flows = 0;
+
+	for (const struct end *e = n->ends; e != NULL; e = e->next)
+		for (int i = 0; i < FLOWS_PER_SESSION && e->far != NULL; i++) {
+			int rx = e->tx[i].is_open ? e->tx[i].far_rx : -1;
+
+			if (rx < 0 || memcmp(e->far->rx[rx].meta, meta, 3) != 0)
+				continue;
+			if (n_flows++ > 0 && prio != e->tx[i].prio)
+				return PRIO_N;
+			prio = e->tx[i].prio;
+		}
+	return prio;
+}
+
+// What budgets shed first (dataplane/budget_class.h): postings, then objects; never control.
+static void each_flow_has_its_class(void **state)
+{
+	struct object_party *t = object_party_create(2);
+	uint64_t now_us = world_now_us(t->p->w);
+	char text[1000];
+
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	spx_post(t->p->nodes[1], text);
+	group_have_add(t->p->nodes[1]->group, 0, 9, now_us);
+	group_want_add(t->p->nodes[2]->group, 0, 9, now_us);
+	world_run(t->p->w, 5 * S);
+	assert_int_equal(t->told[2].n_results, 10);
+	assert_int_equal(prio_of(t->p->nodes[1], RAW_OBJECTS), PRIO_BULK);
+	assert_int_equal(prio_of(t->p->nodes[1], RAW_OBJECT_CONTROL), PRIO_CONTROL);
+	assert_int_equal(prio_of(t->p->nodes[1], RAW_DATA_65), PRIO_POST);
+	assert_int_equal(prio_of(t->p->nodes[1], RAW_POSTS), PRIO_CONTROL);
+	object_party_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +204,7 @@ int main(void)
 		cmocka_unit_test(who_leaves_is_not_waited_for),
 		cmocka_unit_test(a_late_answer_to_who_has_gone_is_ignored),
 		cmocka_unit_test(the_figures_count_octets_of_both_flows),
+		cmocka_unit_test(each_flow_has_its_class),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

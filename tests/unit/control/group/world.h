@@ -45,6 +45,7 @@ struct end {
 	uint32_t keepalive_us, suspect_us;
 	struct {
 		bool is_open, is_data;
+		uint8_t prio; // enum flow_prio
 		uint64_t flow_id;
 		uint16_t rule_stream;
 		int far_rx; // -1: refused

@@ -248,6 +248,7 @@ static void flow_open(struct end *e, const struct command *c)
 	int slot = far != NULL ? rx_slot_free(far) : -1;
 
 	e->tx[c->flow].is_open = true;
+	e->tx[c->flow].prio = c->open.prio;
 	e->tx[c->flow].flow_id = c->open.flow_id;
 	e->tx[c->flow].rule_stream = c->open.rule_stream;
 	e->tx[c->flow].far_rx = slot;

@@ -5,9 +5,12 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
 # Groups of rules that are done, in the order of the table, and how they are numbered.
-declare -A numbers=([NG]="$(seq -s ' ' 1 9) $(seq -s ' ' 20 25)" [PO]="$(seq -s ' ' 1 10)" [DR]="$(seq -s ' ' 1 7) $(seq -s ' ' 10 18)")
-done_groups=(NG PO DR)
-missing_groups=(GS OR MC P2 IP SV E)
+declare -A numbers=([NG]="$(seq -s ' ' 1 9) $(seq -s ' ' 20 25)" [PO]="$(seq -s ' ' 1 10)" [DR]="$(seq -s ' ' 1 7) $(seq -s ' ' 10 18)"
+	[OR]="$(seq -s ' ' 1 16)")
+done_groups=(NG PO DR OR)
+missing_groups=(GS MC P2 IP SV E)
+# Rows that are there already of a group that is not whole.
+some=(E-4 E-5 E-6 E-7 E-19)
 
 ids=()
 for group in "${done_groups[@]}"; do
@@ -15,7 +18,7 @@ for group in "${done_groups[@]}"; do
 		ids+=("$group-$number")
 	done
 done
-"$here/claims.sh" "$here/SEMANTICS.md" "${ids[@]}"
+"$here/claims.sh" "$here/SEMANTICS.md" "${ids[@]}" "${some[@]}"
 grep -qxF "**Not complete.** Missing so far: ${missing_groups[*]}" "$here/SEMANTICS.md" || {
 	echo "SEMANTICS.md does not say that it lacks ${missing_groups[*]}" >&2
 	exit 1

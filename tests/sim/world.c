@@ -219,6 +219,7 @@ static void make_spec(struct world *w)
 				    .multicast = true,
 				    .posting = w->opts.does_talk,
 				    .routing = w->opts.does_talk,
+				    .replication = w->opts.does_replicate,
 				    .server_channel = true};
 	char text[GROUPSPEC_TEXT_MAX + 1];
 	const char *why;

@@ -76,6 +76,7 @@ struct world_opts {
 	const struct net_nat_opts *nats;
 	uint32_t n_nats;
 	bool does_talk;       // the group has posting and directed routing, too
+	bool does_replicate;  // and object replication
 	bool is_one_nat;      // all behind nats[0], together
 	bool watches_paths;   // path_witness.h
 	bool has_small_nodes; // sim_node.h

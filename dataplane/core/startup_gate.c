@@ -8,6 +8,9 @@
 
 #define ADDRESSES 8192 // places of a row: 64 KiB, so that both tables stay in a core's L2 cache
 #define PREFIXES  4096
+#define QUIET                                                                                      \
+	32768 // places for prefixes that are quiet: 32 KiB, looked at beyond the worker's budget
+	      // only
 
 // At once, before the rates count. For an address it is what limits.handshake_burst_per_address is
 // to its rate by default: thousands behind one translator come together when a broadcast begins.
@@ -29,6 +32,10 @@ struct startup_gate {
 	uint64_t total_ns;
 	uint32_t n_left; // of this turn
 	uint64_t addresses[2][ADDRESSES], prefixes[2][PREFIXES];
+	struct rate reserve;
+	uint64_t reserve_ns;
+	// Which STARTUP_QUIET_S it was when the last one came, modulo 16, and how many came in it.
+	uint8_t quiet[QUIET];
 };
 
 static struct rate rate_of(uint32_t per_s, uint64_t burst_ns)
@@ -44,6 +51,7 @@ struct startup_gate *startup_gate_create(const struct engine_opts *o)
 		return NULL;
 	random_fill(o->random, g->seed, sizeof(g->seed));
 	g->total = rate_of(o->startup_per_s, BURST_TOTAL_NS);
+	g->reserve = rate_of(o->startup_per_s / STARTUP_RESERVE, BURST_TOTAL_NS);
 	g->prefix = rate_of(o->startup_per_prefix_per_s, BURST_PREFIX_NS);
 	g->address = rate_of(o->startup_per_address_per_s, BURST_ADDRESS_NS);
 	return g;
@@ -124,6 +132,22 @@ static void charge(struct rate r, struct places p, uint64_t now_ns)
 			*p.at[i] = ns;
 }
 
+// Beyond the worker's budget. Each packet counts, opened or not. The places are thrown anew with
+// the time, so nobody shares one with a flood for long.
+static bool is_of_reserve(struct startup_gate *g, uint64_t prefix, uint64_t now_us)
+{
+	uint64_t period = now_us / (STARTUP_QUIET_S * 1000000ull);
+	uint8_t *at = &g->quiet[hash(g, prefix ^ period << 50) & (QUIET - 1)];
+	uint8_t when = (uint8_t)(period & 15) << 4;
+
+	if ((*at & 0xf0) != when)
+		*at = when;
+	if ((*at & 0x0f) >= STARTUP_QUIET_PACKETS)
+		return false;
+	++*at;
+	return has_room(g->reserve, g->reserve_ns, now_us * 1000);
+}
+
 enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[16], uint8_t family,
 				    uint64_t now_us)
 {
@@ -133,11 +157,15 @@ enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[1
 	uint64_t mark = is_v6 ? 0 : 1ull << 63; // of no global unicast address
 	uint64_t now_ns = now_us * 1000;
 	struct places of_address, of_prefix;
+	bool is_reserve = false;
 
 	if (g->n_left == 0)
 		return DROP_STARTUP_TURN;
-	if (!has_room(g->total, g->total_ns, now_ns))
-		return DROP_STARTUP_RATE;
+	if (!has_room(g->total, g->total_ns, now_ns)) {
+		is_reserve = is_of_reserve(g, prefix | mark, now_us);
+		if (!is_reserve)
+			return DROP_STARTUP_RATE;
+	}
 	// The prefix first: a flood of many addresses then finds two lines that it used before.
 	of_prefix = places_of(g, g->prefixes[0], PREFIXES, prefix | mark);
 	if (!has_room(g->prefix, paid_off(of_prefix), now_ns))
@@ -146,7 +174,10 @@ enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[1
 	if (!has_room(g->address, paid_off(of_address), now_ns))
 		return DROP_STARTUP_SOURCE;
 	g->n_left--;
-	g->total_ns = charged(g->total, g->total_ns, now_ns);
+	if (is_reserve)
+		g->reserve_ns = charged(g->reserve, g->reserve_ns, now_ns);
+	else
+		g->total_ns = charged(g->total, g->total_ns, now_ns);
 	charge(g->address, of_address, now_ns);
 	charge(g->prefix, of_prefix, now_ns);
 	return DROP_NONE;

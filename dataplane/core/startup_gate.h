@@ -11,6 +11,12 @@
 // Addresses may be forged, so nothing grows with them: the budgets are places of hashed tables. An
 // address has two places, by secret hashes, and the emptier one counts (a count-min sketch with
 // conservative update); somebody else's flood hits both only if it fills most of the table.
+//
+// The worker's budget may be used up by a flood from hundreds of prefixes. Beside it is a reserve,
+// an eighth of it, for prefixes that are quiet: of which so few packets have come within eight
+// seconds as one newcomer sends. Each has as much of it, so it is worth nothing to flood from; a
+// newcomer is shut out by those alone who forge tens of thousands of prefixes, and then by chance,
+// thrown anew every eight seconds.
 #pragma once
 
 #include <stdint.h>
@@ -26,6 +32,10 @@ struct startup_gate;
 // What a prefix may have, in addresses, and what a worker may have at least, in prefixes.
 #define STARTUP_ADDRESSES_PER_PREFIX 4
 #define STARTUP_PREFIXES_AT_LEAST    8
+
+#define STARTUP_QUIET_PACKETS 6 // of a prefix within STARTUP_QUIET_S: a hello, a keying, and again
+#define STARTUP_QUIET_S       8
+#define STARTUP_RESERVE       8 // the reserve is so much smaller than the worker's budget
 
 struct startup_gate *startup_gate_create(const struct engine_opts *);
 void startup_gate_destroy(struct startup_gate *);

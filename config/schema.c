@@ -270,7 +270,8 @@ COUNT("groups[].neighbours", config_group, neighbours, 0, 1 << 20, "0", ON_NOW,
 COUNT("groups[].streams", config_group, streams, 0, 65536, "0", ON_NOW,
 	"Streams carried; 0: as many as limits.streams_per_group."),
 RATE("groups[].bandwidth", config_group, bandwidth_bits, 100 * 1000, CONFIG_UNLIMITED, "unlimited",
-	ON_NOW, "Streams sent to this group, all neighbours together, counted as limits.bandwidth is."),
+	ON_NOW, "Sent to this group, all neighbours together, counted as limits.bandwidth is: streams, and its "
+	"own messages, of which postings and objects wait."),
 TEXTS("groups[].publishers", config_group, publishers, n_publishers, 64, "", ON_NOW,
 	"Peer IDs whose streams are carried, if the groupspec has a publish password: on the wire "
 	"nobody can prove to know it."),

@@ -214,10 +214,11 @@ struct command {
 			uint64_t flow_id;    // on the wire: flow + FLOWS_PER_SESSION * n
 			uint64_t assoc_id;   // far end's flow that this one returns, if FLOW_OPEN_ASSOC
 			uint16_t rule_stream; // return flows with metadata 47 52 12 become RELAY of it at once
+			uint16_t group;      // whose budget it is charged to, as in stream_seed; 0: nobody's
 			uint8_t prio;        // enum flow_prio
 			uint8_t flags;       // FLOW_OPEN_*
 			uint8_t meta_len;
-			uint8_t meta[19];
+			uint8_t meta[17];
 		} open;
 		struct {
 			uint64_t deadline_us; // abandoned when not acknowledged by then; 0: reliable
@@ -251,6 +252,7 @@ static_assert(sizeof(struct command) == 64, "one line");
 
 #define FLOW_OPEN_ASSOC 0x01
 #define FLOW_OPEN_TC    0x02 // time critical (§2.2.4)
+#define FLOW_OPEN_FIRST 0x04 // before all others of its session and priority: sound before pictures
 #define LINK_IS_SUPER   0x01 // ask it for all eight slots at once (groups.md 6.3)
 #define LINK_NO_PUSH_IN 0x02 // never ask it to push
 

@@ -44,6 +44,7 @@ static int main_open(struct neighbour *nb)
 					     .meta = meta.data,
 					     .meta_len = (uint8_t)meta.len,
 					     .prio = PRIO_CONTROL,
+					     .group = nb->group->limits.budget,
 					     .rule_stream = NO_STREAM,
 					     .owner = OWNER_GROUP,
 					     .ctx = nb,

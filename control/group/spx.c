@@ -378,6 +378,7 @@ static int lane_open(struct spx_lane *l)
 					     .has_assoc = true,
 					     .assoc_id = nb->main_rx->flow_id,
 					     .prio = lane_rows[l->kind].prio,
+					     .group = nb->group->limits.budget,
 					     .rule_stream = NO_STREAM,
 					     .owner = OWNER_GROUP,
 					     .ctx = l,

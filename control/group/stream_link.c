@@ -182,6 +182,7 @@ static void link_announce(struct stream_link *l)
 					      .has_assoc = true,
 					      .assoc_id = nb->main_rx->flow_id,
 					      .prio = PRIO_CONTROL,
+					      .group = nb->group->limits.budget,
 					      .rule_stream = l->stream->index,
 					      .owner = OWNER_GROUP,
 					      .ctx = l,

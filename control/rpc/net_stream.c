@@ -37,7 +37,7 @@ void net_stream_sending_live(struct net_stream_sending s[NET_STREAM_FLOWS])
 void net_stream_sending_reliable(struct net_stream_sending s[NET_STREAM_FLOWS])
 {
 	s[NET_STREAM_COMMAND] = (struct net_stream_sending){.prio = PRIO_CONTROL};
-	s[NET_STREAM_AUDIO] = (struct net_stream_sending){.prio = PRIO_CONTROL};
+	s[NET_STREAM_AUDIO] = (struct net_stream_sending){.prio = PRIO_MEDIA, .is_first = true};
 	s[NET_STREAM_VIDEO] = (struct net_stream_sending){.prio = PRIO_MEDIA};
 	s[NET_STREAM_DATA] = (struct net_stream_sending){.prio = PRIO_MEDIA};
 }
@@ -223,7 +223,8 @@ static int open_flow(struct net_stream *ns, enum net_stream_flow which)
 				  .has_assoc = ns->o.place != NET_STREAM_SUBSCRIBER,
 				  .assoc_id = ns->o.far_flow,
 				  .prio = how->prio,
-				  .flags = how->is_time_critical ? FLOW_OPEN_TC : 0,
+				  .flags = (uint8_t)((how->is_time_critical ? FLOW_OPEN_TC : 0) |
+						     (how->is_first ? FLOW_OPEN_FIRST : 0)),
 				  .rule_stream = NO_STREAM,
 				  .owner = OWNER_STREAM,
 				  .ctx = ns};

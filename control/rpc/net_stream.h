@@ -70,6 +70,7 @@ struct net_stream_events {
 // How messages of one of our flows travel.
 struct net_stream_sending {
 	uint8_t prio;          // enum flow_prio
+	bool is_first;         // before the others of that priority
 	bool is_time_critical; // §2.2.4: other sessions of the far end make room
 	uint32_t lifetime_us; // given up when not acknowledged so long after it was written (P2-5);
 			      // 0: reliable

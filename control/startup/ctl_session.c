@@ -48,6 +48,7 @@ int ctl_flow_open(struct ctl_session *s, const struct ctl_flow_opts *opts)
 	c.open.flow_id = s->tx[slot].flow_id;
 	c.open.assoc_id = opts->has_assoc ? opts->assoc_id : 0;
 	c.open.rule_stream = opts->rule_stream;
+	c.open.group = opts->group;
 	c.open.prio = opts->prio;
 	c.open.flags = (uint8_t)(opts->flags | (opts->has_assoc ? FLOW_OPEN_ASSOC : 0));
 	c.open.meta_len = opts->meta_len;

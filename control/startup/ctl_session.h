@@ -93,12 +93,13 @@ static inline void ctl_session_flows_set(struct ctl_session *s, struct ctl_flows
 
 struct ctl_flow_opts {
 	const uint8_t *meta;
-	uint8_t meta_len; // at most 19
+	uint8_t meta_len; // at most 17
 	bool has_assoc;
 	uint64_t assoc_id;    // far end's flow id
 	uint8_t prio;         // enum flow_prio
 	uint8_t flags;        // FLOW_OPEN_TC
 	uint16_t rule_stream; // NO_STREAM: none
+	uint16_t group;       // whose budget; 0: nobody's
 	uint8_t owner;        // enum flow_owner, not OWNER_NONE
 	void *ctx;
 };

@@ -181,6 +181,31 @@ bool budgets_look_closely(struct budgets *b, uint32_t session_idx, uint16_t grou
 	return answer(b, session_idx, group, c) == BUDGET_YES;
 }
 
+static void ask_again(struct engine *e, uint32_t session_idx, uint64_t us)
+{
+	session_cold_alarm(e, session_idx, ALARM_BUDGET, e->now_ms + (uint32_t)(us / 1000) + 1);
+}
+
+// Many sessions may wait for one group, so they ask again a bucket's time later, not all at the
+// first byte that comes in.
+bool budgets_group_may(struct engine *e, uint32_t session_idx, uint16_t group, enum budget_class c)
+{
+	struct budgets *b = &e->budgets;
+	struct budget *g = &b->groups[group].budget;
+	uint64_t us;
+
+	if (g->rate.per_s == 0 || c == BUDGET_CONTROL)
+		return true;
+	budget_fill(&g->rate, &g->pot, b->now_us);
+	if (budget_may(&g->rate, &g->pot, c))
+		return true;
+	e->stats.held[HELD_GROUP]++;
+	b->groups[group].gauge.n_held++;
+	us = budget_wait_us(&g->rate, &g->pot, c);
+	ask_again(e, session_idx, us > BUDGET_DEPTH_US ? us : BUDGET_DEPTH_US);
+	return false;
+}
+
 enum budget_answer budgets_ask(struct engine *e, uint32_t session_idx, uint16_t group,
 			       enum budget_class c)
 {
@@ -201,8 +226,7 @@ enum budget_answer budgets_ask(struct engine *e, uint32_t session_idx, uint16_t 
 	case BUDGET_SHORT_NEIGHBOUR:
 		e->stats.held[HELD_NEIGHBOUR]++;
 		us = budget_wait_us(&b->neighbour, &b->neighbours[session_idx], c);
-		session_cold_alarm(e, session_idx, ALARM_BUDGET,
-				   e->now_ms + (uint32_t)(us / 1000) + 1);
+		ask_again(e, session_idx, us);
 	}
 	return a;
 }

@@ -141,3 +141,7 @@ enum budget_answer { BUDGET_YES, BUDGET_SHORT_TOTAL, BUDGET_SHORT_GROUP, BUDGET_
 // in the way, its session has an alarm for when it is not. Counted, if not.
 enum budget_answer budgets_ask(struct engine *, uint32_t session_idx, uint16_t group,
 			       enum budget_class);
+
+// May messages of a flow of this group leave, as far as the group is concerned? If not, it is
+// counted, and the session has an alarm for when to ask again.
+bool budgets_group_may(struct engine *, uint32_t session_idx, uint16_t group, enum budget_class);

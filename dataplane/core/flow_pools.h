@@ -30,6 +30,7 @@ struct flow_tx_cold {
 	uint32_t probe_at_ms, probe_ms; // §3.6.2.4; probe_ms 0: the window is not closed
 	uint32_t next_untold;
 	uint16_t rule_stream; // return flows 47 52 12 become RELAY of it; or NO_STREAM
+	uint16_t group;       // whose budget holds its messages; BUDGET_GROUP_NONE: nobody's
 	uint8_t slot, prio;
 	uint8_t tells; // FLOW_TELL_*
 	bool is_untold_listed;
@@ -112,6 +113,7 @@ struct flow_table {
 	struct linger_ack linger_acks[LINGER_ACKS_MAX];
 	uint8_t tx_turn[PRIO_N]; // send slot served first next time
 	uint64_t tx_prio[PRIO_N]; // send slots, by priority
+	uint64_t tx_first;        // of those, FLOW_OPEN_FIRST
 };
 static_assert(offsetof(struct flow_table, tx) == 64, "one line for most");
 

@@ -103,7 +103,8 @@ void flow_tx_open(struct engine *e, const struct command *cmd)
 	c->assoc_id = cmd->open.assoc_id;
 	c->has_assoc = cmd->open.flags & FLOW_OPEN_ASSOC;
 	c->rule_stream = cmd->open.rule_stream;
-	assert(cmd->open.prio < PRIO_N);
+	assert(cmd->open.prio < PRIO_N && cmd->open.group <= e->opts.groups_max);
+	c->group = cmd->open.group;
 	c->prio = cmd->open.prio;
 	c->meta_len = cmd->open.meta_len;
 	assert(c->meta_len <= sizeof(cmd->open.meta));
@@ -111,6 +112,8 @@ void flow_tx_open(struct engine *e, const struct command *cmd)
 	if (cmd->open.flags & FLOW_OPEN_TC)
 		flow_tx_at(e->flows, idx)->flags |= FLOW_TX_TC;
 	flow_table_at(e->flows, cmd->session_idx)->tx_prio[c->prio] |= slot_bit(c->slot);
+	if (cmd->open.flags & FLOW_OPEN_FIRST)
+		flow_table_at(e->flows, cmd->session_idx)->tx_first |= slot_bit(c->slot);
 }
 
 // ---- filling ----
@@ -351,6 +354,7 @@ void flow_tx_free(struct engine *e, uint32_t flow_idx)
 	s->tx_ready &= ~slot_bit(c->slot);
 	t->tx_used &= ~slot_bit(c->slot);
 	t->tx_prio[c->prio] &= ~slot_bit(c->slot);
+	t->tx_first &= ~slot_bit(c->slot);
 	t->tx_stream &= ~slot_bit(c->slot);
 	f->state = F_FREE;
 	c->tells = 0;

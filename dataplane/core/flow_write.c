@@ -283,6 +283,8 @@ static bool write_flow(struct engine *e, uint32_t flow_idx, struct txp *t)
 	struct run run = {0};
 	int err = 0;
 
+	if (e->budgets.is_limited && !budgets_group_may(e, f->session_idx, c->group, t->class))
+		return false;
 	if (c->is_probe_due)
 		has_written = write_probe(c, t);
 	txp_widen(t);
@@ -298,7 +300,10 @@ static bool write_flow(struct engine *e, uint32_t flow_idx, struct txp *t)
 			err = write_new(e, flow_idx, t, &run);
 	}
 	txp_narrow(t);
-	return has_written || run.is_begun;
+	has_written |= run.is_begun;
+	if (has_written && c->group != BUDGET_GROUP_NONE)
+		t->group = c->group; // one packet is one group's, also if a session is in two
+	return has_written;
 }
 
 bool flows_write_data(struct engine *e, uint32_t session_idx, struct txp *t, uint8_t prio)
@@ -311,15 +316,17 @@ bool flows_write_data(struct engine *e, uint32_t session_idx, struct txp *t, uin
 
 	while (left != 0) {
 		// The first one at or after the turn, around the end: each packet begins with
-		// another flow.
-		uint64_t after = left >> *turn << *turn;
+		// another flow. But for those that go before all others.
+		uint64_t first = left & table->tx_first,
+			 after = first != 0 ? first : left >> *turn << *turn;
 		uint8_t slot = (uint8_t)__builtin_ctzll(after != 0 ? after : left);
 		uint32_t idx = table->tx[slot];
 
 		left &= ~slot_bit(slot);
 		if (write_flow(e, idx, t) && !has_written) {
 			has_written = true;
-			*turn = (slot + 1) % FLOWS_PER_SESSION;
+			if (first == 0)
+				*turn = (slot + 1) % FLOWS_PER_SESSION;
 		}
 		if (!flow_tx_is_ready(flow_tx_at(e->flows, idx), flow_tx_cold_at(e->flows, idx)))
 			s->tx_ready &= ~slot_bit(slot);

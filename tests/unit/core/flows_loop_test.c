@@ -1,4 +1,5 @@
 // Flows over whole engines: sealed packets, real alarms, control on both sides.
+#include "dataplane/core/internal.h"
 #include "dataplane/core/timer.h"
 #include "tests/support/loop.h"
 #include "tests/support/test.h"
@@ -213,6 +214,122 @@ static void a_delayed_ack_leaves_within_200_ms(void **state)
 	loop_destroy(l);
 }
 
+// ---- a group's budget ----
+
+#define GROUP_BYTES_S 100000
+
+static void open_for(struct loop *l, const struct loop_pair *p, uint16_t slot, uint16_t group,
+		     enum flow_prio prio, uint8_t flags)
+{
+	struct command cmd = {.op = CMD_FLOW_OPEN,
+			      .flow = slot,
+			      .session_idx = p->slot[0],
+			      .session_id = p->id[0]};
+
+	cmd.open.flow_id = slot;
+	cmd.open.rule_stream = NO_STREAM;
+	cmd.open.group = group;
+	cmd.open.prio = prio;
+	cmd.open.flags = flags;
+	cmd.open.meta_len = 3;
+	memcpy(cmd.open.meta, META, 3);
+	loop_command(l, 0, &cmd);
+}
+
+// Octets of messages that have come to the other end, by flow.
+static void take_octets(struct loop *l, const struct loop_pair *p, uint64_t octets_of[8])
+{
+	struct report r;
+
+	give_class(l, p, 1);
+	while (loop_take(l, 1, REP_MESSAGE, &r)) {
+		octets_of[r.message.flow_id] += r.len;
+		loop_put(l, 1, r.body);
+	}
+}
+
+// Postings and objects of a group share its budget with its streams; other groups' messages, and
+// those of none, pass them by in the same session. What is said in control never waits, and is
+// charged.
+static void a_groups_messages_wait_for_its_budget(void **state)
+{
+	struct loop *l =
+		loop_create(&(struct loop_opts){.seed = 4, .n_nodes = 2, .delay_us = 5000});
+	struct loop_pair p = loop_connect(l, 0, 1, &(struct loop_form){.rtt_us = 10000});
+	struct command limit = {.op = CMD_BUDGET};
+	struct engine *e = l->nodes[0].engine;
+	uint64_t got[8] = {0}, before;
+
+	limit.budget.level = LIMIT_GROUP;
+	limit.budget.group = 1;
+	limit.budget.bytes_per_s = GROUP_BYTES_S;
+	loop_command(l, 0, &limit);
+	open_for(l, &p, 2, 1, PRIO_POST, 0);
+	open_for(l, &p, 3, 1, PRIO_BULK, 0);
+	open_for(l, &p, 4, 0, PRIO_BULK, 0);
+	open_for(l, &p, 5, 1, PRIO_CONTROL, 0);
+	for (int i = 0; i < 60; i++)
+		for (uint16_t slot = 2; slot < 5; slot++)
+			send(l, &p, 0, slot, 1, 10000);
+	for (int i = 0; i < 20; i++) {
+		loop_run_us(l, 100000);
+		take_octets(l, &p, got);
+	}
+	assert_int_equal(got[4], 600000); // of no group
+	assert_in_range(got[2] + got[3], 2 * GROUP_BYTES_S * 85 / 100,
+			2 * GROUP_BYTES_S * 102 / 100);
+	assert_true(engine_budget_gauge(e, 1).n_held > 0);
+	assert_true(e->stats.held[HELD_GROUP] > 0);
+
+	before = engine_budget_gauge(e, 1).used_bytes;
+	send(l, &p, 0, 5, 1, 1000);
+	loop_run_us(l, 30000);
+	take_octets(l, &p, got);
+	assert_int_equal(got[5], 1000);
+	assert_true(engine_budget_gauge(e, 1).used_bytes > before + 1000);
+
+	limit.budget.bytes_per_s = 0; // and nothing is forgotten
+	loop_command(l, 0, &limit);
+	for (int i = 0; i < 30; i++) {
+		loop_run_us(l, 100000);
+		take_octets(l, &p, got);
+	}
+	assert_int_equal(got[2] + got[3], 1200000);
+	loop_destroy(l);
+}
+
+// Sound is live media, so a budget that is short holds it back with the pictures, and not before
+// they are.
+static void what_goes_first_does_so_within_its_budget(void **state)
+{
+	struct loop *l =
+		loop_create(&(struct loop_opts){.seed = 6, .n_nodes = 2, .delay_us = 5000});
+	struct loop_pair p = loop_connect(l, 0, 1, &(struct loop_form){.rtt_us = 10000});
+	struct command limit = {.op = CMD_BUDGET};
+	uint64_t got[8] = {0};
+
+	limit.budget.level = LIMIT_TOTAL;
+	limit.budget.bytes_per_s = GROUP_BYTES_S;
+	loop_command(l, 0, &limit);
+	open_for(l, &p, 2, 0, PRIO_MEDIA, 0);
+	open_for(l, &p, 3, 0, PRIO_MEDIA, FLOW_OPEN_FIRST);
+	for (int i = 0; i < 100; i++)
+		for (uint16_t slot = 2; slot < 4; slot++)
+			send(l, &p, 0, slot, 1, 1000);
+	for (int i = 0; i < 10; i++) {
+		loop_run_us(l, 100000);
+		take_octets(l, &p, got);
+	}
+	assert_in_range(got[3], GROUP_BYTES_S * 75 / 100, GROUP_BYTES_S); // all that there was
+	assert_in_range(got[2], 0, GROUP_BYTES_S / 10);
+	for (int i = 0; i < 20; i++) {
+		loop_run_us(l, 100000);
+		take_octets(l, &p, got);
+	}
+	assert_int_equal(got[2] + got[3], 200000);
+	loop_destroy(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +339,8 @@ int main(void)
 		cmocka_unit_test(a_deaf_control_slows_the_far_end_down),
 		cmocka_unit_test(a_close_in_the_middle_returns_everything),
 		cmocka_unit_test(a_delayed_ack_leaves_within_200_ms),
+		cmocka_unit_test(a_groups_messages_wait_for_its_budget),
+		cmocka_unit_test(what_goes_first_does_so_within_its_budget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,7 +180,11 @@ static void sound_pictures_and_data_travel_apart(void **state)
 		assert_int_equal(st->sends[i].flow, st->opens[i].flow);
 		assert_int_equal(st->sends[i + 4].flow, st->opens[i].flow);
 	}
-	assert_true(st->opens[1].open.prio < st->opens[2].open.prio); // sound before pictures
+	// Sound before pictures, and both are live media to budgets.
+	assert_int_equal(st->opens[1].open.prio, PRIO_MEDIA);
+	assert_int_equal(st->opens[2].open.prio, PRIO_MEDIA);
+	assert_true(st->opens[1].open.flags & FLOW_OPEN_FIRST);
+	assert_false(st->opens[2].open.flags & FLOW_OPEN_FIRST);
 	net_stream_destroy(near);
 	net_stream_destroy(far);
 }

@@ -187,12 +187,19 @@ static int on_event(struct builder *b, struct fy_event *e)
 	}
 }
 
+// "? " where a key or an item may begin: a key that is a list or a map itself.
+static bool is_complex_key(uint32_t c, bool is_first, const char *after, const char *end)
+{
+	return c == '?' && is_first && (after == end || strchr(" \t\r\n", *after) != NULL);
+}
+
 // YAML 1.2 §5.1: what may stand in a text at all. The scanner below does not survive everything
-// else (libfyaml 0.7.12 runs for ever on a directive with broken UTF-8), so it never sees it; and
-// nobody needs directives in settings.
+// else, so it never sees it (libfyaml 0.7.12 runs for ever on a directive with broken UTF-8, and
+// dies of a tab in a complex key: "? a:\t:"); and nobody needs directives or such keys in settings.
 static int check_octets(struct builder *b, const char *text, size_t len)
 {
 	struct yaml_place place = {1, 1, 1};
+	bool is_first = true; // nothing but space and marks of items so far in its line
 	uint32_t c;
 
 	for (size_t i = 0, n; i < len; i += n) {
@@ -203,6 +210,12 @@ static int check_octets(struct builder *b, const char *text, size_t len)
 			return refuse(b, place, "a control character");
 		if (c == '%' && place.column == 1)
 			return refuse(b, place, "directives (%) are not understood here");
+		if (is_complex_key(c, is_first, text + i + n, text + len))
+			return refuse(b, place, "complex keys (?) are not understood here");
+		if (c == '\n' || c == '\r')
+			is_first = true;
+		else if (c >= 0x80 || strchr(" \t-:", (int)c) == NULL)
+			is_first = i == 0 && c == 0xfeff;
 		place.column++;
 		if (c == '\n') {
 			place.line++;

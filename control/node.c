@@ -342,6 +342,15 @@ static void health(struct node *n, uint32_t worker, const struct report *r)
 	groups_health(n->groups, s, r, n->now_us);
 }
 
+static void datagram(struct node *n, const struct report *r)
+{
+	struct wire_addr from = {.family = r->packet.from.family, .port = r->packet.from.port};
+
+	memcpy(from.ip, r->packet.from.ip, sizeof(from.ip));
+	if (r->body != NULL)
+		groups_lan_datagram(n->groups, &from, span_of(r->body->data, r->len), n->now_us);
+}
+
 static void other_report(struct node *n, uint32_t worker, const struct report *r)
 {
 	switch (r->op) {
@@ -349,6 +358,9 @@ static void other_report(struct node *n, uint32_t worker, const struct report *r
 		if (r->body != NULL)
 			keep_figures(n, worker, r);
 		groups_stats(n->groups, worker, r, n->now_us);
+		break;
+	case REP_DATAGRAM:
+		datagram(n, r);
 		break;
 	case REP_SESSION_HEALTH:
 		health(n, worker, r);

@@ -41,7 +41,8 @@
 	X(L2_NOT_OURS, "l2_not_ours", "frame for another MAC, protocol or address")                \
 	X(L3_MALFORMED, "l3_malformed", "IP, ICMP or UDP header malformed")                        \
 	X(L3_CHECKSUM, "l3_checksum", "IP, ICMP or UDP checksum wrong")                            \
-	X(L3_FRAGMENT, "l3_fragment", "IP fragment that overlaps another, is a copy, or malformed") \
+	X(L3_FRAGMENT, "l3_fragment",                                                              \
+	  "IP fragment that overlaps another, is a copy, or malformed")                            \
 	X(NO_NEXT_HOP, "no_next_hop", "next hop unresolved")                                       \
 	X(TX_PORT, "tx_port", "port or socket took no more")                                       \
 	X(TX_TOO_BIG, "tx_too_big", "more than the link out carries; path MTU discovery learns")   \
@@ -62,8 +63,9 @@
 	X(ICMP_ERROR, "icmp_error", "ICMP: a packet of ours did not get there; counted by code")   \
 	X(ICMP_TOO_BIG, "icmp_too_big", "ICMP: too big, about nothing that a session recognises, or too many")   \
 	X(ICMP_REDIRECT, "icmp_redirect", "ICMP redirect; ignored, routes are the operator's")     \
-	X(ICMP_BOGUS, "icmp_bogus", "ICMP error about a packet that is none of ours")             \
-	X(BUDGET_STARTUP, "budget_startup", "startup packet of ours: limits.bandwidth is short")
+	X(ICMP_BOGUS, "icmp_bogus", "ICMP error about a packet that is none of ours")              \
+	X(BUDGET_STARTUP, "budget_startup", "startup packet of ours: limits.bandwidth is short")   \
+	X(DATAGRAM_RATE, "datagram_rate", "IP multicast: too many datagrams, or too long a one")
 
 enum drop_reason {
 #define X(id, name, help) DROP_##id,

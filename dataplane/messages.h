@@ -111,6 +111,7 @@ enum command_op {
 	// sent there, as if an IHello had come from it: the answer to a Forwarded IHello (§3.5.1.4)
 	CMD_HELLO_REPLY,
 	CMD_BUDGET, // .budget
+	CMD_DATAGRAM, // .datagram, body: sent as it is, to where no session is (IP multicast)
 	// -- a session
 	CMD_SESSION_RESERVE,   // our id is about to travel: keep a few early packets for it
 	CMD_SESSION_ADD,       // body: struct session_seed
@@ -146,6 +147,7 @@ enum report_op {
 	REP_KEYING,  // .packet, body: IIKeying payload with a good cookie
 	REP_STARTUP, // .packet (chunk, session_id it was addressed to), body: payload of RHello, Redirect,
 		     // RHello Cookie Change or RIKeying
+	REP_DATAGRAM, // .packet.from, body: a whole datagram that came by IP multicast
 	// -- a session
 	REP_SESSION_FIHELLO, // body: FIHello payload
 	REP_SESSION_ALIVE,   // first verified packet: the far end has our keys
@@ -194,6 +196,10 @@ struct command {
 			uint32_t session_id; // the far end's id that the packet is addressed to; 0: startup
 			uint8_t chunk;       // its type, the body's first octet
 		} packet;
+		struct {
+			struct msg_addr to;
+			uint8_t ttl;
+		} datagram;
 		struct {
 			uint64_t bytes_per_s; // octets of IP packets; 0: no limit
 			uint16_t group;       // LIMIT_GROUP: as in stream_seed

@@ -7,6 +7,7 @@
 #include "control/group/dial.h"
 #include "control/group/figures.h"
 #include "control/group/gc_client.h"
+#include "control/group/lan.h"
 #include "control/group/neighbour.h"
 #include "control/group/objects.h"
 #include "control/group/play.h"
@@ -119,6 +120,7 @@ struct groups *groups_create(const struct groups_opts *o, uint64_t now_us)
 	if (gs->o.objects_out_max == 0)
 		gs->o.objects_out_max = OBJECTS_OUT_MAX;
 	gs->objects_out = outbox_account_open(o->outbox);
+	lan_rates(gs);
 	gs->streams = stream_table_create(o->streams_total_max);
 	if (o->server_endpoint != GROUPS_NO_ENDPOINT)
 		gs->gc = gc_create(gs);
@@ -151,6 +153,7 @@ static void group_free(struct group *g)
 	*at = g->next;
 	gs->n_groups--;
 	event_forget(&gs->events, g);
+	lan_destroy(g);
 	postings_destroy(g);
 	routes_destroy(g);
 	objects_destroy(g);
@@ -194,6 +197,7 @@ static int limits_take(struct group *g, const struct group_limits *asked)
 	g->limits.posting = asked->posting;
 	g->limits.replication = asked->replication;
 	g->limits.budget = asked->budget;
+	g->limits.is_lan_off = asked->is_lan_off;
 	g->limits.n_publishers = asked->n_publishers;
 	if (asked->n_publishers == 0)
 		return 0;
@@ -234,7 +238,9 @@ static struct group *group_make(struct groups *gs, const struct groupspec *spec,
 		free(g);
 		return NULL;
 	}
-	if (postings_create(g) != 0 || routes_create(g) != 0 || objects_create(g) != 0) {
+	if (postings_create(g) != 0 || routes_create(g) != 0 || objects_create(g) != 0 ||
+	    lan_create(g) != 0) {
+		objects_destroy(g);
 		postings_destroy(g);
 		routes_destroy(g);
 		members_clear(&g->members);
@@ -387,6 +393,7 @@ void groups_timers(struct groups *gs, uint64_t now_us)
 		postings_timers(g);
 		routes_timers(g);
 		objects_timers(g);
+		lan_timers(g);
 	}
 	figures_timers(gs);
 }
@@ -406,6 +413,7 @@ uint64_t groups_deadline_us(const struct groups *gs)
 		at_us = earlier(at_us, postings_deadline_us(g));
 		at_us = earlier(at_us, routes_deadline_us(g));
 		at_us = earlier(at_us, objects_deadline_us(g));
+		at_us = earlier(at_us, lan_deadline_us(g));
 	}
 	return at_us;
 }

@@ -93,6 +93,12 @@ void groups_stats(struct groups *, uint32_t worker, const struct report *, uint6
 void groups_timers(struct groups *, uint64_t now_us);
 uint64_t groups_deadline_us(const struct groups *); // UINT64_MAX: never
 
+// REP_DATAGRAM: what came by IP multicast (docs/spx.md).
+void groups_lan_datagram(struct groups *, const struct wire_addr *from, struct span datagram,
+			 uint64_t now_us);
+// Where the groups that we are members of want to listen.
+uint32_t groups_lan_places(const struct groups *, struct groupspec_place *, uint32_t max);
+
 // -- for programs, through the node --
 
 // How we carry other members' streams: our own part of netgroup-semantics 8.3. 0: as the publisher
@@ -127,6 +133,7 @@ struct group_limits { // 0: the defaults of groups_opts, which also are the uppe
 	struct group_posting posting;
 	struct group_replication replication;
 	uint16_t budget; // stream_seed.group
+	bool is_lan_off; // says nothing by IP multicast, whatever the groupspec has
 };
 
 // NULL: -errno in *err: -EEXIST joined already, -ENOBUFS too many, -EOPNOTSUPP version above 2 or
@@ -366,6 +373,9 @@ struct groups_counters {
 	uint64_t streams_refused, streams_foreign; // limits; publisher not on the list
 	uint64_t unknown_messages, malformed, flows_rejected;
 	// docs/spx.md
+	uint64_t lan_in, lan_out, lan_malformed, lan_limited, lan_forged;
+	uint64_t lan_doubted; // of whom nobody knows that he speaks now
+	uint64_t lan_senders_lost;
 	uint64_t spx_limited, spx_malformed, spx_unknown, spx_refused, spx_banned;
 	uint64_t posts_own, posts_own_taken; // by one neighbour at least
 	uint64_t posts_received, posts_offered, posts_sent;

@@ -4,9 +4,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/wire/address.h"
 #include "dataplane/wire/limits.h" // GROUPSPEC_TEXT_MAX
 
 #define GROUPSPEC_BOOTSTRAP_MAX 16
+#define GROUPSPEC_PLACES_MAX    8 // IP multicast addresses
 
 struct groupspec_hash { // publish or posting password (05, 07)
 	bool is_set;
@@ -29,7 +31,11 @@ struct groupspec {
 	uint8_t bootstrap[GROUPSPEC_BOOTSTRAP_MAX][32];
 	uint8_t n_bootstrap;
 	char publish_authorization[256], posting_authorization[256]; // the password itself, or ""
-	uint16_t n_ip_multicast;
+	struct groupspec_place {
+		struct wire_addr addr;   // family 4 or 6, and port
+		struct wire_addr source; // of the same family; 0: any sender
+	} ip_multicast[GROUPSPEC_PLACES_MAX];
+	uint8_t n_ip_multicast;
 };
 
 // 0, or -EBADMSG with *why (static text) and *at (offset into text).
@@ -50,7 +56,14 @@ struct groupspec_build {
 	const uint8_t *unique; // 32 octets or NULL
 	const uint8_t (*bootstrap)[32];
 	uint8_t n_bootstrap;
+	bool ip_multicast_updates; // GS-7
+	const struct groupspec_place *places;
+	uint8_t n_places;
 };
+// "ADDRESS:PORT" or "ADDRESS:PORT,SOURCE". 0, or -EINVAL with *why (IP-7).
+int groupspec_place_parse(struct groupspec_place *, const char *text, const char **why);
+// NULL: members may meet there; else why not.
+const char *groupspec_place_refused(const struct groupspec_place *);
 // Writes the text in GroupSpecifier's order. 0, -EINVAL (no name, or a name, password or salt that
 // groupspec_parse would not take), -ENOSPC.
 int groupspec_write(const struct groupspec_build *, bool with_authorizations, char *text,

@@ -11,12 +11,21 @@ static bool is_short(const char *text)
 	return text == NULL || strlen(text) <= 255;
 }
 
+static bool places_are_good(const struct groupspec_build *b)
+{
+	for (uint8_t i = 0; i < b->n_places; i++)
+		if (groupspec_place_refused(&b->places[i]) != NULL)
+			return false;
+	return true;
+}
+
 static bool is_valid(const struct groupspec_build *b)
 {
 	return b->name != NULL && b->name[0] != '\0' && is_short(b->name) &&
 	       is_short(b->publish_password) && is_short(b->posting_password) &&
 	       b->salt_len <= sizeof(((struct groupspec_hash *)0)->salt) &&
-	       b->n_bootstrap <= GROUPSPEC_BOOTSTRAP_MAX;
+	       b->n_bootstrap <= GROUPSPEC_BOOTSTRAP_MAX && b->n_places <= GROUPSPEC_PLACES_MAX &&
+	       places_are_good(b);
 }
 
 static void wr_flag_if(struct wr *w, bool is_on, enum groupspec_option type)
@@ -59,7 +68,21 @@ static void wr_canonical(struct wr *w, const struct groupspec_build *b)
 	wr_option(w, SPEC_TAG, span_of(b->name, strlen(b->name)));
 	if (b->unique != NULL)
 		wr_option(w, SPEC_TAG, span_of(b->unique, 32));
+	wr_flag_if(w, b->ip_multicast_updates, SPEC_IP_MULTICAST_UPDATES);
 	wr_marker(w);
+}
+
+static void wr_place(struct wr *w, const struct groupspec_place *p)
+{
+	uint8_t value[34];
+	struct wr v = wr_over(value, sizeof(value));
+	size_t len = p->addr.family == 6 ? 16 : 4;
+
+	wr_bytes(&v, p->addr.ip, len);
+	wr_u16(&v, p->addr.port);
+	if (p->source.family != 0)
+		wr_bytes(&v, p->source.ip, len);
+	wr_option(w, SPEC_IP_MULTICAST, wr_span(&v));
 }
 
 static void wr_password(struct wr *w, enum groupspec_option type, const char *password)
@@ -88,6 +111,8 @@ int groupspec_write(const struct groupspec_build *b, bool with_authorizations, c
 	if (!is_valid(b))
 		return -EINVAL;
 	wr_canonical(&w, b);
+	for (uint8_t i = 0; i < b->n_places; i++)
+		wr_place(&w, &b->places[i]);
 	for (uint8_t i = 0; i < b->n_bootstrap; i++)
 		wr_option(&w, SPEC_BOOTSTRAP, span_of(b->bootstrap[i], PEER_ID_LEN));
 	if (with_authorizations) {

@@ -151,6 +151,7 @@ struct group {
 	struct postings *postings; // NULL: the groupspec has none
 	struct routes *routes;     // NULL: the same
 	struct objects *objects;   // NULL: the same
+	struct lan *lan;           // NULL: not spoken
 	uint64_t spx_peers_ever;
 	struct {
 		uint64_t tx_bytes, rx_bytes;
@@ -183,6 +184,7 @@ struct groups {
 	uint64_t dials_used; // bit per row
 	struct addr_gate gate;
 	struct token_rate dial_rate, report_rate;
+	struct token_rate lan_rate, lan_answer_rate;
 	// Of a neighbour that speaks SPX (docs/spx.md).
 	struct token_rate control_rate, control_byte_rate, data_byte_rate;
 	struct token_rate route_rate, route_byte_rate, unknown_rate;

@@ -31,6 +31,7 @@ struct member {
 	uint8_t n_tries;             // attempts that failed since we last heard of it by trust
 	uint8_t source;              // the best so far
 	bool is_super;
+	bool is_lan;        // it was heard on our link
 	bool is_introduced; // an introducer has named it once
 	bool is_client;     // joined at our introducer, and still there
 	uint8_t n_addrs;

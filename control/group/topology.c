@@ -23,6 +23,7 @@ enum {
 	DOUBTFUL_TRIES = 2,  // so many failures, and another one is wanted, too
 	ANSWER_US = 1000000, // on the ring, so long without an answer
 	YIELD_US = 1000000,  // of two who heard of each other the one with the lower ID calls
+	WANTED_LAN = 3,
 };
 
 void topology_soon(struct group *g)
@@ -60,6 +61,25 @@ static void want_supers(struct group *g, struct wanted *w)
 {
 	for (struct member *who = g->members.supers; who != NULL; who = who->next_super)
 		wanted_add(w, &who->at);
+}
+
+// Those who share our link are near whatever has been measured (IP-5): some of them, those that we
+// have already first.
+static void want_lan(struct group *g, struct wanted *w)
+{
+	const struct ring_set *ring = &g->members.ring;
+	uint32_t n = 0;
+
+	if (g->lan == NULL)
+		return;
+	for (int strangers = 0; strangers < 2; strangers++)
+		for (uint32_t i = 0; i < ring->n && n < WANTED_LAN; i++) {
+			struct member *who = member_of_ring(ring->nodes[i]);
+
+			if (who->is_lan && (who->neighbour == NULL) == (strangers == 1) &&
+			    !is_doubtful(&who->at) && !wanted_has(w, &who->at))
+				n += wanted_add(w, &who->at);
+		}
 }
 
 // The nearest open neighbours that are not wanted yet, in order; how many.
@@ -132,6 +152,7 @@ static void choose(struct group *g, struct wanted *w)
 	wanted_ring(w, &g->members.ring, g->address, is_unanswered);
 	wanted_fractions(w, &g->members.ring, g->address, is_doubtful);
 	want_supers(g, w);
+	want_lan(g, w);
 	want_near(g, w);
 	want_random(g, w);
 }

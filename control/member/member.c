@@ -90,6 +90,22 @@ static int bind_all(struct member *m, const struct member_opts *o, char *why, ui
 	return 0;
 }
 
+static int listen_all(struct member *m, const struct member_opts *o, char *why, uint32_t why_max)
+{
+	for (uint8_t i = 0; i < o->n_places; i++) {
+		const struct groupspec_place *p = &o->places[i];
+		char text[WIRE_ADDR_TEXT_MAX];
+		int err = udp_world_listen(m->world, &p->addr, &p->source);
+
+		if (err == 0)
+			continue;
+		snprintf(why, why_max, "cannot listen to IP multicast %s: %s",
+			 wire_addr_format(&p->addr, text), strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
 static int create_node(struct member *m, const struct member_opts *o)
 {
 	struct node_opts no = o->node;
@@ -125,6 +141,8 @@ struct member *member_create(const struct member_opts *o, char *why, uint32_t wh
 		err = create_engine(m, o);
 	if (err == 0)
 		err = bind_all(m, o, why, why_max);
+	if (err == 0)
+		err = listen_all(m, o, why, why_max);
 	if (err == 0)
 		err = create_node(m, o);
 	if (err == 0)
@@ -171,9 +189,9 @@ struct wire_addr member_local(const struct member *m, uint8_t endpoint)
 	return udp_world_local(m->world, endpoint);
 }
 
-int member_fd(const struct member *m, uint8_t endpoint)
+int member_fd(const struct member *m, uint8_t socket)
 {
-	return udp_world_fd(m->world, endpoint);
+	return udp_world_fd(m->world, socket);
 }
 
 int member_wake_fd(const struct member *m)

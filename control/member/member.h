@@ -29,6 +29,9 @@ struct member_opts {
 	const struct wire_addr *binds; // one per endpoint
 	const struct startup_endpoint *endpoints; // what binds[i] speaks for; identities borrowed
 	uint8_t n_endpoints;
+	const struct groupspec_place
+		*places; // IP multicast addresses to listen at; for this call alone
+	uint8_t n_places;
 	struct engine_opts engine; // sizes; the borrowed parts are filled in here
 	struct node_opts node;     // policy; the borrowed parts and endpoints are filled in here
 };
@@ -40,7 +43,7 @@ void member_destroy(struct member *);
 struct node *member_node(struct member *);
 struct engine *member_engine(struct member *);
 struct wire_addr member_local(const struct member *, uint8_t endpoint);
-int member_fd(const struct member *, uint8_t endpoint);
+int member_fd(const struct member *, uint8_t socket); // as udp_world_fd
 int member_wake_fd(const struct member *); // of the keyer, or -1
 uint32_t
 member_bodies_waiting(const struct member *); // lent to the engine by control: queued or in flight

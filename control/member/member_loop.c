@@ -80,7 +80,7 @@ int member_loop_add(struct member_loop *l, struct member *m)
 	*s = (struct slot){.member = m, .is_due = true};
 	l->slots[l->n++] = s;
 	err = watch_fd(l, member_wake_fd(m), s);
-	for (uint8_t i = 0; err == 0 && i < UDP_ENDPOINTS_MAX; i++)
+	for (uint8_t i = 0; err == 0 && i < UDP_SOCKETS_MAX; i++)
 		err = watch_fd(l, member_fd(m, i), s);
 	return err;
 }
@@ -97,7 +97,7 @@ void member_loop_remove(struct member_loop *l, struct member *m)
 		if (l->slots[i]->member != m)
 			continue;
 		unwatch_fd(l, member_wake_fd(m));
-		for (uint8_t j = 0; j < UDP_ENDPOINTS_MAX; j++)
+		for (uint8_t j = 0; j < UDP_SOCKETS_MAX; j++)
 			unwatch_fd(l, member_fd(m, j));
 		free(l->slots[i]);
 		l->slots[i] = l->slots[--l->n];

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "crypto/identity.h"
+#include "dataplane/udp/multicast.h"
 
 // A socket of IPv6 speaks IPv4, too; it is taken where a server needs it, since some machines have
 // none.
@@ -17,7 +18,22 @@ static struct wire_addr bind_of(const struct ordinary_opts *o)
 		for (uint32_t k = 0; k < o->servers[i].n_addrs; k++)
 			if (o->servers[i].addrs[k].family == 6)
 				bind.family = 6;
+	for (uint8_t i = 0; o->spec != NULL && i < o->spec->n_ip_multicast; i++)
+		if (o->spec->ip_multicast[i].addr.family == 6)
+			bind.family = 6;
 	return bind;
+}
+
+// Without a server: where it can be reached on its links.
+static void tell_links(const struct ordinary_opts *o, uint16_t port, struct node_opts *no)
+{
+	if (o->spec == NULL || o->spec->n_ip_multicast == 0)
+		return;
+	no->n_local_addrs = multicast_own_addrs(no->local_addrs, REPORTED_ADDRS_MAX);
+	for (uint8_t i = 0; i < no->n_local_addrs; i++) {
+		no->local_addrs[i].port = port;
+		no->local_addrs[i].origin = ADDR_LOCAL;
+	}
 }
 
 // The address of ours that its first server sees, unless there is a translator between.
@@ -56,8 +72,14 @@ struct member *ordinary_member_create(struct member_shared *shared, const struct
 					  .openings_max = 64,
 					  .peer_connections_max = o->peer_connections_max}};
 
+	if (o->spec != NULL && o->spec->ip_multicast_updates) {
+		mo.places = o->spec->ip_multicast;
+		mo.n_places = o->spec->n_ip_multicast;
+	}
 	engine_opts_member(&mo.engine);
 	tell_local(o, bind.port, &mo.node);
+	if (o->n_servers == 0)
+		tell_links(o, bind.port, &mo.node);
 	return member_create(&mo, why, why_max);
 }
 

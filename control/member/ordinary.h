@@ -17,6 +17,7 @@ struct ordinary_opts {
 	struct wire_addr bind;              // family 0: any address, any port
 	const struct server_name *servers;  // that it will connect to; for this call alone
 	uint32_t n_servers;
+	const struct groupspec *spec;  // its IP multicast addresses are listened to; NULL: none
 	uint32_t peer_connections_max; // node.h; 0: no direct streams
 };
 

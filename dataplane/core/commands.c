@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "dataplane/core/clock.h"
+#include "dataplane/core/datagrams.h"
 #include "dataplane/core/hello.h"
 #include "dataplane/core/internal.h"
 #include "dataplane/core/session_chunks.h"
@@ -99,6 +100,7 @@ static const struct {
 	[CMD_TC_ELSEWHERE] = {tc_elsewhere, NEEDS_NOTHING},
 	[CMD_PACKET] = {hello_send, NEEDS_NOTHING},
 	[CMD_BUDGET] = {budgets_command, NEEDS_NOTHING},
+	[CMD_DATAGRAM] = {datagrams_send, NEEDS_NOTHING},
 	[CMD_HELLO_REPLY] = {hello_reply, NEEDS_NOTHING},
 	[CMD_SESSION_RESERVE] = {reserve, NEEDS_SLOT},
 	[CMD_SESSION_ADD] = {add, NEEDS_SLOT},

@@ -7,6 +7,7 @@
 
 #include "crypto/random.h"
 #include "dataplane/core/early.h"
+#include "dataplane/core/datagrams.h"
 #include "dataplane/core/hello.h"
 #include "dataplane/core/internal.h"
 #include "dataplane/core/pmtu.h"
@@ -129,10 +130,11 @@ static int create_rooms(struct engine *e)
 	e->early = early_create(&e->opts);
 	e->gate = startup_gate_create(&e->opts);
 	e->hello = hello_create(&e->opts);
+	e->datagrams = datagrams_create();
 	e->flows = flows_create(&e->opts);
 	e->relay = relay_create(&e->opts);
-	if (e->early == NULL || e->gate == NULL || e->hello == NULL || e->flows == NULL ||
-	    e->relay == NULL)
+	if (e->early == NULL || e->gate == NULL || e->hello == NULL || e->datagrams == NULL ||
+	    e->flows == NULL || e->relay == NULL)
 		return -ENOMEM;
 	return 0;
 }
@@ -192,6 +194,7 @@ void engine_destroy(struct engine *e)
 	if (e->flows != NULL)
 		flows_destroy(e->flows);
 	hello_destroy(e->hello);
+	datagrams_destroy(e->datagrams);
 	startup_gate_destroy(e->gate);
 	early_destroy(e->early);
 	body_pool_destroy(e->bodies);
@@ -325,7 +328,8 @@ uint64_t engine_deadline_us(const struct engine *e)
 	uint32_t wait_ms = timer_wait_ms(e->wheel, e->now_ms);
 	uint64_t at_us = UINT64_MAX;
 
-	if (e->ready_head != SESSION_NONE || e->relay_has_more || hello_n_due(e) > 0)
+	if (e->ready_head != SESSION_NONE || e->relay_has_more || hello_n_due(e) > 0 ||
+	    datagrams_n_due(e) > 0)
 		return e->now_us;
 	for (int i = 0; i < DATA_LISTS_N; i++)
 		if (e->data[i].head != SESSION_NONE)

@@ -73,6 +73,8 @@ void engine_destroy(struct engine *);
 // says what became of each. Never more than ENGINE_BURST_MAX. now_us: monotonic, any origin, never
 // 0; all engines of a process that share cookies share the clock.
 void engine_rx(struct engine *, struct pkt *pkts, uint16_t n, uint64_t now_us);
+// What came to an IP multicast address: nothing of RTMFP's, and control's to judge (REP_DATAGRAM).
+void engine_rx_datagrams(struct engine *, const struct pkt *, uint16_t n, uint64_t now_us);
 void engine_timers(struct engine *, uint64_t now_us);
 // Takes at most ENGINE_TURN_COMMANDS from the ring; says how many.
 uint32_t engine_commands(struct engine *, uint64_t now_us);

@@ -14,6 +14,7 @@
 #include "dataplane/wire/chunk.h"
 #include "dataplane/wire/cursor.h"
 
+struct datagrams;    // what is no RTMFP (datagrams.h)
 struct hello;        // stateless startup: endpoints, cookies, replies that wait (hello.h)
 struct early;        // packets that came before their session's keys (early.h)
 struct startup_gate; // how many of strangers' packets are opened (startup_gate.h)
@@ -71,6 +72,7 @@ struct engine {
 	struct relay *relay;
 	struct budgets budgets;
 	struct hello *hello;
+	struct datagrams *datagrams;
 	struct early *early;
 	struct startup_gate *gate;
 	struct timer_wheel *wheel;

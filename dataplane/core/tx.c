@@ -1,4 +1,5 @@
 // engine_tx: who may fill the lent buffers, in which order, and how much of them (fastpath.md 4).
+#include "dataplane/core/datagrams.h"
 #include "dataplane/core/hello.h"
 #include "dataplane/core/mobility.h"
 #include "dataplane/core/pmtu.h"
@@ -207,9 +208,9 @@ uint16_t engine_tx(struct engine *e, struct pkt *room, uint16_t n, uint64_t now_
 	e->tx.room = room;
 	e->tx.n = 0;
 	budgets_clock(&e->budgets, now_us);
-	if (n > 0)
-		fill(e, n);
+	if (n > 0) // the rare datagram that is not sealed has a place behind those that are
+		fill(e, datagrams_n_due(e) > 0 && n > 1 ? n - 1 : n);
 	seal(e);
 	engine_flush(e);
-	return e->tx.n;
+	return e->tx.n + datagrams_tx(e, room + e->tx.n, n - e->tx.n);
 }

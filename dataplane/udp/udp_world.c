@@ -10,6 +10,7 @@
 
 #include "crypto/packet_form.h"
 #include "dataplane/udp/gso.h"
+#include "dataplane/udp/multicast.h"
 #include "dataplane/udp/sockaddr.h"
 #include "dataplane/udp/steer.h"
 
@@ -49,7 +50,9 @@ struct udp_socket {
 struct udp_world {
 	struct engine *engine;
 	struct udp_scratch *scratch;
-	struct udp_socket sockets[UDP_ENDPOINTS_MAX];
+	struct udp_socket sockets[UDP_SOCKETS_MAX];
+	struct multicast_links links; // found when it is first listened, or spoken, there
+	bool knows_links;
 };
 
 struct udp_scratch *udp_scratch_create(void)
@@ -76,7 +79,7 @@ struct udp_world *udp_world_create(struct engine *e, struct udp_scratch *scratch
 		return NULL;
 	w->engine = e;
 	w->scratch = scratch;
-	for (unsigned i = 0; i < UDP_ENDPOINTS_MAX; i++)
+	for (unsigned i = 0; i < UDP_SOCKETS_MAX; i++)
 		w->sockets[i].fd = -1;
 	return w;
 }
@@ -85,7 +88,7 @@ void udp_world_destroy(struct udp_world *w)
 {
 	if (w == NULL)
 		return;
-	for (unsigned i = 0; i < UDP_ENDPOINTS_MAX; i++)
+	for (unsigned i = 0; i < UDP_SOCKETS_MAX; i++)
 		if (w->sockets[i].fd >= 0)
 			close(w->sockets[i].fd);
 	free(w);
@@ -166,9 +169,34 @@ struct wire_addr udp_world_local(const struct udp_world *w, uint8_t endpoint)
 	return w->sockets[endpoint].local;
 }
 
-int udp_world_fd(const struct udp_world *w, uint8_t endpoint)
+int udp_world_fd(const struct udp_world *w, uint8_t socket)
 {
-	return w->sockets[endpoint].fd;
+	return w->sockets[socket].fd;
+}
+
+static const struct multicast_links *links(struct udp_world *w)
+{
+	if (!w->knows_links)
+		multicast_links_find(&w->links);
+	w->knows_links = true;
+	return &w->links;
+}
+
+int udp_world_listen(struct udp_world *w, const struct wire_addr *group,
+		     const struct wire_addr *source)
+{
+	unsigned i = UDP_ENDPOINTS_MAX;
+	int fd;
+
+	while (i < UDP_SOCKETS_MAX && w->sockets[i].fd >= 0)
+		i++;
+	if (i == UDP_SOCKETS_MAX)
+		return -ENOBUFS;
+	fd = multicast_listen(links(w), group, source);
+	if (fd < 0)
+		return fd;
+	w->sockets[i] = (struct udp_socket){.fd = fd, .is_v6 = group->family == 6, .local = *group};
+	return 0;
 }
 
 // ---- in ----
@@ -209,18 +237,26 @@ static uint16_t receive_burst(struct udp_world *w, uint8_t endpoint)
 	return (uint16_t)n;
 }
 
+static void take_burst(struct udp_world *w, uint8_t socket, uint16_t n, uint64_t now_us)
+{
+	if (socket < UDP_ENDPOINTS_MAX)
+		engine_rx(w->engine, w->scratch->pkts, n, now_us);
+	else
+		engine_rx_datagrams(w->engine, w->scratch->pkts, n, now_us);
+}
+
 static bool receive_all(struct udp_world *w, uint64_t now_us)
 {
 	bool more = false;
 
-	for (uint8_t ep = 0; ep < UDP_ENDPOINTS_MAX; ep++) {
+	for (uint8_t ep = 0; ep < UDP_SOCKETS_MAX; ep++) {
 		if (w->sockets[ep].fd < 0)
 			continue;
 		for (unsigned i = 0; i < RX_BURSTS; i++) {
 			uint16_t n = receive_burst(w, ep);
 
 			if (n > 0)
-				engine_rx(w->engine, w->scratch->pkts, n, now_us);
+				take_burst(w, ep, n, now_us);
 			if (n < RX_BURST)
 				break;
 			more |= i == RX_BURSTS - 1;
@@ -345,6 +381,22 @@ static void send_burst(struct udp_world *w, uint8_t endpoint, struct pkt *pkts, 
 	}
 }
 
+static bool is_multicast(const struct pkt *p)
+{
+	return p->path_idx == PATH_NONE && p->ttl != 0;
+}
+
+static void send_multicast(struct udp_world *w, const struct pkt *p)
+{
+	const struct udp_socket *s = &w->sockets[p->endpoint];
+	struct wire_addr to = {.family = p->family, .port = p->port};
+
+	memcpy(to.ip, p->addr, sizeof(to.ip));
+	if (s->fd < 0 ||
+	    multicast_send(s->fd, s->is_v6, links(w), &to, p->ttl, p->data, p->len) != 0)
+		engine_stats(w->engine)->drops[DROP_TX_PORT]++;
+}
+
 static uint8_t endpoint_of(const struct udp_world *w, const struct pkt *p)
 {
 	return p->path_idx == PATH_NONE ? p->endpoint
@@ -360,7 +412,11 @@ static void send_all(struct udp_world *w, struct pkt *pkts, uint16_t n)
 		uint8_t ep = endpoint_of(w, &pkts[at]);
 		uint16_t end = at + 1;
 
-		while (end < n && endpoint_of(w, &pkts[end]) == ep)
+		if (is_multicast(&pkts[at])) {
+			send_multicast(w, &pkts[at++]);
+			continue;
+		}
+		while (end < n && endpoint_of(w, &pkts[end]) == ep && !is_multicast(&pkts[end]))
 			end++;
 		send_burst(w, ep, pkts + at, end - at);
 		at = end;

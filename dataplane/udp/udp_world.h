@@ -13,6 +13,8 @@
 #include "dataplane/wire/address.h"
 
 #define UDP_ENDPOINTS_MAX 4
+#define UDP_LISTENS_MAX   8 // IP multicast addresses
+#define UDP_SOCKETS_MAX   (UDP_ENDPOINTS_MAX + UDP_LISTENS_MAX)
 #define UDP_MTU_MAX       2048 // octets of IP packet that its buffers hold: the most for mtu_max
 
 struct udp_world;
@@ -36,7 +38,13 @@ int udp_world_bind_among(struct udp_world *, uint8_t endpoint, const struct wire
 			 uint32_t worker, uint32_t n_workers);
 // What it is bound to (the port, after a bind to port 0).
 struct wire_addr udp_world_local(const struct udp_world *, uint8_t endpoint);
-int udp_world_fd(const struct udp_world *, uint8_t endpoint); // -1: not bound
+// Hears what comes to an IP multicast address (of one source alone, if that has a family), and
+// gives it to the engine as datagrams that are nothing of RTMFP's. 0, -ENOBUFS, or -errno of the
+// kernel.
+int udp_world_listen(struct udp_world *, const struct wire_addr *group,
+		     const struct wire_addr *source);
+// Of an endpoint, or UDP_ENDPOINTS_MAX and up of a place where it listens. -1: there is none.
+int udp_world_fd(const struct udp_world *, uint8_t socket);
 
 // One turn: rx, timers, commands, tx. True if it had work and may have more.
 bool udp_world_turn(struct udp_world *, uint64_t now_us);

@@ -105,6 +105,13 @@
 // ---- SPX/1 (docs/spx.md), all ours ----
 
 #define SPX_VERSION        1
+#define LAN_TAG_LEN        8    // octets
+#define LAN_MAC_LEN        16   // octets of the HMAC that count
+#define LAN_STREAM_LEN     8    // octets of a stream's key
+#define LAN_ADDRS_MAX      4    // of a sender, in one message
+#define LAN_LEN_MAX        1200 // octets of a datagram
+#define LAN_SENDERS_MAX    256  // of a group, whose counters are remembered
+#define LAN_QUERY_S        60   // between two queries once there are neighbours
 #define POST_ID_LEN        32    // octets: SHA-256 of the message
 #define POST_KEY_LEN       16    // octets: how the id begins
 #define POST_KEYS_MAX      64    // in one offer, ask or gone

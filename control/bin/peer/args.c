@@ -52,6 +52,7 @@ enum {
 	OPT_FOR,
 	OPT_ROOT,
 	OPT_IN_ORDER,
+	OPT_LAN,
 };
 
 #define FOR(c)     (1u << (c))
@@ -114,6 +115,7 @@ static const struct {
 	{{"unique", no_argument, NULL, OPT_UNIQUE}, FOR(PEER_CMD_GROUPSPEC)},
 	{{"bootstrap", required_argument, NULL, OPT_BOOTSTRAP}, FOR(PEER_CMD_GROUPSPEC)},
 	{{"no-server-channel", no_argument, NULL, OPT_NO_SERVER_CHANNEL}, FOR(PEER_CMD_GROUPSPEC)},
+	{{"lan", required_argument, NULL, OPT_LAN}, FOR(PEER_CMD_GROUPSPEC)},
 	{{"v1", no_argument, NULL, OPT_V1}, FOR(PEER_CMD_GROUPSPEC)},
 	{{"joined", required_argument, NULL, OPT_JOINED}, FOR(PEER_CMD_COMPARE)},
 	{{"late-max", required_argument, NULL, OPT_LATE_MAX}, FOR(PEER_CMD_COMPARE)},
@@ -242,6 +244,23 @@ static int list_add(const char *option, const char **list, uint32_t *n, uint32_t
 	return 0;
 }
 
+static int lan_place(struct peer_args *a, const char *text)
+{
+	const char *why;
+
+	if (a->n_places == GROUPSPEC_PLACES_MAX) {
+		fprintf(stderr, "annulus-peer: --lan: given more than %u times\n",
+			GROUPSPEC_PLACES_MAX);
+		return PEER_USAGE;
+	}
+	if (groupspec_place_parse(&a->places[a->n_places], text, &why) != 0) {
+		fprintf(stderr, "annulus-peer: --lan: '%s': %s\n", text, why);
+		return PEER_USAGE;
+	}
+	a->n_places++;
+	return 0;
+}
+
 static int take_option(struct peer_args *a, int opt, const char *v)
 {
 	if (opt >= STREAM_OPT_FIRST && opt < STREAM_OPT_END)
@@ -323,6 +342,8 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 	case OPT_NO_SERVER_CHANNEL:
 		a->no_server_channel = true;
 		return 0;
+	case OPT_LAN:
+		return lan_place(a, v);
 	case OPT_V1:
 		a->v1 = true;
 		return 0;
@@ -401,8 +422,8 @@ static int check(const struct peer_args *a)
 	bool is_talk = (FOR_TALK | FOR_FILE) & FOR(a->command);
 	bool is_direct = a->is_direct || a->peer_text;
 
-	if ((is_group || is_talk) && a->n_servers == 0)
-		return missing(name, "--server");
+	if ((is_group || is_talk) && a->n_servers == 0 && a->group == NULL)
+		return missing(name, "--server"); // with a group, its groupspec may do
 	if (is_talk && a->group == NULL)
 		return missing(name, "--group");
 	if (a->command == PEER_CMD_SWARM && a->group == NULL)

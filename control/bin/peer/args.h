@@ -73,6 +73,8 @@ struct peer_args {
 	const char *publish_password, *posting_password;
 	const char *bootstrap[PEER_BOOTSTRAP_MAX];
 	uint32_t n_bootstrap;
+	struct groupspec_place places[GROUPSPEC_PLACES_MAX];
+	uint8_t n_places;
 
 	// post, listen, route, members, coverage; is_json: publish and play, too
 	bool is_json, is_nearest;

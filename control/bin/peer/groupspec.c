@@ -56,7 +56,10 @@ int peer_groupspec(const struct peer_args *a)
 				    .publish_password = a->publish_password,
 				    .posting_password = a->posting_password,
 				    .bootstrap = bootstrap,
-				    .n_bootstrap = (uint8_t)a->n_bootstrap};
+				    .n_bootstrap = (uint8_t)a->n_bootstrap,
+				    .ip_multicast_updates = a->n_places > 0,
+				    .places = a->places,
+				    .n_places = a->n_places};
 	int err;
 
 	if (a->explain != NULL)

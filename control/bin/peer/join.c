@@ -59,7 +59,7 @@ bool join_has_failed(const struct join *j, uint64_t now_us, const char **text)
 		return false;
 	if (j->failure[0] != '\0')
 		*text = j->failure;
-	else if (j->n_connected == 0)
+	else if (j->n_connected == 0 && j->n_conns > 0)
 		*text = "could not connect: no introducer answered";
 	else
 		*text = j->nobody;

@@ -78,6 +78,19 @@ int peer_server_resolve(struct server_name *s, const char *text)
 	return err == -EINVAL ? PEER_USAGE : PEER_CONNECT;
 }
 
+// Without an introducer members have to meet by IP multicast.
+static int check_lan(struct peer *p)
+{
+	if (p->spec.ip_multicast_updates && p->spec.n_ip_multicast > 0) {
+		snprintf(p->servers[0].uri, sizeof(p->servers[0].uri), "by IP multicast");
+		return 0;
+	}
+	peer_error("--server is missing, and the groupspec names no IP multicast address where "
+		   "members "
+		   "meet (see annulus-peer groupspec --help, --lan)");
+	return PEER_USAGE;
+}
+
 int peer_start(struct peer *p, const struct peer_args *a)
 {
 	int err;
@@ -85,6 +98,11 @@ int peer_start(struct peer *p, const struct peer_args *a)
 	*p = (struct peer){.args = a};
 	if (a->group != NULL) {
 		err = read_groupspec(p, a->group);
+		if (err != 0)
+			return err;
+	}
+	if (a->group != NULL && a->n_servers == 0) {
+		err = check_lan(p);
 		if (err != 0)
 			return err;
 	}
@@ -157,6 +175,7 @@ struct member *peer_member_create(struct peer *p, const struct identity *id)
 				  .bind = p->args->bind,
 				  .servers = p->servers,
 				  .n_servers = p->n_servers,
+				  .spec = p->args->group != NULL ? &p->spec : NULL,
 				  .peer_connections_max = p->args->peers_max};
 	char why[200];
 	struct member *m = ordinary_member_create(&p->shared, &o, why, sizeof(why));

@@ -23,7 +23,9 @@
 // Of the commands that stay in a group and talk.
 #define TALK_USAGE                                                                                 \
 	"\n"                                                                                       \
-	"  --server HOST[:PORT][/APP]  introducer; repeatable (default port 1935)\n"               \
+	"  --server HOST[:PORT][/APP]  introducer; repeatable (default port 1935); not needed "    \
+	"where "                                                                                   \
+	"the groupspec has --lan\n"                                                                \
 	"  --group SPEC                groupspec, or file:PATH of one\n"                           \
 	"  --json                      one JSON object a line: events and results\n"               \
 	"  --identity FILE             keep the peer ID in this file (default: a new one each "    \
@@ -159,13 +161,19 @@ static const struct {
 				"[--posting] [--routing] [--replication]\n"
 				"         [--publish-password P] [--posting-password P] [--unique] "
 				"[--bootstrap PEER-ID]\n"
-				"         [--no-server-channel] [--v1]\n"
+				"         [--no-server-channel] [--v1] [--lan "
+				"ADDRESS:PORT[,SOURCE]]...\n"
 				"       annulus-peer groupspec --explain SPEC\n"
 				"\n"
 				"Prints a groupspec, with authorizations (for those who may "
 				"publish or post) and without (for\n"
 				"everybody else), or says what a given one means. Whoever holds a "
-				"groupspec can join its group.\n"},
+				"groupspec can join its group.\n"
+				"\n"
+				"--lan names an IP multicast address where members of one network "
+				"find each other, without a\n"
+				"--server, too: 239.1.2.3:4000, [ff05::1234]:4000. Of the sender "
+				"SOURCE alone, if it is given.\n"},
 	[PEER_CMD_INFO] = {"info", "usage: annulus-peer info HOST[:PORT][/APP] [--identity FILE] "
 				   "[--bind ADDRESS[:PORT]] [--wait SECONDS]\n"
 				   "\n"

@@ -118,7 +118,7 @@ static void every_command_has_a_name_and_help(void **state)
 static const char *const refused[][12] = {
 	{"post", TALK},
 	{"post", "--server", "h", "text"},
-	{"post", "--group", "G:00", "text"},
+	{"post", "text"},
 	{"post", TALK, "--nearest", "text"},
 	{"listen", TALK, "word"},
 	{"listen", TALK, "--for", "soon"},
@@ -150,7 +150,7 @@ static const char *const refused[][12] = {
 	{"play", GROUP, "--push-neighbours", "0", "x"},
 	{"play", GROUP, "--json", "-"},
 	{"swarm", "--server", "h", "--play", "n", "--members", "3"},
-	{"play", "--group", "G:00", "--name", "n", "x"},
+	{"play", "--name", "n", "x"},
 	{"play", GROUP},
 	{"play", GROUP, "x", "y"},
 	{"play", GROUP, "--nonsense", "x"},
@@ -201,11 +201,25 @@ static void a_stream_has_six_parameters_and_presets(void **state)
 	assert_true(a.is_json);
 }
 
+// It may name an IP multicast address where members meet; whether it does is seen when it is read.
+static void with_a_group_no_server_is_needed(void **state)
+{
+	assert_int_equal(PARSE("post", "--group", "G:00", "text"), 0);
+	assert_int_equal(PARSE("play", "--group", "G:00", "--name", "n", "x"), 0);
+	assert_int_equal(PARSE("groupspec", "--name", "n", "--lan", "239.1.2.3:4000", "--lan",
+			       "[ff35::1]:4000,2001:db8::7"),
+			 0);
+	assert_int_equal(a.n_places, 2);
+	assert_int_equal(PARSE("groupspec", "--name", "n", "--lan", "10.1.2.3:4000"), PEER_USAGE);
+	assert_int_equal(PARSE("groupspec", "--name", "n", "--lan", "ff35::1"), PEER_USAGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_play_line_is_understood),
 		cmocka_unit_test(a_stream_has_six_parameters_and_presets),
+		cmocka_unit_test(with_a_group_no_server_is_needed),
 		cmocka_unit_test(servers_repeat),
 		cmocka_unit_test(an_address_needs_no_port),
 		cmocka_unit_test(help_is_no_mistake),

@@ -109,6 +109,9 @@ struct world_node {
 };
 
 struct world_opts {
+	// What a node says by IP multicast, before all others hear it at once. False: nobody does.
+	bool (*on_datagram)(void *ctx, struct world_node *, struct span);
+	void *ctx;
 	uint64_t seed;
 	uint64_t latency_us;
 	bool has_hmac; // sessions are such as no older member has
@@ -116,6 +119,7 @@ struct world_opts {
 
 struct world *world_create(const struct world_opts *);
 void world_destroy(struct world *);
+void world_datagram(struct world_node *from, struct span); // all others of its link hear it
 uint64_t world_now_us(const struct world *);
 void world_run(struct world *, uint64_t us);
 

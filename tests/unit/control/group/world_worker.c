@@ -379,6 +379,27 @@ static bool is_kept(struct world_node *n, const struct command *c)
 	return is_so;
 }
 
+void world_datagram(struct world_node *from, struct span octets)
+{
+	struct world *w = from->world;
+	struct body *copy = body_make(octets.data, (uint32_t)octets.len);
+
+	for (uint32_t i = 0; i < w->n_nodes; i++)
+		if (w->nodes[i] != from && !w->nodes[i]->is_dead && w->nodes[i]->groups != NULL)
+			groups_lan_datagram(w->nodes[i]->groups, &from->addr,
+					    span_of(copy->data, octets.len), w->now_us);
+	free(copy);
+}
+
+static void datagram(struct world_node *n, const struct command *c)
+{
+	const struct world_opts *o = &n->world->o;
+	struct span octets = span_of(c->body->data, c->len);
+
+	if (o->on_datagram == NULL || o->on_datagram(o->ctx, n, octets))
+		world_datagram(n, octets);
+}
+
 static void command(struct world_node *n, const struct command *c)
 {
 	struct end *e = end_of(n, c);
@@ -386,6 +407,8 @@ static void command(struct world_node *n, const struct command *c)
 	n->n_stats += c->op == CMD_STATS;
 	if (c->op == CMD_STATS)
 		stats(n, c);
+	else if (c->op == CMD_DATAGRAM)
+		datagram(n, c);
 	else if (c->op >= CMD_STREAM_ADD && c->op <= CMD_STREAM_PUBLISH)
 		stream_command(n, c);
 	else if (e == NULL || e->is_told_closed)

@@ -1,0 +1,304 @@
+// Members of a link find each other without an introducer (docs/spx.md, IP-5, NC-11), and believe
+// nobody who only says again what was said once.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/group/lan.h"
+#include "tests/unit/control/group/world.h"
+
+// Multicast, member updates, the name "lan", and 239.1.2.3:4000. Another name is another group.
+#define SPEC       "G:027f020101011b040e6c616e00070aef0102030fa0"
+#define OTHER      "G:027f020101011b040e6c616f00070aef0102030fa0"
+#define NO_UPDATES "G:027f020101040e6c616e00070aef0102030fa0"
+
+#define HEARD_MAX 65536
+
+struct link {
+	struct world *w;
+	bool is_cut;
+	struct {
+		uint8_t octets[LAN_LEN_MAX];
+		size_t len;
+		struct world_node *from;
+	} heard[HEARD_MAX];
+	uint32_t n;
+};
+
+static bool on_datagram(void *ctx, struct world_node *from, struct span octets)
+{
+	struct link *l = ctx;
+
+	if (l->n == HEARD_MAX) // no test says so much
+		abort();
+	memcpy(l->heard[l->n].octets, octets.data, octets.len);
+	l->heard[l->n].len = octets.len;
+	l->heard[l->n++].from = from;
+	return !l->is_cut;
+}
+
+static int begin(void **state)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	l->w = world_create(&(struct world_opts){
+		.seed = 5, .latency_us = 1 * MS, .on_datagram = on_datagram, .ctx = l});
+	*state = l;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct link *l = *state;
+
+	world_destroy(l->w);
+	free(l);
+	return 0;
+}
+
+static struct world_node *add(struct link *l, const char *spec, bool is_super)
+{
+	struct world_node *n = world_add(l->w, &(struct world_role){.is_super = is_super});
+
+	world_join(n, spec);
+	return n;
+}
+
+static const struct groups_counters *counters(const struct world_node *n)
+{
+	return groups_counters(n->groups);
+}
+
+// How often that was said, from the first-th on.
+static uint32_t n_said(const struct link *l, uint32_t first, uint8_t type)
+{
+	struct lan_msg m;
+	uint32_t n = 0;
+
+	for (uint32_t i = first; i < l->n; i++)
+		n += lan_read(&m, span_of(l->heard[i].octets, l->heard[i].len)) == 0 &&
+		     m.type == type;
+	return n;
+}
+
+static void members_of_a_link_form_a_group_alone(void **state)
+{
+	struct link *l = *state;
+	struct world_node *n[5], *stranger = add(l, OTHER, false);
+
+	for (int i = 0; i < 5; i++) {
+		n[i] = add(l, SPEC, false);
+		world_run(l->w, 300 * MS);
+	}
+	world_run(l->w, 10 * S);
+	for (int i = 0; i < 5; i++)
+		for (int k = i + 1; k < 5; k++)
+			assert_true(world_are_neighbours(n[i], n[k]));
+	assert_int_equal(world_open_neighbours(stranger), 0);
+	assert_int_equal(counters(stranger)->lan_in, 0);
+	assert_int_equal(counters(stranger)->lan_forged, 0);
+}
+
+static void a_super_peer_is_called(void **state)
+{
+	struct link *l = *state;
+	struct world_node *super = add(l, SPEC, true), *n;
+
+	world_run(l->w, 5 * S);
+	n = add(l, SPEC, false);
+	world_run(l->w, 5 * S);
+	assert_true(world_are_neighbours(super, n));
+	assert_int_equal(super->n_hellos_direct, 0);
+}
+
+static void without_member_updates_or_a_place_nothing_is_said(void **state)
+{
+	struct link *l = *state;
+	const struct group_limits off = {.is_lan_off = true};
+	struct world_node *n = world_add(l->w, &(struct world_role){.is_super = true});
+	struct groupspec spec;
+	const char *why;
+	uint32_t at;
+	int err;
+
+	add(l, NO_UPDATES, false);
+	assert_int_equal(groupspec_parse(&spec, SPEC, &why, &at), 0);
+	n->group = group_join(n->groups, &spec, &off, NULL, &err, world_now_us(l->w));
+	assert_non_null(n->group);
+	world_run(l->w, 60 * S);
+	assert_int_equal(l->n, 0);
+	assert_int_equal(groups_lan_places(n->groups, (struct groupspec_place[4]){{{{0}}}}, 4), 0);
+}
+
+static void partitions_heal_by_announcements(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a, *b;
+
+	l->is_cut = true;
+	a = add(l, SPEC, false);
+	b = add(l, SPEC, false);
+	world_run(l->w, 60 * S);
+	assert_false(world_are_neighbours(a, b));
+	l->is_cut = false;
+	world_run(l->w, 15 * S); // who is alone asks every 10 s
+	assert_true(world_are_neighbours(a, b));
+}
+
+static void once_there_are_neighbours_it_is_quiet(void **state)
+{
+	struct link *l = *state;
+	uint32_t before;
+
+	for (int i = 0; i < 10; i++)
+		add(l, SPEC, false);
+	world_run(l->w, 60 * S);
+	before = l->n;
+	world_run(l->w, 600 * S);
+	// Each asks once a minute, announces itself once in 30 to 40 s, and answers: at most 10 of
+	// these, since eight answers are enough, but for those that speak at the same moment.
+	assert_in_range(n_said(l, before, LAN_QUERY), 80, 110);
+	assert_in_range(n_said(l, before, LAN_MEMBER), 200, 1200);
+}
+
+// A crowd does not answer a newcomer all at once.
+static void a_crowd_answers_with_few(void **state)
+{
+	struct link *l = *state;
+	uint32_t before;
+
+	for (int i = 0; i < 100; i++)
+		add(l, SPEC, false);
+	world_run(l->w, 60 * S);
+	before = l->n;
+	add(l, SPEC, false);
+	world_run(l->w, 900 * MS);
+	assert_in_range(n_said(l, before, LAN_MEMBER), 8, 20);
+}
+
+static void forgeries_are_counted_and_nothing_more(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a = add(l, SPEC, false), *b = add(l, SPEC, false), *villain;
+	uint8_t octets[LAN_LEN_MAX];
+
+	villain = world_add(l->w, &(struct world_role){.is_raw = true});
+
+	world_run(l->w, 5 * S);
+	assert_true(world_are_neighbours(a, b));
+	for (size_t bit = 0; bit < 8 * l->heard[0].len; bit++) {
+		uint64_t in = counters(a)->lan_in + counters(b)->lan_in;
+
+		memcpy(octets, l->heard[0].octets, l->heard[0].len);
+		octets[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		world_datagram(villain, span_of(octets, l->heard[0].len));
+		assert_int_equal(counters(a)->lan_in + counters(b)->lan_in, in);
+		world_run(l->w, 10 * MS); // within the rate
+	}
+	assert_true(counters(b)->lan_malformed >= 32); // its first word alone
+	assert_true(counters(b)->lan_forged > 8 * 32); // its sender
+}
+
+// Everything that was said on a link yesterday, said again from another address: nobody is called
+// there.
+static void the_past_played_back_calls_nobody(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a = add(l, SPEC, false), *b = add(l, SPEC, false), *c, *villain;
+	uint32_t n;
+
+	world_run(l->w, 60 * S);
+	n = l->n;
+	world_die(a);
+	world_die(b);
+	c = add(l, SPEC, false);
+	world_run(l->w, 400 * S);
+	villain = world_add(l->w, &(struct world_role){.is_raw = true});
+	for (uint32_t i = 0; i < n; i++) {
+		world_datagram(villain, span_of(l->heard[i].octets, l->heard[i].len));
+		world_run(l->w, 20 * MS);
+	}
+	world_run(l->w, 20 * S);
+	assert_int_equal(c->n_hellos_direct, 0);
+	assert_true(counters(c)->lan_doubted > 0);
+	assert_int_equal(counters(c)->lan_forged, 0);
+}
+
+static void who_begins_anew_is_believed_again(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a = add(l, SPEC, false), *b = add(l, SPEC, false);
+
+	world_run(l->w, 5 * S);
+	assert_true(world_are_neighbours(a, b));
+	group_leave(b->group, world_now_us(l->w));
+	world_run(l->w, 5 * S);
+	assert_int_equal(world_open_neighbours(a), 0);
+	world_join(b, SPEC); // its counter begins anywhere
+	world_run(l->w, 20 * S);
+	assert_true(world_are_neighbours(a, b));
+}
+
+static void a_flood_is_bounded(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a = add(l, SPEC, false), *b = add(l, SPEC, false);
+	uint64_t in;
+
+	world_run(l->w, 5 * S);
+	in = counters(b)->lan_in;
+	for (int i = 0; i < 10000; i++)
+		world_datagram(a, span_of(l->heard[0].octets, l->heard[0].len));
+	assert_in_range(counters(b)->lan_in - in, 1, 400);
+	assert_true(counters(b)->lan_limited >= 9600);
+}
+
+static void senders_are_bounded(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a = add(l, SPEC, false);
+	struct lan *lan;
+
+	world_run(l->w, 5 * S);
+	lan = a->group->lan;
+	for (uint32_t i = 0; i < 300; i++) { // members made up by one who knows the groupspec
+		struct lan_msg m = {.type = LAN_MEMBER, .counter = 1};
+		uint8_t octets[LAN_LEN_MAX], mac[SHA256_LEN];
+		struct wr w = wr_over(octets, sizeof(octets));
+
+		memcpy(m.tag, lan->tag, sizeof(m.tag));
+		m.sender[0] = (uint8_t)(i >> 8);
+		m.sender[1] = (uint8_t)i;
+		lan_write(&w, &m);
+		hmac_sha256_with(&lan->keys, octets, w.len, mac);
+		wr_bytes(&w, mac, LAN_MAC_LEN);
+		groups_lan_datagram(a->groups, &a->addr, wr_span(&w), world_now_us(l->w));
+		world_run(l->w, 10 * MS);
+	}
+	assert_int_equal(counters(a)->lan_senders_lost, 300 - LAN_SENDERS_MAX);
+	assert_int_equal(a->n_hellos_direct, 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(members_of_a_link_form_a_group_alone),
+		T(a_super_peer_is_called),
+		T(without_member_updates_or_a_place_nothing_is_said),
+		T(partitions_heal_by_announcements),
+		T(once_there_are_neighbours_it_is_quiet),
+		T(a_crowd_answers_with_few),
+		T(forgeries_are_counted_and_nothing_more),
+		T(the_past_played_back_calls_nobody),
+		T(who_begins_anew_is_believed_again),
+		T(a_flood_is_bounded),
+		T(senders_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

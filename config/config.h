@@ -104,6 +104,8 @@ struct config_group {
 	struct config_multicast multicast;
 	struct config_posting posting;
 	struct config_mirror mirror;
+	uint64_t multicast_ttl; // streams are sent by IP multicast, too; 0: not
+	bool is_lan;            // members are met by IP multicast, too
 	bool is_nearest; // of directed routing: takes part in it with a range of its own
 };
 
@@ -210,6 +212,8 @@ struct config_hooks {
 	int (*groupspec_check)(void *ctx, const char *spec, size_t len, uint8_t id[32], char *why,
 			       size_t why_size);
 	void *ctx;
+	// NULL: members of that group can meet by IP multicast; else why not. May be NULL itself.
+	const char *(*groupspec_lan)(void *ctx, const char *spec);
 };
 
 // Reads and checks `path`. All errors go to `errors`, sorted by place, each with

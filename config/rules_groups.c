@@ -56,6 +56,18 @@ static void check_spec(struct loader *l, struct config_group *g)
 			    g->file != NULL ? ": " : "", why);
 }
 
+static void check_lan(struct loader *l, struct config_group *g)
+{
+	const char *why = NULL;
+
+	if (g->is_lan && g->spec != NULL && l->hooks != NULL && l->hooks->groupspec_lan != NULL)
+		why = l->hooks->groupspec_lan(l->hooks->ctx, g->spec);
+	if (why != NULL)
+		rule_broken(l, &g->is_lan, NULL, "%s", why);
+	if (g->multicast_ttl > 0 && !g->is_lan)
+		rule_broken(l, &g->multicast_ttl, &g->is_lan, "this needs `lan: true`");
+}
+
 static int group_spec(struct loader *l, struct config_group *g)
 {
 	bool has_spec = g->spec[0] != 0, has_file = g->file[0] != 0;
@@ -73,6 +85,8 @@ static int group_spec(struct loader *l, struct config_group *g)
 		err = read_group_file(l, g);
 	if (err == 0)
 		check_spec(l, g);
+	if (err == 0)
+		check_lan(l, g);
 	return err;
 }
 

@@ -302,6 +302,13 @@ SIZE("groups[].mirror.size", config_group, mirror.bytes_max, 1 * MiB, 1024 * 102
 STRING("groups[].mirror.root", SCHEMA_TEXT, config_group, mirror.root, 0, 64, "", NULL, ON_RESTART,
 	"What annulus-peer share printed: the one file that is kept. Else it is the first that a member "
 	"offers, for ever."),
+BOOL("groups[].lan", config_group, is_lan, "false", ON_RESTART,
+	"Whether members of the same network are met by IP multicast, too, at the addresses that the "
+	"groupspec names (annulus-peer groupspec --lan); with DPDK on every port, and routers and "
+	"switches are told by IGMPv3 and MLDv2."),
+COUNT("groups[].multicast_ttl", config_group, multicast_ttl, 0, 255, "0", ON_RESTART,
+	"Streams of this group are sent to the groupspec's IP multicast addresses, too, with so many "
+	"hops to go (1: this network); 0: not. Members repair from each other what is lost. Needs lan."),
 BOOL("groups[].nearest", config_group, is_nearest, "true", ON_NOW,
 	"Whether the super-peer takes a part of the ring as its own in directed routing (receive mode "
 	"NEAREST), and passes on what looks for the nearest member; else it is EXACT."),

@@ -131,10 +131,11 @@ enum command_op {
 			   // now on
 	CMD_STREAM_REMOVE, // .stream: window and links go
 	CMD_STREAM_END,    // .stream.number: complete below this number
-	CMD_STREAM_PUBLISH, // .stream, body: one GR-12 message as it shall travel
-	CMD_STREAM_LINK,    // session, .link: this neighbour takes part in the stream; repeated:
-			    // updated
-	CMD_STREAM_UNLINK,  // session, .link.stream
+	CMD_STREAM_PUBLISH,   // .stream, body: one GR-12 message as it shall travel
+	CMD_STREAM_MULTICAST, // the same of somebody's, that came by IP multicast
+	CMD_STREAM_LINK,      // session, .link: this neighbour takes part in the stream; repeated:
+			      // updated
+	CMD_STREAM_UNLINK,    // session, .link.stream
 	CMD_OPS_N
 };
 
@@ -435,6 +436,7 @@ struct stream_stats { // netgroup-semantics 8.4, as far as a worker knows
 	uint64_t fragments_pulled_by, bytes_pulled_by;
 	uint64_t fragments_pushed_from, bytes_pushed_from;
 	uint64_t fragments_pulled_from, bytes_pulled_from;
+	uint64_t fragments_from_multicast, bytes_from_multicast;
 	uint64_t fragments_from_super, bytes_from_super; // of both of these, from super-peers
 	uint64_t fragments_received, fragments_published, duplicates, late, missing, skipped;
 	uint64_t bytes_published;

@@ -1,5 +1,6 @@
 #include "control/group/figures.h"
 
+#include "control/group/lan.h"
 #include "control/group/neighbour.h"
 #include "control/group/objects.h"
 #include "control/group/play.h"
@@ -154,6 +155,7 @@ void groups_stream_report(struct groups *gs, uint32_t worker, const struct repor
 		return;
 	if (r->op == REP_STREAM_FRAGMENT && r->body != NULL) {
 		stream_progress(s, r->stream.number);
+		lan_fragment_out(s, span_of(r->body->data, r->len));
 		plays_fragment(s, span_of(r->body->data, r->len));
 	} else if (r->op == REP_STREAM_GONE && worker == s->home) {
 		plays_gone(s, r->stream.number);

@@ -198,6 +198,7 @@ static int limits_take(struct group *g, const struct group_limits *asked)
 	g->limits.replication = asked->replication;
 	g->limits.budget = asked->budget;
 	g->limits.is_lan_off = asked->is_lan_off;
+	g->limits.multicast_ttl = asked->multicast_ttl;
 	g->limits.n_publishers = asked->n_publishers;
 	if (asked->n_publishers == 0)
 		return 0;
@@ -210,8 +211,11 @@ static int limits_take(struct group *g, const struct group_limits *asked)
 
 static int join_check(const struct groups *gs, const struct groupspec *spec)
 {
-	if (gs->o.member_endpoint == GROUPS_NO_ENDPOINT || spec->version > 2 ||
-	    spec->peer_to_peer_disabled)
+	bool is_lonely =
+		spec->peer_to_peer_disabled && !(spec->multicast && spec->n_ip_multicast > 0);
+
+	// Without peers there are streams by IP multicast, or nothing (GS-8, IP-2).
+	if (gs->o.member_endpoint == GROUPS_NO_ENDPOINT || spec->version > 2 || is_lonely)
 		return -EOPNOTSUPP;
 	if (group_find(gs, spec->id) != NULL)
 		return -EEXIST;
@@ -273,6 +277,8 @@ struct group *group_join(struct groups *gs, const struct groupspec *spec,
 	g->next = gs->first;
 	gs->first = g;
 	gs->n_groups++;
+	if (spec->peer_to_peer_disabled)
+		return g;
 	for (uint8_t i = 0; i < spec->n_bootstrap; i++) // GS-11
 		topology_hint(g, spec->bootstrap[i]);
 	gc_group_joined(g);

@@ -133,6 +133,9 @@ struct group_limits { // 0: the defaults of groups_opts, which also are the uppe
 	struct group_posting posting;
 	struct group_replication replication;
 	uint16_t budget; // stream_seed.group
+	// Streams are sent to the groupspec's IP multicast addresses, too, with so many hops to go
+	// (IP-3); 0: not.
+	uint8_t multicast_ttl;
 	bool is_lan_off; // says nothing by IP multicast, whatever the groupspec has
 };
 
@@ -321,6 +324,7 @@ void group_info_get(const struct group *, struct group_info *);
 struct group_stream_rates { // octets a second, over some six seconds
 	uint64_t send_data, send_control, receive_data, receive_control;
 	uint64_t send_control_to_server, receive_data_from_server; // of super-peers
+	uint64_t receive_data_from_multicast;
 };
 
 struct group_stream_info {
@@ -337,6 +341,7 @@ struct group_stream_info {
 	// What all members but the source and ourselves got of it, estimated: stream times members.
 	// What we sent is totals.bytes_pushed_to + bytes_pulled_by.
 	uint64_t consumed_bytes;
+	uint64_t fragments_to_multicast, bytes_to_multicast;
 };
 // Streams of the group with this id; 0 for an unknown one.
 uint32_t group_streams_info(const struct groups *, const uint8_t id[GROUP_ID_LEN],
@@ -375,7 +380,7 @@ struct groups_counters {
 	// docs/spx.md
 	uint64_t lan_in, lan_out, lan_malformed, lan_limited, lan_forged;
 	uint64_t lan_doubted; // of whom nobody knows that he speaks now
-	uint64_t lan_senders_lost;
+	uint64_t lan_senders_lost, lan_fragments_lost;
 	uint64_t spx_limited, spx_malformed, spx_unknown, spx_refused, spx_banned;
 	uint64_t posts_own, posts_own_taken; // by one neighbour at least
 	uint64_t posts_received, posts_offered, posts_sent;

@@ -122,8 +122,11 @@ static void stream_info_get(const struct gstream *s, struct group_stream_info *i
 	i->end = s->end;
 	stream_figures_get(&s->figures, &i->totals, &i->rates, s->group->groups->now_us);
 	i->consumed_bytes = s->figures.consumed_bytes;
+	i->fragments_to_multicast = s->figures.fragments_to_multicast;
+	i->bytes_to_multicast = s->figures.bytes_to_multicast;
 	i->received = i->totals.fragments_received + i->totals.fragments_published;
-	i->bytes = i->totals.bytes_pushed_from + i->totals.bytes_pulled_from;
+	i->bytes = i->totals.bytes_pushed_from + i->totals.bytes_pulled_from +
+		   i->totals.bytes_from_multicast;
 	i->late = i->totals.late;
 	i->missing = i->totals.missing;
 }

@@ -56,7 +56,8 @@ struct groupspec_build {
 	const uint8_t *unique; // 32 octets or NULL
 	const uint8_t (*bootstrap)[32];
 	uint8_t n_bootstrap;
-	bool ip_multicast_updates; // GS-7
+	bool ip_multicast_updates;  // GS-7
+	bool peer_to_peer_disabled; // GS-8
 	const struct groupspec_place *places;
 	uint8_t n_places;
 };

@@ -65,6 +65,7 @@ static void wr_canonical(struct wr *w, const struct groupspec_build *b)
 	wr_hash(w, SPEC_PUBLISH_HASH, b, b->publish_password);
 	wr_hash(w, SPEC_POSTING_HASH, b, b->posting_password);
 	wr_flag_if(w, b->server_channel, SPEC_SERVER_CHANNEL);
+	wr_flag_if(w, b->peer_to_peer_disabled, SPEC_NO_PEER_TO_PEER);
 	wr_option(w, SPEC_TAG, span_of(b->name, strlen(b->name)));
 	if (b->unique != NULL)
 		wr_option(w, SPEC_TAG, span_of(b->unique, 32));

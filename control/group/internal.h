@@ -184,7 +184,7 @@ struct groups {
 	uint64_t dials_used; // bit per row
 	struct addr_gate gate;
 	struct token_rate dial_rate, report_rate;
-	struct token_rate lan_rate, lan_answer_rate;
+	struct token_rate lan_rate, lan_fragment_rate, lan_answer_rate;
 	// Of a neighbour that speaks SPX (docs/spx.md).
 	struct token_rate control_rate, control_byte_rate, data_byte_rate;
 	struct token_rate route_rate, route_byte_rate, unknown_rate;

@@ -16,14 +16,16 @@ enum {
 	ANSWERS_ENOUGH = 8, // a newcomer needs no more: whoever answers knows the others
 	MESSAGES_PER_S = 200,
 	MESSAGES_BURST = 400,
-	TTL = 1, // IP-5: it does not leave the link
+	FRAGMENTS_PER_S = 4000, // 30 Mbit/s
+	TTL = 1,                // IP-5: it does not leave the link
 };
 
 static const char tag_text[] = "annulus LAN"; // what the tag is an HMAC of
 
 bool lan_is_wanted(const struct group *g)
 {
-	return g->spec.ip_multicast_updates && g->spec.n_ip_multicast > 0 && !g->limits.is_lan_off;
+	return (g->spec.ip_multicast_updates || g->spec.multicast) && g->spec.n_ip_multicast > 0 &&
+	       !g->limits.is_lan_off;
 }
 
 int lan_create(struct group *g)
@@ -42,9 +44,12 @@ int lan_create(struct group *g)
 	hmac_sha256_with(&l->keys, tag_text, sizeof(tag_text) - 1, hash);
 	memcpy(l->tag, hash, sizeof(l->tag));
 	l->counter = random_u64(gs->o.random) >> 16;
-	l->query_us = gs->now_us;
-	l->announce_us = gs->now_us + random_below(gs->o.random, ANNOUNCE_JITTER_US);
+	l->is_member = g->spec.ip_multicast_updates && !g->spec.peer_to_peer_disabled;
+	l->query_us = l->is_member ? gs->now_us : NEVER;
+	l->announce_us =
+		l->is_member ? gs->now_us + random_below(gs->o.random, ANNOUNCE_JITTER_US) : NEVER;
 	l->answer_us = NEVER;
+	l->streams_us = NEVER;
 	g->lan = l;
 	return 0;
 }
@@ -64,8 +69,7 @@ static void addrs_fill(const struct groups *gs, struct lan_msg *m)
 			m->addrs[m->n_addrs++] = gs->o.local_addrs[i];
 }
 
-// To every place that the groupspec names. What finds no room is said again later.
-static void say(struct lan *l, struct lan_msg *m)
+bool lan_say(struct lan *l, struct lan_msg *m, uint8_t ttl)
 {
 	struct group *g = l->group;
 	struct groups *gs = g->groups;
@@ -75,12 +79,14 @@ static void say(struct lan *l, struct lan_msg *m)
 	memcpy(m->tag, l->tag, sizeof(m->tag));
 	memcpy(m->sender, gs->o.member_id, sizeof(m->sender));
 	m->counter = ++l->counter;
+	bool is_whole = true;
+
 	if (lan_write(&w, m) != 0)
-		return;
+		return false;
 	hmac_sha256_with(&l->keys, datagram, w.len, mac);
 	wr_bytes(&w, mac, LAN_MAC_LEN);
-	if (wr_err(&w) != 0)
-		return;
+	if (wr_err(&w) != 0 || outbox_is_crowded(gs->o.outbox, 0))
+		return false;
 	for (uint16_t i = 0; i < g->spec.n_ip_multicast && i < GROUPSPEC_PLACES_MAX; i++) {
 		const struct wire_addr *to = &g->spec.ip_multicast[i].addr;
 		struct command c = {.op = CMD_DATAGRAM, .len = (uint32_t)w.len};
@@ -89,12 +95,14 @@ static void say(struct lan *l, struct lan_msg *m)
 		c.datagram.to.port = to->port;
 		c.datagram.to.family = to->family;
 		c.datagram.to.endpoint = gs->o.member_endpoint;
-		c.datagram.ttl = TTL;
+		c.datagram.ttl = ttl;
 		c.body = outbox_body_copy(gs->o.outbox, datagram, (uint32_t)w.len);
 		if (c.body != NULL)
 			outbox_push(gs->o.outbox, 0, &c);
+		is_whole &= c.body != NULL;
 	}
 	gs->n.lan_out++;
+	return is_whole;
 }
 
 static void ask(struct lan *l)
@@ -107,7 +115,7 @@ static void ask(struct lan *l)
 	l->asked_us = gs->now_us;
 	m.nonce = l->nonce;
 	addrs_fill(gs, &m);
-	say(l, &m);
+	lan_say(l, &m, TTL);
 }
 
 static void tell(struct lan *l, uint64_t nonce)
@@ -116,7 +124,7 @@ static void tell(struct lan *l, uint64_t nonce)
 	struct lan_msg m = {.type = LAN_MEMBER, .nonce = nonce, .is_super = gs->o.is_super};
 
 	addrs_fill(gs, &m);
-	say(l, &m);
+	lan_say(l, &m, TTL);
 	l->announce_us = gs->now_us + ANNOUNCE_US + random_below(gs->o.random, ANNOUNCE_JITTER_US);
 }
 
@@ -173,8 +181,10 @@ static bool is_believed(struct lan *l, const struct lan_msg *m)
 	struct groups *gs = l->group->groups;
 	struct lan_sender *s = sender_find(l, m->sender);
 
-	if (s == NULL)
+	if (s == NULL) {
 		s = sender_add(l, m->sender, gs->now_us);
+		s->is_fresh = !l->is_member; // nobody could be asked
+	}
 	if (m->type == LAN_MEMBER && m->nonce != 0 && m->nonce == l->nonce &&
 	    gs->now_us < l->asked_us + NONCE_LIFE_US && (!s->is_fresh || m->counter > s->highest)) {
 		s->is_fresh = true;
@@ -241,7 +251,7 @@ static void doubt(struct lan *l)
 	struct groups *gs = l->group->groups;
 
 	gs->n.lan_doubted++;
-	if (gs->now_us >= l->asked_us + DOUBT_US)
+	if (l->is_member && gs->now_us >= l->asked_us + DOUBT_US)
 		l->query_us = earlier(l->query_us, gs->now_us);
 }
 
@@ -259,22 +269,27 @@ static bool is_neighbour(const struct lan *l, const struct lan_msg *m)
 static void message_take(struct lan *l, const struct lan_msg *m, const struct wire_addr *from)
 {
 	struct groups *gs = l->group->groups;
+	bool is_one;
 
 	gs->n.lan_in++;
+	if (!l->is_member && m->type <= LAN_MEMBER)
+		return;
 	if (m->type == LAN_QUERY) {
 		query_take(l, m);
 		return;
 	}
 	l->n_answers += m->nonce != 0 && m->nonce == l->answer_nonce;
+	is_one = is_believed(l, m); // an answer counts for a neighbour's streams, too
 	if (is_neighbour(l, m))
 		return;
-	if (!is_believed(l, m)) {
+	if (!is_one) {
 		doubt(l);
 		return;
 	}
-	if (m->type != LAN_MEMBER)
-		return;
-	member_take(l, m, from);
+	if (m->type == LAN_MEMBER)
+		member_take(l, m, from);
+	else
+		lan_stream_in(l, m);
 }
 
 static struct lan *lan_of_tag(const struct groups *gs, const uint8_t tag[LAN_TAG_LEN])
@@ -301,7 +316,8 @@ void groups_lan_datagram(struct groups *gs, const struct wire_addr *from, struct
 	l = lan_of_tag(gs, m.tag);
 	if (l == NULL || memcmp(m.sender, gs->o.member_id, PEER_ID_LEN) == 0)
 		return; // other groups' and our own come here, too
-	if (!token_take(&l->messages, &gs->lan_rate, now_us)) {
+	if (!token_take(m.type == LAN_FRAGMENT ? &l->fragments : &l->messages,
+			m.type == LAN_FRAGMENT ? &gs->lan_fragment_rate : &gs->lan_rate, now_us)) {
 		gs->n.lan_limited++;
 		return;
 	}
@@ -319,6 +335,7 @@ void lan_rates(struct groups *gs)
 {
 	gs->lan_rate = token_rate_of(MESSAGES_PER_S, MESSAGES_BURST);
 	gs->lan_answer_rate = token_rate_of(1, 3);
+	gs->lan_fragment_rate = token_rate_of(FRAGMENTS_PER_S, FRAGMENTS_PER_S);
 }
 
 // At 0, 1, 3 and 7 s, then every 10 s while we are alone and once a minute otherwise.
@@ -345,18 +362,22 @@ void lan_timers(struct group *g)
 	}
 	if (l->answer_us <= now_us) {
 		l->answer_us = NEVER;
-		if (l->n_answers < ANSWERS_ENOUGH)
+		if (l->n_answers < ANSWERS_ENOUGH || l->streams_us != NEVER) // who sends is wanted
 			tell(l, l->answer_nonce);
 	}
 	if (l->announce_us <= now_us)
 		tell(l, 0);
+	if (l->streams_us <= now_us)
+		lan_streams_name(l);
 }
 
 uint64_t lan_deadline_us(const struct group *g)
 {
 	const struct lan *l = g->lan;
 
-	return l != NULL ? earlier(earlier(l->query_us, l->answer_us), l->announce_us) : NEVER;
+	return l != NULL ? earlier(earlier(l->query_us, l->answer_us),
+				   earlier(l->announce_us, l->streams_us))
+			 : NEVER;
 }
 
 uint32_t groups_lan_places(const struct groups *gs, struct groupspec_place *out, uint32_t max)

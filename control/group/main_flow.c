@@ -79,7 +79,7 @@ static struct group *connect_check(struct groups *gs, const struct ctl_session *
 		return NULL;
 	}
 	g = group_find(gs, c.group_id);
-	if (g == NULL) {
+	if (g == NULL || g->spec.peer_to_peer_disabled) {
 		gs->n.connects_unknown_group++;
 		return NULL;
 	}

@@ -1,4 +1,5 @@
 #include "control/group/play.h"
+#include "control/group/lan.h"
 #include "control/group/stream_params.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ bool play_wants(const struct gstream *s)
 		return false;
 	while (p != NULL && !is_of(p, s))
 		p = p->next;
-	return p != NULL || !s->group->groups->o.is_super;
+	return p != NULL || !s->group->groups->o.is_super || lan_sends(s->group);
 }
 
 // ---- whom to follow ----

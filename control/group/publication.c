@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/group/lan.h"
 #include "control/group/play.h"
 #include "control/group/stream_params.h"
 
@@ -55,7 +56,7 @@ static void batch_forget(struct batch *b)
 	}
 }
 
-static void batch_push(struct batch *b, const struct gstream *s)
+static void batch_push(struct batch *b, struct gstream *s)
 {
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct body *body = b->first;
@@ -67,6 +68,7 @@ static void batch_push(struct batch *b, const struct gstream *s)
 					       .is_key = b->is_key[i]}};
 
 		b->first = body->next;
+		lan_fragment_out(s, span_of(body->data, body->len));
 		outbox_push(b->outbox, s->home, &c);
 	}
 }

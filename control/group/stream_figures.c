@@ -21,6 +21,8 @@ void stream_stats_add(struct stream_stats *sum, const struct stream_stats *s)
 	sum->bytes_pushed_from += s->bytes_pushed_from;
 	sum->fragments_pulled_from += s->fragments_pulled_from;
 	sum->bytes_pulled_from += s->bytes_pulled_from;
+	sum->fragments_from_multicast += s->fragments_from_multicast;
+	sum->bytes_from_multicast += s->bytes_from_multicast;
 	sum->fragments_from_super += s->fragments_from_super;
 	sum->bytes_from_super += s->bytes_from_super;
 	sum->fragments_received += s->fragments_received;
@@ -43,7 +45,7 @@ static uint64_t sent(const struct stream_stats *s)
 
 static uint64_t received(const struct stream_stats *s)
 {
-	return s->bytes_pushed_from + s->bytes_pulled_from;
+	return s->bytes_pushed_from + s->bytes_pulled_from + s->bytes_from_multicast;
 }
 
 // Half of the rate before: a weight that has fallen to an eighth after three rows, six seconds.
@@ -62,6 +64,8 @@ static void rates_take(struct group_stream_rates *r, const struct stream_stats *
 	rate(&r->receive_data, received(from), received(to), us);
 	rate(&r->receive_control, from->control_bytes_received, to->control_bytes_received, us);
 	rate(&r->send_control_to_server, from->control_bytes_to_super, to->control_bytes_to_super,
+	     us);
+	rate(&r->receive_data_from_multicast, from->bytes_from_multicast, to->bytes_from_multicast,
 	     us);
 	rate(&r->receive_data_from_server, from->bytes_from_super, to->bytes_from_super, us);
 }
@@ -96,6 +100,7 @@ static void rates_add(struct group_stream_rates *sum, const struct group_stream_
 	sum->receive_control += r->receive_control;
 	sum->send_control_to_server += r->send_control_to_server;
 	sum->receive_data_from_server += r->receive_data_from_server;
+	sum->receive_data_from_multicast += r->receive_data_from_multicast;
 }
 
 void stream_figures_get(const struct stream_figures *f, struct stream_stats *sum,

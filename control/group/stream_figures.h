@@ -14,6 +14,7 @@ struct stream_figures {
 		struct group_stream_rates rates;
 	} workers[OUTBOX_WORKERS_MAX];
 	uint64_t consumed_bytes;
+	uint64_t fragments_to_multicast, bytes_to_multicast; // ours, each once
 };
 
 // Counters and gauges of one worker more; the newest and lowest numbers of all.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/group/figures.h"
+#include "control/group/lan.h"
 #include "control/group/play.h"
 #include "control/group/stream_link.h"
 #include "control/group/stream_params.h"
@@ -272,6 +273,7 @@ void stream_end(struct gstream *s, uint64_t end)
 		unpublished(s);
 	s->has_ended = true;
 	links_pass_end(s);
+	lan_end_out(s);
 	plays_stream_end(s);
 }
 

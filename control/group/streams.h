@@ -20,6 +20,7 @@ struct gstream {
 	uint16_t push_neighbours;              // the source's own limit
 	const struct group_stream_params *own; // a play's, in place of the publisher's; NULL: none
 	bool is_published_here;
+	bool is_from_multicast;    // somebody sends it by IP multicast, so we do not
 	bool has_ended, is_silent; // unpublished either way
 	uint64_t end;              // complete below; 0: not known
 	uint64_t newest;           // fragment

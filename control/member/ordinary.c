@@ -72,7 +72,7 @@ struct member *ordinary_member_create(struct member_shared *shared, const struct
 					  .openings_max = 64,
 					  .peer_connections_max = o->peer_connections_max}};
 
-	if (o->spec != NULL && o->spec->ip_multicast_updates) {
+	if (o->spec != NULL && (o->spec->ip_multicast_updates || o->spec->multicast)) {
 		mo.places = o->spec->ip_multicast;
 		mo.n_places = o->spec->n_ip_multicast;
 	}

@@ -118,6 +118,7 @@ static const struct {
 	[CMD_STREAM_REMOVE] = {relay_command, NEEDS_NOTHING},
 	[CMD_STREAM_END] = {relay_command, NEEDS_NOTHING},
 	[CMD_STREAM_PUBLISH] = {relay_command, NEEDS_NOTHING},
+	[CMD_STREAM_MULTICAST] = {relay_command, NEEDS_NOTHING},
 	[CMD_STREAM_LINK] = {relay_command, NEEDS_OPEN},
 	[CMD_STREAM_UNLINK] = {relay_command, NEEDS_OPEN},
 };

@@ -211,6 +211,22 @@ void push_on_elses(struct engine *e, struct stream *s, const struct record *rec,
 		let_go(e, s, slot);
 }
 
+void push_on_multicast(struct engine *e, struct stream *s, uint64_t no, bool is_news)
+{
+	uint32_t slot = no % PUSH_SLOTS;
+
+	if (!is_news) {
+		s->n_beaten[slot] = 0;
+		return;
+	}
+	if (no > s->elsewhere[slot].last) {
+		s->elsewhere[slot].last = no;
+		s->elsewhere[slot].at_ms = e->now_ms;
+	}
+	if (s->pusher[slot] != LINK_NONE && ++s->n_beaten[slot] >= PUSH_BEATEN_MAX)
+		let_go(e, s, slot);
+}
+
 void push_settle(struct engine *e, struct stream *s, const struct link *l, uint64_t no,
 		 bool is_news)
 {

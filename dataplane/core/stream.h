@@ -349,6 +349,8 @@ void push_on_fragment(struct engine *, struct stream *, struct link *, uint64_t 
 // What it pushed was news, or was here: then it may have come from another worker.
 void push_settle(struct engine *, struct stream *, const struct link *, uint64_t no, bool is_news);
 // Another worker's neighbour brought it.
+// It came by IP multicast, first or not: who is never quicker need not push it.
+void push_on_multicast(struct engine *, struct stream *, uint64_t no, bool is_news);
 void push_on_elses(struct engine *, struct stream *, const struct record *, uint32_t worker);
 void push_link_added(struct engine *, struct stream *, struct link *);
 void push_link_gone(struct engine *, struct stream *, struct link *);

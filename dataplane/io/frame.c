@@ -1,5 +1,7 @@
 #include "dataplane/io/frame.h"
 
+#include "dataplane/io/igmp.h"
+
 #include "dataplane/wire/packet.h"
 
 // A frame on its way through the layers.
@@ -75,6 +77,47 @@ static inline __attribute__((always_inline)) enum drop_reason read_udp(const str
 	return DROP_NONE;
 }
 
+// -- IP multicast --
+
+// A datagram to a group of ours. What is wrong with it shows when its HMAC is looked at, but what
+// the port or its checksum already says is not worth that.
+static enum drop_reason read_to_group(const struct reading *r, const struct ip_addr *group,
+				      const struct ip_addr *source, uint8_t *udp, uint16_t len)
+{
+	struct frame *f = r->f;
+	struct udp_header u;
+	enum drop_reason drop = udp_read(&u, udp, len);
+
+	if (drop != DROP_NONE)
+		return drop;
+	if (!host_hears(r->h, group, source, u.dst))
+		return DROP_L2_NOT_OURS;
+	f->kind = FRAME_TO_GROUP;
+	f->src_port = u.src;
+	f->payload = udp + UDP_LEN;
+	f->payload_len = (uint16_t)(u.len - UDP_LEN);
+	return DROP_NONE;
+}
+
+static enum drop_reason read_group_v4(const struct reading *r, uint8_t *packet)
+{
+	struct frame *f = r->f;
+	struct ip_addr group = ip_of_v4(f->v4.dst), source = ip_of_v4(f->v4.src);
+
+	if (f->v4.is_fragment || f->v4.dst >> 28 != 14)
+		return DROP_L2_NOT_OURS;
+	if (f->v4.proto == IPV4_PROTO_IGMP) {
+		f->kind = FRAME_IGMP;
+		return DROP_NONE;
+	}
+	if (f->v4.proto != IPV4_PROTO_UDP)
+		return DROP_L2_NOT_OURS;
+	if (!ipv4_is_host(f->v4.src) || host_addr_v4(r->h, r->l, f->v4.src) >= 0)
+		return DROP_L3_MALFORMED;
+	return read_to_group(r, &group, &source, packet + f->v4.header_len,
+			     (uint16_t)(f->v4.len - f->v4.header_len));
+}
+
 // -- IPv4 --
 
 static enum drop_reason read_ipv4(const struct reading *r, uint8_t *packet, uint16_t len)
@@ -88,7 +131,7 @@ static enum drop_reason read_ipv4(const struct reading *r, uint8_t *packet, uint
 		return drop;
 	addr = host_addr_v4(r->h, r->l, f->v4.dst);
 	if (addr < 0)
-		return DROP_L2_NOT_OURS;
+		return r->h->n_groups > 0 ? read_group_v4(r, packet) : DROP_L2_NOT_OURS;
 	if (!ipv4_is_host(f->v4.src) || host_addr_v4(r->h, r->l, f->v4.src) >= 0)
 		return DROP_L3_MALFORMED;
 	f->local = (uint8_t)(addr + 1);
@@ -123,12 +166,12 @@ static bool is_in_group(const struct reading *r, const struct ip_addr *group)
 }
 
 // 0, 1 + which of our addresses it is for: 0 a group. -1: not for us.
-static int is_for_us(const struct reading *r, const struct ip_addr *dst)
+static int is_for_us(const struct reading *r, const struct ip_addr *src, const struct ip_addr *dst)
 {
 	int addr;
 
 	if (ip_is_multicast(dst))
-		return is_in_group(r, dst) ? 0 : -1;
+		return is_in_group(r, dst) || host_hears(r->h, dst, src, 0) ? 0 : -1;
 	addr = host_addr_at(r->h, r->l, dst);
 	return addr >= 0 && r->h->addrs[addr].state == ADDR_READY ? addr + 1 : -1;
 }
@@ -157,14 +200,20 @@ static __attribute__((noinline)) enum drop_reason read_ipv6(const struct reading
 		return drop;
 	src = ip_of_v6(f->v6.src);
 	dst = ip_of_v6(f->v6.dst);
-	local = is_for_us(r, &dst);
-	if (local < 0 || (local == 0 && f->v6.proto != IPV6_PROTO_ICMP))
+	local = is_for_us(r, &src, &dst);
+	if (local < 0 ||
+	    (local == 0 && f->v6.proto != IPV6_PROTO_ICMP && !host_hears(r->h, &dst, &src, 0)))
 		return DROP_L2_NOT_OURS;
 	if (drop != DROP_NONE)
 		return drop;
 	if (!source_is_good(r, &src, f->v6.proto))
 		return DROP_L3_MALFORMED;
 	f->local = (uint8_t)local;
+	if (local == 0 && f->v6.proto != IPV6_PROTO_ICMP)
+		return f->v6.is_fragment || f->v6.proto != IPV4_PROTO_UDP
+			       ? DROP_L2_NOT_OURS
+			       : read_to_group(r, &dst, &src, packet + f->v6.header_len,
+					       (uint16_t)(f->v6.len - f->v6.header_len));
 	if (f->v6.is_fragment) {
 		f->kind = FRAME_PIECE;
 		return DROP_NONE;
@@ -226,7 +275,8 @@ static enum drop_reason read_l2(const struct reading *r, uint8_t *data, uint16_t
 		return DROP_L2_VLAN;
 	data += L2_LEN;
 	len -= L2_LEN;
-	if (l2.type == L2_TYPE_IPV4 && mac_equal(&l2.dst, ours))
+	if (l2.type == L2_TYPE_IPV4 &&
+	    (mac_equal(&l2.dst, ours) || (r->h->n_groups > 0 && mac_is_group(&l2.dst))))
 		return read_ipv4(r, data, len);
 	if (l2.type == L2_TYPE_IPV6 && (mac_equal(&l2.dst, ours) || is_multicast_v6(&l2.dst)))
 		return read_ipv6(r, data, len);

@@ -14,6 +14,8 @@ enum frame_kind {
 	FRAME_ARP,      // .arp
 	FRAME_ICMP,     // .v4: for us, not yet looked into
 	FRAME_ICMP6,    // .v6: for us or for a group that we are in, not yet looked into
+	FRAME_TO_GROUP, // a datagram to one of our IP multicast groups: source, payload
+	FRAME_IGMP,     // .v4: for a group, not yet looked into
 	FRAME_PIECE,    // .v4 or .v6: an IP fragment for us (ip_frag.h)
 };
 

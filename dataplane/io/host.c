@@ -276,3 +276,74 @@ int host_find_way(struct host *h, const struct host_far *far, uint32_t now_ms, s
 	write_header(&h->links[r.link], &dst, &h->addrs[r.addr].ip, far, e, way);
 	return is_known ? 0 : -EINPROGRESS;
 }
+
+// -- IP multicast --
+
+bool host_hears(const struct host *h, const struct ip_addr *group, const struct ip_addr *source,
+		uint16_t port)
+{
+	for (uint8_t i = 0; i < h->n_groups; i++) {
+		const struct host_group *g = &h->groups[i];
+
+		if (ip_equal(&g->group.ip, group) && (port == 0 || g->port == port) &&
+		    (ip_is_zero(&g->group.source) || ip_equal(&g->group.source, source)))
+			return true;
+	}
+	return false;
+}
+
+// An address that others can answer before one that means something here alone.
+static int source_of_group(const struct host *h, const struct host_link *l, bool is_v4)
+{
+	int best = -1;
+
+	for (uint8_t i = l->first; i < l->first + l->n_addrs; i++) {
+		const struct host_addr *a = &h->addrs[i];
+
+		if (a->state != ADDR_READY || ip_is_v4(&a->ip) != is_v4)
+			continue;
+		if (best < 0 || (ip_is_link_local(&h->addrs[best].ip) && !ip_is_link_local(&a->ip)))
+			best = i;
+	}
+	return best;
+}
+
+// The sum so far is prepared for the usual number of hops.
+static void set_ttl(struct host_way *way, uint8_t ttl)
+{
+	uint8_t *end = way->header + sizeof(way->header), *ip;
+
+	if (way->is_v6) {
+		ip = end - IPV6_UDP_LEN;
+		ip[7] = ttl;
+		return;
+	}
+	ip = end - IPV4_UDP_LEN;
+	ip[8] = ttl;
+	be16_put(ip + 10, 0);
+	be16_put(ip + 10, csum_partial(ip, IPV4_LEN));
+}
+
+int host_find_group_way(const struct host *h, const struct host_far *far, uint8_t ttl,
+			struct host_way *way)
+{
+	bool is_v4 = ip_is_v4(&far->ip);
+	struct mac dst = is_v4 ? mac_of_multicast_v4(ip_v4(&far->ip)) : mac_of_multicast(&far->ip);
+
+	if (far->endpoint >= h->n_endpoints || h->endpoints[far->endpoint].port == 0)
+		return -EHOSTUNREACH;
+	for (uint8_t i = 0; i < h->n_links; i++) {
+		int from = source_of_group(h, &h->links[i], is_v4);
+
+		if (from < 0)
+			continue;
+		way->link = i;
+		way->hop = far->ip;
+		way->is_v6 = !is_v4;
+		write_header(&h->links[i], &dst, &h->addrs[from].ip, far,
+			     &h->endpoints[far->endpoint], way);
+		set_ttl(way, ttl);
+		return 0;
+	}
+	return -EHOSTUNREACH;
+}

@@ -16,6 +16,7 @@
 
 #define HOST_LINKS_MAX     16
 #define HOST_ENDPOINTS_MAX 8
+#define HOST_GROUPS_MAX    8
 #define LINK_ADDRS_MAX     9 // eight that the operator gives, and link-local
 #define HOST_ADDRS_MAX     (HOST_LINKS_MAX * LINK_ADDRS_MAX)
 
@@ -70,11 +71,19 @@ struct host_endpoint {
 	uint16_t port;          // 0: this endpoint is not in use
 };
 
+// Where members of groups speak by IP multicast, on every link (docs/spx.md).
+struct host_group {
+	struct ip_group group;
+	uint16_t port;
+};
+
 struct host {
 	struct host_link links[HOST_LINKS_MAX];
 	struct host_endpoint endpoints[HOST_ENDPOINTS_MAX];
 	struct host_addr addrs[HOST_ADDRS_MAX]; // link by link; pkt.local is an index plus 1
 	uint8_t n_links, n_endpoints, n_addrs;
+	struct host_group groups[HOST_GROUPS_MAX];
+	uint8_t n_groups;
 };
 
 // Adds an address to the last link. prefix_len: of its family. Asserts room.
@@ -112,6 +121,10 @@ static inline int host_endpoint_at(const struct host *h, const struct ip_addr *i
 	return -1;
 }
 
+// Is somebody's datagram for one of our groups? port 0: any.
+bool host_hears(const struct host *, const struct ip_addr *group, const struct ip_addr *source,
+		uint16_t port);
+
 struct host_route {
 	uint8_t link;
 	uint8_t addr;       // index of ours that it leaves from
@@ -144,3 +157,7 @@ struct host_way {
 // 0, -EHOSTUNREACH (no route, or no such endpoint), or -EINPROGRESS: the neighbour is not known
 // yet and being asked for; then the destination MAC is missing, everything else is there.
 int host_find_way(struct host *, const struct host_far *, uint32_t now_ms, struct host_way *);
+// The same to an IP multicast address: over the first link that speaks its family, with so many
+// hops to go. 0, or -EHOSTUNREACH.
+int host_find_group_way(const struct host *, const struct host_far *, uint8_t ttl,
+			struct host_way *);

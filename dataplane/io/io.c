@@ -144,7 +144,7 @@ static int open_ports(struct io *io, const struct io_opts *o, char *why, size_t 
 			.device = o->ports[i].device,
 			.mtu = o->ports[i].mtu,
 			.vlan = o->ports[i].vlan,
-			.hears_groups = has_ipv6(&o->ports[i]),
+			.hears_groups = has_ipv6(&o->ports[i]) || o->n_groups > 0,
 			.n_rx = o->ports[i].queues,
 			.n_tx = io->n_workers,
 			.wakes = o->idle != IDLE_SPIN,
@@ -175,6 +175,15 @@ static void make_endpoints(struct io *io, const struct io_opts *o)
 		io->host.endpoints[i] = (struct host_endpoint){
 			.address = endpoint_ip(&o->endpoints[i]), .port = o->endpoints[i].port};
 	io->host.n_endpoints = o->n_endpoints;
+	for (uint8_t i = 0; i < o->n_groups; i++) {
+		struct host_group *g = &io->host.groups[i];
+
+		*g = (struct host_group){.port = o->groups[i].addr.port};
+		g->group.ip = ip_of_wire(&o->groups[i].addr);
+		if (o->groups[i].source.family != 0)
+			g->group.source = ip_of_wire(&o->groups[i].source);
+	}
+	io->host.n_groups = o->n_groups;
 }
 
 // -- creation --
@@ -182,7 +191,8 @@ static void make_endpoints(struct io *io, const struct io_opts *o)
 static int check_opts(const struct io_opts *o, char *why, size_t why_size)
 {
 	if (o->n_workers == 0 || o->n_workers > WORKERS_MAX || o->n_ports == 0 ||
-	    o->n_ports > IO_PORTS_MAX || o->n_endpoints > HOST_ENDPOINTS_MAX) {
+	    o->n_ports > IO_PORTS_MAX || o->n_endpoints > HOST_ENDPOINTS_MAX ||
+	    o->n_groups > HOST_GROUPS_MAX) {
 		snprintf(why, why_size, "%u workers (1 to %u), %u ports (1 to %u)", o->n_workers,
 			 WORKERS_MAX, o->n_ports, IO_PORTS_MAX);
 		return -1;

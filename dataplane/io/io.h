@@ -36,6 +36,11 @@ struct io_addr {
 	uint8_t prefix_len;    // at least 1
 };
 
+// An IP multicast address that is listened to on every port that speaks its family.
+struct io_group {
+	struct wire_addr addr, source; // source family 0: any
+};
+
 struct io_port_opts {
 	const char *name;   // for people
 	const char *device; // port.h
@@ -62,6 +67,8 @@ struct io_opts {
 	// Local UDP addresses by pkt.endpoint; all zero: every address of the ports; port 0: none.
 	const struct wire_addr *endpoints;
 	uint8_t n_endpoints;
+	const struct io_group *groups;
+	uint8_t n_groups; // at most HOST_GROUPS_MAX
 	uint8_t n_workers;
 	const uint16_t *cores; // per worker, or IO_CORE_ANY; NULL: the kernel places all
 	enum idle_mode idle;   // what workers do without work (idle.h)

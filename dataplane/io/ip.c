@@ -78,6 +78,14 @@ struct ip_addr ip_solicited_node(const struct ip_addr *of)
 	return a;
 }
 
+struct mac mac_of_multicast_v4(uint32_t group)
+{
+	struct mac m = {
+		{0x01, 0x00, 0x5e, group >> 16 & 0x7f, (uint8_t)(group >> 8), (uint8_t)group}};
+
+	return m;
+}
+
 struct mac mac_of_multicast(const struct ip_addr *a)
 {
 	struct mac m = {{0x33, 0x33}};

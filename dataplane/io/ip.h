@@ -84,7 +84,21 @@ struct ip_addr ip_link_local(const struct mac *);
 // ff02::1:ffXX:XXXX, where questions for an address go (RFC 4291 §2.7.1).
 struct ip_addr ip_solicited_node(const struct ip_addr *);
 extern const struct ip_addr ip_all_nodes, ip_all_routers, ip_all_mld_routers; // ff02::1, ::2, ::16
+struct mac mac_of_multicast_v4(uint32_t group);                               // RFC 1112 §6.4
 struct mac mac_of_multicast(const struct ip_addr *);                          // RFC 2464 §7
+
+// A group that is listened to: all that is sent there, or what one source sends.
+struct ip_group {
+	struct ip_addr ip, source; // source all zero: any
+};
+// How IGMP and MLD number what is said of a group (RFC 3376 §4.2.12, RFC 3810 §5.2.12): in an
+// answer its mode, INCLUDE the source or EXCLUDE nobody; by itself, that it became so.
+static inline uint8_t ip_group_record(const struct ip_group *g, bool is_answer)
+{
+	if (ip_is_zero(&g->source))
+		return is_answer ? 2 : 4;
+	return is_answer ? 1 : 5;
+}
 
 // Returns text, so it can stand in a printf.
 const char *ip_print(const struct ip_addr *, char text[IP_TEXT_SIZE]);

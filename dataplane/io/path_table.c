@@ -40,6 +40,8 @@ int path_table_way(struct path_table *t, const struct pkt *to, struct host_way *
 			       .endpoint = to->endpoint,
 			       .local = to->local};
 
+	if (to->ttl != 0)
+		return host_find_group_way(t->host, &far, to->ttl, way);
 	if (to->family == 6 && !ipv6_is_host(to->addr))
 		return -EHOSTUNREACH;
 	return host_find_way(t->host, &far, t->now_ms, way);

@@ -39,9 +39,10 @@ void presence_link_up(struct presence *p, const struct host *h, const struct hos
 			announce(&p->addrs[i], now_ms);
 		else if (h->addrs[l->first + i].state == ADDR_TENTATIVE)
 			p->addrs[i].is_probed = false;
+	if (host_has_ipv6(h, l) || h->n_groups > 0)
+		report_groups(p, now_ms);
 	if (!host_has_ipv6(h, l))
 		return;
-	report_groups(p, now_ms);
 	if (p->takes_router && !p->has_router) {
 		p->router_asks = PRESENCE_ROUTER_ASKS;
 		p->router_ask_at_ms = now_ms + PRESENCE_PROBE_MS; // when there is an address
@@ -199,8 +200,17 @@ bool presence_on_router(struct presence *p, struct host_link *l, const struct ip
 	return !is_ours;
 }
 
+static uint8_t add_configured(const struct host *h, bool is_v4, struct ip_group *groups, uint8_t n,
+			      uint8_t max)
+{
+	for (uint8_t i = 0; i < h->n_groups && n < max; i++)
+		if (ip_is_v4(&h->groups[i].group.ip) == is_v4)
+			groups[n++] = h->groups[i].group;
+	return n;
+}
+
 uint8_t presence_groups(const struct host *h, const struct host_link *l,
-			struct ip_addr groups[MLD_GROUPS_MAX])
+			struct ip_group groups[MLD_GROUPS_MAX])
 {
 	uint8_t n = 0;
 
@@ -209,10 +219,19 @@ uint8_t presence_groups(const struct host *h, const struct host_link *l,
 
 		if (!is_v6(h, i))
 			continue;
-		groups[n] = ip_solicited_node(&h->addrs[i].ip);
-		while (!ip_equal(&groups[j], &groups[n]))
+		groups[n] = (struct ip_group){.ip = ip_solicited_node(&h->addrs[i].ip)};
+		while (!ip_equal(&groups[j].ip, &groups[n].ip))
 			j++;
 		n += j == n;
 	}
-	return n;
+	return n > 0 ? add_configured(h, false, groups, n, MLD_GROUPS_MAX) : 0;
+}
+
+uint8_t presence_groups_v4(const struct host *h, const struct host_link *l,
+			   struct ip_group groups[IGMP_GROUPS_MAX])
+{
+	for (uint8_t i = l->first; i < l->first + l->n_addrs; i++)
+		if (h->addrs[i].v4 != 0)
+			return add_configured(h, true, groups, 0, IGMP_GROUPS_MAX);
+	return 0;
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "dataplane/io/host.h"
+#include "dataplane/io/igmp.h"
 #include "dataplane/io/mld.h"
 
 #define PRESENCE_PROBE_MS      1000 // RFC 4861 §10, RETRANS_TIMER: silence so long, and it is ours
@@ -75,6 +76,9 @@ void presence_on_query(struct presence *, uint32_t delay_ms, uint16_t part, uint
 bool presence_on_router(struct presence *, struct host_link *, const struct ip_addr *router,
 			uint16_t lifetime_s, uint32_t now_ms);
 
-// The groups of a link's IPv6 addresses, each once. Returns how many.
+// The groups of a link's IPv6 addresses, each once, and those of host.groups. Returns how many.
 uint8_t presence_groups(const struct host *, const struct host_link *,
-			struct ip_addr groups[MLD_GROUPS_MAX]);
+			struct ip_group groups[MLD_GROUPS_MAX]);
+// The same of IPv4: those of host.groups, where the link speaks it.
+uint8_t presence_groups_v4(const struct host *, const struct host_link *,
+			   struct ip_group groups[IGMP_GROUPS_MAX]);

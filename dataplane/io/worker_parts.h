@@ -61,6 +61,9 @@ void worker_on_closed_port(struct worker *, uint8_t link, const struct frame *,
 			   const struct rte_mbuf *m); // does not take it
 
 // -- worker_nd.c: ICMPv6 and neighbour discovery --
+void worker_on_group(struct worker *, const struct frame *, struct rte_mbuf *m);
+void worker_on_igmp(struct worker *, uint8_t link, const struct frame *, struct rte_mbuf *m,
+		    bool was_handed);
 void worker_on_icmp6(struct worker *, uint8_t link, const struct frame *, struct rte_mbuf *m,
 		     bool was_handed);
 

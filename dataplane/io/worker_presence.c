@@ -17,15 +17,32 @@ static uint16_t write_announcement(const struct host_link *l, const struct host_
 			  : nd_write_advertisement(frame, &l->mac, &a->ip, NULL, NULL);
 }
 
+// MLD's; IGMP's goes out beside it (say_v4).
 static uint16_t write_report(const struct worker *w, uint8_t link, bool is_answer, uint8_t *frame)
 {
 	const struct host_link *l = &w->host.links[link];
 	int local = host_link_local(&w->host, l);
-	struct ip_addr groups[MLD_GROUPS_MAX];
+	struct ip_group groups[MLD_GROUPS_MAX];
 	uint8_t n = presence_groups(&w->host, l, groups);
 
+	if (n == 0)
+		return 0;
 	return mld_write_report(frame, &l->mac, local >= 0 ? &w->host.addrs[local].ip : &nobody,
 				groups, n, is_answer);
+}
+
+static uint16_t write_report_v4(const struct worker *w, uint8_t link, bool is_answer,
+				uint8_t *frame)
+{
+	const struct host_link *l = &w->host.links[link];
+	struct ip_group groups[IGMP_GROUPS_MAX];
+	uint8_t n = presence_groups_v4(&w->host, l, groups), i = l->first;
+
+	if (n == 0)
+		return 0;
+	while (w->host.addrs[i].v4 == 0)
+		i++;
+	return igmp_write_report(frame, &l->mac, w->host.addrs[i].v4, groups, n, is_answer);
 }
 
 static uint16_t write_step(const struct worker *w, uint8_t link, const struct presence_step *s,
@@ -53,21 +70,27 @@ static uint16_t write_step(const struct worker *w, uint8_t link, const struct pr
 	return 0;
 }
 
+static void send_frame(struct worker *w, uint8_t link, struct rte_mbuf *m, uint16_t len)
+{
+	if (len == 0)
+		rte_pktmbuf_free(m);
+	else
+		worker_send_built(w, link, m, len);
+}
+
 // The first worker speaks for all.
 static void say(struct worker *w, uint8_t link, const struct presence_step *s)
 {
 	struct rte_mbuf *m = w->opts.worker == 0 ? rte_pktmbuf_alloc(w->opts.pool) : NULL;
-	uint16_t len;
 
 	if (m == NULL)
 		return;
-	len = write_step(w, link, s, rte_pktmbuf_mtod(m, uint8_t *));
-	if (len == 0) {
-		rte_pktmbuf_free(m);
-		return;
-	}
+	send_frame(w, link, m, write_step(w, link, s, rte_pktmbuf_mtod(m, uint8_t *)));
 	w->counters[link].announced += s->what == PRESENCE_ANNOUNCE;
-	worker_send_built(w, link, m, len);
+	m = s->what == PRESENCE_REPORT ? rte_pktmbuf_alloc(w->opts.pool) : NULL;
+	if (m != NULL)
+		send_frame(w, link, m,
+			   write_report_v4(w, link, s->is_answer, rte_pktmbuf_mtod(m, uint8_t *)));
 }
 
 static void step_link(struct worker *w, uint8_t link)

@@ -116,6 +116,12 @@ static __attribute__((noinline)) struct rte_mbuf *take_rare(struct burst *b, con
 	case FRAME_ICMP6:
 		worker_on_icmp6(w, b->link, f, m, b->was_handed);
 		break;
+	case FRAME_TO_GROUP:
+		worker_on_group(w, f, m);
+		break;
+	case FRAME_IGMP:
+		worker_on_igmp(w, b->link, f, m, b->was_handed);
+		break;
 	case FRAME_PIECE:
 		return worker_on_piece(w, b->link, f, m);
 	case FRAME_DATAGRAM:

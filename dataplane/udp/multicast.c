@@ -10,6 +10,8 @@
 
 #include "dataplane/udp/sockaddr.h"
 
+#define RECEIVE_BYTES (4 << 20)
+
 static bool is_listed(const struct multicast_links *l, unsigned index)
 {
 	for (uint8_t i = 0; i < l->n; i++)
@@ -94,7 +96,7 @@ int multicast_listen(const struct multicast_links *l, const struct wire_addr *gr
 	struct sockaddr_storage ss;
 	socklen_t len = sockaddr_put(&ss, group->ip, group->family, group->port, false);
 	int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int one = 1, zero = 0, n_joined = 0, err = -ENODEV;
+	int one = 1, zero = 0, n_joined = 0, err = -ENODEV, size = RECEIVE_BYTES;
 
 	if (fd < 0)
 		return -errno;
@@ -102,6 +104,7 @@ int multicast_listen(const struct multicast_links *l, const struct wire_addr *gr
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	else // what other sockets of this machine joined is not for us
 		setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &zero, sizeof(zero));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)); // as far as the kernel goes
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
 	    bind(fd, (struct sockaddr *)&ss, len) != 0) {
 		err = -errno;

@@ -12,12 +12,14 @@
 #include "dataplane/io/icmp6.h"
 #include "dataplane/io/icmp_error.h"
 #include "dataplane/io/ip_frag.h"
+#include "dataplane/io/igmp.h"
 #include "dataplane/io/mld.h"
 #include "dataplane/io/nd.h"
 #include "tests/fuzz/oracle.h"
 
 #define OUR_IP 0x0a630001u
-#define PIECES 3 // that a frame is given in, each with other flags
+#define OUR_GROUP 0xef010203u // 239.1.2.3
+#define PIECES    3           // that a frame is given in, each with other flags
 
 static const struct ip_addr our_ip6 = {{0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
 
@@ -33,11 +35,13 @@ static struct host make_host(uint8_t how)
 	host_add(&h, &v4, 24, ADDR_READY);
 	host_add(&h, &our_ip6, 64, how >> 7 ? ADDR_TENTATIVE : ADDR_READY);
 	h.endpoints[0].port = 1935;
+	h.groups[0] = (struct host_group){.group.ip = ip_of_v4(OUR_GROUP), .port = 1935};
+	h.n_groups = 1;
 	h.endpoints[1] = (struct host_endpoint){v4, 1936};
 	return h;
 }
 
-static void repair_v4(uint8_t *ip, uint16_t len)
+static void repair_v4(uint8_t *ip, uint16_t len, bool is_to_group)
 {
 	uint16_t header_len;
 
@@ -46,7 +50,10 @@ static void repair_v4(uint8_t *ip, uint16_t len)
 	header_len = (uint16_t)((ip[0] & 15) * 4);
 	if (header_len < IPV4_LEN || header_len > len)
 		return;
-	be32_put(ip + 16, OUR_IP);
+	if (!is_to_group)
+		be32_put(ip + 16, OUR_IP);
+	else if (ip[9] != IPV4_PROTO_IGMP)
+		be32_put(ip + 16, OUR_GROUP);
 	be16_put(ip + 10, 0);
 	be16_put(ip + 10, csum_finish(csum_partial(ip, header_len)));
 	if (ip[9] == IPV4_PROTO_ICMP && be16_get(ip + 2) <= len &&
@@ -85,12 +92,12 @@ static void repair(const struct host *h, uint8_t *frame, uint16_t len)
 		frame[15] = (uint8_t)h->links[0].vlan;
 		type = be16_get(frame + at - 2);
 	}
-	if (type != L2_TYPE_IPV6 || frame[0] != 0x33)
+	if ((type != L2_TYPE_IPV6 || frame[0] != 0x33) && (type != L2_TYPE_IPV4 || frame[0] != 1))
 		memcpy(frame, &h->links[0].mac, MAC_LEN);
 	if (type == L2_TYPE_IPV6)
 		repair_v6(frame + at, (uint16_t)(len - at));
 	else if (type == L2_TYPE_IPV4)
-		repair_v4(frame + at, (uint16_t)(len - at));
+		repair_v4(frame + at, (uint16_t)(len - at), frame[0] == 1);
 }
 
 // -- what a worker goes on with --
@@ -124,11 +131,18 @@ static void on_icmp6(const struct host *h, const struct frame *f, uint8_t *frame
 	}
 }
 
+static void on_igmp(const struct frame *f, uint8_t *frame)
+{
+	uint32_t delay_ms;
+
+	igmp_read_query(&delay_ms, &f->v4, frame + L2_LEN + f->v4.header_len,
+			(uint16_t)(f->v4.len - f->v4.header_len));
+}
+
 static void on_icmp4(const struct host *h, const struct frame *f, uint8_t *frame)
 {
 	uint8_t *icmp = frame + L2_LEN + f->v4.header_len;
 	uint16_t len = (uint16_t)(f->v4.len - f->v4.header_len);
-	struct icmp_error e;
 
 	if (icmp_check(icmp, len))
 		on_error(h, false, icmp, len);
@@ -194,6 +208,10 @@ static int run(const uint8_t *data, size_t size)
 		assert(icmp_error_port_closed(out, frame, f.is_v6, f.is_v6 ? f.v6.len : f.v4.len) <=
 		       sizeof(out));
 	}
+	if (f.kind == FRAME_TO_GROUP)
+		assert(f.payload >= exact && f.payload + f.payload_len <= exact + len);
+	if (f.kind == FRAME_IGMP)
+		on_igmp(&f, frame);
 	if (f.kind == FRAME_ICMP)
 		on_icmp4(&host, &f, frame);
 	if (f.kind == FRAME_ICMP6)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "control/startup/ctl_session.h" // REPORTED_ADDRS_MAX
+#include "control/group/groupspec.h"
 #include "dataplane/bell.h"
 #include "dataplane/core/budget.h"
 #include "dataplane/core/engine.h"
@@ -20,10 +21,14 @@ struct rings;
 
 enum daemon_endpoint { ENDPOINT_SERVER, ENDPOINT_MEMBER, ENDPOINTS_N };
 
+#define PLACES_MAX 8 // of all groups together: what either kind can listen at
+
 struct backend_opts {
 	const struct config *config; // borrowed, as everything here is
 	struct engine_opts engine;   // sizes; each worker's engine borrows the rest from rings
 	const struct rings *rings;
+	const struct groupspec_place *places; // IP multicast addresses to listen at
+	uint8_t n_places;
 };
 
 struct backend_worker {

@@ -153,6 +153,7 @@ static int dpdk_create(const struct backend_opts *o, struct backend **out, char 
 	struct io_addr addrs[IO_PORTS_MAX][IO_PORT_ADDRS_MAX];
 	struct io_port_opts ports[IO_PORTS_MAX];
 	struct dpdk_backend *b;
+	struct io_group groups[PLACES_MAX];
 	struct io_opts io;
 
 	b = calloc(1, sizeof(*b));
@@ -170,6 +171,10 @@ static int dpdk_create(const struct backend_opts *o, struct backend **out, char 
 	for (uint32_t i = 0; i < o->config->n_ports; i++)
 		port_of(&ports[i], &o->config->ports[i], addrs[i]);
 	io = io_opts_of(b, ports);
+	for (uint8_t i = 0; i < o->n_places; i++)
+		groups[i] = (struct io_group){o->places[i].addr, o->places[i].source};
+	io.groups = groups;
+	io.n_groups = o->n_places;
 	b->io = io_create(&io, why, WHY_MAX);
 	if (b->io == NULL) {
 		dpdk_destroy(&b->base);

@@ -86,7 +86,7 @@ static uint64_t wait_us(const struct udp_worker *w, uint64_t now_us)
 
 static void sleep_until_due(struct udp_worker *w)
 {
-	struct epoll_event events[UDP_ENDPOINTS_MAX + 1];
+	struct epoll_event events[UDP_SOCKETS_MAX + 1];
 	struct timespec t;
 	uint64_t us;
 
@@ -95,7 +95,7 @@ static void sleep_until_due(struct udp_worker *w)
 	t = (struct timespec){.tv_sec = (time_t)(us / 1000000),
 			      .tv_nsec = (long)(us % 1000000) * 1000};
 	if (us > 0)
-		epoll_pwait2(w->epoll, events, UDP_ENDPOINTS_MAX + 1, &t, NULL);
+		epoll_pwait2(w->epoll, events, UDP_SOCKETS_MAX + 1, &t, NULL);
 	bell_disarm(&w->bell);
 }
 
@@ -211,6 +211,21 @@ static int bind_endpoint(struct udp_backend *u, enum daemon_endpoint endpoint, c
 	return err;
 }
 
+// IP multicast is the first worker's: control judges it all.
+static int listen_at(struct udp_backend *u, const struct groupspec_place *p, uint8_t i,
+		     char why[WHY_MAX])
+{
+	struct udp_worker *w = &u->workers[0];
+	char text[WIRE_ADDR_TEXT_MAX];
+	int err = udp_world_listen(w->world, &p->addr, &p->source);
+
+	if (err == 0)
+		return watch(w, udp_world_fd(w->world, (uint8_t)(UDP_ENDPOINTS_MAX + i)));
+	snprintf(why, WHY_MAX, "cannot listen to IP multicast %s (groups[].lan): %s",
+		 wire_addr_format(&p->addr, text), strerror(-err));
+	return err;
+}
+
 static void udp_destroy(struct backend *);
 
 static int create_all(struct udp_backend *u, const struct backend_opts *o, char why[WHY_MAX])
@@ -225,6 +240,8 @@ static int create_all(struct udp_backend *u, const struct backend_opts *o, char 
 	if (err == 0)
 		err = bind_endpoint(u, ENDPOINT_MEMBER, "endpoints.member", &o->config->member,
 				    why);
+	for (uint8_t i = 0; i < o->n_places && err == 0; i++)
+		err = listen_at(u, &o->places[i], i, why);
 	return err;
 }
 

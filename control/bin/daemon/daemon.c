@@ -53,7 +53,8 @@ static const struct backend_kind *kind_of(const struct config *cfg)
 
 int daemon_backend(struct daemon *d, char why[WHY_MAX])
 {
-	struct backend_opts o = {.config = d->config, .rings = &d->rings};
+	struct groupspec_place places[PLACES_MAX];
+	struct backend_opts o = {.config = d->config, .rings = &d->rings, .places = places};
 	int err;
 
 	if (kind_of(d->config) == NULL) {
@@ -65,6 +66,7 @@ int daemon_backend(struct daemon *d, char why[WHY_MAX])
 	if (err < 0)
 		return fail(why, "no memory for the rings to the workers", err);
 	o.engine = d->engine;
+	o.n_places = settings_places(d->config, places);
 	why[0] = '\0';
 	err = kind_of(d->config)->create(&o, &d->backend, why);
 	if (err < 0 && why[0] == '\0')

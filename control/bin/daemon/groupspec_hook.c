@@ -34,4 +34,17 @@ static int check(void *ctx, const char *spec, size_t len, uint8_t id[32], char *
 	return 0;
 }
 
-const struct config_hooks groupspec_hooks = {.groupspec_check = check};
+static const char *lan(void *ctx, const char *text)
+{
+	struct groupspec g;
+	const char *reason;
+	uint32_t at;
+
+	if (groupspec_parse(&g, text, &reason, &at) != 0) // that is said elsewhere
+		return NULL;
+	if (!g.ip_multicast_updates && !g.multicast)
+		return "the groupspec has neither member updates by IP multicast nor streams";
+	return g.n_ip_multicast > 0 ? NULL : "the groupspec names no IP multicast address";
+}
+
+const struct config_hooks groupspec_hooks = {.groupspec_check = check, .groupspec_lan = lan};

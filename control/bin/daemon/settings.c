@@ -1,6 +1,7 @@
 #include "control/bin/daemon/settings.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/bin/daemon/config_addr.h"
@@ -211,7 +212,39 @@ struct group_limits settings_group(const struct config_group *g)
 			  .fetch_max_ms = ms_of(m->fetch_period_us),
 			  .update_ms = ms_of(m->availability_period_us),
 			  .push_neighbours_max = min_u32(m->push_neighbours, UINT32_MAX)},
+		.is_lan_off = !g->is_lan,
+		.multicast_ttl = (uint8_t)g->multicast_ttl,
 		.posting = {.keep_us = g->posting.keep_us, .bytes_max = g->posting.memory_bytes},
 		.replication = {.is_seed = g->mirror.is_enabled},
 	};
+}
+
+static bool is_place_known(const struct groupspec_place *list, uint8_t n,
+			   const struct groupspec_place *p)
+{
+	for (uint8_t i = 0; i < n; i++)
+		if (wire_addr_equal(&list[i].addr, &p->addr) &&
+		    wire_addr_equal(&list[i].source, &p->source))
+			return true;
+	return false;
+}
+
+uint8_t settings_places(const struct config *cfg, struct groupspec_place out[PLACES_MAX])
+{
+	struct groupspec *g = malloc(sizeof(*g));
+	uint8_t n = 0;
+
+	for (uint32_t i = 0; g != NULL && i < cfg->n_groups; i++) {
+		const char *reason;
+		uint32_t at;
+
+		if (!cfg->groups[i].is_lan ||
+		    groupspec_parse(g, cfg->groups[i].spec, &reason, &at) != 0)
+			continue;
+		for (uint8_t k = 0; k < g->n_ip_multicast && n < PLACES_MAX; k++)
+			if (!is_place_known(out, n, &g->ip_multicast[k]))
+				out[n++] = g->ip_multicast[k];
+	}
+	free(g);
+	return n;
 }

@@ -32,3 +32,5 @@ bool settings_shuts_out_old_peers(const struct settings *);
 struct node_opts settings_node(const struct settings *, const struct config *,
 			       const struct engine_opts *);
 struct group_limits settings_group(const struct config_group *);
+// Where members of its groups are met by IP multicast, each address once; how many.
+uint8_t settings_places(const struct config *, struct groupspec_place[PLACES_MAX]);

@@ -128,6 +128,10 @@ static void share_figures(const struct group_stream_info *s, const struct stream
 	json_put_u64(j, "pulled_from_bytes", sum->bytes_pulled_from);
 	json_put_u64(j, "from_super", sum->fragments_from_super);
 	json_put_u64(j, "from_super_bytes", sum->bytes_from_super);
+	json_put_u64(j, "from_multicast", sum->fragments_from_multicast);
+	json_put_u64(j, "from_multicast_bytes", sum->bytes_from_multicast);
+	json_put_u64(j, "to_multicast", s->fragments_to_multicast);
+	json_put_u64(j, "to_multicast_bytes", s->bytes_to_multicast);
 }
 
 static void stream_row(const struct daemon *d, const struct group_info *g,

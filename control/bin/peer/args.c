@@ -53,6 +53,8 @@ enum {
 	OPT_ROOT,
 	OPT_IN_ORDER,
 	OPT_LAN,
+	OPT_NO_PEERS,
+	OPT_MULTICAST_TTL,
 };
 
 #define FOR(c)     (1u << (c))
@@ -115,6 +117,8 @@ static const struct {
 	{{"unique", no_argument, NULL, OPT_UNIQUE}, FOR(PEER_CMD_GROUPSPEC)},
 	{{"bootstrap", required_argument, NULL, OPT_BOOTSTRAP}, FOR(PEER_CMD_GROUPSPEC)},
 	{{"no-server-channel", no_argument, NULL, OPT_NO_SERVER_CHANNEL}, FOR(PEER_CMD_GROUPSPEC)},
+	{{"no-peers", no_argument, NULL, OPT_NO_PEERS}, FOR(PEER_CMD_GROUPSPEC)},
+	{{"multicast-ttl", required_argument, NULL, OPT_MULTICAST_TTL}, FOR(PEER_CMD_PUBLISH)},
 	{{"lan", required_argument, NULL, OPT_LAN}, FOR(PEER_CMD_GROUPSPEC)},
 	{{"v1", no_argument, NULL, OPT_V1}, FOR(PEER_CMD_GROUPSPEC)},
 	{{"joined", required_argument, NULL, OPT_JOINED}, FOR(PEER_CMD_COMPARE)},
@@ -342,6 +346,11 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 	case OPT_NO_SERVER_CHANNEL:
 		a->no_server_channel = true;
 		return 0;
+	case OPT_NO_PEERS:
+		a->no_peers = true;
+		return 0;
+	case OPT_MULTICAST_TTL:
+		return peer_args_number("multicast-ttl", v, 1, 255, &a->multicast_ttl);
 	case OPT_LAN:
 		return lan_place(a, v);
 	case OPT_V1:

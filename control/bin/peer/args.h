@@ -75,6 +75,8 @@ struct peer_args {
 	uint32_t n_bootstrap;
 	struct groupspec_place places[GROUPSPEC_PLACES_MAX];
 	uint8_t n_places;
+	bool no_peers;
+	uint32_t multicast_ttl; // publish
 
 	// post, listen, route, members, coverage; is_json: publish and play, too
 	bool is_json, is_nearest;

@@ -57,7 +57,8 @@ int peer_groupspec(const struct peer_args *a)
 				    .posting_password = a->posting_password,
 				    .bootstrap = bootstrap,
 				    .n_bootstrap = (uint8_t)a->n_bootstrap,
-				    .ip_multicast_updates = a->n_places > 0,
+				    .ip_multicast_updates = a->n_places > 0 && !a->no_peers,
+				    .peer_to_peer_disabled = a->no_peers,
 				    .places = a->places,
 				    .n_places = a->n_places};
 	int err;

@@ -81,7 +81,8 @@ int peer_server_resolve(struct server_name *s, const char *text)
 // Without an introducer members have to meet by IP multicast.
 static int check_lan(struct peer *p)
 {
-	if (p->spec.ip_multicast_updates && p->spec.n_ip_multicast > 0) {
+	if ((p->spec.ip_multicast_updates || p->spec.peer_to_peer_disabled) &&
+	    p->spec.n_ip_multicast > 0) {
 		snprintf(p->servers[0].uri, sizeof(p->servers[0].uri), "by IP multicast");
 		return 0;
 	}

@@ -345,6 +345,7 @@ int peer_publish(const struct peer_args *a)
 {
 	struct publish p = {.fd = -1, .json.name = a->is_json ? a->name : NULL};
 	struct identity id;
+	const struct group_limits limits = {.multicast_ttl = (uint8_t)a->multicast_ttl};
 	struct node_group *group = NULL;
 	int err = peer_start(&p.peer, a);
 	uint64_t now = clock_us();
@@ -372,7 +373,8 @@ int peer_publish(const struct peer_args *a)
 	}
 	err = peer_connect_all(&p.peer, p.member, now);
 	if (err == 0 && a->group != NULL)
-		group = node_join(member_node(p.member), &p.peer.spec, NULL, &err, now);
+		group = node_join(member_node(p.member), &p.peer.spec, &limits, &err, now);
+	p.join.has_joined |= p.peer.spec.peer_to_peer_disabled; // nobody will come
 	if (err == 0) {
 		run(&p, group);
 		err = p.exit_code;

@@ -122,10 +122,13 @@ static void put_rates(struct json_out *j, const struct group_stream_rates *r)
 	json_put_u64(j, "receiveControlBytesPerSecond", r->receive_control);
 	json_put_u64(j, "sendControlBytesPerSecondToServer", r->send_control_to_server);
 	json_put_u64(j, "receiveDataBytesPerSecondFromServer", r->receive_data_from_server);
+	json_put_u64(j, "receiveDataBytesPerSecondFromIPMulticast", r->receive_data_from_multicast);
 }
 
-static void put_totals(struct json_out *j, const struct stream_stats *t)
+static void put_totals(struct json_out *j, const struct group_stream_info *i)
 {
+	const struct stream_stats *t = &i->totals;
+
 	json_put_u64(j, "bytesPushedToPeers", t->bytes_pushed_to);
 	json_put_u64(j, "fragmentsPushedToPeers", t->fragments_pushed_to);
 	json_put_u64(j, "bytesRequestedByPeers", t->bytes_pulled_by);
@@ -136,6 +139,10 @@ static void put_totals(struct json_out *j, const struct stream_stats *t)
 	json_put_u64(j, "fragmentsRequestedFromPeers", t->fragments_pulled_from);
 	json_put_u64(j, "bytesReceivedFromServer", t->bytes_from_super);
 	json_put_u64(j, "fragmentsReceivedFromServer", t->fragments_from_super);
+	json_put_u64(j, "bytesReceivedFromIPMulticast", t->bytes_from_multicast);
+	json_put_u64(j, "fragmentsReceivedFromIPMulticast", t->fragments_from_multicast);
+	json_put_u64(j, "bytesPushedToIPMulticast", i->bytes_to_multicast);
+	json_put_u64(j, "fragmentsPushedToIPMulticast", i->fragments_to_multicast);
 	json_put_u64(j, "duplicates", t->duplicates);
 	json_put_u64(j, "late", t->late);
 	json_put_u64(j, "missing", t->missing);
@@ -156,6 +163,6 @@ void stream_json_figures(struct stream_json *s, struct node_stream *stream, uint
 	json_put_u64(&j, "newest", info.newest);
 	json_put_u64(&j, "neighbors", info.n_links);
 	put_rates(&j, &info.rates);
-	put_totals(&j, &info.totals);
+	put_totals(&j, &info);
 	end(&j);
 }

@@ -47,6 +47,7 @@ int viewer_start(struct viewer *v, struct peer *p, FILE *out, uint64_t now_us)
 	v->group = node_join(member_node(v->member), &p->spec, NULL, &err, now_us);
 	if (v->group == NULL)
 		return peer_join_error(err);
+	v->join.has_joined |= p->spec.peer_to_peer_disabled; // nobody will come
 	err = node_play(v->group, p->args->name, &v->stream, now_us);
 	if (err == 0 && stream_args_given(p->args))
 		err = node_play_override(v->stream, &p->args->params, now_us);

@@ -19,6 +19,28 @@ static int check(void *ctx, const char *spec, size_t len, uint8_t id[32], char *
 	return 0;
 }
 
+static const char *lan(void *ctx, const char *spec)
+{
+	return strcmp(spec, "goodL") == 0 ? NULL : "it names no address";
+}
+
+static void members_can_be_met_only_where_the_groupspec_says(void **state)
+{
+	unsigned n_calls = 0;
+	const struct config_hooks hooks = {check, &n_calls, lan};
+	struct loaded l;
+
+	expect_with("backend: udp\ngroups:\n  - {name: a, spec: goodA, lan: true}\n", &hooks,
+		    "3:33: it names no address\n");
+	l = load("backend: udp\ngroups:\n  - {name: a, spec: goodA}\n"
+		 "  - {name: b, spec: goodL, lan: true}\n",
+		 &hooks);
+	assert_int_equal(l.err, 0);
+	assert_false(l.cfg->groups[0].is_lan); // off unless it is said
+	assert_true(l.cfg->groups[1].is_lan);
+	unload(&l);
+}
+
 static void each_groupspec_is_looked_into(void **state)
 {
 	unsigned n_calls = 0;
@@ -219,6 +241,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_groupspec_is_looked_into),
+		cmocka_unit_test(members_can_be_met_only_where_the_groupspec_says),
 		cmocka_unit_test(a_group_is_listed_once),
 		cmocka_unit_test(spec_or_file_and_not_both),
 		cmocka_unit_test(a_groupspec_may_have_a_file_of_its_own),

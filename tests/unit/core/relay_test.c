@@ -321,9 +321,87 @@ static void the_busiest_stream_sets_the_clock(void **state)
 	world_destroy(w);
 }
 
+// IP-4: what comes by IP multicast enters the same window, is counted by its way, and satisfies
+// pulls.
+static void multicast_fills_the_same_window(void **state)
+{
+	struct world *w = world_create(NULL);
+	struct stream *s = world_stream(w, WORLD_STREAM, STREAM_HOME);
+
+	world_link(w, 0, WORLD_STREAM, 0);
+	world_link(w, 1, WORLD_STREAM, 0);
+	world_mask(w, 1, 0xff);
+	world_multicast(w, WORLD_STREAM, 1, 100);
+	world_receive(w, 0, WORLD_STREAM, 1, 100);
+	assert_int_equal(s->n.duplicates, 1);
+	world_receive(w, 0, WORLD_STREAM, 2, 100);
+	world_multicast(w, WORLD_STREAM, 2, 100);
+	assert_int_equal(s->n.duplicates, 2);
+	assert_int_equal(s->n.fragments_received, 2);
+	assert_int_equal(s->n.fragments_from_multicast, 1);
+	world_tx(w, 10);
+	assert_int_equal(world_n_sent(w, 1, 1), 1); // and is passed on
+	world_multicast(w, WORLD_STREAM, 4, 100);   // 3 is lost on the way: a neighbour repairs it
+	world_map(w, 0, 1, 4);
+	world_run_ms(w, 2700);
+	assert_non_null(world_message_to(w, 0, STREAM_PULL));
+	assert_int_equal(s->n_asked, 1);
+	world_multicast(w, WORLD_STREAM, 3, 100); // late, but here
+	assert_int_equal(s->n_asked, 0);
+	world_destroy(w);
+}
+
+// IP-1: while multicast is quicker nobody has to push; when it stops, somebody is asked again.
+static void multicast_makes_pushes_unnecessary(void **state)
+{
+	struct world *w = world_create(NULL);
+	uint64_t no = 0;
+
+	world_stream(w, WORLD_STREAM, STREAM_HOME);
+	world_link(w, 0, WORLD_STREAM, LINK_IS_SUPER);
+	assert_int_equal(world_mask_to(w, 0), 0xff);
+	for (int i = 0; i < 8 * 3; i++) {
+		world_multicast(w, WORLD_STREAM, ++no, 100);
+		world_receive(w, 0, WORLD_STREAM, no, 100);
+		world_map(w, 0, 1, no);
+		world_run_ms(w, 10);
+	}
+	assert_int_equal(world_mask_to(w, 0), 0);
+	for (int i = 0; i < 2000; i++) { // 20 s: each slot is tested once in 16
+		if (i % 10 == 0)
+			world_map(w, 0, no, no + 1 + (uint64_t)i / 10);
+		world_run_ms(w, 10);
+	}
+	assert_int_equal(world_mask_to(w, 0), 0xff);
+	world_destroy(w);
+}
+
+static void the_source_and_broken_ones_take_nothing_from_multicast(void **state)
+{
+	struct world *w = world_create(NULL);
+	struct command c = {.op = CMD_STREAM_MULTICAST, .stream.stream = WORLD_STREAM, .len = 1};
+
+	world_stream(w, WORLD_STREAM, STREAM_PUBLISHER);
+	world_multicast(w, WORLD_STREAM, 1, 100);
+	world_multicast(w, 3, 1, 100);
+	assert_int_equal(w->e.stats.drops[DROP_STALE_COMMAND], 2);
+	world_stream(w, 2, 0);
+	c.stream.stream = 2;
+	c.body = body_get(w->e.bodies, 1);
+	c.body->data[0] = 0x77;
+	relay_command(&w->e, &c);
+	body_put(c.body);
+	assert_int_equal(w->e.stats.drops[DROP_STREAM_MALFORMED], 1);
+	assert_int_equal(stream_at(&w->e, WORLD_STREAM)->n.fragments_received, 0);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(multicast_fills_the_same_window),
+		cmocka_unit_test(multicast_makes_pushes_unnecessary),
+		cmocka_unit_test(the_source_and_broken_ones_take_nothing_from_multicast),
 		cmocka_unit_test(whoever_is_not_linked_is_not_heard),
 		cmocka_unit_test(a_strangers_fragment_has_a_name_for_its_end),
 		cmocka_unit_test(what_is_older_than_the_window_is_late),

@@ -458,9 +458,10 @@ size_t world_fragment(uint8_t out[1300], uint64_t no, size_t len)
 	return w.len;
 }
 
-void world_publish(struct world *w, uint16_t stream, uint64_t no, size_t len)
+static void command_fragment(struct world *w, enum command_op op, uint16_t stream, uint64_t no,
+			     size_t len)
 {
-	struct command c = {.op = CMD_STREAM_PUBLISH};
+	struct command c = {.op = op};
 	uint8_t message[1300];
 
 	c.len = (uint32_t)world_fragment(message, no, len);
@@ -470,6 +471,16 @@ void world_publish(struct world *w, uint16_t stream, uint64_t no, size_t len)
 	c.stream.number = no;
 	relay_command(&w->e, &c);
 	body_put(c.body);
+}
+
+void world_publish(struct world *w, uint16_t stream, uint64_t no, size_t len)
+{
+	command_fragment(w, CMD_STREAM_PUBLISH, stream, no, len);
+}
+
+void world_multicast(struct world *w, uint16_t stream, uint64_t no, size_t len)
+{
+	command_fragment(w, CMD_STREAM_MULTICAST, stream, no, len);
 }
 
 void world_receive(struct world *w, uint32_t session_idx, uint16_t stream, uint64_t no, size_t len)

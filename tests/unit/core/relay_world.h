@@ -68,6 +68,7 @@ void world_unlink(struct world *, uint32_t session_idx, uint16_t stream);
 // A fragment of len octets, payload a pattern of its number.
 size_t world_fragment(uint8_t out[1300], uint64_t no, size_t len);
 void world_publish(struct world *, uint16_t stream, uint64_t no, size_t len);
+void world_multicast(struct world *, uint16_t stream, uint64_t no, size_t len);
 void world_receive(struct world *, uint32_t session_idx, uint16_t stream, uint64_t no, size_t len);
 // Control messages from a neighbour to stream WORLD_STREAM.
 void world_mask(struct world *, uint32_t session_idx, uint8_t mask);

@@ -113,6 +113,93 @@ static void arp_comes_to_us_or_to_everybody(void **state)
 	frame_free(&b);
 }
 
+// -- IP multicast --
+
+static struct frame read_in_groups(const struct built *b)
+{
+	struct host h = host_dual(ADDR_READY);
+	struct frame f;
+
+	h.groups[0] = (struct host_group){.group.ip = ip("239.1.2.3"), .port = OUR_PORT};
+	h.groups[1] =
+		(struct host_group){.group = {ip("232.1.2.3"), ip("192.0.2.77")}, .port = OUR_PORT};
+	h.groups[2] = (struct host_group){.group.ip = ip("ff05::1234"), .port = OUR_PORT};
+	h.n_groups = 3;
+	f = read_with(&h, b, FRAME_SUM_UNKNOWN);
+	host_end(&h);
+	return f;
+}
+
+static void datagrams_to_our_groups_are_told_apart(void **state)
+{
+	static const struct {
+		const char *claim, *group, *source; // NULL: the usual one
+		uint8_t proto;                      // 0: UDP
+		bool to_another_port;
+		enum frame_kind kind;
+	} rows[] = {
+		{"to a group of ours", "239.1.2.3", NULL, 0, false, FRAME_TO_GROUP},
+		{"to its other port", "239.1.2.3", NULL, 0, true, FRAME_DROP},
+		{"to another group", "239.1.2.4", NULL, 0, false, FRAME_DROP},
+		{"of a source that we want", "232.1.2.3", "192.0.2.77", 0, false, FRAME_TO_GROUP},
+		{"of another one", "232.1.2.3", NULL, 0, false, FRAME_DROP},
+		{"a query", "224.0.0.1", NULL, 2, false, FRAME_IGMP},
+		{"an echo", "224.0.0.1", NULL, 1, false, FRAME_DROP},
+		{"to everybody", "255.255.255.255", NULL, 0, false, FRAME_DROP},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct built b = frame_udp(startup, sizeof(startup));
+		struct ip_addr group = ip(rows[i].group);
+		uint8_t *packet = b.data + L2_LEN;
+		struct mac mac = mac_of_multicast_v4(ip_v4(&group));
+		struct frame f;
+
+		memcpy(b.data, &mac, MAC_LEN);
+		be32_put(packet + 16, ip_v4(&group));
+		if (rows[i].source != NULL) {
+			struct ip_addr source = ip(rows[i].source);
+
+			be32_put(packet + 12, ip_v4(&source));
+		}
+		if (rows[i].proto != 0)
+			packet[9] = rows[i].proto;
+		packet[IPV4_LEN + 3] += rows[i].to_another_port;
+		be16_put(packet + 10, 0);
+		be16_put(packet + 10, csum_finish(csum_partial(packet, IPV4_LEN)));
+		assert_int_equal(read(&b).kind, FRAME_DROP); // who is in no group hears nothing
+		f = read_in_groups(&b);
+		assert_row(f.kind == rows[i].kind, rows[i].claim);
+		if (f.kind == FRAME_TO_GROUP)
+			assert_row(f.payload_len == sizeof(startup) && f.src_port == PEER_PORT,
+				   rows[i].claim);
+		frame_free(&b);
+	}
+}
+
+static void groups_of_ipv6_are_heard_beside_the_solicited_ones(void **state)
+{
+	static const struct {
+		const char *group;
+		enum frame_kind kind;
+	} rows[] = {{"ff05::1234", FRAME_TO_GROUP},
+		    {"ff05::1235", FRAME_DROP},
+		    {"ff02::1", FRAME_DROP}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct built b = frame_udp6(startup, sizeof(startup));
+		struct ip_addr group = ip(rows[i].group);
+		struct mac mac = mac_of_multicast(&group);
+
+		memcpy(b.data, &mac, MAC_LEN);
+		memcpy(b.data + L2_LEN + 24, &group, IP_LEN);
+		frame_resum_udp6(&b);
+		assert_int_equal(read(&b).kind, FRAME_DROP);
+		assert_row(read_in_groups(&b).kind == rows[i].kind, rows[i].group);
+		frame_free(&b);
+	}
+}
+
 // -- IPv6 --
 
 static void a_datagram_of_ipv6(void **state)
@@ -442,6 +529,8 @@ static void an_uncut_burst_is_noticed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(datagrams_to_our_groups_are_told_apart),
+		cmocka_unit_test(groups_of_ipv6_are_heard_beside_the_solicited_ones),
 		cmocka_unit_test(a_datagram_for_an_endpoint),
 		cmocka_unit_test(everything_else_has_a_name),
 		cmocka_unit_test(no_cut_is_looked_beyond),

@@ -266,9 +266,44 @@ static void an_endpoint_that_is_not_there_sends_nothing(void **state)
 	host_end(&h);
 }
 
+// RFC 1112 §6.1: no neighbour is asked for, and no more hops than were said.
+static void a_group_is_spoken_to_over_the_link_that_has_its_family(void **state)
+{
+	struct host h = host_dual(ADDR_READY);
+	struct host_far v4 = {.ip = ip("239.1.2.3"), .port = 4000},
+			v6 = {.ip = ip("ff05::1234"), .port = 4000};
+	struct host_way way;
+	const uint8_t *end = way.header + sizeof(way.header), *packet;
+	struct ip_addr own6 = ip(OUR_IP6);
+
+	assert_int_equal(host_find_group_way(&h, &v4, 1, &way), 0);
+	packet = end - IPV4_UDP_LEN;
+	assert_memory_equal(packet - L2_LEN, "\x01\x00\x5e\x01\x02\x03", MAC_LEN);
+	assert_int_equal(packet[8], 1);
+	assert_int_equal(be32_get(packet + 12), OUR_IP);
+	assert_int_equal(be32_get(packet + 16), 0xef010203);
+	ipv4_udp_finish((uint8_t *)packet, 100, false);
+	assert_int_equal(csum_finish(csum_partial(packet, IPV4_LEN)), 0);
+
+	assert_int_equal(host_find_group_way(&h, &v6, 3, &way), 0);
+	packet = end - IPV6_UDP_LEN;
+	assert_true(way.is_v6);
+	assert_memory_equal(packet - L2_LEN, "\x33\x33\x00\x00\x12\x34", MAC_LEN);
+	assert_int_equal(packet[7], 3);
+	assert_memory_equal(packet + 8, &own6, IP_LEN); // not the link's own
+	v6.endpoint = 1;
+	assert_int_equal(host_find_group_way(&h, &v6, 1, &way), -EHOSTUNREACH);
+	host_end(&h);
+	h = host_simple();
+	v6.endpoint = 0;
+	assert_int_equal(host_find_group_way(&h, &v6, 1, &way), -EHOSTUNREACH);
+	host_end(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_group_is_spoken_to_over_the_link_that_has_its_family),
 		cmocka_unit_test(the_far_ends_choice_wins_then_the_longest_prefix_then_the_gateway),
 		cmocka_unit_test(without_a_gateway_only_neighbours_are_reached),
 		cmocka_unit_test(an_address_that_is_not_ours_yet_sends_nothing),

@@ -44,12 +44,13 @@ static void queries_come_from_routers_here(void **state)
 // RFC 3810 §5.2, octet by octet, read as a switch reads it.
 static void a_report_names_every_group(void **state)
 {
-	struct ip_addr groups[MLD_GROUPS_MAX], src = ip(OUR_LOCAL6);
+	struct ip_group groups[MLD_GROUPS_MAX] = {0};
+	struct ip_addr src = ip(OUR_LOCAL6);
 	uint8_t frame[MLD_FRAME_MAX];
 
 	for (uint8_t i = 0; i < MLD_GROUPS_MAX; i++) {
-		groups[i] = ip("ff02::1:ff00:0");
-		groups[i].octets[15] = i;
+		groups[i].ip = ip("ff02::1:ff00:0");
+		groups[i].ip.octets[15] = i;
 	}
 	for (uint8_t n = 1; n <= MLD_GROUPS_MAX; n++) {
 		uint16_t len = mld_write_report(frame, &our_mac, &src, groups, n, n % 2 == 0);
@@ -73,8 +74,33 @@ static void a_report_names_every_group(void **state)
 
 			assert_int_equal(record[0], n % 2 == 0 ? 2 : 4);
 			assert_int_equal(be16_get(record + 1) | record[3], 0); // no sources
-			assert_memory_equal(record + 4, &groups[i], IP_LEN);
+			assert_memory_equal(record + 4, &groups[i].ip, IP_LEN);
 		}
+	}
+}
+
+// RFC 3810 §5.2.12: a source that alone is heard.
+static void a_source_is_named(void **state)
+{
+	struct ip_group group = {.ip = ip("ff35::1234"), .source = ip("2001:db8::9")};
+	struct ip_addr src = ip(OUR_LOCAL6);
+	uint8_t frame[MLD_FRAME_MAX];
+
+	for (int is_answer = 0; is_answer < 2; is_answer++) {
+		uint16_t len = mld_write_report(frame, &our_mac, &src, &group, 1, is_answer);
+		const uint8_t *record;
+		struct ipv6_header h;
+
+		assert_int_equal(len, L2_LEN + 40 + 8 + 8 + 36);
+		assert_int_equal(ipv6_read(&h, frame + L2_LEN, (uint16_t)(len - L2_LEN)),
+				 DROP_NONE);
+		record = frame + L2_LEN + h.header_len + 8;
+		assert_int_equal(icmp6_check(&h, record - 8, (uint16_t)(h.len - h.header_len)),
+				 DROP_NONE);
+		assert_int_equal(record[0], is_answer ? 1 : 5);
+		assert_int_equal(be16_get(record + 2), 1);
+		assert_memory_equal(record + 4, &group.ip, IP_LEN);
+		assert_memory_equal(record + 20, &group.source, IP_LEN);
 	}
 }
 
@@ -83,6 +109,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queries_come_from_routers_here),
 		cmocka_unit_test(a_report_names_every_group),
+		cmocka_unit_test(a_source_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

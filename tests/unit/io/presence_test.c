@@ -155,11 +155,41 @@ static void a_cable_that_was_out_is_told_again(void **state)
 
 static void addresses_that_end_alike_share_a_group(void **state)
 {
-	struct ip_addr groups[MLD_GROUPS_MAX], expected = ip("ff02::1:ff00:1");
+	struct ip_group groups[MLD_GROUPS_MAX];
+	struct ip_addr expected = ip("ff02::1:ff00:1");
 	struct host h = host_dual(ADDR_READY); // ::1 and fe80::1
 
 	assert_int_equal(presence_groups(&h, &h.links[0], groups), 1);
-	assert_true(ip_equal(&groups[0], &expected));
+	assert_true(ip_equal(&groups[0].ip, &expected));
+	host_end(&h);
+}
+
+static void configured_groups_are_told_of_in_both_families(void **state)
+{
+	struct host h = host_dual(ADDR_READY);
+	struct ip_group v4[IGMP_GROUPS_MAX], v6[MLD_GROUPS_MAX];
+	struct presence_step s;
+	struct presence p;
+
+	h.groups[0] = (struct host_group){.group.ip = ip("239.1.2.3"), .port = 1};
+	h.groups[1] = (struct host_group){.group = {ip("ff35::1"), ip("2001:db8::9")}, .port = 1};
+	h.groups[2] = (struct host_group){.group = {ip("232.1.2.3"), ip("192.0.2.9")}, .port = 1};
+	h.n_groups = 3;
+	assert_int_equal(presence_groups_v4(&h, &h.links[0], v4), 2);
+	assert_true(ip_equal(&v4[0].ip, &h.groups[0].group.ip));
+	assert_true(ip_is_zero(&v4[0].source));
+	assert_true(ip_equal(&v4[1].source, &h.groups[2].group.source));
+	assert_true(presence_groups(&h, &h.links[0], v6) >= 2); // behind the solicited ones
+	h.links[0].n_addrs = 1;                                 // IPv4 alone
+	assert_int_equal(h.addrs[h.links[0].first].v4 != 0, 1);
+	assert_int_equal(presence_groups(&h, &h.links[0], v6), 0);
+	presence_init(&p, &h, &h.links[0], false, 1000);
+	assert_true(presence_next(&p, &h, &h.links[0], 1000, &s));
+	assert_int_equal(s.what, PRESENCE_REPORT); // is said at once, and once more
+	h.n_groups = 0;
+	presence_init(&p, &h, &h.links[0], false, 1000);
+	while (presence_next(&p, &h, &h.links[0], 1000, &s))
+		assert_int_not_equal(s.what, PRESENCE_REPORT);
 	host_end(&h);
 }
 
@@ -270,6 +300,7 @@ int main(void)
 		cmocka_unit_test(one_in_use_is_defended_rarely),
 		cmocka_unit_test(a_cable_that_was_out_is_told_again),
 		cmocka_unit_test(addresses_that_end_alike_share_a_group),
+		cmocka_unit_test(configured_groups_are_told_of_in_both_families),
 		cmocka_unit_test(a_query_is_answered_once_in_its_time),
 		cmocka_unit_test(routers_count_only_where_they_are_asked_for),
 		cmocka_unit_test(a_router_is_the_gateway_for_its_time),

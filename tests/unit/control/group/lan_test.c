@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "control/group/lan.h"
+#include "tests/unit/control/group/stream_kit.h"
 #include "tests/unit/control/group/world.h"
 
 // Multicast, member updates, the name "lan", and 239.1.2.3:4000. Another name is another group.
@@ -15,11 +16,15 @@
 #define OTHER      "G:027f020101011b040e6c616f00070aef0102030fa0"
 #define NO_UPDATES "G:027f020101040e6c616e00070aef0102030fa0"
 
+// Streams alone: multicast, peer to peer disabled, the same address.
+#define LONELY "G:027f020101010d040e6c616e00070aef0102030fa0"
+
 #define HEARD_MAX 65536
 
 struct link {
 	struct world *w;
 	bool is_cut;
+	const struct world_node *mute; // does not say who it is
 	struct {
 		uint8_t octets[LAN_LEN_MAX];
 		size_t len;
@@ -37,7 +42,7 @@ static bool on_datagram(void *ctx, struct world_node *from, struct span octets)
 	memcpy(l->heard[l->n].octets, octets.data, octets.len);
 	l->heard[l->n].len = octets.len;
 	l->heard[l->n++].from = from;
-	return !l->is_cut;
+	return !l->is_cut && !(from == l->mute && octets.data[4] == LAN_MEMBER);
 }
 
 static int begin(void **state)
@@ -282,6 +287,167 @@ static void senders_are_bounded(void **state)
 	assert_int_equal(a->n_hellos_direct, 0);
 }
 
+// ---- streams ----
+
+static struct world_node *add_sender(struct link *l, const char *text, uint8_t ttl)
+{
+	const struct group_limits limits = {.multicast_ttl = ttl};
+	struct world_node *n = world_add(l->w, &(struct world_role){.is_super = false});
+	struct groupspec spec;
+	const char *why;
+	uint32_t at;
+	int err;
+
+	assert_int_equal(groupspec_parse(&spec, text, &why, &at), 0);
+	n->group = group_join(n->groups, &spec, &limits, NULL, &err, world_now_us(l->w));
+	assert_non_null(n->group);
+	return n;
+}
+
+static struct group_publication *publish(struct link *l, struct world_node *n)
+{
+	struct group_publication *p;
+
+	assert_int_equal(group_publish(n->group, "live", NULL, NULL, &p, world_now_us(l->w)), 0);
+	return p;
+}
+
+static void write(struct link *l, struct group_publication *p, uint32_t ms)
+{
+	struct stream_message m = KIT_AUDIO(ms, AAC_FRAME);
+
+	assert_int_equal(group_publication_write(p, &m, false, world_now_us(l->w)), 0);
+	world_run(l->w, 100 * MS);
+}
+
+static struct group_stream_info info_of(struct world_node *n)
+{
+	struct group_stream_info i[4];
+
+	assert_int_equal(group_streams_info(n->groups, group_spec(n->group)->id, i, 4), 1);
+	return i[0];
+}
+
+// IP-2, IP-3: no neighbours, no queries, nothing but the stream.
+static void streams_need_no_peers(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a = add_sender(l, LONELY, 1), *b = add_sender(l, LONELY, 0);
+	struct group_play *v;
+	struct group_publication *p;
+
+	assert_int_equal(group_play(b->group, "live", NULL, &v, world_now_us(l->w)), 0);
+	world_run(l->w, 30 * S);
+	assert_int_equal(l->n, 0);
+	p = publish(l, a);
+	for (uint32_t ms = 0; ms < 2000; ms += 100)
+		write(l, p, ms);
+	group_publication_end(p, world_now_us(l->w));
+	world_run(l->w, 3 * S);
+	assert_int_equal(world_open_neighbours(a) + world_open_neighbours(b), 0);
+	assert_int_equal(n_said(l, 0, LAN_QUERY) + n_said(l, 0, LAN_MEMBER), 0);
+	assert_string_equal(b->messages,
+			    "0 100 200 300 400 500 600 700 800 900 1000 1100 1200 1300 "
+			    "1400 1500 1600 1700 1800 1900 ");
+	assert_int_equal(b->n_events[GROUP_PLAY_END], 1);
+	assert_int_equal(info_of(a).fragments_to_multicast, 22); // with the farewell
+	assert_int_equal(info_of(b).end, 23);
+}
+
+// IP-1: who has both takes each fragment once; who comes late hears of the stream within a second.
+static void fusion_is_one_stream(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a = add_sender(l, SPEC, 1), *b = add(l, SPEC, false), *late;
+	struct group_play *v;
+	struct group_publication *p;
+
+	world_run(l->w, 5 * S);
+	assert_true(world_are_neighbours(a, b));
+	assert_int_equal(group_play(b->group, "live", NULL, &v, world_now_us(l->w)), 0);
+	p = publish(l, a);
+	for (uint32_t ms = 0; ms < 1000; ms += 100)
+		write(l, p, ms);
+	late = add(l, SPEC, false);
+	assert_int_equal(group_play(late->group, "live", NULL, &v, world_now_us(l->w)), 0);
+	for (uint32_t ms = 1000; ms < 4000; ms += 100)
+		write(l, p, ms);
+	group_publication_end(p, world_now_us(l->w));
+	world_run(l->w, 9 * S);
+	assert_int_equal(b->n_events[GROUP_PLAY_GAP], 0);
+	assert_int_equal(b->n_events[GROUP_PLAY_END], 1);
+	assert_non_null(strstr(b->messages, "0 100 200 "));
+	assert_non_null(strstr(late->messages, "3700 3800 3900 "));
+	assert_int_equal(late->n_events[GROUP_PLAY_GAP], 0);
+	// Whoever receives a stream by multicast does not send it there.
+	for (uint32_t i = 0; i < l->n; i++) {
+		struct lan_msg m;
+
+		if (lan_read(&m, span_of(l->heard[i].octets, l->heard[i].len)) == 0 &&
+		    m.type >= LAN_STREAM)
+			assert_ptr_equal(l->heard[i].from, a);
+	}
+}
+
+// Who called us is a neighbour of whom no datagram has told yet.
+static void a_neighbours_stream_is_believed_once_it_has_answered(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a = add(l, SPEC, false), *b = add_sender(l, SPEC, 1);
+	struct group_publication *p;
+	uint64_t doubted;
+
+	l->mute = b;
+	world_run(l->w, 5 * S);
+	assert_true(world_are_neighbours(a, b));
+	l->mute = NULL;
+	p = publish(l, b);
+	for (uint32_t ms = 0; ms < 8000; ms += 100)
+		write(l, p, ms);
+	doubted = counters(a)->lan_doubted;
+	for (uint32_t ms = 8000; ms < 10000; ms += 100)
+		write(l, p, ms);
+	assert_int_equal(counters(a)->lan_doubted, doubted);
+}
+
+static void what_is_no_stream_is_counted(void **state)
+{
+	static const struct {
+		uint8_t type;
+		const char *body;
+		size_t len;
+	} rows[] = {
+		{LAN_STREAM, "", 0},
+		{LAN_STREAM, "\x21\x05", 2},
+		{LAN_FRAGMENT, "\x77", 1}, // of the stream that there is
+		{LAN_END, "\x21\x01", 2},  // before what came
+	};
+	struct link *l = *state;
+	struct world_node *a = add_sender(l, LONELY, 1), *b = add_sender(l, LONELY, 0);
+	struct group_publication *p = publish(l, a);
+	const struct lan *lan = a->group->lan;
+
+	write(l, p, 0);
+	write(l, p, 100);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lan_msg m = {.type = rows[i].type,
+				    .counter = lan->counter + 1 + i,
+				    .body = span_of(rows[i].body, rows[i].len)};
+		uint8_t octets[LAN_LEN_MAX], mac[SHA256_LEN];
+		struct wr w = wr_over(octets, sizeof(octets));
+
+		memcpy(m.tag, lan->tag, sizeof(m.tag));
+		memcpy(m.sender, a->id, sizeof(m.sender));
+		memcpy(m.stream, info_of(a).key, sizeof(m.stream));
+		lan_write(&w, &m);
+		hmac_sha256_with(&lan->keys, octets, w.len, mac);
+		wr_bytes(&w, mac, LAN_MAC_LEN);
+		groups_lan_datagram(b->groups, &a->addr, wr_span(&w), world_now_us(l->w));
+	}
+	assert_int_equal(counters(b)->malformed, 4);
+	assert_int_equal(info_of(b).end, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -298,6 +464,10 @@ int main(void)
 		T(who_begins_anew_is_believed_again),
 		T(a_flood_is_bounded),
 		T(senders_are_bounded),
+		T(streams_need_no_peers),
+		T(fusion_is_one_stream),
+		T(a_neighbours_stream_is_believed_once_it_has_answered),
+		T(what_is_no_stream_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

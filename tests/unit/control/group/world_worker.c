@@ -409,7 +409,7 @@ static void command(struct world_node *n, const struct command *c)
 		stats(n, c);
 	else if (c->op == CMD_DATAGRAM)
 		datagram(n, c);
-	else if (c->op >= CMD_STREAM_ADD && c->op <= CMD_STREAM_PUBLISH)
+	else if (c->op >= CMD_STREAM_ADD && c->op <= CMD_STREAM_MULTICAST)
 		stream_command(n, c);
 	else if (e == NULL || e->is_told_closed)
 		return;

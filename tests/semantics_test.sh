@@ -6,9 +6,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 # Groups of rules that are done, in the order of the table, and how they are numbered.
 declare -A numbers=([NG]="$(seq -s ' ' 1 9) $(seq -s ' ' 20 25)" [PO]="$(seq -s ' ' 1 10)" [DR]="$(seq -s ' ' 1 7) $(seq -s ' ' 10 18)"
-	[OR]="$(seq -s ' ' 1 16)")
-done_groups=(NG PO DR OR)
-missing_groups=(GS MC P2 IP SV E)
+	[OR]="$(seq -s ' ' 1 16)"
+	[MC]="$(seq -s ' ' 1 10) $(seq -s ' ' 20 25) $(seq -s ' ' 30 34)" [P2]="$(seq -s ' ' 1 8)" [IP]="$(seq -s ' ' 1 7)")
+done_groups=(NG PO DR OR MC P2 IP)
+missing_groups=(GS SV E)
 # Rows that are there already of a group that is not whole.
 some=(E-4 E-5 E-6 E-7 E-19)
 

@@ -175,7 +175,7 @@ static void a_crowd_answers_with_few(void **state)
 	struct link *l = *state;
 	uint32_t before;
 
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 40; i++)
 		add(l, SPEC, false);
 	world_run(l->w, 60 * S);
 	before = l->n;

@@ -1,106 +1,11 @@
 #include "control/bin/peer/stream_json.h"
 
-#include <stdio.h>
-
-#include "control/admin/json_out.h"
-
-#define LINE_MAX_OCTETS 65536
-
-static struct json_out begin(const char *code)
-{
-	struct json_out j;
-
-	json_init(&j, LINE_MAX_OCTETS);
-	json_object_begin(&j);
-	json_put_string(&j, "code", code);
-	return j;
-}
-
-static void end(struct json_out *j)
-{
-	json_object_end(j);
-	if (json_finish(j) == 0)
-		puts(j->text);
-	fflush(stdout);
-	json_destroy(j);
-}
-
-// NULL: messages and what is not about streams.
-static const char *code_of(const struct node_event *e)
-{
-	switch (e->kind) {
-	case NODE_CONNECTED:
-		return "NetConnection.Connect.Success";
-	case NODE_CONNECT_FAILED:
-		return "NetConnection.Connect.Failed";
-	case NODE_DISCONNECTED:
-		return "NetConnection.Connect.Closed";
-	case NODE_GROUP_REJECTED:
-		return "NetGroup.Connect.Rejected";
-	case NODE_NEIGHBOUR_CONNECT:
-		return "NetGroup.Neighbor.Connect";
-	case NODE_NEIGHBOUR_DISCONNECT:
-		return "NetGroup.Neighbor.Disconnect";
-	case NODE_STREAM_PUBLISHED:
-		return "NetGroup.MulticastStream.PublishNotify";
-	case NODE_STREAM_UNPUBLISHED:
-		return "NetGroup.MulticastStream.UnpublishNotify";
-	case NODE_PLAY_START:
-		return "NetStream.Play.Start";
-	case NODE_PLAY_GAP:
-		return "NetStream.Play.Gap"; // ours: the player's API keeps it to itself
-	case NODE_PLAY_END:
-		return "NetStream.Play.UnpublishNotify";
-	case NODE_PLAY_LOST:
-		return "NetStream.Play.Stop";
-	case NODE_PLAY_RESET:
-		return "NetStream.MulticastStream.Reset";
-	case NODE_PUBLISH_START:
-		return "NetStream.Publish.Start";
-	case NODE_PUBLISH_DONE:
-		return "NetStream.Unpublish.Success";
-	case NODE_PEER_CONNECT:
-		return "NetStream.Connect.Success";
-	case NODE_PEER_DISCONNECT:
-		return "NetStream.Connect.Closed";
-	case NODE_STREAM_FAILED:
-		return e->text;
-	default:
-		return NULL;
-	}
-}
+#include "control/bin/peer/event_json.h"
 
 void stream_json_event(const struct stream_json *s, const struct node_event *e)
 {
-	const char *code = s->name != NULL ? code_of(e) : NULL;
-	struct json_out j;
-
-	if (code == NULL)
-		return;
-	j = begin(code);
-	switch (e->kind) {
-	case NODE_NEIGHBOUR_CONNECT:
-	case NODE_NEIGHBOUR_DISCONNECT:
-	case NODE_PEER_CONNECT:
-	case NODE_PEER_DISCONNECT:
-		json_put_hex(&j, "peerID", e->peer, sizeof(e->peer));
-		break;
-	case NODE_STREAM_PUBLISHED:
-	case NODE_STREAM_UNPUBLISHED:
-		json_put_string(&j, "name", e->text);
-		break;
-	case NODE_PLAY_GAP:
-		json_put_u64(&j, "from", e->number);
-		json_put_u64(&j, "to", e->number_to);
-		break;
-	case NODE_CONNECT_FAILED:
-	case NODE_GROUP_REJECTED:
-		json_put_string(&j, "why", e->text);
-		break;
-	default:
-		json_put_string(&j, "stream", s->name);
-	}
-	end(&j);
+	if (s->name != NULL)
+		event_json(e, s->name);
 }
 
 void stream_json_code(const struct stream_json *s, const char *code)
@@ -109,9 +14,9 @@ void stream_json_code(const struct stream_json *s, const char *code)
 
 	if (s->name == NULL)
 		return;
-	j = begin(code);
+	j = json_event_begin(code);
 	json_put_string(&j, "stream", s->name);
-	end(&j);
+	json_line_end(&j);
 }
 
 static void put_rates(struct json_out *j, const struct group_stream_rates *r)
@@ -158,11 +63,11 @@ void stream_json_figures(struct stream_json *s, struct node_stream *stream, uint
 		return;
 	s->next_us = now_us + STREAM_JSON_US;
 	info = node_stream_info(stream);
-	j = begin("NetStream.MulticastInfo");
+	j = json_event_begin("NetStream.MulticastInfo");
 	json_put_string(&j, "stream", s->name);
 	json_put_u64(&j, "newest", info.newest);
 	json_put_u64(&j, "neighbors", info.n_links);
 	put_rates(&j, &info.rates);
 	put_totals(&j, &info);
-	end(&j);
+	json_line_end(&j);
 }

@@ -4,62 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/admin/json_out.h"
+#include "control/bin/peer/event_json.h"
 #include "control/bin/peer/talk.h"
-#include "control/rpc/amf.h"
 
-#define JSON_LINE_MAX (1u << 20)
-#define MEMBERS_MAX   4096
-
-static struct json_out line_begin(void)
-{
-	struct json_out j;
-
-	json_init(&j, JSON_LINE_MAX);
-	json_object_begin(&j);
-	return j;
-}
-
-static struct json_out event_begin(const char *code)
-{
-	struct json_out j = line_begin();
-
-	json_put_string(&j, "code", code);
-	return j;
-}
-
-static void line_end(struct json_out *j)
-{
-	json_object_end(j);
-	if (json_finish(j) == 0)
-		puts(j->text);
-	fflush(stdout);
-	json_destroy(j);
-}
-
-// An AMF3 string and nothing else is text.
-static bool is_text(const struct node_event *e, struct span *text)
-{
-	static struct amf_doc doc;
-
-	if (amf3_read(&doc, (struct span){e->data, e->len}) != 0 || doc.n != 1 ||
-	    doc.nodes[0].type != AMF_STRING)
-		return false;
-	*text = doc.nodes[0].text;
-	return true;
-}
-
-static void put_message(struct json_out *j, const struct node_event *e)
-{
-	struct span text;
-
-	if (is_text(e, &text)) {
-		json_key(j, "message");
-		json_string_n(j, (const char *)text.data, text.len);
-	} else {
-		json_put_hex(j, "messageHex", e->data, e->len);
-	}
-}
+#define MEMBERS_MAX 4096
 
 static void print_hex(const uint8_t *octets, uint32_t len)
 {
@@ -71,7 +19,7 @@ static void print_message(const struct node_event *e)
 {
 	struct span text;
 
-	if (is_text(e, &text)) {
+	if (event_text(e, &text)) {
 		printf(": %.*s\n", (int)text.len, (const char *)text.data);
 	} else {
 		printf(" (AMF): ");
@@ -83,78 +31,44 @@ static void print_message(const struct node_event *e)
 
 // ---- events ----
 
-static void say_neighbour(const struct talk *t, const struct node_event *e)
+static void print_neighbour(const struct node_event *e)
 {
-	bool is_there = e->kind == NODE_NEIGHBOUR_CONNECT;
-	uint8_t address[GROUP_ADDRESS_LEN];
-	struct json_out j;
-
-	group_address_of(e->peer, address);
-	if (t->is_json) {
-		j = event_begin(is_there ? "NetGroup.Neighbor.Connect"
-					 : "NetGroup.Neighbor.Disconnect");
-		json_put_hex(&j, "neighbor", address, sizeof(address));
-		json_put_hex(&j, "peerID", e->peer, sizeof(e->peer));
-		line_end(&j);
-	} else if (!t->is_quiet) {
-		fprintf(stderr, "annulus-peer: neighbour %02x%02x%02x%02x... %s\n", e->peer[0],
-			e->peer[1], e->peer[2], e->peer[3], is_there ? "is there" : "is gone");
-	}
+	fprintf(stderr, "annulus-peer: neighbour %02x%02x%02x%02x... %s\n", e->peer[0], e->peer[1],
+		e->peer[2], e->peer[3], e->kind == NODE_NEIGHBOUR_CONNECT ? "is there" : "is gone");
 }
 
-static void say_posting(const struct talk *t, const struct node_event *e)
+static void print_event(const struct talk *t, const struct node_event *e)
 {
-	struct json_out j;
-
-	if (t->is_json) {
-		j = event_begin("NetGroup.Posting.Notify");
-		json_put_hex(&j, "messageID", e->id, sizeof(e->id));
-		put_message(&j, e);
-		line_end(&j);
-		return;
+	switch (e->kind) {
+	case NODE_NEIGHBOUR_CONNECT:
+	case NODE_NEIGHBOUR_DISCONNECT:
+		if (!t->is_quiet)
+			print_neighbour(e);
+		break;
+	case NODE_POSTING:
+		printf("posted");
+		print_message(e);
+		break;
+	case NODE_SEND_TO:
+		printf("from ");
+		print_hex(e->from, sizeof(e->from));
+		print_message(e);
+		break;
+	default:
+		break;
 	}
-	printf("posted");
-	print_message(e);
-}
-
-static void say_send_to(const struct talk *t, const struct node_event *e)
-{
-	struct json_out j;
-
-	if (t->is_json) {
-		j = event_begin("NetGroup.SendTo.Notify");
-		json_put_hex(&j, "from", e->from, sizeof(e->from));
-		json_put_bool(&j, "fromLocal", e->is_from_local);
-		json_put_hex(&j, "to", e->to, sizeof(e->to));
-		json_put_bool(&j, "far", e->is_far);
-		if (e->is_far)
-			json_put_u64(&j, "hops", e->number);
-		put_message(&j, e);
-		line_end(&j);
-		return;
-	}
-	printf("from ");
-	print_hex(e->from, sizeof(e->from));
-	print_message(e);
 }
 
 void talk_say_coverage(const struct talk *t)
 {
 	struct group_coverage c;
-	struct json_out j;
 
-	if (!node_coverage(t->group, &c))
-		return;
 	if (t->is_json) {
-		j = event_begin("NetGroup.LocalCoverage.Notify");
-		json_put_string(&j, "receiveMode", c.is_nearest ? "nearest" : "exact");
-		json_put_hex(&j, "localCoverageFrom", c.from, sizeof(c.from));
-		json_put_hex(&j, "localCoverageTo", c.to, sizeof(c.to));
-		json_put_bool(&j, "settling", c.is_settling);
-		json_put_bool(&j, "whole", c.is_whole);
-		line_end(&j);
+		event_json_coverage(t->group);
 		return;
 	}
+	if (!node_coverage(t->group, &c))
+		return;
 	printf("covers ");
 	print_hex(c.from, sizeof(c.from));
 	printf(" to ");
@@ -179,23 +93,12 @@ void talk_say_event(const struct talk *t, const struct node_event *e)
 {
 	if (!is_told(t, e))
 		return;
-	switch (e->kind) {
-	case NODE_NEIGHBOUR_CONNECT:
-	case NODE_NEIGHBOUR_DISCONNECT:
-		say_neighbour(t, e);
-		break;
-	case NODE_POSTING:
-		say_posting(t, e);
-		break;
-	case NODE_SEND_TO:
-		say_send_to(t, e);
-		break;
-	case NODE_COVERAGE:
+	if (e->kind == NODE_COVERAGE)
 		talk_say_coverage(t);
-		break;
-	default:
-		break;
-	}
+	else if (t->is_json)
+		event_json(e, NULL);
+	else
+		print_event(t, e);
 }
 
 void talk_say_joined(const struct talk *t)
@@ -207,11 +110,11 @@ void talk_say_joined(const struct talk *t)
 	if (t->is_json && t->peer->args->command != PEER_CMD_LISTEN)
 		return;
 	if (t->is_json) {
-		j = event_begin("NetGroup.Connect.Success");
+		j = json_event_begin("NetGroup.Connect.Success");
 		json_put_hex(&j, "peerID", t->id.member.fingerprint,
 			     sizeof(t->id.member.fingerprint));
 		json_put_hex(&j, "address", info.address, sizeof(info.address));
-		line_end(&j);
+		json_line_end(&j);
 	} else if (!t->is_quiet) {
 		fprintf(stderr, "annulus-peer: joined; our group address is ");
 		for (unsigned i = 0; i < sizeof(info.address); i++)
@@ -232,12 +135,12 @@ void talk_say_result(const struct talk *t, const char *command, enum talk_result
 	struct json_out j;
 
 	if (t->is_json) {
-		j = line_begin();
+		j = json_line_begin();
 		json_put_string(&j, "command", command);
 		json_put_string(&j, "result", names[result]);
 		if (id != NULL && result == TALK_SENT)
 			json_put_hex(&j, "messageID", id, POST_ID_LEN);
-		line_end(&j);
+		json_line_end(&j);
 	} else if (id != NULL && result == TALK_SENT) {
 		print_hex(id, POST_ID_LEN);
 		putchar('\n');
@@ -252,7 +155,7 @@ static void say_member(const struct talk *t, const struct group_member_info *m)
 	struct json_out j;
 
 	if (t->is_json) {
-		j = line_begin();
+		j = json_line_begin();
 		json_put_hex(&j, "peerID", m->peer_id, sizeof(m->peer_id));
 		json_put_hex(&j, "address", m->address, sizeof(m->address));
 		json_put_bool(&j, "neighbor", m->is_neighbour);
@@ -262,7 +165,7 @@ static void say_member(const struct talk *t, const struct group_member_info *m)
 		json_put_string(&j, "receiveMode", m->is_nearest ? "nearest" : "exact");
 		json_put_u64(&j, "heard_s", m->heard_s);
 		json_put_u64(&j, "rtt_us", m->rtt_us);
-		line_end(&j);
+		json_line_end(&j);
 		return;
 	}
 	print_hex(m->address, 8);

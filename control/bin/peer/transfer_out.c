@@ -5,61 +5,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "control/admin/json_out.h"
+#include "control/bin/peer/event_json.h"
 #include "control/bin/peer/transfer.h"
 
-#define JSON_LINE_MAX 65536
-#define LINE_US       1000000
-#define SLOW_US       10000000
-#define BAR           30
-
-static void line_end(struct json_out *j)
-{
-	json_object_end(j);
-	if (json_finish(j) == 0)
-		puts(j->text);
-	fflush(stdout);
-	json_destroy(j);
-}
-
-static struct json_out line_begin(const char *key, const char *value)
-{
-	struct json_out j;
-
-	json_init(&j, JSON_LINE_MAX);
-	json_object_begin(&j);
-	json_put_string(&j, key, value);
-	return j;
-}
+#define LINE_US 1000000
+#define SLOW_US 10000000
+#define BAR     30
 
 void transfer_say_event(const struct transfer *t, const struct node_event *e)
 {
-	static const struct {
-		enum node_event_kind kind;
-		const char *code;
-	} codes[] = {
-		{NODE_NEIGHBOUR_CONNECT, "NetGroup.Neighbor.Connect"},
-		{NODE_NEIGHBOUR_DISCONNECT, "NetGroup.Neighbor.Disconnect"},
-		{NODE_FETCH_SEND, "NetGroup.Replication.Fetch.SendNotify"},
-		{NODE_FETCH_FAILED, "NetGroup.Replication.Fetch.Failed"},
-		{NODE_FETCH_RESULT, "NetGroup.Replication.Fetch.Result"},
-		{NODE_OBJECT_REQUEST, "NetGroup.Replication.Request"},
-	};
-	struct json_out j;
-
-	for (unsigned i = 0; t->is_json && i < sizeof(codes) / sizeof(codes[0]); i++) {
-		if (codes[i].kind != e->kind)
-			continue;
-		j = line_begin("code", codes[i].code);
-		json_put_hex(&j, "peerID", e->peer, sizeof(e->peer));
-		if (i >= 2)
-			json_put_u64(&j, "index", e->number);
-		if (e->kind == NODE_FETCH_RESULT)
-			json_put_u64(&j, "bytes", e->len);
-		if (e->kind == NODE_OBJECT_REQUEST)
-			json_put_u64(&j, "requestID", e->request);
-		line_end(&j);
-	}
+	if (t->is_json)
+		event_json(e, NULL);
 }
 
 static void clear_line(struct transfer *t)
@@ -159,14 +115,15 @@ void transfer_say_result(struct transfer *t, const char *command, const char *re
 	if (t->is_json) {
 		struct span name = shared_file_name(t->file);
 
-		j = line_begin("command", command);
+		j = json_line_begin();
+		json_put_string(&j, "command", command);
 		json_put_string(&j, "result", result);
 		json_put_hex(&j, "root", hash, sizeof(hash));
 		json_put_u64(&j, "length", shared_file_layout(t->file)->length);
 		json_put_u64(&j, "lastIndex", file_last_index(shared_file_layout(t->file)));
 		json_key(&j, "name");
 		json_string_n(&j, (const char *)name.data, name.len);
-		line_end(&j);
+		json_line_end(&j);
 		return;
 	}
 	printf("%s ", result);

@@ -376,13 +376,16 @@ static double spread(const struct swarm_opts *o)
 	return ratio;
 }
 
-// A hundred members and a tenth of the seed, so that the shares are the same. With SWARM_SOAK a
-// thousand, 1 GB, in objects four times as big: fewer to count.
+// A hundred members and a tenth of the seed, so that the shares are the same. With SWARM_SOAK=MB a
+// thousand and so many megabytes, in objects four times as big: fewer to count. The smaller the
+// file, the more beginning and end weigh.
 static struct swarm_opts opts(bool seed_leaves)
 {
-	if (getenv("SWARM_SOAK") != NULL)
+	const char *soak = getenv("SWARM_SOAK");
+
+	if (soak != NULL)
 		return (struct swarm_opts){.n_members = 1000,
-					   .file_bytes = 1000000000,
+					   .file_bytes = strtoull(soak, NULL, 10) * 1000000,
 					   .object_bytes = 256 << 10,
 					   .member_bits = 2e6,
 					   .seed_bits = 1e9,

@@ -10,6 +10,8 @@
 
 #define SPEC "G:027f020101011b040e6c616e00070aef0102030fa0"
 
+#define WORLD_BYTES (4 << 20) // of the member and what stands in for the rest
+
 static void rewrite(struct span datagram)
 {
 	uint8_t octets[LAN_LEN_MAX];
@@ -57,8 +59,8 @@ static size_t usual(uint8_t *to, size_t len)
 {
 	static const uint8_t head[] = {'S', 'P', 'X', 1, LAN_FRAGMENT};
 
-	if (len > LAN_LEN_MAX)
-		len = LAN_LEN_MAX;
+	if (len > LAN_LEN_MAX - LAN_MAC_LEN)
+		len = LAN_LEN_MAX - LAN_MAC_LEN;
 	memset(to, 7, len);
 	memcpy(to, head, len < sizeof(head) ? len : sizeof(head));
 	return len;
@@ -68,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct oracle o = {.run = run, .usual = usual};
+	static struct oracle o = {.run = run, .usual = usual, .memory_max = WORLD_BYTES};
 
 	oracle_run(&o, data, size);
 	return 0;

@@ -207,6 +207,26 @@ static int configure(struct opening *o)
 
 // -- opening and closing --
 
+// Which queue a hash leads to: every one the same share of the table, whatever the device's own
+// choice is (some leave queues out, others keep what the program before has set).
+static void spread(struct opening *o)
+{
+	struct rte_eth_rss_reta_entry64 table[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE] =
+		{{0}};
+	uint16_t n = o->info.reta_size;
+
+	if (o->n_rx < 2 || n == 0 || n > RTE_ETH_RSS_RETA_SIZE_512)
+		return; // one queue, or it has a way of its own: then new sessions are spread
+			// (README)
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_eth_rss_reta_entry64 *e = &table[i / RTE_ETH_RETA_GROUP_SIZE];
+
+		e->mask |= UINT64_C(1) << i % RTE_ETH_RETA_GROUP_SIZE;
+		e->reta[i % RTE_ETH_RETA_GROUP_SIZE] = i % o->n_rx;
+	}
+	o->p->is_spread = rte_eth_dev_rss_reta_update(o->p->id, table, n) == 0;
+}
+
 static int start(struct opening *o)
 {
 	struct rte_ether_addr mac;
@@ -227,6 +247,7 @@ static int start(struct opening *o)
 	if (o->opts->hears_groups && rte_eth_allmulticast_enable(p->id) != 0)
 		rte_eth_promiscuous_enable(p->id); // what knows neither hears everything anyway
 	p->tells_tx_room = rte_eth_tx_descriptor_status(p->id, 0, 0) >= 0;
+	spread(o);
 	return 0;
 }
 

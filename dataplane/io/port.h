@@ -48,6 +48,7 @@ struct port {
 	bool was_attached;  // by us, so we detach
 	bool tells_tx_room; // rte_eth_tx_descriptor_status works
 	bool is_vdev;
+	bool is_spread; // its redirection table is ours: each receive queue has the same share of it
 	// What a worker can sleep on until a frame comes, per receive queue; -1: nothing.
 	int rx_fds[PORT_QUEUES_MAX];
 	bool can_interrupt;     // configured so

@@ -29,16 +29,18 @@
 #include "perf/ratio.h"
 #include "tests/sim/sim_node.h"
 
-#define SESSIONS_MAX 8 // of a member: the super-peer's two, and few others
-#define BURST        64
-#define BUFFERS      16383
-#define OUT_MAX      128
-#define NAP_NS       20000
-#define STREAM       "load"
-#define SOUND        8
-#define SETTLE_US    5000000 // everybody has joined; before the stream
-#define REST_US      4000000 // after it
-#define URI          "rtmfp://load/load"
+#define SESSIONS_MAX                                                                               \
+	160 // of a member: the super-peer's two, and as many attempts at others as a group makes
+#define BURST      64
+#define BUFFERS    16383
+#define OUT_MAX    128
+#define NAP_NS     20000
+#define PATIENCE_S 60 // that nobody more has joined
+#define STREAM     "load"
+#define SOUND      8
+#define SETTLE_US  5000000 // everybody has joined; before the stream
+#define REST_US    4000000 // after it
+#define URI        "rtmfp://load/load"
 
 static volatile sig_atomic_t is_over;
 
@@ -373,8 +375,15 @@ static int join_all(struct load *l)
 			err = start_member(l, now_us());
 		round_once(l);
 	}
-	for (int i = 0; err == 0 && i < 60 && count_ready(l) < l->net.opts.n && !is_over; i++)
+	// Those who met others before the super-peer wait until these have not answered.
+	for (int i = 0; err == 0 && i < PATIENCE_S && count_ready(l) < l->net.opts.n && !is_over;
+	     i++) {
+		uint32_t before = count_ready(l);
+
 		run_us(l, 1000000);
+		if (count_ready(l) > before)
+			i = 0;
+	}
 	if (err == 0 && count_ready(l) < l->net.opts.n)
 		err = -ETIMEDOUT;
 	return err;

@@ -162,12 +162,50 @@ static void what_cannot_be_opened_says_why_and_leaves_nothing(void **state)
 	}
 }
 
+// Senders are told apart by addresses and ports, of both families, and each queue has its share of
+// what their hash may be, within one place. (Of the drivers that can be opened here, net_null alone
+// has a table.)
+static void each_queue_has_its_share_of_the_hash(void **state)
+{
+	static const uint64_t wanted = RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+	struct rte_eth_rss_reta_entry64 table[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE];
+	struct rte_eth_dev_info info;
+	char why[512] = "";
+
+	for (uint16_t queues = 2; queues <= 4; queues++) {
+		struct rte_eth_rss_conf rss = {0};
+		uint32_t n_of[4] = {0};
+		struct port p;
+
+		assert_int_equal(open_port(*state, &p, "net_null5", queues, 1500, why), 0);
+		assert_int_equal(rte_eth_dev_info_get(p.id, &info), 0);
+		assert_true(p.is_spread && info.reta_size >= 64);
+		for (uint16_t i = 0; i < info.reta_size / RTE_ETH_RETA_GROUP_SIZE; i++)
+			table[i].mask = UINT64_MAX;
+		assert_int_equal(rte_eth_dev_rss_reta_query(p.id, table, info.reta_size), 0);
+		for (uint16_t i = 0; i < info.reta_size; i++) {
+			uint16_t queue = table[i / RTE_ETH_RETA_GROUP_SIZE]
+						 .reta[i % RTE_ETH_RETA_GROUP_SIZE];
+
+			assert_in_range(queue, 0, queues - 1);
+			n_of[queue]++;
+		}
+		for (uint16_t q = 0; q < queues; q++)
+			assert_in_range(n_of[q], info.reta_size / queues,
+					info.reta_size / queues + 1);
+		assert_int_equal(rte_eth_dev_rss_hash_conf_get(p.id, &rss), 0);
+		assert_int_equal(rss.rss_hf & wanted, wanted & info.flow_type_rss_offloads);
+		port_close(&p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_is_made_opened_and_given_back),
 		cmocka_unit_test(frames_go_round_a_ring),
 		cmocka_unit_test(queues_in_pairs_are_all_received_from),
+		cmocka_unit_test(each_queue_has_its_share_of_the_hash),
 		cmocka_unit_test(what_cannot_be_opened_says_why_and_leaves_nothing),
 	};
 

@@ -228,8 +228,10 @@ static void take_fresh(struct port_world *p)
 {
 	uint16_t n = FRESH - p->n_fresh;
 
-	if (n > 0 && rte_pktmbuf_alloc_bulk(p->pool, p->fresh + p->n_fresh, n) == 0)
-		p->n_fresh = FRESH;
+	if (n == 0 || rte_mempool_get_bulk(p->pool, (void **)p->fresh + p->n_fresh, n) != 0)
+		return;
+	for (; p->n_fresh < FRESH; p->n_fresh++) // drivers "rearm" them, in one store
+		p->fresh[p->n_fresh]->data_off = RTE_PKTMBUF_HEADROOM;
 }
 
 static void turn(struct world *w, uint64_t now_us)
@@ -296,6 +298,7 @@ static void arrive(struct world *w, const struct datagram *d)
 	(p->is_v6 ? write_v6 : write_v4)(frame + L2_LEN, d);
 	m->data_len = (uint16_t)(p->header_len + d->len);
 	m->pkt_len = m->data_len;
+	m->ol_flags = 0;
 	if (rte_ring_sp_enqueue(p->lane->rx, m) != 0)
 		rte_pktmbuf_free(m);
 }

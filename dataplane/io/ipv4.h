@@ -15,6 +15,10 @@
 #define IPV4_PROTO_UDP  17
 #define IPV4_TTL        64 // RFC 1340's default
 
+// Of the header's fragment field.
+#define IPV4_MORE_FRAGMENTS 0x2000
+#define IPV4_OFFSET_MASK    0x1fff
+
 // Addresses in host order.
 struct ipv4_header {
 	uint32_t src, dst;
@@ -27,15 +31,44 @@ struct ipv4_header {
 
 // Checks version, lengths and checksum, which sum_is_good (the port says so) spares. Octets behind
 // the packet's length are the link's padding. DROP_NONE, DROP_L3_MALFORMED or DROP_L3_CHECKSUM.
-enum drop_reason ipv4_read(struct ipv4_header *h, const uint8_t *packet, uint16_t len,
-			   bool sum_is_good);
+static inline enum drop_reason ipv4_read(struct ipv4_header *h, const uint8_t *p, uint16_t len,
+					 bool sum_is_good)
+{
+	uint16_t field;
+
+	if (len < IPV4_LEN || p[0] >> 4 != 4)
+		return DROP_L3_MALFORMED;
+	h->header_len = (uint16_t)((p[0] & 0x0f) * 4);
+	h->len = be16_get(p + 2);
+	if (h->header_len < IPV4_LEN || h->len < h->header_len || h->len > len)
+		return DROP_L3_MALFORMED;
+	if (!sum_is_good && csum_finish(csum_partial(p, h->header_len)) != 0)
+		return DROP_L3_CHECKSUM;
+	field = be16_get(p + 6);
+	h->is_fragment = (field & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK)) != 0;
+	h->has_more = (field & IPV4_MORE_FRAGMENTS) != 0;
+	h->offset = (uint16_t)((field & IPV4_OFFSET_MASK) * 8); // the field has 13 bits
+	h->id = be16_get(p + 4);
+	h->proto = p[9];
+	h->src = be32_get(p + 12);
+	h->dst = be32_get(p + 16);
+	return DROP_NONE;
+}
 // The length a packet claims for itself, 0 if it is too short to claim any: a frame that a local
 // peer's card was to cut (segmentation offload) claims more than any link carries.
-uint16_t ipv4_claimed_len(const uint8_t *packet, uint16_t len);
+static inline uint16_t ipv4_claimed_len(const uint8_t *p, uint16_t len)
+{
+	return len >= IPV4_LEN && p[0] >> 4 == 4 ? be16_get(p + 2) : 0;
+}
 
 // A source or destination that one host may have: not 0/8, loopback, multicast, reserved or
 // broadcast.
-bool ipv4_is_host(uint32_t ip);
+static inline bool ipv4_is_host(uint32_t ip)
+{
+	uint8_t net = (uint8_t)(ip >> 24);
+
+	return net != 0 && net != 127 && net < 224;
+}
 
 struct udp_header {
 	uint16_t src, dst; // ports
@@ -44,7 +77,19 @@ struct udp_header {
 };
 
 // payload of a packet read by ipv4_read. DROP_NONE or DROP_L3_MALFORMED.
-enum drop_reason udp_read(struct udp_header *u, const uint8_t *payload, uint16_t len);
+static inline enum drop_reason udp_read(struct udp_header *u, const uint8_t *p, uint16_t len)
+{
+	if (len < UDP_LEN)
+		return DROP_L3_MALFORMED;
+	u->src = be16_get(p);
+	u->dst = be16_get(p + 2);
+	u->len = be16_get(p + 4);
+	u->checksum = be16_get(p + 6);
+	// Port 0 means "no answer wanted" (RFC 768), and RTMFP always answers.
+	if (u->len < UDP_LEN || u->len > len || u->src == 0)
+		return DROP_L3_MALFORMED;
+	return DROP_NONE;
+}
 // Is the checksum over pseudo-header and datagram right? len: udp_header.len.
 bool udp_checksum_is_right(const struct ipv4_header *h, const uint8_t *udp, uint16_t len);
 

@@ -2,16 +2,6 @@
 
 #include <errno.h>
 
-int l2_read(struct l2_header *h, const uint8_t *frame, uint16_t len)
-{
-	if (len < L2_LEN)
-		return -EBADMSG;
-	memcpy(&h->dst, frame, MAC_LEN);
-	memcpy(&h->src, frame + MAC_LEN, MAC_LEN);
-	h->type = be16_get(frame + 2 * MAC_LEN);
-	return 0;
-}
-
 void l2_write(uint8_t frame[L2_LEN], const struct l2_header *h)
 {
 	memcpy(frame, &h->dst, MAC_LEN);

@@ -2,6 +2,7 @@
 // 802.1Q §9).
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -27,8 +28,17 @@ struct l2_header {
 	uint16_t type; // host order
 };
 
-// 0, or -EBADMSG: shorter than a header.
-int l2_read(struct l2_header *h, const uint8_t *frame, uint16_t len);
+// 0, or -EBADMSG: shorter than a header. Here, and not in l2.c, as all that reads every frame is.
+static inline int l2_read(struct l2_header *h, const uint8_t *frame, uint16_t len)
+{
+	if (len < L2_LEN)
+		return -EBADMSG;
+	memcpy(&h->dst, frame, MAC_LEN);
+	memcpy(&h->src, frame + MAC_LEN, MAC_LEN);
+	h->type = be16_get(frame + 2 * MAC_LEN);
+	return 0;
+}
+
 void l2_write(uint8_t frame[L2_LEN], const struct l2_header *h);
 // The same with a tag, unless vlan is 0. Returns the length: L2_LEN, or L2_TAG_LEN more.
 uint16_t l2_write_tagged(uint8_t *frame, const struct l2_header *h, uint16_t vlan);

@@ -102,6 +102,30 @@ void worker_fini(struct worker *w)
 	free_handed(w);
 }
 
+static inline bool is_plain(const struct worker *w, const struct rte_mbuf *m)
+{
+	return m->pool == w->opts.pool && rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 &&
+	       RTE_MBUF_DIRECT(m);
+}
+
+void worker_give_back(struct worker *w, struct rte_mbuf **frames, uint16_t n)
+{
+	uint16_t n_plain = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = frames[i];
+
+		if (!is_plain(w, m))
+			continue;
+		frames[i] = frames[n_plain];
+		frames[n_plain++] = m;
+	}
+	if (n_plain > 0)
+		rte_mempool_put_bulk(w->opts.pool, (void **)frames, n_plain);
+	if (n_plain < n)
+		rte_pktmbuf_free_bulk(frames + n_plain, n - n_plain);
+}
+
 // -- a turn --
 
 static void account(struct worker *w, uint64_t now_us)

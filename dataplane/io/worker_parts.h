@@ -15,6 +15,9 @@ static inline void worker_drop(struct worker *w, enum drop_reason why)
 
 // -- worker.c --
 uint64_t worker_clock_us(struct worker *);
+// Frees frames that came in, as drivers free those that went out where a port asks for
+// MBUF_FAST_FREE: what is whole, ours alone and of our pool goes back unseen. Changes the order.
+void worker_give_back(struct worker *, struct rte_mbuf **, uint16_t n);
 
 // -- worker_rest.c --
 // True: whatever brings work can wake it.

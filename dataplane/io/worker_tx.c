@@ -27,12 +27,17 @@ static void refill(struct worker *w, uint16_t used)
 	struct rte_mbuf *fresh[ENGINE_BURST_MAX];
 	uint16_t left = w->n_lent - used, n = ENGINE_BURST_MAX - left;
 
-	if (n > 0 && rte_pktmbuf_alloc_bulk(w->opts.pool, fresh, n) != 0)
+	// As drivers take theirs: what lies in the pool is whole already, and `wrap` writes the
+	// rest.
+	if (n > 0 && rte_mempool_get_bulk(w->opts.pool, (void **)fresh, n) != 0)
 		n = 0;
 	if (n < used) // no replacements: the last move into the gap
 		memmove(w->lent, w->lent + used, left * sizeof(w->lent[0]));
-	for (uint16_t i = 0; i < n; i++)
+	for (uint16_t i = 0; i < n; i++) {
+		if (i + PREFETCH < n)
+			rte_prefetch0(fresh[i + PREFETCH]);
 		prepare(w, &w->lent[i < used ? i : left + i], fresh[i]);
+	}
 	w->n_lent = left + n;
 }
 
@@ -180,6 +185,7 @@ static inline void wrap(const struct host_link *l, const struct pkt *p, const st
 	m->data_off = (uint16_t)(PAYLOAD_OFFSET - h->len);
 	m->data_len = (uint16_t)(h->len + p->len);
 	m->pkt_len = m->data_len;
+	m->ol_flags = 0;
 	if (l->fills_udp_sums || l->puts_tags)
 		ask_port(l, h, m);
 }

@@ -178,8 +178,8 @@ static void on_arp(struct load *l, const uint8_t *frame, uint16_t len)
 
 static void on_datagram(struct load *l, uint8_t *packet, uint16_t len, uint64_t at_us)
 {
-	struct ipv4_header ip;
-	struct udp_header u;
+	struct ipv4_header ip = {0};
+	struct udp_header u = {0};
 	uint32_t host;
 
 	if (ipv4_read(&ip, packet, len, false) != DROP_NONE || ip.proto != IPV4_PROTO_UDP ||

@@ -59,7 +59,7 @@ static void on_datagram(struct ported *p, const uint8_t *packet, const struct ip
 			uint64_t now_us)
 {
 	const uint8_t *udp = packet + ip->header_len;
-	struct udp_header u;
+	struct udp_header u = {0};
 
 	assert_int_equal(udp_read(&u, udp, (uint16_t)(ip->len - ip->header_len)), DROP_NONE);
 	assert_int_equal(ip->src, p->ip);
@@ -75,7 +75,7 @@ static bool take_frames(struct ported *p, uint64_t now_us)
 
 	while (port_pair_get(p->pair, 0, &m)) {
 		const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
-		struct ipv4_header ip;
+		struct ipv4_header ip = {0};
 
 		has_any = true;
 		assert_true(m->data_len > L2_LEN);

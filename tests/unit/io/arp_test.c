@@ -26,7 +26,7 @@ static void what_is_written_reads_the_same(void **state)
 {
 	const struct arp a = {ARP_REPLY, our_mac, peer_mac, OUR_IP, PEER_IP};
 	uint8_t frame[L2_FRAME_MIN];
-	struct l2_header l2;
+	struct l2_header l2 = {0};
 	struct arp back;
 
 	assert_int_equal(arp_write(frame, &a, &peer_mac), L2_FRAME_MIN);

@@ -53,9 +53,9 @@ struct built hello_frame6(struct worker_world *w, const uint8_t *fingerprint)
 // The UDP payload of a frame from us to whom; asserts every header.
 static struct span datagram_of(const struct built *b, uint32_t to_ip, uint16_t to_port)
 {
-	struct ipv4_header h;
-	struct udp_header u;
-	struct l2_header l2;
+	struct ipv4_header h = {0};
+	struct udp_header u = {0};
+	struct l2_header l2 = {0};
 
 	assert_non_null(b->data);
 	assert_int_equal(l2_read(&l2, b->data, b->len), 0);
@@ -80,7 +80,7 @@ static struct span datagram_of6(const struct worker_world *w, const struct built
 {
 	struct ip_addr own = ip(OUR_IP6), peer = ip(PEER_IP6);
 	struct ipv6_header h;
-	struct udp_header u;
+	struct udp_header u = {0};
 	const uint8_t *udp = b->data + L2_LEN + IPV6_LEN;
 
 	assert_non_null(b->data);

@@ -190,7 +190,7 @@ static void a_way_is_whole_once_the_neighbour_is_known(void **state)
 	struct ip_addr gateway = ip_of_v4(GATEWAY_IP);
 	struct host h = host_simple();
 	struct host_way way;
-	struct l2_header l2;
+	struct l2_header l2 = {0};
 	const uint8_t *at;
 
 	assert_int_equal(host_find_way(&h, &far, 1000, &way), -EINPROGRESS);

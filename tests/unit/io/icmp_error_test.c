@@ -157,7 +157,7 @@ static void a_closed_port_is_told_of_with_the_datagram(void **state)
 	static const uint8_t payload[1400] = {1, 2, 3};
 	struct built b = frame_udp(payload, sizeof(payload));
 	uint8_t out[ICMP_ERROR_MAX];
-	struct ipv4_header h;
+	struct ipv4_header h = {0};
 	uint16_t len = icmp_error_port_closed(out, b.data, false, (uint16_t)(b.len - L2_LEN));
 
 	assert_memory_equal(out, &peer_mac, MAC_LEN);

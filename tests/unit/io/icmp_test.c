@@ -6,7 +6,7 @@
 
 static enum drop_reason reply(struct built *b)
 {
-	struct ipv4_header h;
+	struct ipv4_header h = {0};
 
 	assert_int_equal(ipv4_read(&h, b->data + L2_LEN, (uint16_t)(b->len - L2_LEN), false),
 			 DROP_NONE);
@@ -18,8 +18,8 @@ static void a_request_becomes_its_reply(void **state)
 	for (uint16_t len = 0; len < 60; len++) {
 		struct built b = frame_ping(len), before = frame_ping(len);
 		uint8_t *icmp = b.data + L2_LEN + IPV4_LEN;
-		struct ipv4_header h;
-		struct l2_header l2;
+		struct ipv4_header h = {0};
+		struct l2_header l2 = {0};
 
 		assert_int_equal(reply(&b), DROP_NONE);
 		l2_read(&l2, b.data, b.len);

@@ -283,7 +283,7 @@ static void the_whole_reads_like_any_packet(void **state)
 	struct ip_frag_piece v6 = {.src = ip(PEER_IP6), .dst = ip(OUR_IP6), .proto = 58};
 	struct ip_addr peer = ip(PEER_IP6);
 	uint8_t packet[IP_FRAG_HEADER_MAX + 100];
-	struct ipv4_header h4;
+	struct ipv4_header h4 = {0};
 	struct ipv6_header h6;
 	struct world w;
 	uint16_t len;

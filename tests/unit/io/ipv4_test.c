@@ -11,7 +11,7 @@ static const uint8_t known[IPV4_LEN] = {0x45, 0x00, 0x00, 0x3c, 0x1c, 0x46, 0x40
 static void a_known_header_reads(void **state)
 {
 	uint8_t packet[60] = {0};
-	struct ipv4_header h;
+	struct ipv4_header h = {0};
 
 	memcpy(packet, known, sizeof(known));
 	assert_int_equal(ipv4_read(&h, packet, sizeof(packet), false), DROP_NONE);
@@ -51,7 +51,7 @@ static void every_field_is_looked_at(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
 		struct built b = frame_udp("abcd", 4);
 		uint8_t *ip = b.data + L2_LEN;
-		struct ipv4_header h;
+		struct ipv4_header h = {0};
 
 		ip[changes[i].at] = changes[i].octet;
 		if (!changes[i].keeps_sum && (ip[0] & 15) >= 5)
@@ -65,7 +65,7 @@ static void every_field_is_looked_at(void **state)
 static void options_are_stepped_over(void **state)
 {
 	uint8_t packet[24 + 4] = {0x46, 0, 0, sizeof(packet)};
-	struct ipv4_header h;
+	struct ipv4_header h = {0};
 
 	packet[9] = IPV4_PROTO_UDP;
 	packet[20] = 0x01; // no operation, three times, end
@@ -83,7 +83,7 @@ static void cut_packets_are_malformed(void **state)
 
 	for (uint16_t len = L2_LEN; len < b.len; len++) {
 		struct built cut = frame_cut(&b, len);
-		struct ipv4_header h;
+		struct ipv4_header h = {0};
 
 		assert_int_equal(ipv4_read(&h, cut.data + L2_LEN, (uint16_t)(len - L2_LEN), false),
 				 DROP_L3_MALFORMED);
@@ -129,7 +129,7 @@ static void datagrams_lie_inside_their_packet(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
 		uint8_t *exact = malloc(headers[i].len);
-		struct udp_header u;
+		struct udp_header u = {0};
 
 		memcpy(exact, headers[i].octets, headers[i].len);
 		assert_row(udp_read(&u, exact, headers[i].len) == headers[i].drop, headers[i].name);
@@ -141,7 +141,7 @@ static void checksums_cover_pseudo_header_and_payload(void **state)
 {
 	for (uint16_t len = 0; len < 70; len++) { // odd and even
 		uint8_t payload[70];
-		struct ipv4_header h;
+		struct ipv4_header h = {0};
 		struct built b;
 		uint8_t *udp;
 
@@ -169,8 +169,8 @@ static void a_prepared_header_fits_every_length(void **state)
 	ipv4_udp_prepare(ready, &flow);
 	for (uint32_t len = 0; len <= 1472; len++) {
 		uint8_t packet[1500];
-		struct ipv4_header h;
-		struct udp_header u;
+		struct ipv4_header h = {0};
+		struct udp_header u = {0};
 
 		memcpy(packet, ready, sizeof(ready));
 		ipv4_udp_finish(packet, (uint16_t)len, false);
@@ -195,7 +195,7 @@ static void an_offloaded_checksum_comes_out_right(void **state)
 	const struct udp_flow flow = {OUR_IP, PEER_IP, OUR_PORT, PEER_PORT};
 	uint8_t packet[IPV4_UDP_LEN + 5] = {0};
 	uint8_t *udp = packet + IPV4_LEN;
-	struct ipv4_header h;
+	struct ipv4_header h = {0};
 
 	ipv4_udp_prepare(packet, &flow);
 	memcpy(udp + UDP_LEN, "hello", 5);

@@ -128,7 +128,7 @@ static void a_datagram_of_ours_has_a_right_checksum(void **state)
 	for (uint32_t i = 0; i < 70000; i++) {
 		uint16_t len = (uint16_t)(2 + i % 63);
 		struct ipv6_header h;
-		struct udp_header u;
+		struct udp_header u = {0};
 
 		ipv6_udp_prepare(packet, &flow);
 		for (uint16_t k = 0; k < len; k++)

@@ -8,7 +8,7 @@ static void a_header_survives_the_round_trip(void **state)
 {
 	const struct l2_header h = {{{1, 2, 3, 4, 5, 6}}, {{7, 8, 9, 10, 11, 12}}, 0x0806};
 	uint8_t octets[L2_LEN];
-	struct l2_header back;
+	struct l2_header back = {0};
 
 	l2_write(octets, &h);
 	assert_int_equal(octets[12], 0x08);
@@ -19,7 +19,7 @@ static void a_header_survives_the_round_trip(void **state)
 
 static void less_than_a_header_is_nothing(void **state)
 {
-	struct l2_header h;
+	struct l2_header h = {0};
 
 	for (uint16_t len = 0; len < L2_LEN; len++) {
 		uint8_t *octets = calloc(1, len > 0 ? len : 1);

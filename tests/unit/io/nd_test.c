@@ -138,7 +138,7 @@ static void a_question_of_ours(void **state)
 {
 	struct ip_addr src = ip(OUR_IP6), target = ip(PEER_IP6), group = ip("ff02::1:ff00:2"), dst;
 	uint8_t frame[ND_FRAME_MAX];
-	struct l2_header l2;
+	struct l2_header l2 = {0};
 	struct nd nd;
 
 	nd = parse(frame, nd_write_solicitation(frame, &our_mac, &src, &target, NULL), &l2, &dst);
@@ -158,7 +158,7 @@ static void a_look_whether_an_address_is_free(void **state)
 {
 	struct ip_addr nobody = {{0}}, target = ip(OUR_IP6), dst;
 	uint8_t frame[ND_FRAME_MAX];
-	struct l2_header l2;
+	struct l2_header l2 = {0};
 	struct nd nd;
 
 	nd = parse(frame, nd_write_solicitation(frame, &our_mac, &nobody, &target, NULL), &l2,
@@ -171,7 +171,7 @@ static void an_answer_of_ours(void **state)
 {
 	struct ip_addr target = ip(OUR_IP6), to = ip(PEER_IP6), dst;
 	uint8_t frame[ND_FRAME_MAX];
-	struct l2_header l2;
+	struct l2_header l2 = {0};
 	struct nd nd;
 
 	nd = parse(frame, nd_write_advertisement(frame, &our_mac, &target, &to, &peer_mac), &l2,
@@ -191,7 +191,7 @@ static void a_question_for_routers(void **state)
 {
 	struct ip_addr src = ip(OUR_LOCAL6), dst;
 	uint8_t frame[ND_FRAME_MAX];
-	struct l2_header l2;
+	struct l2_header l2 = {0};
 
 	assert_int_equal(
 		parse(frame, nd_write_router_solicitation(frame, &our_mac, &src), &l2, &dst).kind,

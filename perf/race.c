@@ -16,6 +16,7 @@
 #define TURN_US_MAX    500
 #define RING           8192
 #define EXTENTS        3000
+#define EXTENTS_ROW    500
 #define UNACKED_MAX    6 // RFC 7016 §3.5.2.3: beyond, the burst limit is what is measured
 #define COPY_EVERY     8 // turns
 #define FLOOD_TURN_MAX 128
@@ -73,6 +74,7 @@ static int make_engine(struct race *r)
 {
 	const struct fars_opts *f = &r->opts.fars;
 	struct engine_opts o;
+	uint32_t n_extents;
 
 	engine_opts_appliance(&o, f->n_streams * (1 + f->n_per_stream), EXTENTS);
 	o.streams_max = f->n_streams;
@@ -99,8 +101,12 @@ static int make_engine(struct race *r)
 	if (r->engine == NULL)
 		return -1;
 	// A relay takes its windows' pages from the kernel once, in its first seconds, of which a
-	// row is one. Later all of them come from windows that gave them back.
-	memset(r->engine->relay->extents->memory, 0xff, (size_t)o.extents_max * EXTENT_BYTES);
+	// row is one. Later all of them come from windows that gave them back. As many as a row
+	// fills:
+	n_extents = EXTENTS_ROW + 3 * f->n_streams;
+	if (n_extents > o.extents_max)
+		n_extents = o.extents_max;
+	memset(r->engine->relay->extents->memory, 0xff, (size_t)n_extents * EXTENT_BYTES);
 	return 0;
 }
 

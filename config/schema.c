@@ -174,7 +174,8 @@ COUNT("limits.handshakes_per_s", config, limits.handshakes_per_s, 1, 1000000, "2
 COUNT("limits.handshakes_per_address_per_s", config, limits.handshakes_per_address_per_s,
 	1, 1000000, "400", ON_NOW,
 	"The same for one IP address. Of its startup packets four times as many are looked at, and of all "
-	"in its /24 or /48 four times that; the rest is dropped before it is decrypted."),
+	"in its /24 or /48 four times that, or a quarter of it while sessions keep the worker busy; the "
+	"rest is dropped before it is decrypted."),
 COUNT("limits.handshake_burst_per_address", config, limits.handshake_burst_per_address,
 	1, 1000000, "1000", ON_NOW, "How many of one IP address are answered before its rate counts."),
 COUNT("limits.handshakes_pending", config, limits.handshakes_pending, 16, 65536, "4096", ON_RESTART,

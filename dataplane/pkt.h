@@ -11,6 +11,7 @@
 #define PATH_NONE    UINT32_MAX
 #define SESSION_NONE UINT32_MAX
 
+#define PKT_ADMITTED 0x02 // received: a stranger's, and charged to his budget already
 #define PKT_PROBE 0x01 // may be larger than what the way there carries; nothing shall share its fate
 
 struct pkt {

@@ -305,6 +305,21 @@ bool engine_too_big(struct engine *e, const struct too_big *t, uint64_t now_us)
 	return pmtu_too_big(e, t);
 }
 
+void engine_rx_early(struct engine *e, uint64_t now_us)
+{
+	engine_clock(e, now_us);
+	startup_gate_turn_early(e->gate, now_us);
+}
+
+bool engine_admits(struct engine *e, const uint8_t addr[16], uint8_t family)
+{
+	enum drop_reason over = startup_gate_admit(e->gate, addr, family, e->now_us);
+
+	if (over != DROP_NONE)
+		engine_drop(e, over);
+	return over == DROP_NONE;
+}
+
 void engine_timers(struct engine *e, uint64_t now_us)
 {
 	uint32_t idx;

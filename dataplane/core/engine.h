@@ -75,6 +75,12 @@ void engine_destroy(struct engine *);
 void engine_rx(struct engine *, struct pkt *pkts, uint16_t n, uint64_t now_us);
 // What came to an IP multicast address: nothing of RTMFP's, and control's to judge (REP_DATAGRAM).
 void engine_rx_datagrams(struct engine *, const struct pkt *, uint16_t n, uint64_t now_us);
+// A world that can tell a stranger's datagram (session id 0) at little cost asks for it whether its
+// source has a budget left before it spends more on it. If not, it is dropped, and counted here.
+// Else it is charged, and has PKT_ADMITTED in engine_rx.
+bool engine_admits(struct engine *, const uint8_t addr[16], uint8_t family); // as in struct pkt
+// Before the first of those that come together.
+void engine_rx_early(struct engine *, uint64_t now_us);
 void engine_timers(struct engine *, uint64_t now_us);
 // Takes at most ENGINE_TURN_COMMANDS from the ring; says how many.
 uint32_t engine_commands(struct engine *, uint64_t now_us);

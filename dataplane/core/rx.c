@@ -65,8 +65,10 @@ static void find_reserved(struct engine *e, uint16_t which, uint32_t id)
 static void find_nobody(struct engine *e, uint16_t which)
 {
 	struct pkt *pkt = &e->rx.pkts[which];
-	enum drop_reason over = startup_gate_admit(e->gate, pkt->addr, pkt->family, e->now_us);
+	enum drop_reason over = DROP_NONE;
 
+	if (!(pkt->flags & PKT_ADMITTED))
+		over = startup_gate_admit(e->gate, pkt->addr, pkt->family, e->now_us);
 	if (over == DROP_NONE)
 		join(e, which, 0, true);
 	else
@@ -130,7 +132,7 @@ static void stage_find_session(struct engine *e, struct pkt *pkts, uint16_t n)
 		if (slot < e->opts.sessions_max)
 			fetch_ahead(e, slot);
 	}
-	startup_gate_turn(e->gate, n_of_sessions);
+	startup_gate_turn(e->gate, n_of_sessions, e->now_us);
 	for (uint16_t i = 0; i < n; i++) {
 		if (pkts[i].len < SSID_LEN + CRYPTO_BLOCK_LEN)
 			rx_drop(e, &pkts[i], DROP_SHORT);

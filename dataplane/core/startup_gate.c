@@ -30,7 +30,9 @@ struct startup_gate {
 	uint64_t seed[4];
 	struct rate total, prefix, address; // interval 0: no limit
 	uint64_t total_ns;
-	uint32_t n_left; // of this turn
+	uint32_t n_left;        // of this turn
+	uint32_t n_of_sessions; // in the burst before
+	uint64_t busy_us;       // so long
 	uint64_t addresses[2][ADDRESSES], prefixes[2][PREFIXES];
 	struct rate reserve;
 	uint64_t reserve_ns;
@@ -62,11 +64,19 @@ void startup_gate_destroy(struct startup_gate *g)
 	pages_give(g, sizeof(*g));
 }
 
-void startup_gate_turn(struct startup_gate *g, uint32_t n_of_sessions)
+void startup_gate_turn(struct startup_gate *g, uint32_t n_of_sessions, uint64_t now_us)
 {
-	bool is_busy = n_of_sessions > STARTUP_TURN_MAX - STARTUP_TURN_MIN;
+	bool is_full = n_of_sessions > STARTUP_TURN_MAX - STARTUP_TURN_MIN;
 
-	g->n_left = is_busy ? STARTUP_TURN_MIN : STARTUP_TURN_MAX - n_of_sessions;
+	g->n_left = is_full ? STARTUP_TURN_MIN : STARTUP_TURN_MAX - n_of_sessions;
+	g->n_of_sessions = n_of_sessions;
+	if (n_of_sessions >= STARTUP_BUSY_BURST)
+		g->busy_us = now_us + STARTUP_BUSY_US;
+}
+
+void startup_gate_turn_early(struct startup_gate *g, uint64_t now_us)
+{
+	startup_gate_turn(g, g->n_of_sessions, now_us);
 }
 
 // -- whose budget --
@@ -118,14 +128,14 @@ static bool has_room(struct rate r, uint64_t paid_off_ns, uint64_t now_ns)
 	return r.interval_ns == 0 || paid_off_ns <= now_ns + r.burst_ns;
 }
 
-static uint64_t charged(struct rate r, uint64_t paid_off_ns, uint64_t now_ns)
+static uint64_t charged(uint64_t interval_ns, uint64_t paid_off_ns, uint64_t now_ns)
 {
-	return (paid_off_ns > now_ns ? paid_off_ns : now_ns) + r.interval_ns;
+	return (paid_off_ns > now_ns ? paid_off_ns : now_ns) + interval_ns;
 }
 
-static void charge(struct rate r, struct places p, uint64_t now_ns)
+static void charge(uint64_t interval_ns, struct places p, uint64_t now_ns)
 {
-	uint64_t ns = charged(r, paid_off(p), now_ns);
+	uint64_t ns = charged(interval_ns, paid_off(p), now_ns);
 
 	for (int i = 0; i < 2; i++)
 		if (*p.at[i] < ns)
@@ -155,6 +165,7 @@ enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[1
 	uint64_t address = is_v6 ? be_octets(addr, 8) : be_octets(addr, 4);
 	uint64_t prefix = is_v6 ? address >> 16 : address >> 8;
 	uint64_t mark = is_v6 ? 0 : 1ull << 63; // of no global unicast address
+	uint64_t part = now_us < g->busy_us ? STARTUP_BUSY_PART : 1;
 	uint64_t now_ns = now_us * 1000;
 	struct places of_address, of_prefix;
 	bool is_reserve = false;
@@ -174,11 +185,11 @@ enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[1
 	if (!has_room(g->address, paid_off(of_address), now_ns))
 		return DROP_STARTUP_SOURCE;
 	g->n_left--;
-	if (is_reserve)
-		g->reserve_ns = charged(g->reserve, g->reserve_ns, now_ns);
+	if (is_reserve) // whole at all times: it is for those whom a flood would shut out
+		g->reserve_ns = charged(g->reserve.interval_ns, g->reserve_ns, now_ns);
 	else
-		g->total_ns = charged(g->total, g->total_ns, now_ns);
-	charge(g->address, of_address, now_ns);
-	charge(g->prefix, of_prefix, now_ns);
+		g->total_ns = charged(part * g->total.interval_ns, g->total_ns, now_ns);
+	charge(g->address.interval_ns, of_address, now_ns);
+	charge(part * g->prefix.interval_ns, of_prefix, now_ns);
 	return DROP_NONE;
 }

@@ -7,6 +7,7 @@
 
 #include "dataplane/io/arp.h"
 #include "dataplane/io/host.h"
+#include "dataplane/wire/packet.h"
 
 enum frame_kind {
 	FRAME_DROP,     // .drop says why
@@ -61,3 +62,28 @@ struct frame {
 // asks for no more).
 void frame_read(struct frame *, const struct host *, uint8_t link, uint8_t *data, uint16_t len,
 		const struct frame_hint *);
+
+// Is it a datagram to session id 0, as far as single octets at their usual places tell? Then its
+// source, as in struct pkt: enough to refuse it by, before anything else of it is looked at. NULL:
+// no, or it has a tag or options; frame_read says what it is.
+static inline const uint8_t *frame_stranger(const uint8_t *data, uint16_t len, uint8_t *family)
+{
+	const uint8_t *ip = data + L2_LEN, *src = NULL;
+	size_t header_len = L2_LEN + IPV4_UDP_LEN;
+	uint32_t id = 1;
+
+	if (len < L2_LEN + IPV6_UDP_LEN || (data[0] & 1) != 0) // to a group: nothing of RTMFP's
+		return NULL;
+	if (be16_get(data + 2 * MAC_LEN) == L2_TYPE_IPV4 && ip[0] == 0x45 &&
+	    ip[9] == IPV4_PROTO_UDP) {
+		*family = 4;
+		src = ip + 12;
+	} else if (be16_get(data + 2 * MAC_LEN) == L2_TYPE_IPV6 && ip[6] == IPV4_PROTO_UDP) {
+		*family = 6;
+		src = ip + 8;
+		header_len = L2_LEN + IPV6_UDP_LEN;
+	}
+	if (src == NULL || ssid_unscramble(data + header_len, len - header_len, &id) != 0)
+		return NULL;
+	return id == 0 ? src : NULL;
+}

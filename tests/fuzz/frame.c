@@ -193,6 +193,7 @@ static int run(const uint8_t *data, size_t size)
 		memcpy(exact, data + 1, len);
 	if (how & 1)
 		repair(&host, exact, len);
+	frame_stranger(exact, len, &(uint8_t){0});
 	frame_read(&f, &host, 0, exact, len, &hint);
 	assert((f.kind == FRAME_DROP) == (f.drop != DROP_NONE));
 	frame += f.skip;

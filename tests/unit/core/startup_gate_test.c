@@ -5,6 +5,7 @@
 
 #include "crypto/random.h"
 #include "dataplane/core/engine.h"
+#include "dataplane/wire/cursor.h"
 #include "tests/support/test.h"
 
 #define PER_ADDRESS 100
@@ -43,7 +44,7 @@ static enum drop_reason from(struct world *w, uint32_t ip)
 	uint8_t addr[16] = {(uint8_t)(ip >> 24), (uint8_t)(ip >> 16), (uint8_t)(ip >> 8),
 			    (uint8_t)ip};
 
-	startup_gate_turn(w->gate, 0);
+	startup_gate_turn(w->gate, 0, w->now_us);
 	return startup_gate_admit(w->gate, addr, 4, w->now_us);
 }
 
@@ -60,7 +61,7 @@ static enum drop_reason from_v6(struct world *w, uint16_t site, uint16_t net, ui
 			    (uint8_t)net};
 
 	addr[15] = host;
-	startup_gate_turn(w->gate, 0);
+	startup_gate_turn(w->gate, 0, w->now_us);
 	return startup_gate_admit(w->gate, addr, 6, w->now_us);
 }
 
@@ -272,12 +273,56 @@ static void a_turn_opens_what_its_sessions_leave(void **state)
 		uint8_t addr[16] = {10, 1, (uint8_t)i, 1};
 		uint32_t n = 0;
 
-		startup_gate_turn(w.gate, rows[i].n_of_sessions);
+		startup_gate_turn(w.gate, rows[i].n_of_sessions, w.now_us);
 		while (startup_gate_admit(w.gate, addr, 4, w.now_us) == DROP_NONE)
 			n++;
 		assert_int_equal(n, rows[i].n_opened);
 		assert_int_equal(startup_gate_admit(w.gate, addr, 4, w.now_us), DROP_STARTUP_TURN);
 	}
+	world_destroy(&w);
+}
+
+// A million a second from everywhere, for a second, with so many packets of sessions in each burst.
+static uint32_t admitted_in_a_second(struct world *w, uint32_t n_of_sessions)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < 1000000; i++) {
+		uint8_t addr[16];
+
+		w->now_us += 1;
+		be32_put(addr, i * 2654435761u);
+		startup_gate_turn(w->gate, n_of_sessions, w->now_us);
+		n += startup_gate_admit(w->gate, addr, 4, w->now_us) == DROP_NONE;
+	}
+	return n;
+}
+
+static void who_is_busy_with_sessions_takes_a_part(void **state)
+{
+	struct world w;
+
+	world_create(&w, 7, PER_WORKER);
+	admitted_in_a_second(&w, STARTUP_BUSY_BURST); // the burst is over
+	assert_in_range(admitted_in_a_second(&w, STARTUP_BUSY_BURST),
+			PER_WORKER / STARTUP_BUSY_PART - 1, PER_WORKER / STARTUP_BUSY_PART + 1);
+	assert_in_range(admitted_in_a_second(&w, STARTUP_BUSY_BURST - 1), PER_WORKER - 10,
+			PER_WORKER + 1);
+	world_destroy(&w);
+}
+
+static void a_burst_that_is_not_known_yet_is_like_the_one_before(void **state)
+{
+	uint8_t addr[16] = {10, 1, 1, 1};
+	struct world w;
+	uint32_t n = 0;
+
+	world_create(&w, 8, 0);
+	startup_gate_turn(w.gate, 40, w.now_us);
+	startup_gate_turn_early(w.gate, w.now_us);
+	while (startup_gate_admit(w.gate, addr, 4, w.now_us) == DROP_NONE)
+		n++;
+	assert_int_equal(n, STARTUP_TURN_MAX - 40);
 	world_destroy(&w);
 }
 
@@ -294,6 +339,8 @@ int main(void)
 		cmocka_unit_test(who_comes_from_a_quiet_prefix_is_let_in),
 		cmocka_unit_test(the_reserve_is_no_way_around),
 		cmocka_unit_test(a_turn_opens_what_its_sessions_leave),
+		cmocka_unit_test(who_is_busy_with_sessions_takes_a_part),
+		cmocka_unit_test(a_burst_that_is_not_known_yet_is_like_the_one_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -526,6 +526,70 @@ static void an_uncut_burst_is_noticed(void **state)
 	frame_free(&fits);
 }
 
+// -- strangers, before anything else is known of a frame --
+
+// Octet `at` of a frame is changed: is it still a stranger's?
+static const struct {
+	const char *name;
+	uint8_t at, value;
+	bool is_stranger;
+} looks[] = {
+	{"as it was built", 0, 0x02, true},
+	{"another's MAC: nobody looks", 5, 0x77, true},
+	{"to a group", 0, 0x01, false},
+	{"ARP", 13, 0x06, false},
+	{"a tag", 12, 0x81, false},
+	{"IP options", L2_LEN, 0x46, false},
+	{"TCP", L2_LEN + 9, 6, false},
+	{"a session's id", L2_LEN + IPV4_UDP_LEN, 1, false},
+	{"an id that ciphertext masks", L2_LEN + IPV4_UDP_LEN + 9, 1, false},
+	{"a wrong checksum: nobody looks", L2_LEN + IPV4_LEN + 6, 0x5a, true},
+};
+
+static void strangers_are_told_by_single_octets(void **state)
+{
+	static const uint8_t payload[20];
+	struct built b6 = frame_udp6(payload, sizeof(payload));
+	const uint8_t *src;
+	uint8_t family = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++) {
+		struct built b = frame_udp(payload, sizeof(payload));
+
+		b.data[looks[i].at] = looks[i].value;
+		src = frame_stranger(b.data, b.len, &family);
+		assert_row((src != NULL) == looks[i].is_stranger, looks[i].name);
+		if (src != NULL)
+			assert_row(family == 4 && be32_get(src) == PEER_IP, looks[i].name);
+		frame_free(&b);
+	}
+	src = frame_stranger(b6.data, b6.len, &family);
+	assert_non_null(src);
+	assert_int_equal(family, 6);
+	assert_memory_equal(src, ip(PEER_IP6).octets, IP_LEN);
+	b6.data[L2_LEN + 6] = IPV6_PROTO_FRAGMENT;
+	assert_null(frame_stranger(b6.data, b6.len, &family));
+	frame_free(&b6);
+}
+
+static void no_cut_of_a_stranger_is_looked_beyond(void **state)
+{
+	static const uint8_t payload[20];
+	struct built whole[2] = {frame_udp(payload, sizeof(payload)),
+				 frame_udp6(payload, sizeof(payload))};
+	uint8_t family;
+
+	for (unsigned v = 0; v < 2; v++) {
+		for (uint16_t len = 0; len < whole[v].len; len++) {
+			struct built b = frame_cut(&whole[v], len);
+
+			frame_stranger(b.data, b.len, &family);
+			frame_free(&b);
+		}
+		frame_free(&whole[v]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,6 +613,8 @@ int main(void)
 		cmocka_unit_test(a_sessions_packet_is_verified_by_its_session),
 		cmocka_unit_test(the_port_may_have_looked_at_ipv4s_header),
 		cmocka_unit_test(an_uncut_burst_is_noticed),
+		cmocka_unit_test(strangers_are_told_by_single_octets),
+		cmocka_unit_test(no_cut_of_a_stranger_is_looked_beyond),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

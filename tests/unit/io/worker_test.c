@@ -301,6 +301,37 @@ static void startup_stays_where_it_arrived(void **state)
 	world_destroy(&w);
 }
 
+// Beyond its budget a stranger's datagram is dropped before its checksum is looked at.
+static void a_strangers_budget_comes_before_his_checksum(void **state)
+{
+	static const uint8_t startup[36]; // session id 0
+	uint64_t *drops;
+	struct worker_world w;
+	struct built b;
+
+	world_create(&w, 1);
+	drops = world_stats(&w, 0)->drops;
+	for (unsigned i = 0; i < 2000 && drops[DROP_STARTUP_SOURCE] == 0; i++) {
+		world_in(&w, 0, frame_udp(startup, sizeof(startup)));
+		world_turn(&w, 0);
+	}
+	assert_int_equal(drops[DROP_STARTUP_SOURCE], 1);
+	b = frame_udp(startup, sizeof(startup));
+	b.data[L2_LEN + IPV4_LEN + 6] ^= 1;
+	world_in(&w, 0, b);
+	world_turn(&w, 0);
+	assert_int_equal(drops[DROP_STARTUP_SOURCE], 2);
+	assert_int_equal(drops[DROP_L3_CHECKSUM], 0);
+	w.l->now_us += 1000000; // it has one again, and then the checksum counts
+	b = frame_udp(startup, sizeof(startup));
+	b.data[L2_LEN + IPV4_LEN + 6] ^= 1;
+	world_in(&w, 0, b);
+	world_turn(&w, 0);
+	assert_int_equal(drops[DROP_STARTUP_SOURCE], 2);
+	assert_int_equal(drops[DROP_L3_CHECKSUM], 1);
+	world_destroy(&w);
+}
+
 static void a_session_of_no_worker_is_not_handed_on(void **state)
 {
 	struct worker_world w;
@@ -461,6 +492,7 @@ int main(void)
 		cmocka_unit_test(open_checksums_are_accepted_where_they_are_expected),
 		cmocka_unit_test(a_frame_for_another_workers_session_is_handed_over),
 		cmocka_unit_test(startup_stays_where_it_arrived),
+		cmocka_unit_test(a_strangers_budget_comes_before_his_checksum),
 		cmocka_unit_test(a_session_of_no_worker_is_not_handed_on),
 		cmocka_unit_test(a_worker_that_does_not_keep_up_costs_only_its_own),
 		cmocka_unit_test(every_worker_hears_arp_and_one_answers),

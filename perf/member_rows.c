@@ -6,16 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "perf/heap.h"
 #include "perf/members.h"
 #include "perf/rows.h"
 #include "perf/strangers.h"
 
-#define PATIENCE_US 20000000
-#define JOINS       96 // one after the other
-#define JOINS_SHORT 4
-#define TARGETS     32 // registered, to be asked for
-#define BURST       64
-#define ASKERS      16384
+#define PATIENCE_US   20000000
+#define JOINS         96 // one after the other
+#define FIRST_ONES    10
+#define JOIN_EVERY_US 20000
+#define SETTLE_US     3000000
+#define JOINS_SHORT   4
+#define TARGETS       32 // registered, to be asked for
+#define BURST         64
+#define ASKERS        16384
 
 // ---- joining ----
 
@@ -42,7 +46,7 @@ static bool join_one(struct members *m, struct ratio *r)
 // Each of those who are there already costs something too, so the last quarter is told apart.
 static void join_batch(void *world, struct ratio *r)
 {
-	struct members *m = members_create(1000, 2 * MEMBERS_MAX + 16);
+	struct members *m = members_create(1000, 2 * JOINS + 336);
 	uint32_t n = r->is_short ? JOINS_SHORT : JOINS;
 	uint64_t start_ns = 0, last_ns = 0;
 
@@ -62,6 +66,71 @@ static void join_batch(void *world, struct ratio *r)
 		ratio_figure(r, "members", n);
 	}
 	members_destroy(m);
+}
+
+// ---- memory ----
+
+static bool all_are_neighbours(struct member *any)
+{
+	const struct members *m = any->all;
+
+	for (uint32_t i = 0; i < m->n; i++)
+		if (!member_is_neighbour(m->list[i]))
+			return false;
+	return true;
+}
+
+// All that control takes of the heap for a member of its group: sessions to both endpoints, the
+// connection, member, neighbour, group channel. What came and went is not in it.
+static double bytes_per_neighbour(uint32_t n, struct ratio *r)
+{
+	struct members *m = members_create(1000, 3 * n + 64);
+	struct member *one = NULL;
+	double bytes = 0;
+
+	if (m == NULL) {
+		ratio_void(r, "no memory");
+		return 0;
+	}
+	m->is_apart = true;
+	for (uint32_t i = 0; i < n; i++) {
+		if (i == FIRST_ONES) // what the first ones bring along is the group's
+			m->super_bytes = 0;
+		one = members_add(m);
+		if (one == NULL)
+			break;
+		members_run(m, i < FIRST_ONES ? member_is_neighbour : NULL, one,
+			    i < FIRST_ONES ? PATIENCE_US : JOIN_EVERY_US);
+	}
+	if (one == NULL || !members_run(m, all_are_neighbours, one, 4 * PATIENCE_US))
+		ratio_void(r, "not all of %u have joined", n);
+	members_run(m, NULL, NULL, SETTLE_US);
+	bytes = (double)m->super_bytes / (n - FIRST_ONES);
+	members_destroy(m);
+	return bytes;
+}
+
+static void memory_batch(void *world, struct ratio *r)
+{
+	static const uint32_t sizes[] = {40, 120, 360};
+	unsigned n_sizes = r->is_short ? 1 : 3;
+	double x[3], y[3];
+	char name[48];
+
+	if (!heap_is_counted()) {
+		ratio_skip(r, "only jemalloc counts what a thread has taken");
+		return;
+	}
+	for (unsigned i = 0; i < n_sizes && r->state == RATIO_GOOD; i++) {
+		uint32_t n = r->is_short ? 2 * FIRST_ONES : sizes[i];
+
+		x[i] = n - FIRST_ONES;
+		y[i] = bytes_per_neighbour(n, r) * x[i];
+		snprintf(name, sizeof(name), "octets of control each of %u", n);
+		ratio_figure(r, name, y[i] / x[i]);
+	}
+	if (n_sizes > 1 && r->state == RATIO_GOOD)
+		ratio_figure(r, "exponent of memory", ratio_exponent(x, y, n_sizes));
 }
 
 // ---- introductions ----
@@ -188,6 +257,9 @@ void member_rows(struct bench *b)
 		.unit = "join", .open = once_open, .batch = join_batch, .close = once_close};
 
 	bench_add(b, &row, "members/joins");
+	row.unit = "neighbour";
+	row.batch = memory_batch;
+	bench_add(b, &row, "memory/control-per-neighbour");
 	row.unit = "stream";
 	row.batch = first_batch;
 	bench_add(b, &row, "members/first-fragment");

@@ -8,6 +8,7 @@
 #include "dataplane/core/stream.h"
 #include "dataplane/wire/cursor.h"
 #include "perf/bench.h"
+#include "perf/heap.h"
 
 #define SUPER_IP  0x0a000001u
 #define MEMBER_IP 0x0a010000u
@@ -18,6 +19,10 @@
 #define EVERY_US  10000
 #define BURST     64
 #define LETTERS   65536 // on their way at most
+
+// Of a member: all others, or attempts at others.
+#define NEAR_SESSIONS  176
+#define APART_SESSIONS 24
 
 struct letter {
 	uint64_t at_us;
@@ -84,18 +89,23 @@ static void carry(void *ctx, struct perf_host *h, const struct wire_addr *dst, u
 	struct letter_queue *q = m->air;
 	struct letter *l = &q->ring[q->tail % LETTERS];
 	uint32_t ip = be32_get(dst->ip);
+	int64_t before;
 
+	if (m->is_apart && ip != SUPER_IP && h != m->super)
+		return;
 	if (ip != SUPER_IP && (ip < MEMBER_IP || ip >= MEMBER_IP + m->n)) {
 		if (m->stray != NULL)
 			m->stray(m->stray_ctx, h, dst, src_endpoint, data, len);
 		return;
 	}
+	before = heap_bytes();
 	*l = (struct letter){.at_us = m->now_us + m->delay_us,
 			     .dst = ip == SUPER_IP ? SUPER : ip - MEMBER_IP,
 			     .endpoint = (uint8_t)(ip == SUPER_IP ? dst->port - PORT : 0),
 			     .len = len,
 			     .src = h->opts.addr,
 			     .data = malloc(len)};
+	m->air_bytes += heap_bytes() - before;
 	l->src.port = (uint16_t)(l->src.port + src_endpoint);
 	if (l->data == NULL || q->tail - q->head == LETTERS) { // lost; RTMFP sends it again
 		free(l->data);
@@ -183,13 +193,15 @@ struct member *members_add(struct members *m)
 	struct member *one = calloc(1, sizeof(*one));
 	struct wire_addr server = perf_addr(SUPER_IP, PORT);
 	struct perf_host_opts o = {.addr = perf_addr(MEMBER_IP + m->n, PORT),
-				   .sessions_max = MEMBERS_MAX + 16,
+				   .sessions_max = m->is_apart ? APART_SESSIONS : NEAR_SESSIONS,
 				   .crypto = m->crypto,
 				   .random = &m->random,
 				   .keyer = m->keyer,
 				   .policy = keying_policy_default,
 				   .out = carry,
 				   .ctx = m};
+	// The super-peer, and few that will not answer.
+	const struct group_limits few = {.members_max = 4};
 	int err;
 
 	if (one == NULL || m->n == MEMBERS_MAX)
@@ -203,7 +215,8 @@ struct member *members_add(struct members *m)
 	if (one->host == NULL)
 		return NULL;
 	one->conn = node_connect(one->host->node, URI, &server, 1, m->now_us);
-	one->group = node_join(one->host->node, &m->spec, NULL, &err, m->now_us);
+	one->group =
+		node_join(one->host->node, &m->spec, m->is_apart ? &few : NULL, &err, m->now_us);
 	return one->conn != NULL && one->group != NULL ? one : NULL;
 }
 
@@ -287,11 +300,13 @@ bool member_has_fragment(struct member *one)
 static void super_turn(struct members *m, struct pkt *pkts, uint16_t n)
 {
 	uint64_t keying = m->keying_ns, start = ratio_time_ns(CLOCK_THREAD_CPUTIME_ID);
+	int64_t heap = heap_bytes() - m->air_bytes;
 	struct node_event e;
 
 	if (n > 0)
 		engine_rx(m->super->engine, pkts, n, m->now_us);
 	perf_host_turn(m->super, m->now_us);
+	m->super_bytes += heap_bytes() - m->air_bytes - heap;
 	m->super_ns += ratio_time_ns(CLOCK_THREAD_CPUTIME_ID) - start;
 	m->super_ns -= m->keying_ns - keying;
 	while (node_event(m->super->node, &e, m->now_us))

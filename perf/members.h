@@ -9,7 +9,7 @@
 #include "control/group/groupspec.h"
 #include "perf/host.h"
 
-#define MEMBERS_MAX 160
+#define MEMBERS_MAX 512
 
 struct members;
 
@@ -38,7 +38,11 @@ struct members {
 	struct member *list[MEMBERS_MAX];
 	uint32_t n;
 	struct letter_queue *air;
+	int64_t air_bytes;            // of heap that was taken for what is on its way
 	uint64_t super_ns, keying_ns; // of this thread's CPU time; keying is in neither
+	int64_t super_bytes; // of heap that its control has taken and not given back (heap.h)
+	bool is_apart; // members do not reach each other, as behind translators: they have the
+		       // super-peer alone
 	// What goes to nobody of these; NULL: it is lost.
 	host_out *stray;
 	void *stray_ctx;

@@ -196,6 +196,9 @@ struct command {
 			struct msg_addr to;
 			uint32_t session_id; // the far end's id that the packet is addressed to; 0: startup
 			uint8_t chunk;       // its type, the body's first octet
+			// Of a question (report.packet): sent up to three times, 0.1 s apart, as often as
+			// they cover. 0: once.
+			uint32_t allowance;
 		} packet;
 		struct {
 			struct msg_addr to;
@@ -290,6 +293,7 @@ struct report {
 			struct msg_addr from;
 			uint32_t session_id; // ours, that the packet was addressed to
 			uint8_t chunk;
+			uint32_t allowance; // HELLO: octets that all answers to it may have
 		} packet;
 		struct msg_addr addr;
 		struct {

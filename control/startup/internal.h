@@ -108,6 +108,9 @@ static inline bool may_point_to(const struct wire_addr *target, const struct wir
 // any other packet: whoever waits asks again.
 void packet_send(struct startup *, uint32_t worker, uint8_t endpoint, const struct wire_addr *to,
 		 uint32_t session_id, struct span chunk);
+// The same as an answer to a stranger, told again as often as that many octets cover.
+void packet_answer(struct startup *, uint32_t worker, uint8_t endpoint, const struct wire_addr *to,
+		   struct span chunk, uint32_t allowance);
 
 // -- jobs.c --
 // A blank job for that seat, or NULL: too many wait already.

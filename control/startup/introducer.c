@@ -16,6 +16,7 @@ struct question {
 	uint32_t worker;
 	uint8_t endpoint;
 	struct wire_addr from;
+	uint32_t allowance;
 	struct ihello hello;
 	struct epd epd;
 };
@@ -44,6 +45,8 @@ static void addr_add(struct redirect *d, size_t *bytes, const struct wire_addr *
 	d->addrs[d->n_addrs++].origin = (uint8_t)origin;
 }
 
+// It may be lost like its question, and is repeated as an RHello is: as often as three times a padded
+// question covers. What it makes open at the other end is open for a while.
 // False: there is nothing to say, and an empty Redirect would mean ourselves.
 static bool redirect_send(struct startup *st, const struct question *q, struct redirect *d)
 {
@@ -53,7 +56,7 @@ static bool redirect_send(struct startup *st, const struct question *q, struct r
 	d->tag_echo = q->hello.tag;
 	if (d->n_addrs == 0 || redirect_write(&w, d) != 0)
 		return false;
-	packet_send(st, q->worker, q->endpoint, &q->from, 0, wr_span(&w));
+	packet_answer(st, q->worker, q->endpoint, &q->from, wr_span(&w), q->allowance);
 	st->counters.hellos_redirected++;
 	return true;
 }
@@ -136,6 +139,7 @@ void introducer_hello(struct startup *st, uint32_t worker, const struct report *
 		.worker = worker,
 		.endpoint = r->packet.from.endpoint,
 		.from = wire_addr_of(&r->packet.from, ADDR_OBSERVED),
+		.allowance = r->packet.allowance,
 	};
 	struct near_end *end;
 	struct seat *target;

@@ -78,8 +78,15 @@ void hello_destroy(struct hello *h)
 
 // -- passing on to control --
 
-static void report_chunk(struct engine *e, const struct hello_ctx *ctx, uint8_t op,
-			 const struct chunk *c)
+// Octets that may be answered to this packet, but for what was answered already.
+static size_t allowance(const struct hello_ctx *ctx)
+{
+	size_t all = AMPLIFICATION_MAX * ((size_t)ctx->pkt->len + IP_UDP_LEN);
+
+	return ctx->n_owed < all ? all - ctx->n_owed : 0;
+}
+
+static void report_chunk(struct engine *e, struct hello_ctx *ctx, uint8_t op, const struct chunk *c)
 {
 	struct report r = {.op = op, .session_id = ctx->near_id};
 
@@ -87,11 +94,15 @@ static void report_chunk(struct engine *e, const struct hello_ctx *ctx, uint8_t 
 	r.packet.from = ctx->from;
 	r.packet.session_id = ctx->near_id;
 	r.packet.chunk = c->type;
+	if (op == REP_HELLO) {
+		r.packet.allowance = (uint32_t)allowance(ctx);
+		ctx->n_owed += r.packet.allowance;
+	}
 	if (engine_report_copy(e, &r, c->payload) == 0 && op == REP_KEYING)
 		e->stats.keyings_reported++;
 }
 
-static void pass_on(struct engine *e, const struct hello_ctx *ctx, uint8_t op, struct bucket *b,
+static void pass_on(struct engine *e, struct hello_ctx *ctx, uint8_t op, struct bucket *b,
 		    uint32_t per_s, const struct chunk *c)
 {
 	if (bucket_take(b, per_s, e->now_us))
@@ -107,8 +118,7 @@ static void pass_on(struct engine *e, const struct hello_ctx *ctx, uint8_t op, s
 static uint32_t n_answers(struct engine *e, struct hello_ctx *ctx, size_t chunk_len, uint32_t n_max)
 {
 	size_t out = frag_tx_n_octets(e, chunk_len);
-	size_t all = AMPLIFICATION_MAX * ((size_t)ctx->pkt->len + IP_UDP_LEN);
-	size_t n = ctx->n_owed < all ? (all - ctx->n_owed) / out : 0;
+	size_t n = allowance(ctx) / out;
 
 	if (n == 0)
 		return ctx->n_owed == 0 &&
@@ -362,6 +372,16 @@ static void pad(struct wr *w, size_t len)
 		wr_u8(w, CHUNK_PADDING_FF);
 }
 
+// Control has seen to it that once is not too much.
+static uint32_t n_times(struct engine *e, uint32_t covers, size_t chunk_len)
+{
+	size_t n = covers / frag_tx_n_octets(e, chunk_len);
+
+	if (n > HELLO_ANSWERS_MAX)
+		n = HELLO_ANSWERS_MAX;
+	return n > 1 ? (uint32_t)n : 1;
+}
+
 void hello_send(struct engine *e, const struct command *cmd)
 {
 	struct wr *w =
@@ -376,7 +396,7 @@ void hello_send(struct engine *e, const struct command *cmd)
 	startup_queue_class(e->hello->queue, BUDGET_NEW);
 	if (cmd->packet.chunk == CHUNK_IHELLO)
 		pad(w, IHELLO_LEN_MIN);
-	startup_queue_commit(e->hello->queue);
+	startup_queue_commit_often(e->hello->queue, n_times(e, cmd->packet.allowance, w->len));
 }
 
 void hello_reply(struct engine *e, const struct command *cmd)

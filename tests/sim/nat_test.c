@@ -6,7 +6,7 @@
 #include "tests/support/test.h"
 
 #define SEEDS       200
-#define GROUP_SEEDS 10
+#define GROUP_SEEDS 40
 #define KINDS       5
 #define TRY_US      30000000
 #define QUICK_US    3000000
@@ -36,9 +36,15 @@ static bool have_met(struct world *w)
 	return world_session(w, 1, 2) != NULL && world_session(w, 2, 1) != NULL;
 }
 
-static bool are_connected(struct world *w)
+// The super-peer introduces whom it knows, and a member has told it of itself when it is connected.
+static bool are_known(struct world *w)
 {
-	return w->members[1].connected_us != 0 && w->members[2].connected_us != 0;
+	uint32_t n = 0, at = 0;
+	const struct ctl_session *s;
+
+	while ((s = startup_next(node_startup(w->members[0].sim->node), &at)) != NULL)
+		n += s->is_registered;
+	return n == 2 && w->members[1].connected_us != 0 && w->members[2].connected_us != 0;
 }
 
 static struct world *connected(const struct sim_run *r, const struct net_nat_opts *nats,
@@ -57,7 +63,7 @@ static struct world *connected(const struct sim_run *r, const struct net_nat_opt
 		world_connect(w, i);
 	for (uint32_t i = 0; i <= 2 && does_join; i++)
 		world_join(w, i);
-	if (!world_run_until(w, are_connected, TRY_US))
+	if (!world_run_until(w, are_known, TRY_US))
 		sim_fail(r, "not connected to the super-peer");
 	return w;
 }
@@ -124,8 +130,9 @@ static void print_cell(const struct meeting *m, uint32_t n)
 			      (double)m[n - 1].took_us / 1e6, 100.0 * n_within(m, n, QUICK_US) / n);
 }
 
-// What can meet does, nearly always soon: three attempts fit into 3 s, and of 4 000 runs one loses
-// a packet of each at so much loss. Who was slow is named. What cannot meet does not.
+// What can meet does, and soon: three attempts of each step fit into 3 s, and about one run of 50 000
+// loses something of all three of one step (three IIKeyings at 2 % are 8 in a million; RHellos and
+// Redirects are said three times). Who was slow is named. What cannot meet does not.
 static void check_cell(const struct sim_scenario *s, struct meeting *m, uint32_t n, bool can)
 {
 	uint32_t n_slow = n - n_within(m, n, QUICK_US);
@@ -136,7 +143,7 @@ static void check_cell(const struct sim_scenario *s, struct meeting *m, uint32_t
 		print_message("\n%s, row %u: seed %llu took longest\n", s->scenario, s->row,
 			      (unsigned long long)m[n - 1].seed);
 	assert_row(n_within(m, n, TRY_US) == (can ? n : 0), s->scenario);
-	assert_row(!can || n_slow <= 1 + n / 1000, s->scenario);
+	assert_row(!can || n_slow <= n / 5000, s->scenario); // of CI's seeds nobody
 }
 
 static void pairs(const struct sim_pool *pool, const char *what, uint32_t n_seeds,

@@ -48,6 +48,43 @@ static void a_padded_hello_is_answered_again_within_three_times(void **state)
 	}
 }
 
+// The same of what control answers, as it is a Redirect. Once is what control has seen to itself.
+static void controls_answers_are_repeated_as_often_as_their_allowance_covers(void **state)
+{
+	const uint8_t redirect[] = {CHUNK_REDIRECT, 0, 2, 1, 'x'}; // 48 octets of IP packet
+	static const struct {
+		const char *name;
+		uint32_t allowance, n;
+	} rows[] = {
+		{"nobody said", 0, 1},      {"less than once", 47, 1},
+		{"just not twice", 95, 1},  {"twice", 96, 2},
+		{"three times", 3 * 48, 3}, {"no oftener", 100000, 3},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		struct command cmd = {.op = CMD_PACKET, .len = sizeof(redirect)};
+		struct loop_datagram d;
+		struct world w;
+		uint32_t n = 0;
+		size_t octets = 0;
+
+		world_create(&w, true);
+		cmd.packet.to = w.stranger;
+		cmd.packet.chunk = CHUNK_REDIRECT;
+		cmd.packet.allowance = rows[i].allowance;
+		cmd.body = loop_body(w.l, 0, redirect, sizeof(redirect));
+		loop_command(w.l, 0, &cmd);
+		for (int ms = 0; ms < 1000; ms++) {
+			for (; loop_stray(w.l, &d); n++)
+				octets += d.len + 28;
+			loop_run_us(w.l, 1000);
+		}
+		assert_row(n == rows[i].n, rows[i].name);
+		assert_row(n == 1 || octets <= rows[i].allowance, rows[i].name);
+		world_destroy(&w);
+	}
+}
+
 static void who_has_our_answer_does_not_get_it_again(void **state)
 {
 	struct world w;
@@ -120,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_padded_hello_is_answered_again_within_three_times),
+		cmocka_unit_test(controls_answers_are_repeated_as_often_as_their_allowance_covers),
 		cmocka_unit_test(who_has_our_answer_does_not_get_it_again),
 		cmocka_unit_test(what_fragments_may_not_make_is_dropped_by_name),
 	};

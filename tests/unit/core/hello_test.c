@@ -109,6 +109,7 @@ static void a_hello_for_another_goes_to_control(void **state)
 	assert_int_equal(r.packet.from.port, 7777);
 	assert_int_equal(r.packet.from.endpoint, 0);
 	assert_int_equal(r.packet.chunk, CHUNK_IHELLO);
+	assert_int_equal(r.packet.allowance, 3 * (w.sent_len + 28)); // all answers together
 	assert_int_equal(ihello_read(&hello, span_of(r.body->data, r.len)), 0);
 	assert_true(span_equal(hello.tag, span_of(tag, sizeof(tag))));
 	loop_put(w.l, 0, r.body);

@@ -377,9 +377,11 @@ static void command(struct fake_worker *w, const struct command *c, uint64_t now
 		cookie_secret(w, c);
 	else if (c->op == CMD_ENDPOINT)
 		endpoint(w, c);
-	else if (c->op == CMD_PACKET)
+	else if (c->op == CMD_PACKET) {
+		if (c->packet.allowance > 0)
+			w->allowance = c->packet.allowance;
 		send_chunk(w, &c->packet.to, c->packet.session_id, span_of(c->body->data, c->len));
-	else if (c->op == CMD_HELLO_REPLY) {
+	} else if (c->op == CMD_HELLO_REPLY) {
 		w->n_hello_replies++;
 		rhello_send(w, &c->packet.to, span_of(c->body->data, c->len), now_us);
 	} else if (c->op == CMD_BODIES_PUT) {

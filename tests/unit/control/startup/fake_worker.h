@@ -52,6 +52,7 @@ struct fake_worker {
 
 	bool is_mute;            // sessions say nothing any more: the process has died
 	uint32_t n_strange_keys; // session packets sealed with other keys than ours
+	uint32_t allowance; // of the latest packet that had one
 	uint32_t n_secrets, n_cookie_changes, n_hello_replies, n_reserved, n_added, n_pings;
 	uint32_t n_packets[256]; // startup chunks sent, by type
 };

@@ -19,6 +19,7 @@ void stranger_gives(struct host *h, uint8_t endpoint, enum report_op op, uint8_t
 	r.packet.from.local = from->local;
 	r.packet.session_id = session_id;
 	r.packet.chunk = chunk;
+	r.packet.allowance = op == REP_HELLO ? STRANGERS_ALLOWANCE : 0;
 	assert_true(startup_report(h->startup, h->worker.worker, &r, h->net->now_us));
 }
 

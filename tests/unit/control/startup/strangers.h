@@ -5,6 +5,8 @@
 #include "dataplane/wire/chunk.h"
 #include "tests/unit/control/startup/net.h"
 
+#define STRANGERS_ALLOWANCE 321 // what a hello of theirs says may be answered
+
 // octets: the chunk's payload.
 void stranger_gives(struct host *, uint8_t endpoint, enum report_op, uint8_t chunk,
 		    uint32_t session_id, const struct wire_addr *from, struct span octets);

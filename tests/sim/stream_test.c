@@ -17,9 +17,9 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"clean", 10, 3, {.delay_us = 15000}, {1000, 10000, 1000}, 20000000, false},
+	{"clean", 20, 3, {.delay_us = 15000}, {1000, 10000, 1000}, 20000000, false},
 	{"25 % late by 50 ms, 5 % twice",
-	 20,
+	 40,
 	 3,
 	 {.delay_us = 15000,
 	  .reorder_permille = 250,
@@ -29,14 +29,14 @@ static const struct row rows[] = {
 	 20000000,
 	 false},
 	{"dark 2 s of every 5",
-	 10,
+	 200,
 	 3,
 	 {.delay_us = 15000, .dark_every_us = 5000000, .dark_us = 2000000},
 	 {1000, 50000, 600},
 	 30000000,
 	 false},
 	{"a new address every 5 s",
-	 10,
+	 40,
 	 3,
 	 {.delay_us = 15000},
 	 {1000, 20000, 1500},
@@ -51,10 +51,10 @@ static const struct row rows[] = {
 	 false},
 	// To the super-peer and back; between members it is twice that.
 	{"round trip 2 s",
-	 20,
+	 200,
 	 3,
 	 {.delay_us = 1000000, .jitter_us = 1000},
-	 {500, 250000, 200},
+	 {500, 500000, 100},
 	 40000000,
 	 false,
 	 60000000},
@@ -62,7 +62,7 @@ static const struct row rows[] = {
 	// under time critical data a window grows too slowly to be there before what waits is too
 	// late.
 	{"round trip 3 s, 6 s between",
-	 20,
+	 200,
 	 3,
 	 {.delay_us = 1500000, .jitter_us = 1000},
 	 {500, 1000000, 100},
@@ -74,7 +74,7 @@ static const struct row rows[] = {
 	// comes a round trip later, after the 8 s for which a hole is waited for: at 500 octets one
 	// seed of 60 begins five messages later.
 	{"3 s to one, 20 ms to the others",
-	 20,
+	 60,
 	 5,
 	 {.delay_us = 10000, .jitter_us = 1000},
 	 {400, 500000, 200},
@@ -166,7 +166,7 @@ static void print_row(const char *name, const struct row *row, const struct figu
 		sum.fragments_resent += f[i].fragments_resent;
 		sum.tx_packets += f[i].tx_packets;
 	}
-	print_message("%-30s %2u seeds: %5.1f %% of %7llu messages, mean %.0f ms late, at most "
+	print_message("%-30s %3u seeds: %5.1f %% of %7llu messages, mean %.0f ms late, at most "
 		      "%.0f ms; %.2f "
 		      "packets and %.4f resent per message\n",
 		      name, n, 100.0 * (double)sum.n_messages / (double)all,
@@ -208,7 +208,7 @@ static void nobody_notices_that_a_super_peer_has_workers(void **state)
 
 	for (uint32_t k = 0; k < ARRAY_LEN(workers); k++)
 		for (uint32_t i = 0; i < ARRAY_LEN(rows); i++)
-			run_row(*state, i, workers[k], rows[i].n_seeds / 2);
+			run_row(*state, i, workers[k], 2 + rows[i].n_seeds / 10);
 }
 
 int main(void)

@@ -12,6 +12,8 @@
 #   lab_loss NAME PERCENT        drops that share of NAME's packets, each way
 #   lab_down                     ends what was started here and removes everything; safe to call twice
 #
+# If the script is killed before it comes to that, as meson does half a second after SIGTERM, a process outside its
+# group removes the namespaces, and ends what runs in them.
 # Names carry the pid, so that two labs do not meet. Everything stays inside these namespaces.
 
 lab_id=an$$
@@ -24,8 +26,19 @@ lab_die() {
 	exit 1
 }
 
+lab_guard() {
+	setsid bash -c '
+		tail --pid="$1" -f /dev/null
+		for name in $(ip netns list | grep -o "^$2-[^ ]*"); do
+			ip netns pids "$name" | xargs -r kill -KILL
+			ip netns del "$name"
+		done' guard "$$" "$lab_id" </dev/null >/dev/null 2>&1 &
+	disown "$!"
+}
+
 lab_up() {
 	[ "$(id -u)" = 0 ] || lab_die "network namespaces need root"
+	lab_guard
 	ip netns add "$lab_id-sw" || lab_die "cannot make a network namespace"
 	ip -n "$lab_id-sw" link add br0 type bridge
 	ip -n "$lab_id-sw" link set br0 type bridge stp_state 0 forward_delay 0

@@ -10,7 +10,8 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/annulus-net-XXXXXX") || exit 1
 . "$top/tests/demo/media.sh"
 
 scene_cleanup() {
-	trap - EXIT INT TERM
+	trap - EXIT
+	trap '' INT TERM # a second one must not end this
 	lab_down
 	! declare -F scene_more_cleanup >/dev/null || scene_more_cleanup # the script's own
 	rm -rf "$work"

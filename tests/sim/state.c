@@ -99,7 +99,7 @@ static const struct watch_field cold_fields[] = {
 	F(keepalive_ms),
 	F(keepalive_limit_ms),
 	F(is_pinged),
-	F(is_suspect),
+	F(health),
 	F(suspect_ms),
 	F(told_rtt_us),
 	F(challenge_end_ms),

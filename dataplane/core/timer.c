@@ -1,5 +1,6 @@
 #include "dataplane/core/timer.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "dataplane/pages.h"
@@ -16,11 +17,17 @@ struct timer_entry {
 	uint32_t at_ms, next, prev;
 	uint16_t list;
 };
+static_assert(sizeof(struct timer_entry) == TIMER_ENTRY_BYTES, "timer.h");
 
 struct timer_wheel {
 	uint32_t n, n_set;
 	uint32_t done_tick; // slots up to here have been looked at
 	uint32_t now_tick;  // of the latest timer_expire
+	// The next slot that holds something, so that nobody searches for it who only asks when; it
+	// is not known again once that slot is empty.
+	uint32_t next_tick;
+	bool next_is_known;
+	bool is_firing; // LIST_FIRING may hold something
 	struct timer_entry *entries;
 	uint64_t used[LISTS / 64 + 1]; // bit per list: not empty
 	uint32_t head[LISTS];
@@ -81,8 +88,10 @@ static void unlink_from(struct timer_wheel *w, uint32_t entry)
 		w->head[list] = t->next;
 	if (t->next != NONE)
 		w->entries[t->next].prev = t->prev;
-	if (w->head[list] == NONE)
+	if (w->head[list] == NONE) {
 		w->used[list / 64] &= ~(1ull << list % 64);
+		w->next_is_known &= list != LIST_OF(w->next_tick);
+	}
 	t->list = LIST_NONE;
 }
 
@@ -100,6 +109,10 @@ static void insert(struct timer_wheel *w, uint32_t entry)
 	if (!tick_is_before(w->now_tick, tick))
 		tick = w->now_tick + 1;
 	link_to(w, entry, LIST_OF(tick));
+	// Where its slot comes round before its time, that is when it is looked at.
+	tick = w->done_tick + 1 + (tick - w->done_tick - 1) % TIMER_SLOTS;
+	if (w->next_is_known && tick_is_before(tick, w->next_tick))
+		w->next_tick = tick;
 }
 
 bool timer_is_set(const struct timer_wheel *w, uint32_t entry)
@@ -134,15 +147,17 @@ static void slot_to_firing(struct timer_wheel *w, uint16_t list)
 	uint32_t entry = w->head[list];
 
 	w->head[LIST_FIRING] = entry;
+	w->is_firing = true;
 	w->head[list] = NONE;
 	w->used[list / 64] &= ~(1ull << list % 64);
+	w->next_is_known &= list != LIST_OF(w->next_tick);
 	for (; entry != NONE; entry = w->entries[entry].next)
 		w->entries[entry].list = LIST_FIRING;
 }
 
 static bool pop_firing(struct timer_wheel *w, uint32_t now_ms, uint32_t *entry)
 {
-	while (w->head[LIST_FIRING] != NONE) {
+	while (w->is_firing && w->head[LIST_FIRING] != NONE) {
 		*entry = w->head[LIST_FIRING];
 		unlink_from(w, *entry);
 		if ((int32_t)(now_ms - w->entries[*entry].at_ms) >= 0) {
@@ -151,6 +166,7 @@ static bool pop_firing(struct timer_wheel *w, uint32_t now_ms, uint32_t *entry)
 		}
 		insert(w, *entry); // another round, then
 	}
+	w->is_firing = false;
 	return false;
 }
 
@@ -175,28 +191,36 @@ static uint32_t empty_from(const struct timer_wheel *w, uint32_t tick)
 	return TIMER_SLOTS;
 }
 
+// The next slot after those that were looked at that holds something; one is set.
+static uint32_t next_tick(struct timer_wheel *w)
+{
+	if (!w->next_is_known) {
+		w->next_tick = w->done_tick + 1 + empty_from(w, w->done_tick + 1);
+		w->next_is_known = true;
+	}
+	return w->next_tick;
+}
+
 // To the next slot that holds something, or up to now. False: now is reached.
 static bool next_slot(struct timer_wheel *w)
 {
-	uint32_t left = w->now_tick - w->done_tick, n_empty; // modulo 2^32, of which 2^30 are used
-
 	if (!tick_is_before(w->done_tick, w->now_tick))
 		return false;
-	left &= UINT32_MAX / TIMER_TICK_MS;
-	n_empty = empty_from(w, w->done_tick + 1);
-	if (n_empty >= left) {
+	if (w->n_set == 0 || tick_is_before(w->now_tick, next_tick(w))) {
 		w->done_tick = w->now_tick;
 		return false;
 	}
-	w->done_tick += n_empty + 1;
+	w->done_tick = w->next_tick;
 	return true;
 }
 
 bool timer_expire(struct timer_wheel *w, uint32_t now_ms, uint32_t *entry)
 {
 	w->now_tick = now_ms / TIMER_TICK_MS;
-	if (tick_is_before(w->done_tick, w->now_tick - TIMER_SLOTS)) // slept long: each slot once
+	if (tick_is_before(w->done_tick, w->now_tick - TIMER_SLOTS)) { // slept long: each slot once
 		w->done_tick = w->now_tick - TIMER_SLOTS;
+		w->next_is_known = false;
+	}
 	while (!pop_firing(w, now_ms, entry)) {
 		if (!next_slot(w))
 			return false;
@@ -205,14 +229,22 @@ bool timer_expire(struct timer_wheel *w, uint32_t now_ms, uint32_t *entry)
 	return true;
 }
 
-uint32_t timer_wait_ms(const struct timer_wheel *w, uint32_t now_ms)
+uint32_t timer_wait_ms(struct timer_wheel *w, uint32_t now_ms)
 {
-	uint32_t tick = w->done_tick + 1;
 	int32_t wait;
 
 	if (w->n_set == 0)
 		return UINT32_MAX;
-	tick += empty_from(w, tick);
-	wait = (int32_t)(tick * TIMER_TICK_MS - now_ms);
+	wait = (int32_t)(next_tick(w) * TIMER_TICK_MS - now_ms);
 	return wait > 0 ? (uint32_t)wait : 0;
+}
+
+const uint8_t *timer_entries(const struct timer_wheel *w)
+{
+	return (const uint8_t *)w->entries;
+}
+
+const uint32_t *timer_next(const struct timer_wheel *w)
+{
+	return w->n_set > 0 && w->next_is_known ? &w->head[LIST_OF(w->next_tick)] : NULL;
 }

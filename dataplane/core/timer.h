@@ -11,6 +11,8 @@
 #define TIMER_TICK_MS 4
 #define TIMER_SLOTS   4096 // a power of two
 
+#define TIMER_ENTRY_BYTES 16
+
 struct timer_wheel;
 
 // For entries 0..n-1. NULL: no memory.
@@ -32,4 +34,9 @@ bool timer_expire(struct timer_wheel *, uint32_t now_ms, uint32_t *entry);
 
 // ms from now_ms until timer_expire may have something: never late, early by a round of the wheel
 // for far deadlines. UINT32_MAX: nothing is set.
-uint32_t timer_wait_ms(const struct timer_wheel *, uint32_t now_ms);
+uint32_t timer_wait_ms(struct timer_wheel *, uint32_t now_ms);
+
+// For lines.h: the entries, TIMER_ENTRY_BYTES each, and where it says who is looked at next (NULL:
+// that is not known).
+const uint8_t *timer_entries(const struct timer_wheel *);
+const uint32_t *timer_next(const struct timer_wheel *);

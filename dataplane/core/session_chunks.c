@@ -14,7 +14,17 @@ void session_chunks_drop(struct engine *e, uint32_t idx)
 	c->chunks_head = NULL;
 	c->chunks_tail = NULL;
 	c->n_chunks = 0;
+	c->n_pongs = 0;
 	c->wants = 0;
+}
+
+// As many wait as may; then the drop is counted.
+static bool is_full(struct engine *e, const struct session_cold *c)
+{
+	if (c->n_chunks + c->n_pongs < SESSION_CHUNKS_MAX)
+		return false;
+	engine_drop(e, DROP_TX_QUEUE);
+	return true;
 }
 
 // Room for a chunk at the end of the list; NULL, with the drop counted.
@@ -23,10 +33,8 @@ static struct body *chunk_take(struct engine *e, uint32_t idx, size_t len)
 	struct session_cold *c = session_cold_at(e, idx);
 	struct body *b;
 
-	if (c->n_chunks == SESSION_CHUNKS_MAX) {
-		engine_drop(e, DROP_TX_QUEUE);
+	if (is_full(e, c))
 		return NULL;
-	}
 	b = body_get(e->bodies, (uint32_t)len);
 	if (b == NULL) {
 		engine_drop(e, DROP_NO_BODY);
@@ -54,9 +62,18 @@ bool session_chunk_queue(struct engine *e, uint32_t idx, struct span chunk)
 
 void session_ping_received(struct engine *e, uint32_t idx, struct span message)
 {
-	struct body *b = chunk_take(e, idx, CHUNK_HEADER_LEN + message.len);
+	struct session_cold *c = session_cold_at(e, idx);
+	struct body *b;
 	struct wr w;
 
+	if (message.len == 0) { // a keepalive
+		if (is_full(e, c))
+			return;
+		c->n_pongs++;
+		session_mark(e, idx, DUE_CHUNK);
+		return;
+	}
+	b = chunk_take(e, idx, CHUNK_HEADER_LEN + message.len);
 	if (b == NULL)
 		return;
 	w = wr_over(b->data, b->len);
@@ -91,8 +108,10 @@ void session_chunks_write(struct engine *e, uint32_t idx, struct txp *t)
 		c->wants &= (uint8_t)~WANT_CLOSE_ACK;
 	if (c->wants & WANT_PING && ping_write(&t->w, span_of(NULL, 0)) == 0)
 		c->wants &= (uint8_t)~WANT_PING;
+	while (c->n_pongs > 0 && ping_reply_write(&t->w, span_of(NULL, 0)) == 0)
+		c->n_pongs--;
 	while (c->chunks_head != NULL && write_first(e, c, t))
 		;
-	if (c->chunks_head == NULL && c->wants == 0)
+	if (c->chunks_head == NULL && c->n_pongs == 0 && c->wants == 0)
 		session_at(e, idx)->due &= (uint8_t)~DUE_CHUNK;
 }

@@ -1,6 +1,7 @@
 // What a session needs rarely; the array runs parallel to struct session.
 #pragma once
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -62,12 +63,12 @@ struct pmtu {
 };
 
 struct session_cold {
-	struct sseq_window rx_window;
-
-	uint8_t wants; // WANT_*
-	uint8_t tells; // TELL_*
+	// Two lines of what pings look at.
+	alignas(64) uint8_t wants; // WANT_*
+	uint8_t tells;             // TELL_*
 	bool is_untold_listed;
 	uint8_t close_reason; // enum session_close_reason
+	uint8_t n_pongs;      // empty pings to be answered, which needs no body
 	uint32_t next_untold;
 
 	// Whole chunks to be sent once, in order: ping replies, forwarded hellos. Bodies of
@@ -102,4 +103,6 @@ struct session_cold {
 
 	// Counters for session_stats; flows count here.
 	uint32_t n_lost, n_resent, n_duplicates;
+
+	struct sseq_window rx_window;
 };

@@ -64,6 +64,7 @@ static const char *const replay_may[] = {
 	// (§8.4); who does not hold the keys cannot.
 	"session_cold.chunks_",
 	"session_cold.n_chunks",
+	"session_cold.n_pongs",
 	"session_cold.wants",
 	"session_cold.moved_to",
 	"session_cold.mobility_tx_us",

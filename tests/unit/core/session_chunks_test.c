@@ -79,6 +79,35 @@ static void a_flood_of_pings_costs_a_few_bodies(void **state)
 	loop_destroy(l);
 }
 
+// Keepalives need no memory; the reply has a limit all the same.
+static void empty_pings_are_answered_one_for_one(void **state)
+{
+	struct loop *l = loop_one();
+	struct far_end f = far_connect(l, 0, &plain_form, true);
+	struct engine *e = l->nodes[0].engine;
+	uint8_t buf[LOOP_DATAGRAM_MAX];
+	struct packet_header h;
+	struct span plain;
+	struct chunk c;
+	struct rd r;
+
+	send_ping(&f, "1", 1);
+	for (int i = 0; i < SESSION_CHUNKS_MAX + 2; i++)
+		send_ping(&f, "", 0);
+	assert_int_equal(body_pool_lent(e->bodies), 1);
+	assert_int_equal(engine_stats(e)->drops[DROP_TX_QUEUE], 3);
+	assert_true(far_receive(&f, buf, &plain));
+	r = rd_over_span(plain);
+	assert_int_equal(packet_header_read(&r, &h), 0);
+	for (int i = 0; i < SESSION_CHUNKS_MAX; i++) {
+		assert_true(chunk_next(&r, &c));
+		assert_int_equal(c.type, CHUNK_PING_REPLY);
+		assert_int_equal(c.payload.len, i == SESSION_CHUNKS_MAX - 1);
+	}
+	assert_false(far_receive(&f, buf, &plain));
+	loop_destroy(l);
+}
+
 static void chunks_of_control_travel_once(void **state)
 {
 	struct loop *l = loop_one();
@@ -115,6 +144,7 @@ int main(void)
 		cmocka_unit_test(pings_are_answered_in_order_with_their_own_octets),
 		cmocka_unit_test(a_long_ping_is_answered_if_its_reply_fits),
 		cmocka_unit_test(a_flood_of_pings_costs_a_few_bodies),
+		cmocka_unit_test(empty_pings_are_answered_one_for_one),
 		cmocka_unit_test(chunks_of_control_travel_once),
 		cmocka_unit_test(what_waits_goes_with_its_session),
 	};

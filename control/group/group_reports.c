@@ -8,7 +8,10 @@
 #include "control/group/wanted.h"
 #include "dataplane/wire/group_report.h"
 
-enum { FRESH_S = 10 }; // groups.md 11: so young a record revives the dead
+enum {
+	FRESH_S = 10, // groups.md 11: so young a record revives the dead
+	FETCHED_AHEAD = 3,
+};
 
 // ---- out ----
 
@@ -103,7 +106,11 @@ void report_send(struct neighbour *nb, bool is_reply)
 		return;
 	group_address_of(nb->cs->fingerprint, address);
 	best_for(g, u256_of(address), &best);
+	for (uint32_t i = 0; i < best.n && i < FETCHED_AHEAD; i++)
+		member_fetch(member_of_ring(best.nodes[i]));
 	for (uint32_t i = 0; i < best.n && i < GROUP_REPORT_RECORDS_MAX; i++) {
+		if (i + FETCHED_AHEAD < best.n)
+			member_fetch(member_of_ring(best.nodes[i + FETCHED_AHEAD]));
 		record_fill(member_of_ring(best.nodes[i]), &record, g->groups->now_us);
 		if (record.age_s < GROUP_REPORT_AGE_MAX_S &&
 		    group_report_write_record(&w, &record) != 0)
@@ -200,6 +207,26 @@ static void record_take(struct neighbour *nb, const struct group_report_record *
 		gs->n.records_ignored++;
 }
 
+// While one is taken, the next two are fetched.
+static void records_take(struct neighbour *nb, struct group_report_iter *it)
+{
+	const struct members *members = &nb->group->members;
+	struct group_report_record records[3];
+	uint64_t places[3];
+	uint32_t n = 0, taken = 0;
+
+	while (group_report_next(it, &records[n % 3])) {
+		places[n % 3] = members_place(members, records[n % 3].peer_id);
+		n++;
+		if (n > 1)
+			members_place_fetch(members, places[(n - 2) % 3]);
+		if (n > 2)
+			record_take(nb, &records[taken++ % 3]);
+	}
+	while (taken < n)
+		record_take(nb, &records[taken++ % 3]);
+}
+
 void report_take(struct neighbour *nb, struct span message)
 {
 	struct groups *gs = nb->group->groups;
@@ -207,7 +234,6 @@ void report_take(struct neighbour *nb, struct span message)
 	uint32_t before = members->n_changes;
 	struct group_report_self self;
 	struct group_report_iter it;
-	struct group_report_record record;
 
 	if (!token_take(&nb->reports, &gs->report_rate, gs->now_us)) {
 		gs->n.reports_limited++;
@@ -219,8 +245,7 @@ void report_take(struct neighbour *nb, struct span message)
 	}
 	gs->n.reports_in++;
 	self_take(nb, &self);
-	while (group_report_next(&it, &record))
-		record_take(nb, &record);
+	records_take(nb, &it);
 	if (members->n_changes != before) // most reports tell nothing new
 		topology_soon(nb->group);
 	// Who speaks SPX is told at once that we do, too: reports that crossed get no reply.

@@ -23,7 +23,7 @@ void id_table_clear(struct id_table *t)
 	memset(t, 0, sizeof(*t));
 }
 
-static struct id_node **bucket(const struct id_table *t, const uint8_t id[ID_LEN])
+static uint64_t hash(const struct id_table *t, const uint8_t id[ID_LEN])
 {
 	uint64_t h = t->seed, w[4];
 
@@ -33,7 +33,12 @@ static struct id_node **bucket(const struct id_table *t, const uint8_t id[ID_LEN
 		h = (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
 		h ^= h >> 32;
 	}
-	return &t->buckets[h & t->mask];
+	return h;
+}
+
+static struct id_node **bucket(const struct id_table *t, const uint8_t id[ID_LEN])
+{
+	return &t->buckets[hash(t, id) & t->mask];
 }
 
 // Twice the buckets; without memory the chains just get longer.
@@ -87,4 +92,17 @@ struct id_node *id_table_find(const struct id_table *t, const uint8_t id[ID_LEN]
 	while (node != NULL && memcmp(node->id, id, ID_LEN) != 0)
 		node = node->next;
 	return node;
+}
+
+uint64_t id_table_place(const struct id_table *t, const uint8_t id[ID_LEN])
+{
+	uint64_t h = hash(t, id);
+
+	__builtin_prefetch(&t->buckets[h & t->mask]);
+	return h;
+}
+
+struct id_node *id_table_first(const struct id_table *t, uint64_t place)
+{
+	return t->buckets[place & t->mask];
 }

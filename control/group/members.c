@@ -54,6 +54,19 @@ void members_super(struct member *who, bool is_super)
 	*at = who->next_super;
 }
 
+uint64_t members_place(const struct members *m, const uint8_t peer_id[ID_LEN])
+{
+	return id_table_place(&m->table, peer_id);
+}
+
+void members_place_fetch(const struct members *m, uint64_t place)
+{
+	struct id_node *first = id_table_first(&m->table, place);
+
+	if (first != NULL)
+		member_fetch(container_of(first, struct member, key));
+}
+
 static void member_free(struct members *m, struct member *who)
 {
 	members_super(who, false);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HALF (UINT64_C(1) << 62)
+
 void ring_set_clear(struct ring_set *s)
 {
 	free(s->nodes);
@@ -103,14 +105,22 @@ struct ring_node *ring_set_down(const struct ring_set *s, struct u256 at, uint32
 
 struct ring_node *ring_set_nearest(const struct ring_set *s, struct u256 at)
 {
-	uint32_t i = ring_set_first(s, at);
-	struct ring_node *up, *down;
+	uint32_t i = ring_set_first(s, at), up, down;
+	uint64_t to_up, to_down;
 
 	if (s->n == 0)
 		return NULL;
-	up = s->nodes[i % s->n];
-	down = s->nodes[(i + s->n - 1) % s->n];
-	return ring_is_nearer(at, up->at, down->at) ? up : down;
+	up = i < s->n ? i : 0;
+	down = (i > 0 ? i : s->n) - 1;
+	to_up = s->tops[up] - at.w[0];
+	to_down = at.w[0] - s->tops[down];
+	// A way's first word is right to within one, and so is the shorter one, unless that is
+	// about half of the ring.
+	if (to_up < HALF && to_down < HALF && to_up + 1 < to_down)
+		return s->nodes[up];
+	if (to_up < HALF && to_down < HALF && to_down + 1 < to_up)
+		return s->nodes[down];
+	return s->nodes[ring_is_nearer(at, s->nodes[up]->at, s->nodes[down]->at) ? up : down];
 }
 
 double ring_set_estimate(const struct ring_set *s, struct u256 self)

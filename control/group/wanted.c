@@ -2,7 +2,10 @@
 
 #include <stddef.h>
 
-enum { DEGREE_BASE = 13 };
+enum {
+	DEGREE_BASE = 13,
+	FOUND_MAX = 32, // looked at together, while they come from memory
+};
 
 bool wanted_has(const struct wanted *w, const struct ring_node *node)
 {
@@ -29,6 +32,9 @@ void wanted_ring(struct wanted *w, const struct ring_set *set, struct u256 at, w
 {
 	uint32_t first = ring_set_first(set, at), i, n;
 
+	for (n = 0; n < 2 * WANTED_EACH_WAY && set->n > 0; n++) // all at once
+		__builtin_prefetch(
+			set->nodes[(first + set->n + n - WANTED_EACH_WAY % set->n) % set->n]);
 	for (i = first, n = 0; n < WANTED_EACH_WAY && i < first + set->n; i++) {
 		struct ring_node *node = set->nodes[i < set->n ? i : i - set->n];
 
@@ -58,33 +64,44 @@ static bool is_beyond(const struct beside *b, struct u256 at)
 	return u256_cmp(ring_up(b->low, at), b->span) > 0;
 }
 
+// Who is nearest to the places from step *i on, as many as there is room for; 0: no step is left.
+static uint32_t fractions(struct ring_node *found[FOUND_MAX], const struct ring_set *set,
+			  struct u256 at, const struct beside *beside, unsigned *i)
+{
+	uint32_t n = 0;
+
+	for (; *i <= 256 && n + 2 <= FOUND_MAX; ++*i) {
+		struct u256 step = u256_bit(256 - *i);
+		const struct u256 ways[] = {u256_add(at, step), u256_sub(at, step)};
+		uint32_t before = n;
+
+		for (int k = 0; k < 2; k++)
+			if (is_beyond(beside, ways[k])) {
+				found[n] = ring_set_nearest(set, ways[k]);
+				__builtin_prefetch(found[n++]);
+			}
+		if (n == before)
+			*i = 256; // what follows is nearer still
+	}
+	return n;
+}
+
 void wanted_fractions(struct wanted *w, const struct ring_set *set, struct u256 at,
 		      wanted_skips skips)
 {
+	struct ring_node *found[FOUND_MAX];
 	struct beside beside;
+	unsigned i = 1;
+	uint32_t n;
 
 	if (set->n <= 2 * WANTED_EACH_WAY)
 		return;
 	beside.low = ring_set_down(set, at, WANTED_EACH_WAY)->at;
 	beside.span = ring_up(beside.low, ring_set_up(set, at, WANTED_EACH_WAY)->at);
-	for (unsigned i = 1; i <= 256; i++) {
-		struct u256 step = u256_bit(256 - i);
-		const struct u256 ways[] = {u256_add(at, step), u256_sub(at, step)};
-		bool is_over = true;
-
-		for (int k = 0; k < 2; k++) {
-			struct ring_node *node;
-
-			if (!is_beyond(&beside, ways[k]))
-				continue;
-			is_over = false;
-			node = ring_set_nearest(set, ways[k]);
-			if (!is_left_out(node, at, skips))
-				wanted_add(w, node);
-		}
-		if (is_over)
-			return;
-	}
+	while ((n = fractions(found, set, at, &beside, &i)) > 0)
+		for (uint32_t k = 0; k < n; k++)
+			if (!is_left_out(found[k], at, skips))
+				wanted_add(w, found[k]);
 }
 
 uint32_t wanted_target(double n_members)

@@ -143,6 +143,7 @@ static void run(struct engine *e, const struct command *cmd)
 	bool keeps_body = cmd->op == CMD_FLOW_SEND;
 
 	assert(cmd->op < CMD_OPS_N && handlers[cmd->op].run != NULL);
+	engine_stir(e);
 	if (is_timely(e, cmd)) {
 		handlers[cmd->op].run(e, cmd);
 	} else {
@@ -159,6 +160,8 @@ uint32_t engine_commands(struct engine *e, uint64_t now_us)
 	uint32_t n = 0;
 
 	engine_clock(e, now_us);
+	if (e->opts.handoff_from != NULL)
+		engine_stir(e);
 	relay_handoffs(e);
 	while (n < ENGINE_TURN_COMMANDS && mailbox_room(e->opts.reports) >= RING_ROOM_MIN &&
 	       mailbox_pop(e->opts.commands, &cmd)) {

@@ -29,7 +29,10 @@ struct engine;
 #define ENGINE_TURN_COMMANDS 32
 
 struct engine_opts {
-	uint32_t worker;          // goes into the low bits of session ids
+	// What every burst asks for comes first.
+	uint32_t worker;       // goes into the low bits of session ids
+	uint16_t payload_base; // UDP payload that every path carries: where sessions begin (§8.5)
+	uint16_t visit; // packets per neighbour and visit the world prefers: 1 DPDK, 2-4 sockets
 	struct crypto *crypto;    // borrowed; same thread; may serve many engines
 	struct random *random;    // borrowed; asked at creation only
 	struct mailbox *commands; // borrowed; we consume struct command
@@ -53,9 +56,7 @@ struct engine_opts {
 	uint32_t keyings_per_s;        // to control: IIKeyings with a good cookie
 	// Startup packets that are opened at all (startup_gate.h); 0: all of them.
 	uint32_t startup_per_s, startup_per_prefix_per_s, startup_per_address_per_s;
-	uint16_t payload_base; // UDP payload that every path carries: where sessions begin (§8.5)
 	uint16_t mtu_max; // largest IP packet of our links: path MTU discovery looks no further
-	uint16_t visit;   // packets per neighbour and visit the world prefers: 1 DPDK, 2-4 sockets
 };
 
 // Sensible small and large settings; the caller fills in the borrowed parts.
@@ -68,6 +69,8 @@ void engine_opts_startup(struct engine_opts *, uint32_t openings_per_address_per
 // NULL: no memory (errno) or options beyond limits.h (EINVAL).
 struct engine *engine_create(const struct engine_opts *);
 void engine_destroy(struct engine *);
+// Reports so far: who has this thread, too, sees by it whether the ring needs a look.
+uint32_t engine_n_reported(const struct engine *);
 
 // Datagrams in. pkts[].data is decrypted in place and not looked at after the call; pkts[].drop
 // says what became of each. Never more than ENGINE_BURST_MAX. now_us: monotonic, any origin, never

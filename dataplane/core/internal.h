@@ -2,6 +2,8 @@
 // rooms.
 #pragma once
 
+#include <stdalign.h>
+
 #include "crypto/crypto.h"
 #include "crypto/packet_form.h"
 #include "crypto/random.h"
@@ -23,20 +25,22 @@ struct timer_wheel;
 // The burst that engine_tx is filling.
 struct tx_batch {
 	struct pkt *room;
-	uint16_t n, max;       // filled; how many may be filled now
-	uint8_t startup_class; // enum budget_class of the startup packets that are built
-	struct crypto_op ops[ENGINE_BURST_MAX];
+	uint16_t n, max;               // filled; how many may be filled now
+	uint8_t startup_class;         // enum budget_class of the startup packets that are built
 	uint32_t id[ENGINE_BURST_MAX]; // far session id per packet, scrambled in after sealing
+	struct crypto_op ops[ENGINE_BURST_MAX];
 };
 
 // The burst that engine_rx is looking at: one op per packet still alive, in order of arrival.
 struct rx_batch {
 	struct pkt *pkts;
 	uint16_t n;
+	struct rx_item {
+		uint32_t id;     // near session id
+		uint16_t which;  // place in pkts
+		bool is_default; // opened with the default key
+	} items[ENGINE_BURST_MAX];
 	struct crypto_op ops[ENGINE_BURST_MAX];
-	uint32_t id[ENGINE_BURST_MAX];     // near session id
-	uint16_t which[ENGINE_BURST_MAX];  // place in pkts
-	bool is_default[ENGINE_BURST_MAX]; // opened with the default key
 };
 
 // Sessions with messages to send that budgets may hold back, a list for each priority of them.
@@ -57,40 +61,45 @@ static inline uint8_t due_of_list(int list)
 }
 
 struct engine {
+	// A line of what every call looks at.
+	alignas(64) uint64_t now_us;
+	uint64_t rooms_us; // till then the rooms need no look (engine_is_quiet)
+	uint32_t now_ms;   // now_us / 1000, wraps: compare with ms_reached()
+	uint32_t n_reported;
+	uint32_t ready_head, ready_tail;    // sessions with something due (session.next_ready)
+	uint32_t untold_head, untold_tail;  // sessions whose reports found the ring full
+	struct body *home_head, *home_tail; // control's bodies on their way back
+	// A line of whose every packet asks for.
+	alignas(64) struct session *sessions;
+	struct session_cold *cold;
+	struct path *paths;
+	struct hmac_keys *hmac; // 2 per session: seal, open
+	struct flows *flows;
+	struct timer_wheel *wheel;
+	struct body_pool *bodies; // ours, lent to control
+	uint32_t n_home;
+	bool relay_has_more; // the last engine_tx ended before the relay did
+	uint8_t stats_asked; // bit per enum stats_table
+	uint8_t stats_table; // the one being answered
+	// Time critical packets (§3.5.2.1): the two latest distinct sessions that sent us TC, with
+	// times.
+	bool has_tc_tx;
+	uint32_t tc_rx_session[2], tc_rx_ms[2]; // SESSION_NONE: none
+	uint32_t tc_tx_ms, tc_elsewhere_rx_ms, tc_elsewhere_tx_ms;
+	bool has_tc_elsewhere_rx, has_tc_elsewhere_tx;
+	uint32_t stats_at;
+	struct budgets budgets;
+	struct data_list data[DATA_LISTS_N];
 	struct engine_opts opts;
 	// For choices and jitter; never for what must not be guessed. opts.random is for that, and
 	// for the creation alone: the system's locks, and now and then asks the kernel.
 	struct random dice;
 	struct random_state dice_state;
-	uint64_t now_us;
-	uint32_t now_ms; // now_us / 1000, wraps: compare with ms_reached()
-	struct session *sessions;
-	struct session_cold *cold;
-	struct path *paths;
-	struct hmac_keys *hmac; // 2 per session: seal, open
-	struct flows *flows;
 	struct relay *relay;
-	struct budgets budgets;
 	struct hello *hello;
 	struct datagrams *datagrams;
 	struct early *early;
 	struct startup_gate *gate;
-	struct timer_wheel *wheel;
-	struct body_pool *bodies;        // ours, lent to control
-	uint32_t ready_head, ready_tail; // sessions with something due (session.next_ready)
-	struct data_list data[DATA_LISTS_N];
-	uint32_t untold_head, untold_tail;  // sessions whose reports found the ring full
-	struct body *home_head, *home_tail; // control's bodies on their way back
-	uint32_t n_home;
-	// Time critical packets (§3.5.2.1): the two latest distinct sessions that sent us TC, with
-	// times.
-	uint32_t tc_rx_session[2], tc_rx_ms[2]; // SESSION_NONE: none
-	uint32_t tc_tx_ms, tc_elsewhere_rx_ms, tc_elsewhere_tx_ms;
-	bool has_tc_tx, has_tc_elsewhere_rx, has_tc_elsewhere_tx;
-	bool relay_has_more; // the last engine_tx ended before the relay did
-	uint8_t stats_asked; // bit per enum stats_table
-	uint8_t stats_table; // the one being answered
-	uint32_t stats_at;
 	struct hmac_keys mobility_keys; // of our mobility pings
 	struct seal_keys default_seal;
 	struct open_keys default_open;
@@ -98,6 +107,18 @@ struct engine {
 	struct rx_batch rx;
 	struct worker_stats stats;
 };
+
+// Have hello, flows and relay nothing to do that only time brings? Then nobody looks at them: with
+// many engines in one process, each look is some cache lines that are not there. Whoever does what
+// may give them something says so: commands, chunks of other kinds than pings, alarms of flows.
+static inline bool engine_is_quiet(const struct engine *e)
+{
+	return e->now_us < e->rooms_us;
+}
+static inline void engine_stir(struct engine *e)
+{
+	e->rooms_us = 0;
+}
 
 static inline void engine_drop(struct engine *e, enum drop_reason why)
 {

@@ -37,10 +37,7 @@ static void join(struct engine *e, uint16_t which, uint32_t id, bool is_default)
 	op.len = (uint16_t)len;
 	op.tag_len = form.tag_len;
 	b->ops[b->n] = op;
-	b->id[b->n] = id;
-	b->which[b->n] = which;
-	b->is_default[b->n] = is_default;
-	b->n++;
+	b->items[b->n++] = (struct rx_item){id, which, is_default};
 }
 
 // A session whose keys are still being made: keying packets come under the default key, which only
@@ -152,12 +149,12 @@ static void stage_fetch_flows(struct engine *e)
 	struct rx_batch *b = &e->rx;
 
 	for (uint16_t i = 0; i < b->n; i++) {
-		if (b->is_default[i])
+		if (b->items[i].is_default)
 			continue;
 		if (b->ops[i].len >= DATA_LEN)
-			flows_fetch_rx(e, b->pkts[b->which[i]].session_idx);
+			flows_fetch_rx(e, b->pkts[b->items[i].which].session_idx);
 		else
-			flows_fetch_tx(e, b->pkts[b->which[i]].session_idx);
+			flows_fetch_tx(e, b->pkts[b->items[i].which].session_idx);
 	}
 }
 
@@ -166,20 +163,20 @@ static inline void fetch_next(struct engine *e, uint32_t i)
 {
 	struct rx_batch *b = &e->rx;
 
-	if (i >= b->n || b->is_default[i])
+	if (i >= b->n || b->items[i].is_default)
 		return;
 	if (b->ops[i].len >= DATA_LEN)
-		flows_fetch_relay(e, b->pkts[b->which[i]].session_idx, RELAY_FETCH_STREAM);
+		flows_fetch_relay(e, b->pkts[b->items[i].which].session_idx, RELAY_FETCH_STREAM);
 	else
-		flows_fetch_ring(e, b->pkts[b->which[i]].session_idx);
+		flows_fetch_ring(e, b->pkts[b->items[i].which].session_idx);
 }
 
 static inline void fetch_place(struct engine *e, uint32_t i)
 {
 	struct rx_batch *b = &e->rx;
 
-	if (i < b->n && b->ops[i].len >= DATA_LEN && !b->is_default[i])
-		flows_fetch_relay(e, b->pkts[b->which[i]].session_idx, RELAY_FETCH_PLACE);
+	if (i < b->n && b->ops[i].len >= DATA_LEN && !b->items[i].is_default)
+		flows_fetch_relay(e, b->pkts[b->items[i].which].session_idx, RELAY_FETCH_PLACE);
 }
 
 // Opening happens in place, so what may turn out to be under keys we do not have yet is copied
@@ -189,10 +186,10 @@ static void stage_copy_early(struct engine *e, uint32_t *cells)
 	struct rx_batch *b = &e->rx;
 
 	for (uint16_t i = 0; i < b->n; i++) {
-		struct pkt *pkt = &b->pkts[b->which[i]];
+		struct pkt *pkt = &b->pkts[b->items[i].which];
 
 		cells[i] = EARLY_NONE;
-		if (b->is_default[i] && pkt->session_idx != SESSION_NONE)
+		if (b->items[i].is_default && pkt->session_idx != SESSION_NONE)
 			cells[i] = early_copy(e, pkt->session_idx, pkt);
 	}
 }
@@ -201,15 +198,17 @@ static void stage_copy_early(struct engine *e, uint32_t *cells)
 static void open_default(struct engine *e, uint16_t i, uint32_t cell)
 {
 	struct rx_batch *b = &e->rx;
-	struct pkt *pkt = &b->pkts[b->which[i]];
+	struct pkt *pkt = &b->pkts[b->items[i].which];
 	const struct crypto_op *op = &b->ops[i];
 	uint64_t sseq;
 	int front = packet_form_strip((struct packet_form){0}, op->dst, op->len, &sseq);
 
+	engine_stir(e);
 	if (front >= 0) {
 		if (cell != EARLY_NONE)
 			early_forget(e, cell);
-		hello_packet(e, b->id[i], pkt, span_of(op->dst + front, op->len - (size_t)front));
+		hello_packet(e, b->items[i].id, pkt,
+			     span_of(op->dst + front, op->len - (size_t)front));
 	} else if (pkt->session_idx == SESSION_NONE) {
 		rx_drop(e, pkt, DROP_AUTH);
 	} else if (cell == EARLY_NONE) {
@@ -222,7 +221,7 @@ static void open_default(struct engine *e, uint16_t i, uint32_t cell)
 static void open_session(struct engine *e, uint16_t i)
 {
 	struct rx_batch *b = &e->rx;
-	struct pkt *pkt = &b->pkts[b->which[i]];
+	struct pkt *pkt = &b->pkts[b->items[i].which];
 	const struct crypto_op *op = &b->ops[i];
 	struct session *s = session_at(e, pkt->session_idx);
 	uint64_t sseq;
@@ -263,7 +262,7 @@ void rx_run(struct engine *e, struct pkt *pkts, uint16_t n)
 	for (uint32_t i = 0; i < b->n; i++) {
 		fetch_next(e, i + AHEAD);
 		fetch_place(e, i + 1);
-		if (b->is_default[i])
+		if (b->items[i].is_default)
 			open_default(e, (uint16_t)i, cells[i]);
 		else
 			open_session(e, (uint16_t)i);

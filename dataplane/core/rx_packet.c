@@ -20,6 +20,7 @@ static void on_ping_reply(struct engine *e, const struct chunk_ctx *ctx, struct 
 	// Any packet shows that the far end lives, so an empty reply (§16.3) has done its work.
 	if (message.len == 0)
 		return;
+	engine_stir(e); // its path may be another now, or carry more
 	mobility_on_reply(e, ctx->idx, ctx->pkt, message);
 	pmtu_on_reply(e, ctx->idx, message);
 }
@@ -34,6 +35,8 @@ static void on_fihello(struct engine *e, uint32_t idx, struct span payload)
 
 static void on_open_chunk(struct engine *e, struct chunk_ctx *ctx, const struct chunk *c)
 {
+	if (c->type != CHUNK_PING && c->type != CHUNK_PING_REPLY)
+		engine_stir(e);
 	switch (c->type) {
 	case CHUNK_PING:
 		session_keepalive_heard(e, ctx->idx);
@@ -72,6 +75,8 @@ static void on_chunk(struct engine *e, struct chunk_ctx *ctx, const struct chunk
 {
 	if (c->type == CHUNK_PADDING_00 || c->type == CHUNK_PADDING_FF)
 		return;
+	if (c->type == CHUNK_CLOSE || c->type == CHUNK_CLOSE_ACK)
+		engine_stir(e);
 	if (c->type == CHUNK_CLOSE)
 		session_on_close(e, ctx->idx);
 	else if (c->type == CHUNK_CLOSE_ACK)

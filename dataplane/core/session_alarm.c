@@ -150,6 +150,7 @@ static void on_keepalive(struct engine *e, uint32_t idx)
 		return;
 	}
 	if (silent_ms >= c->keepalive_limit_ms) {
+		engine_stir(e);
 		session_give_up(e, idx);
 		return;
 	}
@@ -263,17 +264,21 @@ static void fire(struct engine *e, uint32_t idx)
 	struct session_cold *c = session_cold_at(e, idx);
 
 	if (s->flags & SESSION_ERTO_ARMED && ms_reached(s->erto_at_ms, e->now_ms)) {
+		engine_stir(e);
 		s->flags &= (uint8_t)~SESSION_ERTO_ARMED;
 		on_erto(e, idx);
 	}
 	if (s->delack_at_ms != 0 && ms_reached(s->delack_at_ms, e->now_ms)) {
 		s->delack_at_ms = 0;
+		engine_stir(e);
 		flows_on_delack(e, idx);
 	}
 	for (uint32_t i = 0; i < ALARM_N; i++) {
 		if (!(c->alarms & 1u << i) || !ms_reached(c->alarm_at_ms[i], e->now_ms))
 			continue;
 		c->alarms &= ~(1u << i);
+		if (i != ALARM_KEEPALIVE)
+			engine_stir(e);
 		on_cold_alarm[i](e, idx);
 	}
 }

@@ -16,6 +16,8 @@ static void fill_open(struct engine *e, uint32_t idx, struct txp *t, uint8_t due
 {
 	struct session *s = session_at(e, idx);
 
+	if ((s->due & due & ~DUE_CHUNK) != 0 || s->rx_to_ack != 0)
+		engine_stir(e);
 	if (due & DUE_ACK && s->due & DUE_ACK) {
 		flows_write_acks(e, idx, t, txp_is_empty(t));
 		if (s->rx_to_ack == 0)
@@ -168,7 +170,8 @@ static void tx_relay(struct engine *e)
 static void fill(struct engine *e, uint16_t n)
 {
 	struct tx_batch *b = &e->tx;
-	uint32_t n_startup = hello_n_due(e);
+	bool is_quiet = engine_is_quiet(e);
+	uint32_t n_startup = is_quiet ? 0 : hello_n_due(e);
 	uint16_t share =
 		n / 8 > 0 ? n / 8 : 1; // for startup, so that a full relay cannot shut it out
 	uint16_t kept = n_startup < share ? (uint16_t)n_startup : share;
@@ -177,11 +180,13 @@ static void fill(struct engine *e, uint16_t n)
 	tx_ready(e);
 	tx_data(e, DATA_MEDIA);
 	b->max = n - kept;
-	tx_relay(e);
+	if (!is_quiet)
+		tx_relay(e);
 	tx_data(e, DATA_BULK);
 	tx_data(e, DATA_POST);
 	b->max = n;
-	hello_tx(e);
+	if (n_startup > 0)
+		hello_tx(e);
 	// What the shares left over.
 	tx_ready(e);
 	tx_data(e, DATA_MEDIA);
@@ -202,15 +207,18 @@ static void seal(struct engine *e)
 
 uint16_t engine_tx(struct engine *e, struct pkt *room, uint16_t n, uint64_t now_us)
 {
+	bool has_datagrams;
+
 	engine_clock(e, now_us);
 	if (n > ENGINE_BURST_MAX)
 		n = ENGINE_BURST_MAX;
 	e->tx.room = room;
 	e->tx.n = 0;
+	has_datagrams = !engine_is_quiet(e) && datagrams_n_due(e) > 0;
 	budgets_clock(&e->budgets, now_us);
 	if (n > 0) // the rare datagram that is not sealed has a place behind those that are
-		fill(e, datagrams_n_due(e) > 0 && n > 1 ? n - 1 : n);
+		fill(e, has_datagrams && n > 1 ? n - 1 : n);
 	seal(e);
 	engine_flush(e);
-	return e->tx.n + datagrams_tx(e, room + e->tx.n, n - e->tx.n);
+	return has_datagrams ? e->tx.n + datagrams_tx(e, room + e->tx.n, n - e->tx.n) : e->tx.n;
 }

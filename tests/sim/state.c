@@ -94,6 +94,7 @@ static const struct watch_field cold_fields[] = {
 	F(chunks_head),
 	F(chunks_tail),
 	F(n_chunks),
+	F(n_pongs),
 	F(alarms),
 	F(alarm_at_ms),
 	F(keepalive_ms),
@@ -190,6 +191,8 @@ static void engine_name(struct engine *e, uint32_t i)
 	watch_ignore(&e->stats, sizeof(e->stats));
 	watch_ignore(&e->rx, sizeof(e->rx));
 	watch_ignore(&e->tx, sizeof(e->tx));
+	watch_ignore(&e->rooms_us, sizeof(e->rooms_us)); // a look more that finds nothing
+	watch_ignore(&e->n_reported, sizeof(e->n_reported));
 	watch_ignore_block(e->gate);
 	watch_name(e, sizeof(*e), sizeof(*e), engine_fields, N(engine_fields), "%u engine", i);
 	watch_name(e->sessions, o->sessions_max * sizeof(*e->sessions), sizeof(*e->sessions),

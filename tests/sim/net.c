@@ -35,6 +35,8 @@ struct net {
 	void *deliver_ctx;
 	net_tap *tap;
 	void *tap_ctx;
+	net_herald *herald;
+	void *herald_ctx;
 	struct host *hosts;
 	struct nat *nats;
 	uint32_t *owners; // of the public address with that index
@@ -83,6 +85,12 @@ void net_set_tap(struct net *n, net_tap *tap, void *ctx)
 {
 	n->tap = tap;
 	n->tap_ctx = ctx;
+}
+
+void net_set_herald(struct net *n, net_herald *herald, void *ctx)
+{
+	n->herald = herald;
+	n->herald_ctx = ctx;
 }
 
 static uint32_t public_ip(struct net *n, uint32_t owner)
@@ -353,10 +361,13 @@ bool net_step(struct net *n, uint64_t now_us)
 	}
 	f->to = route(n, f, f->at_us);
 	f->is_down = true;
-	if (f->to == NOBODY)
+	if (f->to == NOBODY) {
 		free(f);
-	else
-		cross(n, &n->hosts[f->to].down, f, f->at_us);
+		return true;
+	}
+	if (n->herald != NULL)
+		n->herald(n->herald_ctx, f->to, f->data, f->len);
+	cross(n, &n->hosts[f->to].down, f, f->at_us);
 	return true;
 }
 

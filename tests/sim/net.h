@@ -56,6 +56,9 @@ typedef void net_deliver(void *ctx, uint32_t host, struct net_addr src, struct n
 typedef bool net_tap(void *ctx, uint32_t host, struct net_addr src, struct net_addr dst,
 		     const uint8_t *data, uint16_t len);
 
+// Each once more, when it is on its receiver's line: it will arrive unless that loses it.
+typedef void net_herald(void *ctx, uint32_t host, const uint8_t *data, uint16_t len);
+
 struct net_counters {
 	uint64_t sent, delivered, duplicated, corrupted;
 	uint64_t lost, overflown, dark; // by chance; beyond the queue; in silence or partition
@@ -65,7 +68,8 @@ struct net_counters {
 
 struct net *net_create(uint64_t seed, net_deliver *, void *ctx);
 void net_destroy(struct net *);
-void net_set_tap(struct net *, net_tap *, void *ctx); // NULL: none
+void net_set_tap(struct net *, net_tap *, void *ctx);       // NULL: none
+void net_set_herald(struct net *, net_herald *, void *ctx); // NULL: none
 
 // A translator with a public address; its index for net_host.
 uint32_t net_nat(struct net *, const struct net_nat_opts *);

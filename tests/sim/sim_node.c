@@ -347,6 +347,12 @@ static void turn_engines(struct sim_node *s, bool is_last, uint64_t now_us)
 			turn_engine(s, s->engines[(first + i) % n], now_us);
 }
 
+// Control and the engine take turns in one thread, as in member.c.
+static bool is_together(const struct sim_node *s)
+{
+	return s->n_workers == 1 && s->turner == NULL;
+}
+
 static uint32_t n_waiting(struct mailbox *const *rings, uint32_t n)
 {
 	uint32_t sum = 0;
@@ -356,14 +362,27 @@ static uint32_t n_waiting(struct mailbox *const *rings, uint32_t n)
 	return sum;
 }
 
-static void turn_node(struct sim_node *s, uint64_t now_us)
+// Of one engine, without a look into the ring: its lines are others'.
+static bool has_reported(const struct sim_node *s)
+{
+	return engine_n_reported(s->engine) != s->n_read;
+}
+
+static bool reports_wait(const struct sim_node *s)
+{
+	return is_together(s) ? has_reported(s) : n_waiting(s->reports, s->n_workers) > 0;
+}
+
+// True: it had something to do.
+static bool turn_node(struct sim_node *s, uint64_t now_us)
 {
 	struct node_event e;
 	struct report r;
 	bool some_wait;
 
-	if (n_waiting(s->reports, s->n_workers) == 0 && s->node_due_us > now_us)
-		return;
+	if (s->node_due_us > now_us && !reports_wait(s))
+		return false;
+	s->n_read = engine_n_reported(s->engine);
 	for (uint32_t i = 0; i < s->n_workers; i++)
 		while (mailbox_pop(s->reports[i], &r))
 			node_report(s->node, i, &r, now_us);
@@ -373,6 +392,7 @@ static void turn_node(struct sim_node *s, uint64_t now_us)
 		s->opts.on_event(s->opts.ctx, s, &e, now_us);
 	some_wait = outbox_flush(s->outbox);
 	s->node_due_us = some_wait ? 0 : node_deadline_us(s->node);
+	return true;
 }
 
 // Something lies in a ring to an engine.
@@ -414,24 +434,30 @@ static void turn_together(struct sim_node *s, uint64_t now_us)
 	engine_timers(s->engine, now_us);
 	do {
 		for (unsigned i = 0; i < PUMPS_MAX; i++) {
-			turn_node(s, now_us);
-			if (!engines_are_called(s))
+			if (turn_node(s, now_us) || s->is_called)
+				s->is_called = engines_are_called(s);
+			if (!s->is_called)
 				break;
 			while (engine_commands(s->engine, now_us) == ENGINE_TURN_COMMANDS)
 				;
 		}
 		if (engine_deadline_us(s->engine) <= now_us)
 			transmit(s, s->engine, now_us);
-	} while (mailbox_n(s->reports[0]) > 0);
+	} while (has_reported(s));
 }
 
 void sim_node_turn(struct sim_node *s, uint64_t now_us)
 {
+	uint64_t due_us = s->node_due_us;
+	uint32_t n_read = s->n_read;
+
 	s->turns++;
-	if (s->n_workers > 1 || s->turner != NULL)
-		turn_apart(s, now_us);
-	else
+	if (is_together(s))
 		turn_together(s, now_us);
+	else
+		turn_apart(s, now_us);
+	if (is_together(s) && due_us > now_us && s->n_read == n_read)
+		return; // control had no part in it
 	for (uint32_t i = 0; i < s->n_workers; i++) {
 		rewind_ring(s->commands[i]);
 		rewind_ring(s->reports[i]);
@@ -447,7 +473,7 @@ uint64_t sim_node_deadline_us(const struct sim_node *s)
 {
 	uint64_t at_us = s->node_due_us;
 
-	if (engines_are_called(s))
+	if (is_together(s) ? s->is_called : engines_are_called(s))
 		return 0;
 	if (s->turner != NULL) {
 		uint64_t due_us = s->turner->deadline_us(s->turner->ctx);

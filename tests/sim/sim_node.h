@@ -56,7 +56,9 @@ struct sim_node {
 	uint64_t node_due_us; // what its control said last; 0: something was asked of it since
 	uint64_t turns;
 	uint32_t n_workers;
+	uint32_t n_read; // engine_n_reported when its control read the ring last
 	bool is_super;
+	bool is_called; // its one engine has commands that wait
 	struct mailbox *commands[SIM_WORKERS_MAX], *reports[SIM_WORKERS_MAX];
 	// The rest.
 	struct engine *engines[SIM_WORKERS_MAX];

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "control/group/groupspec.h"
+#include "dataplane/core/lines.h"
 #include "tests/sim/net.h"
 #include "tests/sim/seeds.h"
 #include "tests/sim/sim_node.h"
@@ -60,6 +61,15 @@ struct world_member {
 	char stream_failure[64];             // the last one's code
 };
 
+// Where a member's memory lies, side by side with the others': so all that its next turn will touch
+// can be on its way before (lines.h).
+struct world_lines {
+	const struct sim_node *sim;
+	struct engine_lines engine;
+	const uint32_t *alarm; // engine_next_alarm after its last turn
+	uint8_t n_fetched;     // steps of world.c's fetch_ahead since then
+};
+
 struct world_opts {
 	const struct sim_run *run; // names the seed; borrowed
 	bool has_super;
@@ -104,10 +114,11 @@ struct world {
 	struct path_witness *paths; // NULL: nobody looks
 	struct groupspec spec;
 	struct world_member *members;
-	uint32_t n;             // of members, the super-peer included
-	struct world_heap *due; // who has the next turn; set by world_wake and world_turn alone
-	uint64_t n_spins;       // turns asked for at once, right after one
-	uint64_t digest;        // of everything that was sent, and when
+	struct world_lines *lines; // of each member
+	uint32_t n;                // of members, the super-peer included
+	struct world_heap *due;    // who has the next turn; set by world_wake and world_turn alone
+	uint64_t n_spins;          // turns asked for at once, right after one
+	uint64_t digest;           // of everything that was sent, and when
 };
 
 struct world *world_create(const struct world_opts *);

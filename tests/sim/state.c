@@ -9,30 +9,30 @@
 
 #define F(field) WATCH_FIELD(engine, field)
 static const struct watch_field engine_fields[] = {
-	F(opts),
 	F(now_us),
 	F(now_ms),
-	F(sessions),
 	F(ready_head),
 	F(ready_tail),
-	F(data),
 	F(untold_head),
 	F(untold_tail),
 	F(home_head),
 	F(home_tail),
+	F(sessions),
 	F(n_home),
+	F(relay_has_more),
+	F(stats_asked),
+	F(stats_table),
+	F(has_tc_tx),
 	F(tc_rx_session),
 	F(tc_rx_ms),
 	F(tc_tx_ms),
 	F(tc_elsewhere_rx_ms),
 	F(tc_elsewhere_tx_ms),
-	F(has_tc_tx),
 	F(has_tc_elsewhere_rx),
 	F(has_tc_elsewhere_tx),
-	F(relay_has_more),
-	F(stats_asked),
-	F(stats_table),
 	F(stats_at),
+	F(data),
+	F(opts),
 	F(mobility_keys),
 };
 #undef F
@@ -85,16 +85,15 @@ static const struct watch_field session_fields[] = {
 
 #define F(field) WATCH_FIELD(session_cold, field)
 static const struct watch_field cold_fields[] = {
-	F(rx_window),
 	F(wants),
 	F(tells),
 	F(is_untold_listed),
 	F(close_reason),
+	F(n_pongs),
 	F(next_untold),
 	F(chunks_head),
 	F(chunks_tail),
 	F(n_chunks),
-	F(n_pongs),
 	F(alarms),
 	F(alarm_at_ms),
 	F(keepalive_ms),
@@ -117,6 +116,7 @@ static const struct watch_field cold_fields[] = {
 	F(n_lost),
 	F(n_resent),
 	F(n_duplicates),
+	F(rx_window),
 };
 #undef F
 
@@ -239,10 +239,12 @@ void state_name(struct world *w)
 	watch_ignore_block(w->crypto);
 	watch_name(w->members, w->n * sizeof(*w->members), sizeof(*w->members), member_fields,
 		   N(member_fields), "member");
+	watch_ignore_block(w->lines);
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct sim_node *s = w->members[i].sim;
 
 		watch_ignore(&s->turns, sizeof(s->turns));
+		watch_ignore(&s->n_read, sizeof(s->n_read));
 		watch_name(s, sizeof(*s), sizeof(*s), NULL, 0, "%u sim_node", i);
 		engine_name(s->engine, i);
 		node_name(s->node, &s->engine->opts, i);

@@ -5,7 +5,8 @@
 //	engine.stats, startup.counters	counters: to count what was dropped is their purpose
 //	engine.rx, engine.tx		the burst at hand, void between two calls
 //	engine.gate			what strangers may cost, charged before it is known who it was
-//	sim_node.turns			the simulator's own count
+//	engine.rooms_us, n_reported	when to look, and how often control was told
+//	sim_node.turns, .n_read		the simulator's own counts, and where it fetches ahead
 //	the crypto back end		its scratch memory, void between two calls
 #pragma once
 

@@ -175,7 +175,6 @@ static const char *const parts[] = {
 	"seat.prev_unproven",
 	"seat.was_opened",
 	// startup
-	"startup.jobs_free",
 	"startup.n_openings",
 	"startup.unproven",
 	// the user

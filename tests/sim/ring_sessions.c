@@ -441,8 +441,7 @@ static void happen_at_end(struct ring_end *e, struct ring_deed *d)
 	}
 }
 
-static void opening_happen(const struct ring_deed *d);
-
+static void opening_happen(const struct ring_deed *);
 void ring_deed_do(struct ring_world *w, struct ring_deed *d)
 {
 	struct ring_end *e = d->end;

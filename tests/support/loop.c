@@ -447,6 +447,12 @@ static uint32_t slot_take(struct loop *l, uint32_t node)
 	return slot;
 }
 
+// Far ends that are no node of the loop (far_end.h) have no worker.
+static uint32_t worker_of(const struct loop *l, uint32_t node)
+{
+	return node < l->opts.n_nodes ? l->nodes[node].worker : 0;
+}
+
 struct loop_pair loop_prepare(struct loop *l, uint32_t a, uint32_t b, const struct loop_form *form,
 			      struct session_seed seeds[2])
 {
@@ -457,7 +463,7 @@ struct loop_pair loop_prepare(struct loop *l, uint32_t a, uint32_t b, const stru
 		struct session_seed *tx = &seeds[i], *rx = &seeds[!i];
 
 		p.slot[i] = slot_take(l, p.node[i]);
-		p.id[i] = session_id_make(l->nodes[p.node[i]].worker, p.slot[i],
+		p.id[i] = session_id_make(worker_of(l, p.node[i]), p.slot[i],
 					  1 + (uint32_t)random_below(&l->random, 1023));
 		rx->far_id = p.id[i];
 		random_key(l, tx->tx_sched, rx->rx_sched);

@@ -40,7 +40,8 @@ static void limits_become_sizes_of_an_engine(void **state)
 	assert_int_equal(o.mtu_max, 1400);
 	assert_int_equal(o.keyings_per_s, 300);
 	assert_int_equal(o.hellos_per_s, 700);
-	assert_true(o.startup_per_address_per_s == 4 * 400 && o.startup_per_prefix_per_s == 16 * 400);
+	assert_true(o.startup_per_address_per_s == 4 * 400 &&
+		    o.startup_per_prefix_per_s == 16 * 400);
 	assert_int_equal(o.startup_per_s, 8 * 16 * 400);
 	config_destroy(cfg);
 }
@@ -70,11 +71,13 @@ static void rates_for_all_are_shared_out_to_workers(void **state)
 	config_destroy(cfg);
 }
 
-static void kernel_sockets_are_one_worker_whatever_is_asked_for(void **state)
+static void kernel_sockets_have_as_many_workers_as_are_asked_for(void **state)
 {
-	const struct config *cfg = load("backend: udp\nworkers: {count: 4}\n");
+	const struct config *cfg =
+		load("backend: udp\nworkers: {count: 4}\nlimits: {handshakes_per_s: 400}\n");
 
-	assert_int_equal(settings_n_workers(cfg), 1);
+	assert_int_equal(settings_n_workers(cfg), 4);
+	assert_int_equal(settings_engine(cfg).keyings_per_s, 100);
 	config_destroy(cfg);
 }
 
@@ -251,10 +254,9 @@ static void groups_are_an_order_with_a_minimum(void **state)
 
 static void a_groups_posting_section_is_what_is_kept(void **state)
 {
-	const struct config *cfg = load(
-		"backend: udp\nextension: false\ngroups:\n- name: a\n"
-		"  spec: \"G:027f020101010c060e7363656e6500\"\n"
-		"  posting: {keep: 20s, memory: 3MiB}\n  nearest: false\n");
+	const struct config *cfg = load("backend: udp\nextension: false\ngroups:\n- name: a\n"
+					"  spec: \"G:027f020101010c060e7363656e6500\"\n"
+					"  posting: {keep: 20s, memory: 3MiB}\n  nearest: false\n");
 	struct group_limits l = settings_group(&cfg->groups[0]);
 
 	assert_int_equal(l.posting.keep_us, 20000000);
@@ -287,7 +289,7 @@ int main(void)
 		cmocka_unit_test(limits_become_sizes_of_an_engine),
 		cmocka_unit_test(a_long_message_finds_room_in_a_small_appliance),
 		cmocka_unit_test(rates_for_all_are_shared_out_to_workers),
-		cmocka_unit_test(kernel_sockets_are_one_worker_whatever_is_asked_for),
+		cmocka_unit_test(kernel_sockets_have_as_many_workers_as_are_asked_for),
 		cmocka_unit_test(the_two_endpoints_have_the_roles_of_the_design),
 		cmocka_unit_test(configured_public_addresses_go_before_found_ones),
 		cmocka_unit_test(a_node_gets_the_operators_policy),

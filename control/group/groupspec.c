@@ -146,9 +146,10 @@ static void rd_ip(struct rd *r, struct wire_addr *a, uint8_t family)
 	rd_copy(r, a->ip, family == 6 ? 16 : 4);
 }
 
-// 4 octets of address and 2 of port, or 16 and 2; and as many of a source, if there is one. More of
-// them than we keep, and those where nobody can meet, are as if they were not there.
-static const char *take_place(struct groupspec *g, struct span value)
+// 4 octets of address and 2 of port, or 16 and 2; and as many of a source, if there is one. Other
+// forms, more of them than we keep, and those where nobody can meet, are as if they were not there:
+// the group is the same without (GS-15, GS-16).
+static void take_place(struct groupspec *g, struct span value)
 {
 	bool is_v6 = value.len == 18 || value.len == 34;
 	bool has_source = value.len == 10 || value.len == 34;
@@ -156,21 +157,21 @@ static const char *take_place(struct groupspec *g, struct span value)
 	struct rd r = rd_over_span(value);
 
 	if (!is_v6 && value.len != 6 && value.len != 10)
-		return "an IP multicast address is not 6, 10, 18 or 34 octets long";
+		return;
 	rd_ip(&r, &place.addr, is_v6 ? 6 : 4);
 	place.addr.port = rd_u16(&r);
 	if (has_source)
 		rd_ip(&r, &place.source, place.addr.family);
 	if (groupspec_place_refused(&place) == NULL && g->n_ip_multicast < GROUPSPEC_PLACES_MAX)
 		g->ip_multicast[g->n_ip_multicast++] = place;
-	return NULL;
 }
 
 static const char *take_extra(struct groupspec *g, uint64_t type, struct span value)
 {
 	switch (type) {
 	case SPEC_IP_MULTICAST:
-		return take_place(g, value);
+		take_place(g, value);
+		return NULL;
 	case SPEC_BOOTSTRAP:
 		return take_bootstrap(g, value);
 	case SPEC_PUBLISH_PASSWORD:

@@ -107,10 +107,10 @@ static void what_is_no_place_is_not_kept(void **state)
 	assert_int_equal(g.n_ip_multicast, 1);
 	assert_int_equal(groupspec_parse(&g,
 					 "G:010c050e7465737400"
-					 "060aef0102030f",
+					 "060aef0102030f", // a port cut short
 					 &why, &at),
-			 -EBADMSG);
-	assert_string_equal(why, "an IP multicast address is not 6, 10, 18 or 34 octets long");
+			 0);
+	assert_int_equal(g.n_ip_multicast, 0);
 }
 
 int main(void)

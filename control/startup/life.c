@@ -119,7 +119,7 @@ static bool is_needless(struct startup *st, const struct opening *o, const struc
 // If our certificate prevails, an IIKeying of ours that comes after the session has begun there is
 // taken for a new life, however old it is: one that we sent before we gave in, too. If it is on its
 // way, or its answer, the session is overridden there, and we must come along. Any other end drops
-// it (responder.c, glare_is_over).
+// it (responder.c, glare_is_over), unless we keyed with a cookie that is younger than the session.
 static void needless(struct opening *o, struct seat *s, uint64_t now_us)
 {
 	uint64_t end_us = now_us + opening_patience_us(o, GIVE_IN_US);
@@ -130,7 +130,7 @@ static void needless(struct opening *o, struct seat *s, uint64_t now_us)
 		opening_fail(o, OPEN_DUPLICATE, &s->ctl);
 		return;
 	}
-	if (s->near_prevails && end_us < o->last_sent_us + LATE_KEYING_US)
+	if (end_us < o->last_sent_us + LATE_KEYING_US)
 		end_us = o->last_sent_us + LATE_KEYING_US;
 	o->yields_to = s->ctl.id;
 	o->lingers = true;
@@ -152,6 +152,14 @@ static struct seat *better_of(struct seat *a, struct seat *b)
 	return a->ctl.is_initiator == a->near_prevails ? a : b;
 }
 
+// The far end has opened twice. From one address the younger overrides the older (§7.2 3b); from
+// another the older may live, but who opens again has hardly kept it: it is asked.
+static void begun_again(const struct seat *s, struct seat *older)
+{
+	if (!s->ctl.is_initiator && older->ctl.opened_us < s->ctl.opened_us)
+		ctl_session_ping(&older->ctl, TWIN_LIMIT_US);
+}
+
 // Glare that could not be seen in time, since an address changed, leaves a session of each end.
 // Which of them are open is not the same at both ends, nor how old they are: so one end decides,
 // and says so. Whatever else is older may be gone at the far end: it is asked.
@@ -163,10 +171,11 @@ static void keep_one(struct startup *st, struct seat *s)
 	       (other = directory_by_print(st->directory, s->ctl.endpoint, s->ctl.fingerprint,
 					   other)) != NULL) {
 		if (other == s || other->ctl.state != CTL_OPEN ||
-		    other->ctl.is_initiator == s->ctl.is_initiator ||
 		    memcmp(other->cert_hash, s->cert_hash, SHA256_LEN) != 0)
 			continue;
-		if (s->near_prevails && other->ctl.is_alive) {
+		if (other->ctl.is_initiator == s->ctl.is_initiator)
+			begun_again(s, other);
+		else if (s->near_prevails && other->ctl.is_alive) {
 			worse = better_of(s, other) == s ? other : s;
 			st->counters.overrides++;
 			seat_end(st, worse, CLOSE_ORDERLY, CLOSED_OVERRIDE);

@@ -13,7 +13,8 @@
 #include "dataplane/wire/group_member.h"
 
 // Who hears our hello may still not answer a ping: our address has changed, and is being verified
-// (§3.5.4.2), or packets are lost. Nobody waits for the place, so there is time.
+// (§3.5.4.2), or packets are lost. Nobody waits for the place, so there is time, and twice what the
+// hello and its answer took beyond that.
 #define LIMIT_US 4000000
 
 static struct opening *question_of(struct startup *st, const struct seat *s)
@@ -76,7 +77,7 @@ static bool is_same_host(const struct wire_addr *a, const struct wire_addr *b)
 void silence_answered(struct startup *st, struct opening *o, uint64_t now_us)
 {
 	struct seat *silent = directory_find_id(st->directory, o->asks_for), *s;
-	uint32_t at = 0;
+	uint32_t at = 0, limit_us = (uint32_t)(LIMIT_US + 2 * o->rtt_max_us);
 
 	opening_give(o);
 	if (silent == NULL || silent->ctl.state != CTL_OPEN)
@@ -84,5 +85,5 @@ void silence_answered(struct startup *st, struct opening *o, uint64_t now_us)
 	st->counters.forgotten++;
 	while ((s = directory_next(st->directory, &at)) != NULL)
 		if (s->ctl.state == CTL_OPEN && is_same_host(&s->ctl.far, &silent->ctl.far))
-			seat_challenge(st, s, LIMIT_US, now_us);
+			seat_challenge(st, s, limit_us, now_us);
 }

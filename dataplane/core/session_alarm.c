@@ -205,7 +205,7 @@ void session_challenge(struct engine *e, uint32_t idx, uint32_t limit_us)
 	struct session_cold *c = session_cold_at(e, idx);
 	uint32_t limit_ms = us_to_ms(limit_us);
 
-	if (c->alarms & 1u << ALARM_CHALLENGE)
+	if (c->alarms & 1u << ALARM_CHALLENGE && c->challenge_rx_packets == s->rx_packets)
 		return; // asked again while we wait
 	if (limit_us == 0)
 		limit_ms = patience_ms(s);

@@ -19,13 +19,12 @@
 #define OPENING_US   100000000 // no opening lives longer
 #define JOIN_US      10000000
 #define PATIENCE_US  60000000
-// Longer than what is left of the glare may last: the last late datagram, and 9 s in which a second
-// session that nobody proved is asked.
-#define SETTLE_US      8000000
-#define SETTLE_WIDE_US 12000000
-#define UNUSED_US      30000000 // then a node lets go of a session (group/neighbour.c)
-#define KEEPALIVE_US   1000000
-#define HELLO_PORT     40000
+// Longer than what is left of the glare may last: the last late datagrams, and 9 s after each in
+// which a second session is asked.
+#define SETTLE_US    20000000
+#define UNUSED_US    30000000 // then a node lets go of a session (group/neighbour.c)
+#define KEEPALIVE_US 1000000
+#define HELLO_PORT   40000
 
 struct flying {
 	uint64_t sent_us, number;
@@ -327,16 +326,36 @@ static void take_figures(struct order *o)
 	}
 }
 
-// An opening follows one Cookie Change (COOKIE_CHANGES_MAX): two new ports may end it. Then its
-// user begins again, and must not do so in vain.
-static void retry(struct order *o)
+static void begin_again(struct order *o)
 {
-	run_until(o, have_met, o->w->now_us + OPENING_US);
 	o->figures->n_retries++;
 	o->has_begun[0] = o->has_begun[1] = false;
 	begin(o, 0);
 	begin(o, 1);
 	run_until(o, have_met, o->w->now_us + PATIENCE_US);
+}
+
+// An opening follows one Cookie Change (COOKIE_CHANGES_MAX): two new ports may end it. Then its
+// user begins again, and must not do so in vain.
+static void retry(struct order *o)
+{
+	run_until(o, have_met, o->w->now_us + OPENING_US);
+	begin_again(o);
+}
+
+// An end that heard nothing but an RHello for seconds took the other for born again (silence.c),
+// and told the session's user, who begins again.
+static bool was_given_up(const struct order *o)
+{
+	bool is_missing = false, is_forgotten = false;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct node *n = o->w->members[o->members[i]].sim->node;
+
+		is_missing |= world_session(o->w, o->members[i], o->members[1 - i]) == NULL;
+		is_forgotten |= startup_counters(node_startup(n))->forgotten > 0;
+	}
+	return is_missing && is_forgotten;
 }
 
 void glare_order(const struct sim_run *r)
@@ -352,7 +371,11 @@ void glare_order(const struct sim_run *r)
 	if (!run_until(&o, have_met, o.w->now_us + PATIENCE_US) && !was_let_go(&o) &&
 	    o.figures->n_moved > 1)
 		retry(&o);
-	run_until(&o, NULL, o.w->now_us + (o.is_wide ? SETTLE_WIDE_US : SETTLE_US));
+	run_until(&o, NULL, o.w->now_us + SETTLE_US);
+	if (was_given_up(&o) && !was_let_go(&o)) {
+		begin_again(&o);
+		run_until(&o, NULL, o.w->now_us + SETTLE_US);
+	}
 	take_figures(&o);
 	if (!was_let_go(&o))
 		promise_one_session(o.w, o.members[0], o.members[1]);

@@ -420,7 +420,7 @@ static void a_session_that_is_proved_late_ends_our_keying(void **state)
 	net_run_us(n, FAKE_TALK_US);
 	assert_int_equal(host_n_seen(a, SEEN_FAILED), 0); // B may have answered it after all
 	n_sent = a->worker.n_packets[CHUNK_IIKEYING];
-	net_run_us(n, 3 * 1000000);
+	net_run_us(n, 9 * 1000000); // what is late has come, or will not
 	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_DUPLICATE);
 	assert_ptr_equal(host_seen(a, SEEN_FAILED)->session, the_only_session(a));
 	assert_int_equal(a->worker.n_packets[CHUNK_IIKEYING], n_sent); // nor was it sent again

@@ -269,6 +269,8 @@ film() {
 	done
 	[ "$(number streams links)" = 3 ] || fail "annulusd shows no stream with three neighbours"
 	ctl --json peers | grep -q '"role":"neighbour".*"groups":\["lab"\]' || fail "annulusd shows no neighbour of the group"
+	[[ $(ctl --json peers) =~ \"role\":\"neighbour\",.*\"rtt_us\":[1-9][0-9]*,\"rx_bytes\":[1-9] ]] ||
+		fail "annulusd does not show what its sessions carry"
 	ctl --json group lab | grep -q '"neighbours":3,"members_known":3,"members_estimated":4,' || fail "the group is not shown as it is"
 	ctl ring lab | grep -q 'linked to 3 of 3 known, 4 estimated' || fail "the ring is not drawn"
 	ctl ring lab --svg "$work/ring.svg" && [ "$(grep -c '<line' "$work/ring.svg")" = 3 ] || fail "the drawing has no three links"

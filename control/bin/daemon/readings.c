@@ -56,16 +56,19 @@ static void measure_load(struct readings *f, uint64_t now_us)
 
 // ---- ask and be told ----
 
-// Sessions are asked for by the node, who needs them too.
+// The node asks for sessions only while somebody looks at its figures; who asks annulusctl looks
+// once, and shall not see zeros.
 void readings_timers(struct readings *f, struct outbox *outbox, uint64_t now_us)
 {
-	struct command c = {.op = CMD_STATS, .stats.table = STATS_STREAMS};
+	static const enum stats_table tables[] = {STATS_SESSIONS, STATS_STREAMS};
 
 	if (now_us < f->next_us)
 		return;
 	f->next_us = now_us + READINGS_PERIOD_US;
 	for (uint32_t w = 0; w < f->n_workers; w++)
-		outbox_push(outbox, w, &c);
+		for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+			outbox_push(outbox, w,
+				    &(struct command){.op = CMD_STATS, .stats.table = tables[i]});
 	measure_load(f, now_us);
 }
 

@@ -65,7 +65,10 @@ static void every_worker_is_asked_once_a_period(void **state)
 	readings_timers(&w->readings, w->rings.outbox, START_US + S + 1);
 	outbox_flush(w->rings.outbox);
 	for (uint32_t i = 0; i < 2; i++) {
-		assert_int_equal(mailbox_n(w->rings.commands[i]), 1);
+		assert_int_equal(mailbox_n(w->rings.commands[i]), 2);
+		assert_true(mailbox_pop(w->rings.commands[i], &c));
+		assert_int_equal(c.op, CMD_STATS);
+		assert_int_equal(c.stats.table, STATS_SESSIONS);
 		assert_true(mailbox_pop(w->rings.commands[i], &c));
 		assert_int_equal(c.op, CMD_STATS);
 		assert_int_equal(c.stats.table, STATS_STREAMS);

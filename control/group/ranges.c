@@ -120,10 +120,13 @@ int ranges_remove(struct ranges *r, uint64_t first, uint64_t last)
 struct index_range ranges_cut_extent(const struct ranges *r, uint64_t first, uint64_t last)
 {
 	uint32_t i = ranges_find(r, first);
-	const struct index_range *around = &r->at[i];
+	const struct index_range *around;
 
 	// Only a hole in one range needs room.
-	if (r->n < r->max || i == r->n || around->first >= first || around->last <= last)
+	if (r->n < r->max || i == r->n)
+		return (struct index_range){first, last};
+	around = &r->at[i];
+	if (around->first >= first || around->last <= last)
 		return (struct index_range){first, last};
 	if (first - around->first < around->last - last)
 		return (struct index_range){around->first, last};

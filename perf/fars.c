@@ -380,6 +380,10 @@ static void on_peek(struct fars *f, uint32_t slot, struct rd r)
 		if (r.err != 0 || type == CHUNK_PADDING_FF)
 			return;
 	}
+	// A map longer than a packet has the path's MTU probed (pmtu.h). Older peers answer none of
+	// that, and neither do these.
+	if (type == CHUNK_PADDING_00 && r.err == 0)
+		return;
 	rd_u8(&r);
 	flow = rd_vlu(&r);
 	sn = rd_vlu(&r);

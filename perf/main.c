@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <getopt.h>
 #include <regex.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "perf/cores.h"
 #include "perf/rows.h"
 #include "perf/shim.h"
 #include "perf/suite.h"
@@ -254,23 +254,6 @@ static bool options_read(struct options *o, struct machine *m, int argc, char **
 	return optind == argc && o->seconds > 0;
 }
 
-// One core for all sides of a row; the last one, since the first serves interrupts.
-static void pin(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return;
-	for (int i = CPU_SETSIZE - 1; i >= 0; i--) {
-		if (!CPU_ISSET(i, &set))
-			continue;
-		CPU_ZERO(&set);
-		CPU_SET(i, &set);
-		sched_setaffinity(0, sizeof(set), &set);
-		return;
-	}
-}
-
 // Keeps the rows whose names match. Not left to Google Benchmark, which hangs words of its own on
 // names, so that no `$` would find their end. False: no regular expression.
 static bool rows_pick(struct bench *b, const char *filter)
@@ -340,7 +323,7 @@ int main(int argc, char **argv)
 		for (uint32_t i = 0; i < b.n; i++)
 			printf("%s\n", b.entries[i].row.name);
 	} else {
-		pin();
+		cores_pin();
 		contexts_set(&m);
 		for (uint32_t i = 0; i < b.n; i++)
 			shim_register(b.entries[i].row.name, row_run_shim, &b.entries[i]);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "perf/cores.h"
 #include "perf/ratio.h"
 #include "tests/unit/io/worker_world.h"
 
@@ -136,6 +137,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4 || p == NULL)
 		return 1;
+	cores_unpin(); // the suite has one for itself
 	p->us = calloc(ASKED_MAX, sizeof(*p->us));
 	p->random = random_seeded(&p->random_state, 1);
 	p->pause_us = (uint32_t)atoi(argv[2]);

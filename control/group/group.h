@@ -388,7 +388,7 @@ struct groups_counters {
 	uint64_t posts_false, posts_unauthorized, posts_evicted, post_ids_evicted;
 	uint64_t routes_sent, routes_delivered, routes_none, routes_blocked, routes_ignored;
 	uint64_t routes_far_own, routes_far_passed, routes_far_lost, routes_far_blocked;
-	uint64_t routes_far_repeated, routes_far_again, routes_requests_evicted;
+	uint64_t routes_far_repeated, routes_far_again, routes_far_aside, routes_requests_evicted;
 	uint64_t objects_asked, objects_received, objects_failed, objects_denied_us, objects_late;
 	uint64_t objects_unasked, objects_false, objects_ranges_ignored;
 	uint64_t objects_sent, objects_denied[OBJECT_DENY_COUNT];

@@ -97,6 +97,13 @@ void members_died(struct members *, struct member *, uint64_t now_us);
 // Forgets who was not heard of for 5 minutes. When the next may be forgotten at the earliest.
 uint64_t members_purge(struct members *, uint64_t now_us);
 
+// Who is linked to somebody is told of as there now, and reports come every 10 s.
+#define MEMBER_THERE_US UINT64_C(60000000)
+static inline bool member_is_there(const struct member *who, uint64_t now_us)
+{
+	return who->is_client || who->heard_us + MEMBER_THERE_US > now_us;
+}
+
 static inline struct member *member_of_ring(struct ring_node *n)
 {
 	return (struct member *)(void *)n; // at is first

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/group/detour.h"
 #include "control/group/neighbour.h"
 #include "control/group/ring_set.h"
 #include "control/peer_id.h"
@@ -31,6 +32,7 @@ int routes_create(struct group *g)
 	r->range = (struct route_range){g->address, g->address};
 	r->due_us = r->settle_us = r->tell_us = r->all_us = NEVER;
 	recent_keys_init(&r->requests, REQUESTS_MAX, random_u64(g->groups->o.random));
+	recent_keys_init(&r->asked, REQUESTS_MAX, ~r->requests.seed);
 	g->routes = r;
 	return 0;
 }
@@ -49,6 +51,7 @@ void routes_destroy(struct group *g)
 	while (g->routes->n_jobs > 0)
 		job_remove(g->routes);
 	recent_keys_clear(&g->routes->requests);
+	recent_keys_clear(&g->routes->asked);
 	free(g->routes);
 	g->routes = NULL;
 }
@@ -92,7 +95,7 @@ static void deliver(struct group *g, const struct arrival *a)
 
 // ---- one hop ----
 
-static bool is_reachable(const struct spx_peer *p)
+bool routes_reach(const struct spx_peer *p)
 {
 	return p->nb->is_spx && !p->nb->is_suspect && !neighbour_is_parting(p->nb);
 }
@@ -105,7 +108,7 @@ static struct route_choice choose(const struct group *g, struct u256 target)
 
 	route_choice_offer(&c, g->address, g->routes->is_nearest, g);
 	while ((p = spx_next(g, &at)) != NULL)
-		if (is_reachable(p))
+		if (routes_reach(p))
 			route_choice_offer(&c, route_peer_address(p), p->nb->is_nearest, p);
 	return c;
 }
@@ -170,7 +173,7 @@ enum group_send_result group_send_to_neighbour(struct group *g, bool is_increasi
 		struct u256 there = route_peer_address(p), way;
 
 		way = is_increasing ? ring_up(g->address, there) : ring_up(there, g->address);
-		if (is_reachable(p) && (best == NULL || u256_cmp(way, best_way) < 0)) {
+		if (routes_reach(p) && (best == NULL || u256_cmp(way, best_way) < 0)) {
 			best = p;
 			best_way = way;
 		}
@@ -192,7 +195,7 @@ static uint32_t job_work(struct routes *r, const struct route_all_job *job, bool
 
 	*more = false;
 	while ((p = spx_next(r->group, &at)) != NULL) {
-		if (p->all_done >= job->number || !is_reachable(p))
+		if (p->all_done >= job->number || !routes_reach(p))
 			continue;
 		if (n_tried++ == ALL_LOT) {
 			*more = true;
@@ -231,7 +234,7 @@ enum group_send_result group_send_to_all_neighbours(struct group *g, struct span
 	if (!may_send(g, message, now_us))
 		return GROUP_SEND_ERROR;
 	while ((p = spx_next(g, &at)) != NULL)
-		n += is_reachable(p) && spx_has_room(p, LANE_ROUTES, ROUTE_HEAD_LEN + message.len);
+		n += routes_reach(p) && spx_has_room(p, LANE_ROUTES, ROUTE_HEAD_LEN + message.len);
 	if (n == 0 || r->n_jobs == ROUTE_ALL_JOBS_MAX)
 		return no_route(g);
 	job = &r->jobs[r->n_jobs];
@@ -277,24 +280,17 @@ static bool is_repeated(struct routes *r, const struct route_far *f)
 	return false;
 }
 
-// Here, or one hop on. False: neither.
-static bool far_go(struct group *g, struct route_far *f, bool is_ours)
+// One hop. False: it takes nothing.
+static bool far_pass(struct spx_peer *p, struct route_far *f, enum route_way way, bool is_ours)
 {
-	struct groups_counters *n = &g->groups->n;
-	struct route_choice c = choose(g, u256_of(f->target));
+	struct groups_counters *n = &p->nb->group->groups->n;
 
-	if (c.who == g) {
-		deliver(g, &(struct arrival){f->origin, f->target, f->message, is_ours, true,
-					     f->hops});
-		return true;
-	}
-	if (c.who == NULL || f->hops_left == 0) {
-		n->routes_far_lost += !is_ours;
-		return false;
-	}
+	f->way = way;
 	f->hops_left--;
 	f->hops++;
-	if (far_send((struct spx_peer *)c.who, f) != 0) {
+	if (far_send(p, f) != 0) {
+		f->hops_left++;
+		f->hops--;
 		n->routes_far_blocked += !is_ours;
 		return false;
 	}
@@ -302,22 +298,59 @@ static bool far_go(struct group *g, struct route_far *f, bool is_ours)
 	return true;
 }
 
-void routes_again(struct group *g, const struct outbox_account *out)
+// There is nobody nearer to pass it to. Who would be nearer may be reached by others, as long as it
+// could come back here.
+static bool far_detour(struct group *g, struct route_far *f, bool is_ours)
+{
+	struct spx_peer *p;
+
+	if (f->hops_left < 2 || (p = detour_begin(g, f)) == NULL ||
+	    !far_pass(p, f, ROUTE_ASIDE, is_ours))
+		return false;
+	g->groups->n.routes_far_aside++;
+	return true;
+}
+
+// Here, or one hop on. False: neither.
+static bool far_go(struct group *g, struct route_far *f, bool is_ours)
+{
+	struct route_choice c = choose(g, u256_of(f->target));
+
+	if ((c.who == g || c.who == NULL) && far_detour(g, f, is_ours))
+		return true;
+	if (c.who == g) {
+		deliver(g, &(struct arrival){f->origin, f->target, f->message, is_ours, true,
+					     f->hops});
+		return true;
+	}
+	if (c.who == NULL || f->hops_left == 0) {
+		g->groups->n.routes_far_lost += !is_ours;
+		return false;
+	}
+	return far_pass((struct spx_peer *)c.who, f, ROUTE_NEARER, is_ours);
+}
+
+static bool is_own(const struct group *g, const struct route_far *f)
 {
 	uint8_t self[GROUP_ADDRESS_LEN];
 
 	u256_octets(g->address, self);
+	return memcmp(f->origin, self, sizeof(self)) == 0;
+}
+
+void routes_again(struct group *g, const struct outbox_account *out)
+{
 	for (const struct body *b = outbox_account_oldest(out); b != NULL;
 	     b = outbox_account_younger(b)) {
 		struct span octets = span_of(b->data, b->len);
 		struct route_far f;
 
-		if (spx_msg_type(octets) != SPX_ROUTE_FAR || route_far_read(&f, octets) != 0)
+		if (route_far_read(&f, octets) != 0)
 			continue;
 		f.hops_left++; // the hop that it did not take
 		f.hops--;
 		g->groups->n.routes_far_again++;
-		far_go(g, &f, memcmp(f.origin, self, sizeof(self)) == 0);
+		far_go(g, &f, is_own(g, &f));
 	}
 }
 
@@ -367,21 +400,56 @@ static void route_take(struct spx_lane *l, struct span message)
 	deliver(g, &(struct arrival){from, m.target, m.message, false, false});
 }
 
-static void far_take(struct spx_lane *l, struct span message)
+static void nearer_take(struct group *g, struct route_far *f)
 {
-	struct group *g = l->peer->nb->group;
-	struct route_far f;
-
-	if (route_far_read(&f, message) != 0) {
-		spx_malformed(l);
-		return;
-	}
-	if (is_repeated(g->routes, &f))
+	if (is_repeated(g->routes, f))
 		g->groups->n.routes_far_repeated++;
-	else if (!g->routes->is_nearest && u256_cmp(u256_of(f.target), g->address) != 0)
+	else if (!g->routes->is_nearest && u256_cmp(u256_of(f->target), g->address) != 0)
 		g->groups->n.routes_ignored++;
 	else
-		far_go(g, &f, false);
+		far_go(g, f, false);
+}
+
+// Who sent it knows nobody nearer. If we do, it is on its way again; whether it has come by here
+// before is no matter. Else it goes back.
+static void aside_take(struct spx_peer *from, struct route_far *f)
+{
+	struct group *g = from->nb->group;
+	struct u256 target = u256_of(f->target);
+	struct route_choice c = choose(g, target);
+
+	if (f->hops_left == 0)
+		g->groups->n.routes_far_lost++;
+	else if (c.who == NULL || !ring_is_nearer(target, c.at, route_peer_address(from)))
+		far_pass(from, f, ROUTE_BACK, false);
+	else if (c.who == g)
+		nearer_take(g, f);
+	else
+		far_pass((struct spx_peer *)c.who, f, ROUTE_NEARER, false);
+}
+
+static void back_take(struct spx_peer *from, struct route_far *f)
+{
+	struct group *g = from->nb->group;
+
+	if (detour_is_over(g, from, f))
+		far_go(g, f, is_own(g, f));
+	else
+		g->groups->n.routes_far_repeated++;
+}
+
+static void far_take(struct spx_lane *l, struct span message)
+{
+	struct route_far f;
+
+	if (route_far_read(&f, message) != 0)
+		spx_malformed(l);
+	else if (f.way == ROUTE_ASIDE)
+		aside_take(l->peer, &f);
+	else if (f.way == ROUTE_BACK)
+		back_take(l->peer, &f);
+	else
+		nearer_take(l->peer->nb->group, &f);
 }
 
 void routes_message(struct spx_lane *l, struct span message)
@@ -394,6 +462,8 @@ void routes_message(struct spx_lane *l, struct span message)
 		coverage_take(l, message);
 		break;
 	case SPX_ROUTE_FAR:
+	case SPX_ROUTE_ASIDE:
+	case SPX_ROUTE_BACK:
 		far_take(l, message);
 		break;
 	default:

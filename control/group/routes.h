@@ -35,6 +35,7 @@ struct routes {
 	uint64_t jobs_ever;
 	uint64_t all_us; // the next lot
 	struct recent_keys requests;
+	struct recent_keys asked; // detour.c
 };
 
 int routes_create(struct group *); // 0 or -ENOMEM. A group without routing has none
@@ -47,6 +48,7 @@ void routes_peer_gone(struct group *, const struct spx_peer *);
 // so long ago that nobody would know them again.
 void routes_again(struct group *, const struct outbox_account *);
 void routes_message(struct spx_lane *, struct span message); // the lane may be gone afterwards
+bool routes_reach(const struct spx_peer *);                  // may a message go there?
 
 // -- coverage.c --
 // A neighbour came, went, fell silent or changed its mode.

@@ -19,6 +19,7 @@ enum {
 	WANTED_THERE_US = 20000000,
 	RETRY_US = 1500000,
 	TRIES_MAX = 11,
+	PAUSE_US = 300000000, // as long as one that died is not called
 	INTRODUCED_MIN = 2,
 	DOUBTFUL_TRIES = 2,  // so many failures, and another one is wanted, too
 	ANSWER_US = 1000000, // on the ring, so long without an answer
@@ -404,10 +405,16 @@ void topology_failed(struct group *g, struct member *who)
 
 	if (who->neighbour != NULL)
 		return;
-	who->n_tries++;
+	if (who->n_tries <= TRIES_MAX)
+		who->n_tries++;
 	who->next_try_us = now_us + who->n_tries * (uint64_t)RETRY_US;
-	if (who->n_tries > TRIES_MAX && who->dial == NULL && !who->is_client)
-		members_died(&g->members, who, now_us);
+	if (who->n_tries > TRIES_MAX && who->dial == NULL) {
+		// Others have links with it: it is out of our reach alone (detour.h).
+		if (member_is_there(who, now_us))
+			who->next_try_us = now_us + PAUSE_US;
+		else
+			members_died(&g->members, who, now_us);
+	}
 	topology_soon(g);
 }
 

@@ -1,5 +1,7 @@
 #include "dataplane/wire/spx_route.h"
 
+#include <assert.h>
+
 static void rd_message(struct rd *r, struct span *message)
 {
 	*message = rd_rest(r);
@@ -37,10 +39,17 @@ int route_write(struct wr *w, const struct route_msg *m)
 	return wr_finish(w, start);
 }
 
+static_assert(SPX_ROUTE_FAR + ROUTE_ASIDE == SPX_ROUTE_ASIDE &&
+		      SPX_ROUTE_FAR + ROUTE_BACK == SPX_ROUTE_BACK,
+	      "ways are types");
+
 int route_far_read(struct route_far *f, struct span msg)
 {
-	struct rd r = spx_msg_body(msg, SPX_ROUTE_FAR);
+	int way = spx_msg_type(msg) - SPX_ROUTE_FAR;
+	struct rd r;
 
+	f->way = way > 0 && way < ROUTE_WAYS ? (enum route_way)way : ROUTE_NEARER;
+	r = spx_msg_body(msg, (enum spx_type)(SPX_ROUTE_FAR + f->way));
 	f->hops_left = rd_u8(&r);
 	f->hops = rd_u8(&r);
 	rd_copy(&r, f->request, ROUTE_REQUEST_LEN);
@@ -54,7 +63,7 @@ int route_far_read(struct route_far *f, struct span msg)
 
 void route_far_write_head(struct wr *w, const struct route_far *f)
 {
-	wr_spx(w, SPX_ROUTE_FAR);
+	wr_spx(w, (enum spx_type)(SPX_ROUTE_FAR + f->way));
 	wr_u8(w, f->hops_left);
 	wr_u8(w, f->hops);
 	wr_bytes(w, f->request, ROUTE_REQUEST_LEN);

@@ -25,14 +25,23 @@ int route_read(struct route_msg *, struct span msg);
 void route_write_head(struct wr *, const struct route_msg *);
 int route_write(struct wr *, const struct route_msg *);
 
+// Where the receiver of a ROUTE_FAR stands; the same fields in each.
+enum route_way {
+	ROUTE_NEARER, // nearer to the target than the sender
+	ROUTE_ASIDE,  // no nearer, but it may know somebody who is
+	ROUTE_BACK,   // it sent the message aside, and there is nobody
+	ROUTE_WAYS,
+};
+
 struct route_far {
+	enum route_way way;
 	uint8_t hops_left, hops; // hops: taken so far
 	uint8_t request[ROUTE_REQUEST_LEN];
 	uint8_t target[GROUP_ADDRESS_LEN], origin[GROUP_ADDRESS_LEN];
 	struct span message;
 };
 
-// -EBADMSG also with more than ROUTE_HOPS_MAX hops left.
+// ROUTE_FAR, ROUTE_ASIDE and ROUTE_BACK. -EBADMSG also with more than ROUTE_HOPS_MAX hops left.
 int route_far_read(struct route_far *, struct span msg);
 #define ROUTE_FAR_HEAD_LEN (2 + 2 + ROUTE_REQUEST_LEN + 2 * GROUP_ADDRESS_LEN)
 void route_far_write_head(struct wr *, const struct route_far *);

@@ -247,6 +247,8 @@ static int rewrite_routes(struct wr *w, struct span msg)
 	case SPX_COVERAGE:
 		return rewrite_route_coverage(w, msg);
 	case SPX_ROUTE_FAR:
+	case SPX_ROUTE_ASIDE:
+	case SPX_ROUTE_BACK:
 		return rewrite_route_far(w, msg);
 	default:
 		return -ENOENT;

@@ -51,12 +51,20 @@ static void a_message_that_finds_its_way(void **state)
 	static const struct {
 		const char *claim, *message;
 		int err;
+		enum route_way way;
 	} rows[] = {
-		{"with all hops", "72 01 40 00 0102030405060708 " TO FROM "06 03 61", 0},
-		{"with none left", "72 01 00 22 0102030405060708 " TO FROM "06", 0},
-		{"with too many", "72 01 41 00 0102030405060708 " TO FROM "06", -EBADMSG},
-		{"without message", "72 01 40 00 0102030405060708 " TO FROM, -EBADMSG},
-		{"without origin", "72 01 40 00 0102030405060708 " TO "06", -EBADMSG},
+		{"with all hops", "72 01 40 00 0102030405060708 " TO FROM "06 03 61", 0,
+		 ROUTE_NEARER},
+		{"with none left", "72 01 00 22 0102030405060708 " TO FROM "06", 0, ROUTE_NEARER},
+		{"aside", "73 01 40 00 0102030405060708 " TO FROM "06", 0, ROUTE_ASIDE},
+		{"back", "74 01 40 00 0102030405060708 " TO FROM "06", 0, ROUTE_BACK},
+		{"none of them", "75 01 40 00 0102030405060708 " TO FROM "06", -EBADMSG, 0},
+		{"a message for one hop", "70 01 40 00 0102030405060708 " TO FROM "06", -EBADMSG,
+		 0},
+		{"with too many", "72 01 41 00 0102030405060708 " TO FROM "06", -EBADMSG, 0},
+		{"aside with too many", "73 01 41 00 0102030405060708 " TO FROM "06", -EBADMSG, 0},
+		{"without message", "72 01 40 00 0102030405060708 " TO FROM, -EBADMSG, 0},
+		{"without origin", "72 01 40 00 0102030405060708 " TO "06", -EBADMSG, 0},
 	};
 	uint8_t buf[128], out[128];
 
@@ -69,6 +77,7 @@ static void a_message_that_finds_its_way(void **state)
 		if (rows[i].err != 0)
 			continue;
 		assert_row(is_hex(span_of(f.origin, GROUP_ADDRESS_LEN), FROM), rows[i].claim);
+		assert_row(f.way == rows[i].way, rows[i].claim);
 		assert_row(f.hops == (f.hops_left > 0 ? 0 : 0x22), rows[i].claim);
 		assert_row(route_far_write(&w, &f) == 0, rows[i].claim);
 		assert_row(is_hex(wr_span(&w), rows[i].message), rows[i].claim);

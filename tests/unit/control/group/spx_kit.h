@@ -125,7 +125,8 @@ static inline void spx_data(struct spx_raw *s, const char *text)
 // How many messages of this type came on flows with this metadata since the last time, the last
 // one's octets in out (if it has room). All others are thrown away.
 struct spx_heard {
-	uint32_t n_offers, n_asks, n_gone, n_data, n_routes, n_far, n_coverage, n_begins, n_old;
+	uint32_t n_offers, n_asks, n_gone, n_data, n_routes, n_far, n_aside, n_back, n_coverage;
+	uint32_t n_begins, n_old;
 	uint8_t last[2048]; // the last of them
 	uint32_t len;
 };
@@ -145,6 +146,8 @@ static inline struct spx_heard spx_hear(struct spx_raw *s)
 		h.n_data += type == SPX_DATA;
 		h.n_routes += type == SPX_ROUTE;
 		h.n_far += type == SPX_ROUTE_FAR;
+		h.n_aside += type == SPX_ROUTE_ASIDE;
+		h.n_back += type == SPX_ROUTE_BACK;
 		h.n_coverage += type == SPX_COVERAGE;
 		h.n_begins += is_main && (type == 0x0e || type == 0x0f);
 		h.n_old += memcmp(g->meta, "GR\x18", 3) == 0 || memcmp(g->meta, "GR\x19", 3) == 0;

@@ -147,6 +147,26 @@ static void rumours_of_the_dead_wake_nobody(void **state)
 	assert_true(groups_counters(t->node->groups)->dials > before);
 }
 
+// Two translators may not let us meet: others have links with it, and messages for it must find it.
+static void who_is_there_and_out_of_reach_is_not_forgotten(void **state)
+{
+	struct raw_peer *t = *state;
+	const struct members *members = &t->node->group->members;
+	uint8_t id[PEER_ID_LEN] = {1, 0xaa};
+	struct wire_addr nowhere;
+
+	wire_addr_parse(&nowhere, "198.51.100.1:1936");
+	for (int i = 0; i < 90; i++) {
+		raw_gossip(t, &(struct rumour){id, &nowhere, 0}, 1);
+		world_run(t->w, 10 * S);
+		assert_non_null(members_find(members, id));
+	}
+	// A dozen attempts in 200 s, and one in five minutes from then on.
+	assert_in_range(groups_counters(t->node->groups)->dials_failed, 12, 15);
+	world_run(t->w, 400 * S); // nobody says so any more
+	assert_null(members_find(members, id));
+}
+
 static bool is_lower(const struct raw_peer *t, const struct world_node *peer)
 {
 	return memcmp(t->node->id, peer->id, PEER_ID_LEN) < 0;
@@ -446,6 +466,7 @@ int main(void)
 		T(who_does_not_answer_is_tried_less_and_less_and_given_up),
 		T(on_the_ring_the_next_one_stands_in_after_a_second),
 		T(rumours_of_the_dead_wake_nobody),
+		T(who_is_there_and_out_of_reach_is_not_forgotten),
 		T(of_two_who_heard_of_each_other_one_calls),
 		T(neighbours_may_leave_who_are_not_wanted),
 		T(the_six_with_the_lowest_round_trip_stay),

@@ -10,6 +10,7 @@
 //	SIM_JOBS=N	so many processes side by side
 //	SIM_SOAK=1	./run soak: as many as each scenario asks for there, and on after a failure
 //	SIM_FROM=N SIM_COUNT=N	the first seed, and how many
+//	SIM_WORKERS=N	so many engines of a super-peer whose scenario does not say
 #pragma once
 
 #include <stdbool.h>

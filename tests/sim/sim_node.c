@@ -181,6 +181,16 @@ static void create_rings(struct sim_node *s)
 	assert(s->bodies != NULL);
 }
 
+// Of a super-peer whose scenario does not say: as many as the environment wants (seeds.h).
+static uint32_t usual_workers(const struct sim_node *s)
+{
+	const char *text = getenv("SIM_WORKERS");
+	unsigned long n = s->is_super && text != NULL ? strtoul(text, NULL, 10) : 1;
+
+	assert(n >= 1 && n <= SIM_WORKERS_MAX);
+	return (uint32_t)n;
+}
+
 struct sim_node *sim_node_create(const struct sim_node_opts *o, uint64_t now_us)
 {
 	struct sim_node *s = calloc(1, sizeof(*s));
@@ -188,7 +198,7 @@ struct sim_node *sim_node_create(const struct sim_node_opts *o, uint64_t now_us)
 	assert(s != NULL && o->workers <= SIM_WORKERS_MAX);
 	s->opts = *o;
 	s->is_super = o->identity->kind == IDENTITY_APPLIANCE;
-	s->n_workers = o->workers > 0 ? o->workers : 1;
+	s->n_workers = o->workers > 0 ? o->workers : usual_workers(s);
 	if (s->n_workers > 1)
 		s->hash_key = random_u64(s->opts.random);
 	create_rings(s);

@@ -39,7 +39,7 @@ struct sim_node_opts {
 	const struct identity *identity;    // borrowed; an appliance's makes a super-peer
 	const struct keying_policy *policy; // borrowed; NULL: the default
 	uint32_t sessions_max, members_max; // sessions: per engine
-	uint32_t workers;                   // engines; 0: one
+	uint32_t workers;                   // engines; 0: one, or SIM_WORKERS (seeds.h)
 	uint32_t queues;                    // of its port, at most as many; 0: one per engine
 	bool is_small;                      // little memory: sessions come and go, but no streams
 	bool opens_all;                     // startup packets, however many (startup_gate.h)

@@ -162,7 +162,8 @@ static void begun_again(const struct seat *s, struct seat *older)
 
 // Glare that could not be seen in time, since an address changed, leaves a session of each end.
 // Which of them are open is not the same at both ends, nor how old they are: so one end decides,
-// and says so. Whatever else is older may be gone at the far end: it is asked.
+// and says so. Else any of them may be gone at the far end, the one that has just proved itself,
+// too: what proved it may have been on its way for long. They are asked.
 static void keep_one(struct startup *st, struct seat *s)
 {
 	struct seat *other = NULL, *worse;
@@ -179,8 +180,10 @@ static void keep_one(struct startup *st, struct seat *s)
 			worse = better_of(s, other) == s ? other : s;
 			st->counters.overrides++;
 			seat_end(st, worse, CLOSE_ORDERLY, CLOSED_OVERRIDE);
-		} else if (other->ctl.is_alive || other->ctl.is_initiator) {
-			ctl_session_ping(&other->ctl, TWIN_LIMIT_US); // else a claim, which ends
+		} else if (other->ctl.is_alive ||
+			   other->ctl.is_initiator) { // else a claim, which ends
+			ctl_session_ping(&other->ctl, TWIN_LIMIT_US);
+			ctl_session_ping(&s->ctl, TWIN_LIMIT_US);
 		}
 	}
 }

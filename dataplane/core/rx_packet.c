@@ -17,6 +17,8 @@ struct chunk_ctx {
 static void on_ping_reply(struct engine *e, const struct chunk_ctx *ctx, struct span message)
 {
 	session_keepalive_heard(e, ctx->idx);
+	if (session_at(e, ctx->idx)->is_challenged)
+		session_challenge_replied(e, ctx->idx);
 	// Any packet shows that the far end lives, so an empty reply (§16.3) has done its work.
 	if (message.len == 0)
 		return;
@@ -113,6 +115,8 @@ static void on_header(struct engine *e, uint32_t idx, const struct packet_header
 		clock_on_tc(e, idx);
 	if (h->flags & PACKET_TCR)
 		clock_on_tcr(e, idx);
+	if (s->is_challenged && h->flags & PACKET_TSE)
+		session_challenge_heard(e, idx, h->ts_echo);
 	if (!(s->flags & SESSION_ALIVE))
 		on_first(e, idx);
 }

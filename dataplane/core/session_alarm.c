@@ -3,6 +3,7 @@
 #include "dataplane/core/session_life.h"
 
 #include "crypto/random.h"
+#include "dataplane/core/clock.h"
 #include "dataplane/core/pmtu.h"
 #include "dataplane/core/timer.h"
 
@@ -205,20 +206,40 @@ void session_challenge(struct engine *e, uint32_t idx, uint32_t limit_us)
 	struct session_cold *c = session_cold_at(e, idx);
 	uint32_t limit_ms = us_to_ms(limit_us);
 
-	if (c->alarms & 1u << ALARM_CHALLENGE && c->challenge_rx_packets == s->rx_packets)
+	if (s->is_challenged)
 		return; // asked again while we wait
 	if (limit_us == 0)
 		limit_ms = patience_ms(s);
+	s->is_challenged = true;
+	c->challenge_us = e->now_us;
 	c->challenge_end_ms = e->now_ms + limit_ms;
-	c->challenge_rx_packets = s->rx_packets;
 	challenge_wait(e, idx);
+}
+
+// A far end may have forgotten us while what it said before is still on its way. An echo is our own
+// clock as the far end knows it when it sends (§3.5.2.2), so it is never ahead of that moment.
+void session_challenge_heard(struct engine *e, uint32_t idx, uint16_t echo)
+{
+	uint16_t asked = clock_ticks(session_cold_at(e, idx)->challenge_us);
+
+	if ((int16_t)(echo - asked) >= 0)
+		session_at(e, idx)->is_challenged = false;
+}
+
+// Who echoes would have echoed with the answer to a ping: this one never does.
+void session_challenge_replied(struct engine *e, uint32_t idx)
+{
+	struct session *s = session_at(e, idx);
+
+	if (!(s->flags & SESSION_HAS_ECHO_RX))
+		s->is_challenged = false;
 }
 
 static void on_challenge(struct engine *e, uint32_t idx)
 {
-	struct session_cold *c = session_cold_at(e, idx);
+	const struct session_cold *c = session_cold_at(e, idx);
 
-	if (session_at(e, idx)->rx_packets != c->challenge_rx_packets)
+	if (!session_at(e, idx)->is_challenged)
 		return; // it spoke
 	if (ms_reached(c->challenge_end_ms, e->now_ms))
 		session_destroy(e, idx,

@@ -84,7 +84,8 @@ struct session_cold {
 	uint8_t health;                            // enum session_health, as told
 	uint32_t suspect_ms;                       // 0: control does not want to know
 	uint32_t told_rtt_us;
-	uint32_t challenge_end_ms, challenge_rx_packets;
+	uint64_t challenge_us; // when it was asked; void unless session.is_challenged
+	uint32_t challenge_end_ms;
 	uint32_t close_end_ms;
 	uint32_t unacked_since_ms; // with HEARD_NO_ACK
 

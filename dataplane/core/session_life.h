@@ -33,3 +33,6 @@ void session_keepalive_set(struct engine *, uint32_t idx, uint32_t interval_us, 
 // A ping or an answer to one came: the far end lives.
 void session_keepalive_heard(struct engine *, uint32_t idx);
 void session_challenge(struct engine *, uint32_t idx, uint32_t limit_us);
+// Of one that is_challenged: a packet came with that echo; a Ping Reply came.
+void session_challenge_heard(struct engine *, uint32_t idx, uint16_t echo);
+void session_challenge_replied(struct engine *, uint32_t idx);

@@ -161,6 +161,9 @@ static const struct mended {
 	// lost, with a cookie that was no whole second older.
 	{glare_order, GLARE_DIRECT_WIDE, 13595, "no session in common"},
 	{glare_order, GLARE_INTRODUCED_WIDE, 20221, "no session in common"},
+	// A session that the other end had overridden was asked whether it lives; a packet that had
+	// left before answered.
+	{glare_order, GLARE_DIRECT_WIDE, 5041179, "two sessions, one of them dead"},
 };
 
 static void what_was_mended_stays_so(void **state)

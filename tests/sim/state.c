@@ -78,6 +78,7 @@ static const struct watch_field session_fields[] = {
 	F(erto_at_ms),
 	F(delack_at_ms),
 	F(next_ready),
+	F(is_challenged),
 	F(tc_tx_ms),
 	F(tcr_rx_ms),
 };
@@ -102,8 +103,8 @@ static const struct watch_field cold_fields[] = {
 	F(health),
 	F(suspect_ms),
 	F(told_rtt_us),
+	F(challenge_us),
 	F(challenge_end_ms),
-	F(challenge_rx_packets),
 	F(close_end_ms),
 	F(unacked_since_ms),
 	F(moved_to),

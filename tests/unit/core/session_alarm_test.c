@@ -1,5 +1,6 @@
 #include "dataplane/core/session_life.h"
 
+#include "dataplane/core/clock.h"
 #include "tests/support/far_end.h"
 #include "tests/support/test.h"
 
@@ -337,6 +338,63 @@ static void any_sign_of_life_answers_a_challenge(void **state)
 	loop_destroy(l);
 }
 
+// A packet with an echo, as the far end writes it when our clock shows `ms`.
+static void says_at(struct loop *l, struct far_end *f, uint64_t ms)
+{
+	uint16_t echo = clock_ticks(ms * MS);
+	const uint8_t packet[] = {PACKET_TSE | MODE_INITIATOR,
+				  (uint8_t)(echo >> 8),
+				  (uint8_t)echo,
+				  CHUNK_PADDING_00,
+				  0,
+				  0};
+
+	assert_int_equal(far_send(f, span_of(packet, sizeof(packet))), DROP_NONE);
+	loop_turn(l);
+}
+
+// What was on its way when we asked says nothing of now: the echo tells when it left (§3.5.2.2).
+static void what_left_before_the_challenge_is_no_answer(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t before_ms; // the echo is so much older than the question
+		uint8_t chunk;      // without an echo; 0: with one
+		bool has_echoed, stays;
+	} rows[] = {
+		{"7 s late", 7000, 0, true, false},
+		{"a tick before", 8, 0, true, false},
+		{"as we asked", 0, 0, true, true},
+		{"the first echo of all", 0, 0, false, true},
+		{"a late first echo", 7000, 0, false, false},
+		{"a reply without an echo, who has given some", 0, CHUNK_PING_REPLY, true, false},
+		{"a reply, who has never given one", 0, CHUNK_PING_REPLY, false, true},
+		{"no reply, who has perhaps never heard us", 0, CHUNK_PING, false, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loop *l = loop_one();
+		struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 10000}, true);
+		uint64_t asked_ms;
+
+		loop_run_us(l, 20 * S);
+		if (rows[i].has_echoed)
+			says_at(l, &f, l->now_us / MS - 10000);
+		asked_ms = l->now_us / MS;
+		challenge(l, &f, 3000000);
+		loop_run_us(l, S);
+		if (rows[i].chunk == 0)
+			says_at(l, &f, asked_ms - rows[i].before_ms);
+		else
+			says(&f, rows[i].chunk);
+		loop_run_us(l, 1900 * MS);
+		assert_row(state_of(l, &f) == S_OPEN, rows[i].name);
+		loop_run_us(l, 200 * MS);
+		assert_row((state_of(l, &f) == S_OPEN) == rows[i].stays, rows[i].name);
+		loop_destroy(l);
+	}
+}
+
 static void a_challenge_is_repeated_in_case_it_is_lost(void **state)
 {
 	struct loop *l = loop_one();
@@ -395,6 +453,7 @@ int main(void)
 		cmocka_unit_test(a_challenge_unanswered_closes_silently),
 		cmocka_unit_test(a_challenge_does_not_wait_for_a_backed_off_erto),
 		cmocka_unit_test(any_sign_of_life_answers_a_challenge),
+		cmocka_unit_test(what_left_before_the_challenge_is_no_answer),
 		cmocka_unit_test(a_challenge_is_repeated_in_case_it_is_lost),
 		cmocka_unit_test(data_that_nobody_acknowledges_ends_the_session),
 	};

@@ -648,6 +648,50 @@ static void of_two_proven_sessions_one_is_kept(void **state)
 	}
 }
 
+// The first that B says on its first session is 9 s late, the rest of that is lost.
+struct straggler {
+	struct translator t;
+	uint32_t id; // at A
+};
+
+static bool straggle(void *ctx, struct datagram *d)
+{
+	struct straggler *s = ctx;
+	bool is_first = s->id == 0;
+
+	if (d->is_startup || !wire_addr_equal(&d->from, &s->t.host))
+		return translate(&s->t, d);
+	if (is_first)
+		s->id = d->session_id;
+	if (d->session_id == s->id)
+		d->at_us += 9 * 1000000;
+	return is_first || d->session_id != s->id;
+}
+
+static void an_older_session_that_is_proved_late_is_asked(void **state)
+{
+	// A, to whom B's session is but a claim, opens another, by which B replaces it: to B they
+	// have one address, to A two. Then the claim proves itself, though it is gone.
+	struct host *a, *b;
+	struct net *n = glare_pair(false, 0, &a, &b);
+	struct straggler s = {.t = {.host = b->addrs[0], .outside = addr("192.0.2.2:50000")}};
+
+	n->filter = straggle;
+	n->filter_ctx = &s;
+	host_open(b, a->identity.member.fingerprint, A_AT, &users[1]);
+	net_run_us(n, 7 * 1000000); // 5 s of glare, and 2 more
+	host_open(a, b->identity.member.fingerprint, B_AT, &users[0]);
+	net_run_us(n, 1 * 1000000);
+	assert_int_equal(host_seen(b, SEEN_CLOSED)->reason, CLOSED_OVERRIDE);
+	assert_int_equal(host_n_seen(a, SEEN_OPENED), 2);
+	net_run_us(n, 2 * 1000000);
+	assert_true(startup_session(a->startup, 0, session_id_slot(s.id), s.id)->is_alive);
+	net_run_us(n, 10 * 1000000);
+	assert_int_equal(host_seen(a, SEEN_CLOSED)->reason, CLOSED_TIMEOUT);
+	assert_same_keys(the_only_session(a), the_only_session(b));
+	net_destroy(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -673,6 +717,7 @@ int main(void)
 		cmocka_unit_test(an_impostor_elsewhere_stops_an_opening_once),
 		cmocka_unit_test(a_keying_again_from_another_port_gets_the_same_answer_there),
 		cmocka_unit_test(of_two_proven_sessions_one_is_kept),
+		cmocka_unit_test(an_older_session_that_is_proved_late_is_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,15 +12,11 @@
 
 #include "crypto/backend.h"
 #include "crypto/heads.h"
+#include "crypto/shani.h"
 #include "crypto/vaes.h"
 
-/*
- * HMAC has two managers where the CPU knows SHA-256. Below this many packets the AVX-512 lanes run
- * mostly empty, and the AVX2 code with SHA-NI wins. Without AVX-512 the library's AVX2 code asks
- * for more than SHA-NI before it uses it (1.3 on Zen 3: 8 plain lanes, 816 ns for 1200 octets in
- * bursts, 6290 ns for one alone); its SSE code does at once: 420 to 450 and 823 ns, so that one has
- * them all.
- */
+// HMAC has two managers with AVX-512. Below this many packets its lanes run mostly empty, and the
+// AVX2 code with SHA-NI wins.
 #define NARROW_HASH_MAX 10
 
 // Below this many packets most of the lanes of vaes.c run empty: it takes 2050 ns for one of 1200
@@ -45,10 +41,10 @@
 
 struct imb {
 	struct crypto base;
-	IMB_MGR *wide;   // the best this CPU has
-	IMB_MGR *narrow; // for bursts of HMAC below narrow_max; NULL: wide is as good
-	uint32_t narrow_max;
-	struct vaes *vaes; // seals and opens here, and the library only hashes; NULL: it does all
+	IMB_MGR *wide;     // the best this CPU has
+	IMB_MGR *narrow;   // for bursts of HMAC below NARROW_HASH_MAX; NULL: wide is as good
+	bool has_shani;    // shani.c hashes, and not the library
+	struct vaes *vaes; // seals and opens, and not the library, where it has lanes enough
 	// Constant fields are filled once.
 	IMB_JOB seal[CRYPTO_BURST_MAX], open[CRYPTO_BURST_MAX], hash[CRYPTO_BURST_MAX];
 	uint8_t tags[CRYPTO_BURST_MAX][TAG_LONG];
@@ -93,14 +89,27 @@ static uint8_t key_of(uint16_t len)
 	return (uint8_t)(blocks < KEYS ? blocks : KEYS - 1);
 }
 
+static void order_by_len(uint8_t *order, const struct crypto_op *ops, uint16_t n)
+{
+	uint8_t keys[CRYPTO_BURST_MAX] = {0};
+
+	for (uint16_t i = 0; i < n; i++)
+		keys[i] = key_of(ops[i].len);
+	order_by_key(order, keys, n);
+}
+
 // ---- HMAC ----
 
 // Computes the tags of the given ops into imb->tags, in that order.
-static void hash_submit(struct imb *m, struct crypto_op *const *ops, uint16_t n)
+static void tags_compute(struct imb *m, struct crypto_op *const *ops, uint16_t n)
 {
-	IMB_MGR *mgr = m->narrow != NULL && n < m->narrow_max ? m->narrow : m->wide;
+	IMB_MGR *mgr = m->narrow != NULL && n < NARROW_HASH_MAX ? m->narrow : m->wide;
 	uint32_t n_done;
 
+	if (m->has_shani) {
+		shani_tags(ops, n, m->tags);
+		return;
+	}
 	for (uint16_t i = 0; i < n; i++) {
 		IMB_JOB *job = &m->hash[i];
 		const struct crypto_op *op = ops[i];
@@ -116,44 +125,50 @@ static void hash_submit(struct imb *m, struct crypto_op *const *ops, uint16_t n)
 	assert(n_done == n);
 }
 
-// The ops of a burst that have a tag and were not refused, by falling length.
-static uint16_t tagged_collect(struct crypto_op *ops, uint16_t n, struct crypto_op **tagged)
+static bool has_tags(const struct crypto_op *ops, uint16_t n)
 {
-	uint8_t keys[CRYPTO_BURST_MAX] = {0}, order[CRYPTO_BURST_MAX], picked[CRYPTO_BURST_MAX];
+	uint8_t any = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		any |= ops[i].tag_len;
+	return any != 0;
+}
+
+// Of n ops in this order, those that have a tag and were not refused.
+static uint16_t tagged_collect(struct crypto_op *ops, const uint8_t *order, uint16_t n,
+			       struct crypto_op **tagged)
+{
 	uint16_t k = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		if (ops[i].tag_len == 0 || ops[i].result != CRYPTO_OK)
-			continue;
-		picked[k] = (uint8_t)i;
-		keys[k++] = key_of(ops[i].len);
+		struct crypto_op *op = &ops[order[i]];
+
+		if (op->tag_len > 0 && op->result == CRYPTO_OK)
+			tagged[k++] = op;
 	}
-	order_by_key(order, keys, k);
-	for (uint16_t i = 0; i < k; i++)
-		tagged[i] = &ops[picked[order[i]]];
 	return k;
 }
 
-static void tags_append(struct imb *m, struct crypto_op *ops, uint16_t n)
+static void tags_append(struct imb *m, struct crypto_op *ops, const uint8_t *order, uint16_t n)
 {
 	struct crypto_op *tagged[CRYPTO_BURST_MAX];
-	uint16_t k = tagged_collect(ops, n, tagged);
+	uint16_t k = tagged_collect(ops, order, n, tagged);
 
 	if (k == 0)
 		return;
-	hash_submit(m, tagged, k);
+	tags_compute(m, tagged, k);
 	for (uint16_t i = 0; i < k; i++)
 		memcpy(tagged[i]->dst + tagged[i]->len, m->tags[i], tagged[i]->tag_len);
 }
 
-static void tags_verify(struct imb *m, struct crypto_op *ops, uint16_t n)
+static void tags_verify(struct imb *m, struct crypto_op *ops, const uint8_t *order, uint16_t n)
 {
 	struct crypto_op *tagged[CRYPTO_BURST_MAX];
-	uint16_t k = tagged_collect(ops, n, tagged);
+	uint16_t k = tagged_collect(ops, order, n, tagged);
 
 	if (k == 0)
 		return;
-	hash_submit(m, tagged, k);
+	tags_compute(m, tagged, k);
 	for (uint16_t i = 0; i < k; i++) {
 		struct crypto_op *op = tagged[i];
 
@@ -183,25 +198,23 @@ static void tails_gather(const struct crypto_op *ops, uint16_t n)
 			       ops[i].len - ops[i].head_len);
 }
 
-static bool has_tags(const struct crypto_op *ops, uint16_t n)
+static uint16_t group_of(uint16_t n)
 {
-	uint8_t any = 0;
-
-	for (uint16_t i = 0; i < n; i++)
-		any |= ops[i].tag_len;
-	return any != 0;
+	return n < VAES_LANES ? n : VAES_LANES;
 }
 
+// Packets are hashed while the first cache still has them from being encrypted.
 static void seal_by_vaes(struct imb *m, struct crypto_op *ops, uint16_t n)
 {
-	uint8_t keys[CRYPTO_BURST_MAX] = {0}, order[CRYPTO_BURST_MAX];
+	uint8_t order[CRYPTO_BURST_MAX];
+	bool is_tagged = has_tags(ops, n);
 
-	for (uint16_t i = 0; i < n; i++)
-		keys[i] = key_of(ops[i].len);
-	order_by_key(order, keys, n);
-	vaes_seal(m->vaes, ops, order, n);
-	if (has_tags(ops, n))
-		tags_append(m, ops, n);
+	order_by_len(order, ops, n);
+	for (uint16_t at = 0; at < n; at += VAES_LANES) {
+		vaes_seal(m->vaes, ops, order + at, group_of(n - at));
+		if (is_tagged)
+			tags_append(m, ops, order + at, group_of(n - at));
+	}
 }
 
 static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
@@ -237,26 +250,40 @@ static void imb_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 		assert(n_done == n_jobs);
 	}
 	if (has_tags(ops, n))
-		tags_append(m, ops, n);
+		tags_append(m, ops, order, n);
 }
 
-static void open_by_vaes(struct crypto_op *ops, uint16_t n)
+// The other way round.
+static void open_by_vaes(struct imb *m, struct crypto_op *ops, uint16_t n)
 {
-	for (uint16_t i = 0; i < n; i++)
-		if (ops[i].result == CRYPTO_OK)
-			vaes_open(&ops[i]);
+	uint8_t order[CRYPTO_BURST_MAX];
+	bool is_tagged = has_tags(ops, n);
+
+	if (is_tagged)
+		order_by_len(order, ops, n);
+	for (uint16_t i = 0; i < n; i++) {
+		struct crypto_op *op = &ops[is_tagged ? order[i] : i];
+
+		if (is_tagged && i % VAES_LANES == 0)
+			tags_verify(m, ops, order + i, group_of(n - i));
+		if (op->result == CRYPTO_OK)
+			vaes_open(op);
+	}
 }
 
 static void imb_open(struct crypto *c, struct crypto_op *ops, uint16_t n)
 {
 	struct imb *m = (struct imb *)c;
+	uint8_t order[CRYPTO_BURST_MAX];
 	uint32_t n_jobs = 0, n_done;
 
-	if (has_tags(ops, n))
-		tags_verify(m, ops, n);
 	if (m->vaes != NULL) {
-		open_by_vaes(ops, n);
+		open_by_vaes(m, ops, n);
 		return;
+	}
+	if (has_tags(ops, n)) {
+		order_by_len(order, ops, n);
+		tags_verify(m, ops, order, n);
 	}
 	for (uint16_t i = 0; i < n; i++) { // order is no matter: decryption fills its lanes alone
 		IMB_JOB *job = &m->open[n_jobs];
@@ -338,18 +365,12 @@ static int managers_create(struct imb *m, IMB_ARCH *arch)
 	init_mb_mgr_auto(m->wide, arch);
 	if (imb_get_errno(m->wide) != 0 || (m->wide->features & IMB_FEATURE_AESNI) == 0)
 		return -ENOTSUP;
-	if (*arch == IMB_ARCH_SSE || (m->wide->features & IMB_FEATURE_SHANI) == 0)
+	if (*arch != IMB_ARCH_AVX512 || (m->wide->features & IMB_FEATURE_SHANI) == 0)
 		return 0;
 	m->narrow = alloc_mb_mgr(0);
 	if (m->narrow == NULL)
 		return -ENOMEM;
-	if (*arch == IMB_ARCH_AVX512) {
-		m->narrow_max = NARROW_HASH_MAX;
-		init_mb_mgr_avx2(m->narrow);
-	} else {
-		m->narrow_max = UINT32_MAX;
-		init_mb_mgr_sse(m->narrow);
-	}
+	init_mb_mgr_avx2(m->narrow);
 	return imb_get_errno(m->narrow) == 0 ? 0 : -ENOTSUP;
 }
 
@@ -360,8 +381,10 @@ struct crypto *crypto_imb_create(bool is_plain)
 	IMB_ARCH arch = IMB_ARCH_NONE;
 	int err = m != NULL ? managers_create(m, &arch) : -ENOMEM;
 
-	// With AVX-512 the library has sixteen lanes of its own.
-	if (err == 0 && !is_plain && arch != IMB_ARCH_AVX512 && vaes_is_here()) {
+	// With AVX-512 the library has sixteen lanes of its own, for both.
+	is_plain |= arch == IMB_ARCH_AVX512;
+	m->has_shani = err == 0 && !is_plain && shani_is_here();
+	if (err == 0 && !is_plain && vaes_is_here()) {
 		m->vaes = vaes_create();
 		err = m->vaes != NULL ? 0 : -ENOMEM;
 	}
@@ -375,7 +398,7 @@ struct crypto *crypto_imb_create(bool is_plain)
 	jobs_prepare(m->seal, IMB_DIR_ENCRYPT);
 	jobs_prepare(m->open, IMB_DIR_DECRYPT);
 	hash_jobs_prepare(m->hash);
-	snprintf(m->base.name, sizeof(m->base.name), "ipsec-mb %s %s%s", imb_get_version_str(),
-		 arch_name(arch), m->vaes != NULL ? "+vaes" : "");
+	snprintf(m->base.name, sizeof(m->base.name), "ipsec-mb %s %s%s%s", imb_get_version_str(),
+		 arch_name(arch), m->vaes != NULL ? "+vaes" : "", m->has_shani ? "+sha" : "");
 	return &m->base;
 }

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #define VAES   __attribute__((target("avx2,aes,vaes")))
+#define INLINE static inline __attribute__((always_inline)) VAES
 #define ROUNDS 10
-#define PAIRS  8 // registers under way: hides AESENC's latency (4 cycles, two a cycle)
-#define LANES  (2 * PAIRS)
+#define LANES  VAES_LANES
+#define PAIRS  (LANES / 2) // registers under way: hides AESENC's latency (4 cycles, two a cycle)
 
 #define SPARE_BLOCKS 96 // what lanes without a packet work on
 
@@ -54,7 +55,7 @@ void vaes_destroy(struct vaes *v)
 
 // ---- sealing ----
 
-static inline VAES __m256i two(const uint8_t *low, const uint8_t *high)
+INLINE __m256i two(const uint8_t *low, const uint8_t *high)
 {
 	__m128i a = _mm_loadu_si128((const __m128i *)low);
 
@@ -62,14 +63,20 @@ static inline VAES __m256i two(const uint8_t *low, const uint8_t *high)
 				       _mm_loadu_si128((const __m128i *)high), 1);
 }
 
-// n blocks of every lane. A constant is_shared makes two functions of it: a fragment for all, which
-// is read once, and packets that have nothing in common.
-static inline VAES void run(struct vaes *v, uint32_t n, bool is_shared)
+// n blocks of every lane. A constant is_shared makes two functions of it (if it is inlined, which
+// gcc does not do by itself): a fragment for all, which is read once, and packets that have nothing
+// in common.
+INLINE void run(struct vaes *v, uint32_t n, bool is_shared)
 {
 	const struct lane *l = v->lane;
 	const uint8_t *src = l[0].src;
+	uint8_t *
+		dst[LANES]; // else each store might have changed the lanes, and they are read again
 	__m256i s[PAIRS];
 
+#pragma GCC unroll 16
+	for (unsigned i = 0; i < LANES; i++)
+		dst[i] = l[i].dst;
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < PAIRS; i++)
 		s[i] = v->state[i];
@@ -91,9 +98,9 @@ static inline VAES void run(struct vaes *v, uint32_t n, bool is_shared)
 #pragma GCC unroll 8
 		for (unsigned i = 0; i < PAIRS; i++) {
 			s[i] = _mm256_aesenclast_epi128(s[i], v->keys[ROUNDS][i]);
-			_mm_storeu_si128((__m128i *)(l[2 * i].dst + at),
+			_mm_storeu_si128((__m128i *)(dst[2 * i] + at),
 					 _mm256_castsi256_si128(s[i]));
-			_mm_storeu_si128((__m128i *)(l[2 * i + 1].dst + at),
+			_mm_storeu_si128((__m128i *)(dst[2 * i + 1] + at),
 					 _mm256_extracti128_si256(s[i], 1));
 		}
 	}
@@ -211,7 +218,7 @@ void vaes_seal(struct vaes *v, const struct crypto_op *ops, const uint8_t *order
 // Blocks depend on the ciphertext before them alone, so a packet fills the registers by itself.
 // Opens 2 * n blocks at `at`, the last first, since what was before each is still needed. Returns
 // the last cipher block.
-static inline VAES __m128i pairs_open(uint8_t *at, const __m256i *keys, __m128i before, unsigned n)
+INLINE __m128i pairs_open(uint8_t *at, const __m256i *keys, __m128i before, unsigned n)
 {
 	__m256i s[PAIRS];
 	__m128i last = _mm_loadu_si128((const __m128i *)at + 2 * n - 1);
@@ -238,7 +245,7 @@ static inline VAES __m128i pairs_open(uint8_t *at, const __m256i *keys, __m128i 
 	return last;
 }
 
-static inline VAES __m128i block_open(uint8_t *at, const __m128i *sched, __m128i before)
+INLINE __m128i block_open(uint8_t *at, const __m128i *sched, __m128i before)
 {
 	__m128i c = _mm_loadu_si128((const __m128i *)at), s = _mm_xor_si128(c, sched[0]);
 

@@ -8,6 +8,8 @@
 
 #include "crypto/crypto.h"
 
+#define VAES_LANES 16
+
 bool vaes_is_here(void);
 
 struct vaes;                    // room for sixteen packets' keys

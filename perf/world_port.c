@@ -230,8 +230,9 @@ static void take_fresh(struct port_world *p)
 
 	if (n == 0 || rte_mempool_get_bulk(p->pool, (void **)p->fresh + p->n_fresh, n) != 0)
 		return;
-	for (; p->n_fresh < FRESH; p->n_fresh++) // drivers "rearm" them, in one store
-		p->fresh[p->n_fresh]->data_off = RTE_PKTMBUF_HEADROOM;
+	for (uint16_t i = FRESH - n; i < FRESH; i++) // drivers "rearm" them, in one store
+		p->fresh[i]->data_off = RTE_PKTMBUF_HEADROOM;
+	p->n_fresh = FRESH;
 }
 
 static void turn(struct world *w, uint64_t now_us)

@@ -80,8 +80,11 @@ void engine_rx(struct engine *, struct pkt *pkts, uint16_t n, uint64_t now_us);
 void engine_rx_datagrams(struct engine *, const struct pkt *, uint16_t n, uint64_t now_us);
 // A world that can tell a stranger's datagram (session id 0) at little cost asks for it whether its
 // source has a budget left before it spends more on it. If not, it is dropped, and counted here.
-// Else it is charged, and has PKT_ADMITTED in engine_rx.
-bool engine_admits(struct engine *, const uint8_t addr[16], uint8_t family); // as in struct pkt
+// Else it is charged, and has PKT_ADMITTED in engine_rx. Of those that come together, all are
+// expected (addr, family: as in struct pkt) before the first is asked for: then what that looks at
+// is there.
+uint64_t engine_expects(struct engine *, const uint8_t addr[16], uint8_t family);
+bool engine_admits(struct engine *, const uint8_t addr[16], uint8_t family, uint64_t expected);
 // Before the first of those that come together.
 void engine_rx_early(struct engine *, uint64_t now_us);
 void engine_timers(struct engine *, uint64_t now_us);

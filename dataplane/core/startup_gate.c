@@ -5,6 +5,7 @@
 #include "crypto/random.h"
 #include "dataplane/core/engine.h"
 #include "dataplane/pages.h"
+#include "dataplane/wire/cursor.h"
 
 #define ADDRESSES 8192 // places of a row: 64 KiB, so that both tables stay in a core's L2 cache
 #define PREFIXES  4096
@@ -38,6 +39,9 @@ struct startup_gate {
 	uint64_t reserve_ns;
 	// Which STARTUP_QUIET_S it was when the last one came, modulo 16, and how many came in it.
 	uint8_t quiet[QUIET];
+	uint64_t quiet_period, quiet_seed; // which it is, and what throws the places anew
+	// The last who was expected, and when his prefix was found to have used up its budget.
+	uint64_t last_prefix, last_hash, over_hash, over_us;
 };
 
 static struct rate rate_of(uint32_t per_s, uint64_t burst_ns)
@@ -64,21 +68,6 @@ void startup_gate_destroy(struct startup_gate *g)
 	pages_give(g, sizeof(*g));
 }
 
-void startup_gate_turn(struct startup_gate *g, uint32_t n_of_sessions, uint64_t now_us)
-{
-	bool is_full = n_of_sessions > STARTUP_TURN_MAX - STARTUP_TURN_MIN;
-
-	g->n_left = is_full ? STARTUP_TURN_MIN : STARTUP_TURN_MAX - n_of_sessions;
-	g->n_of_sessions = n_of_sessions;
-	if (n_of_sessions >= STARTUP_BUSY_BURST)
-		g->busy_us = now_us + STARTUP_BUSY_US;
-}
-
-void startup_gate_turn_early(struct startup_gate *g, uint64_t now_us)
-{
-	startup_gate_turn(g, g->n_of_sessions, now_us);
-}
-
 // -- whose budget --
 
 static uint64_t fold(uint64_t a, uint64_t b)
@@ -95,25 +84,13 @@ static uint64_t hash(const struct startup_gate *g, uint64_t key)
 	return fold(fold(key ^ g->seed[0], g->seed[1] | 1) ^ g->seed[2], g->seed[3] | 1);
 }
 
-static uint64_t be_octets(const uint8_t *p, int n)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < n; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
 // The two places of a budget.
 struct places {
 	uint64_t *at[2];
 };
 
-static struct places places_of(const struct startup_gate *g, uint64_t *rows, uint32_t n,
-			       uint64_t key)
+static struct places places_of(uint64_t *rows, uint32_t n, uint64_t h)
 {
-	uint64_t h = hash(g, key);
-
 	return (struct places){{&rows[(uint32_t)h & (n - 1)], &rows[n + ((h >> 32) & (n - 1))]}};
 }
 
@@ -142,13 +119,42 @@ static void charge(uint64_t interval_ns, struct places p, uint64_t now_ns)
 			*p.at[i] = ns;
 }
 
-// Beyond the worker's budget. Each packet counts, opened or not. The places are thrown anew with
-// the time, so nobody shares one with a flood for long.
-static bool is_of_reserve(struct startup_gate *g, uint64_t prefix, uint64_t now_us)
+// -- the worker's budget, and the reserve beyond it --
+
+static bool is_busy(const struct startup_gate *g, uint64_t now_us)
+{
+	return now_us < g->busy_us;
+}
+
+// By which clock budgets are asked for room. A busy worker's stands still for a while: whoever is
+// at his limits then comes in lumps, which cost less than as many alone. Who has room left does not
+// notice.
+static uint64_t asked_ns(const struct startup_gate *g, uint64_t now_us)
+{
+	return (is_busy(g, now_us) ? now_us - now_us % STARTUP_BUSY_STEP_US : now_us) * 1000;
+}
+
+// The places are thrown anew with the time, so nobody shares one with a flood for long.
+static uint8_t *quiet_place(struct startup_gate *g, uint64_t of_prefix)
+{
+	return &g->quiet[fold(of_prefix, g->quiet_seed) & (QUIET - 1)];
+}
+
+static void quiet_clock(struct startup_gate *g, uint64_t now_us)
 {
 	uint64_t period = now_us / (STARTUP_QUIET_S * 1000000ull);
-	uint8_t *at = &g->quiet[hash(g, prefix ^ period << 50) & (QUIET - 1)];
-	uint8_t when = (uint8_t)(period & 15) << 4;
+
+	if (period == g->quiet_period && g->quiet_seed != 0)
+		return;
+	g->quiet_period = period;
+	g->quiet_seed = hash(g, period) | 1;
+}
+
+// Beyond the worker's budget. Each packet counts, opened or not.
+static bool is_of_reserve(struct startup_gate *g, uint64_t of_prefix, uint64_t now_us)
+{
+	uint8_t *at = quiet_place(g, of_prefix);
+	uint8_t when = (uint8_t)(g->quiet_period & 15) << 4;
 
 	if ((*at & 0xf0) != when)
 		*at = when;
@@ -158,38 +164,93 @@ static bool is_of_reserve(struct startup_gate *g, uint64_t prefix, uint64_t now_
 	return has_room(g->reserve, g->reserve_ns, now_us * 1000);
 }
 
-enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[16], uint8_t family,
-				    uint64_t now_us)
+void startup_gate_turn(struct startup_gate *g, uint32_t n_of_sessions, uint64_t now_us)
 {
-	bool is_v6 = family == 6;
-	uint64_t address = is_v6 ? be_octets(addr, 8) : be_octets(addr, 4);
-	uint64_t prefix = is_v6 ? address >> 16 : address >> 8;
-	uint64_t mark = is_v6 ? 0 : 1ull << 63; // of no global unicast address
-	uint64_t part = now_us < g->busy_us ? STARTUP_BUSY_PART : 1;
-	uint64_t now_ns = now_us * 1000;
-	struct places of_address, of_prefix;
-	bool is_reserve = false;
+	bool is_full = n_of_sessions > STARTUP_TURN_MAX - STARTUP_TURN_MIN;
 
-	if (g->n_left == 0)
-		return DROP_STARTUP_TURN;
-	if (!has_room(g->total, g->total_ns, now_ns)) {
-		is_reserve = is_of_reserve(g, prefix | mark, now_us);
-		if (!is_reserve)
-			return DROP_STARTUP_RATE;
-	}
-	// The prefix first: a flood of many addresses then finds two lines that it used before.
-	of_prefix = places_of(g, g->prefixes[0], PREFIXES, prefix | mark);
-	if (!has_room(g->prefix, paid_off(of_prefix), now_ns))
-		return DROP_STARTUP_SOURCE;
-	of_address = places_of(g, g->addresses[0], ADDRESSES, address | mark);
-	if (!has_room(g->address, paid_off(of_address), now_ns))
-		return DROP_STARTUP_SOURCE;
+	g->n_left = is_full ? STARTUP_TURN_MIN : STARTUP_TURN_MAX - n_of_sessions;
+	g->n_of_sessions = n_of_sessions;
+	quiet_clock(g, now_us);
+	if (n_of_sessions >= STARTUP_BUSY_BURST)
+		g->busy_us = now_us + STARTUP_BUSY_US;
+}
+
+void startup_gate_turn_early(struct startup_gate *g, uint64_t now_us)
+{
+	startup_gate_turn(g, g->n_of_sessions, now_us);
+}
+
+// -- who is asked for --
+
+static uint64_t address_of(const uint8_t addr[16], uint8_t family)
+{
+	return family == 6 ? be64_get(addr) : be32_get(addr);
+}
+
+// A mark that no global unicast address has keeps the families apart.
+static uint64_t family_mark(uint8_t family)
+{
+	return family == 6 ? 0 : 1ull << 63;
+}
+
+uint64_t startup_gate_expect(struct startup_gate *g, const uint8_t addr[16], uint8_t family)
+{
+	uint64_t prefix = address_of(addr, family) >> (family == 6 ? 16 : 8) | family_mark(family);
+	struct places p;
+
+	if (prefix == g->last_prefix) // a flood from one prefix, or a crowd behind one router
+		return g->last_hash;
+	g->last_prefix = prefix;
+	g->last_hash = hash(g, prefix);
+	p = places_of(g->prefixes[0], PREFIXES, g->last_hash);
+	__builtin_prefetch(quiet_place(g, g->last_hash), 1);
+	__builtin_prefetch(p.at[0], 1);
+	__builtin_prefetch(p.at[1], 1);
+	return g->last_hash;
+}
+
+static void charge_all(struct startup_gate *g, struct places prefix, struct places address,
+		       bool is_reserve, uint64_t now_us)
+{
+	uint64_t part = is_busy(g, now_us) ? STARTUP_BUSY_PART : 1, now_ns = now_us * 1000;
+
 	g->n_left--;
 	if (is_reserve) // whole at all times: it is for those whom a flood would shut out
 		g->reserve_ns = charged(g->reserve.interval_ns, g->reserve_ns, now_ns);
 	else
 		g->total_ns = charged(part * g->total.interval_ns, g->total_ns, now_ns);
-	charge(g->address.interval_ns, of_address, now_ns);
-	charge(part * g->prefix.interval_ns, of_prefix, now_ns);
+	charge(g->address.interval_ns, address, now_ns);
+	charge(part * g->prefix.interval_ns, prefix, now_ns);
+}
+
+enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[16], uint8_t family,
+				    uint64_t of_prefix, uint64_t now_us)
+{
+	uint64_t at_ns = asked_ns(g, now_us);
+	struct places prefix, address;
+	bool is_reserve = false;
+
+	if (g->n_left == 0)
+		return DROP_STARTUP_TURN;
+	if (!has_room(g->total, g->total_ns, at_ns)) {
+		is_reserve = is_of_reserve(g, of_prefix, now_us);
+		if (!is_reserve)
+			return DROP_STARTUP_RATE;
+	}
+	// The prefix first: a flood of many addresses then finds two lines that it used before, or
+	// what was found out at the same time.
+	if (of_prefix == g->over_hash && now_us == g->over_us)
+		return DROP_STARTUP_SOURCE;
+	prefix = places_of(g->prefixes[0], PREFIXES, of_prefix);
+	if (!has_room(g->prefix, paid_off(prefix), at_ns)) {
+		g->over_hash = of_prefix;
+		g->over_us = now_us;
+		return DROP_STARTUP_SOURCE;
+	}
+	address = places_of(g->addresses[0], ADDRESSES,
+			    hash(g, address_of(addr, family) | family_mark(family)));
+	if (!has_room(g->address, paid_off(address), at_ns))
+		return DROP_STARTUP_SOURCE;
+	charge_all(g, prefix, address, is_reserve, now_us);
 	return DROP_NONE;
 }

@@ -35,6 +35,7 @@ struct startup_gate;
 #define STARTUP_BUSY_BURST 16
 #define STARTUP_BUSY_US    1000
 #define STARTUP_BUSY_PART  4
+#define STARTUP_BUSY_STEP_US 4000 // and it lets in what is left over so often, together
 
 // What a prefix may have, in addresses, and what a worker may have at least, in prefixes.
 #define STARTUP_ADDRESSES_PER_PREFIX 4
@@ -51,6 +52,9 @@ void startup_gate_destroy(struct startup_gate *);
 void startup_gate_turn(struct startup_gate *, uint32_t n_of_sessions, uint64_t now_us);
 // One that is not known yet: it will be like the one before.
 void startup_gate_turn_early(struct startup_gate *, uint64_t now_us);
-// DROP_NONE: it may be opened, and is charged. addr, family: as in struct pkt.
+// Somebody's prefix, for startup_gate_admit; what that looks at is fetched, so in a burst all are
+// expected before the first is admitted. addr, family: as in struct pkt.
+uint64_t startup_gate_expect(struct startup_gate *, const uint8_t addr[16], uint8_t family);
+// DROP_NONE: it may be opened, and is charged.
 enum drop_reason startup_gate_admit(struct startup_gate *, const uint8_t addr[16], uint8_t family,
-				    uint64_t now_us);
+				    uint64_t of_prefix, uint64_t now_us);

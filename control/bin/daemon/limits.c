@@ -47,6 +47,7 @@ static void set(struct daemon *d, struct limit_row *r, uint32_t group, uint64_t 
 	uint32_t n = d->rings.n_workers;
 
 	r->per_s = per_s;
+	r->owed_bytes = 0;
 	for (uint32_t w = 0; w < n; w++)
 		share[w] = per_s / n + (w < per_s % n);
 	tell_shares(d, r, group, share);
@@ -87,14 +88,15 @@ static void read_use(struct daemon *d, struct limit_row *r, uint32_t group, stru
 static void move(struct daemon *d, struct limit_row *r, uint32_t group, uint64_t period_us)
 {
 	struct quota_use use[OUTBOX_WORKERS_MAX];
-	uint64_t share[OUTBOX_WORKERS_MAX];
+	uint64_t share[OUTBOX_WORKERS_MAX], per_s;
 
 	if (r->per_s == 0)
 		return;
 	read_use(d, r, group, use);
 	if (period_us == 0)
 		return;
-	quota_share(r->per_s, period_us, use, d->rings.n_workers, share);
+	per_s = quota_rate(&r->owed_bytes, r->per_s, period_us, use, d->rings.n_workers);
+	quota_share(per_s, period_us, use, d->rings.n_workers, share);
 	tell_shares(d, r, group, share);
 }
 

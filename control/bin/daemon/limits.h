@@ -19,6 +19,7 @@ struct limit_row {
 	uint64_t share[OUTBOX_WORKERS_MAX];      // as the workers know it
 	uint64_t used_bytes[OUTBOX_WORKERS_MAX]; // since the start
 	uint64_t n_held[OUTBOX_WORKERS_MAX];
+	int64_t owed_bytes; // quota_rate's
 };
 
 struct limits {

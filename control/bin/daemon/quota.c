@@ -43,6 +43,31 @@ static uint64_t fill(uint64_t left, const uint64_t *want, uint32_t n, uint64_t *
 	return left;
 }
 
+/*
+ * Half of what is owed is paid in a period: workers hear of their shares some time later, and all of
+ * it would swing. It is a period's worth at most, so nobody gets a burst for a rest long ago.
+ */
+uint64_t quota_rate(int64_t *owed_bytes, uint64_t per_s, uint64_t period_us,
+		    const struct quota_use *use, uint32_t n)
+{
+	int64_t whole = (int64_t)(per_s * period_us / MILLION), used = 0;
+	bool was_short = false;
+
+	for (uint32_t i = 0; i < n; i++) {
+		used += (int64_t)use[i].used_bytes;
+		was_short |= use[i].was_short;
+	}
+	*owed_bytes += whole - used;
+	if (!was_short && *owed_bytes > 0)
+		*owed_bytes = 0;
+	if (*owed_bytes > whole)
+		*owed_bytes = whole;
+	else if (*owed_bytes < -whole)
+		*owed_bytes = -whole;
+	return whole == 0 ? per_s
+			  : per_s + (uint64_t)(*owed_bytes * MILLION / 2 / (int64_t)period_us);
+}
+
 void quota_share(uint64_t per_s, uint64_t period_us, const struct quota_use *use, uint32_t n,
 		 uint64_t *share)
 {

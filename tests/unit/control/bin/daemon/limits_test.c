@@ -127,9 +127,9 @@ static void quota_goes_where_it_is_used(void **state)
 	hears_nothing(w);
 	g->used_bytes += 100000; // in 20 ms: all it had
 	g->n_held++;
-	limits_timers(&w->d, 1020000);
-	hears(w, 0, LIMIT_TOTAL, 0, 625000);
-	hears(w, 1, LIMIT_TOTAL, 0, 9375000);
+	limits_timers(&w->d, 1020000); // half of the 100000 that the other did not use comes back
+	hears(w, 0, LIMIT_TOTAL, 0, 12500000 / 16);
+	hears(w, 1, LIMIT_TOTAL, 0, 12500000 / 16 * 15);
 	hears_nothing(w);
 	limits_timers(&w->d, 1040000); // nobody sends any more
 	hears(w, 0, LIMIT_TOTAL, 0, 5000000);

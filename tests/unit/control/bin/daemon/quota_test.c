@@ -83,11 +83,117 @@ static void nothing_is_lost_or_given_twice(void **state)
 	}
 }
 
+// ---- what all of them send together ----
+
+#define STEP_US 1000
+#define STEPS   (PERIOD_US / STEP_US)
+#define WORKERS 16
+
+struct bucketed {
+	double rate, level;
+	uint64_t sent;
+	bool was_short;
+};
+
+// A worker for a millisecond: a bucket of 10 ms of its rate, and nobody who waits for long.
+static void send(struct bucketed *w, double wants)
+{
+	double depth = w->rate / 100, may;
+
+	w->level += w->rate * STEP_US / 1e6;
+	w->level = w->level > depth ? depth : w->level;
+	may = wants < w->level ? wants : w->level;
+	w->was_short |= may < wants;
+	w->level -= may;
+	w->sent += (uint64_t)may;
+}
+
+// wants: in units of the total. Of each second that n workers send, by their shares: the least and
+// the most, the first second aside.
+static void seconds_of(uint32_t n, const double *wants, bool is_changing, double *least,
+		       double *most)
+{
+	struct bucketed w[WORKERS] = {0};
+	int64_t owed_bytes = 0;
+	uint64_t x = 88172645463325252;
+	double now[WORKERS];
+
+	memcpy(now, wants, sizeof(now));
+	for (uint32_t i = 0; i < n; i++)
+		w[i].rate = (double)TOTAL / n;
+	*least = 1e9;
+	*most = 0;
+	for (int second = 0; second < 8; second++) {
+		double sent = 0;
+
+		for (int period = 0; period < 1000000 / PERIOD_US; period++) {
+			struct quota_use use[WORKERS];
+			uint64_t share[WORKERS];
+
+			for (int step = 0; step < STEPS; step++)
+				for (uint32_t i = 0; i < n; i++)
+					send(&w[i], now[i] * TOTAL * STEP_US / 1e6);
+			for (uint32_t i = 0; i < n; i++) {
+				use[i] = (struct quota_use){w[i].sent, w[i].was_short};
+				sent += (double)w[i].sent;
+				w[i].sent = 0;
+				w[i].was_short = false;
+			}
+			quota_share(quota_rate(&owed_bytes, TOTAL, PERIOD_US, use, n), PERIOD_US,
+				    use, n, share);
+			for (uint32_t i = 0; i < n; i++)
+				w[i].rate = (double)share[i];
+			if (is_changing && period % 5 == 4) { // who wants how much
+				x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+				for (uint32_t i = 0; i < n; i++)
+					now[i] = wants[(i + x) % n];
+			}
+		}
+		if (second == 0)
+			continue;
+		*least = sent < *least ? sent : *least;
+		*most = sent > *most ? sent : *most;
+	}
+}
+
+// A limit is accurate to 2 %, however many workers share it and whoever has the members.
+static void a_limit_is_kept_to_two_percent(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t n;
+		double wants[WORKERS];
+		bool is_changing;
+		double sum; // of the total that is sent
+	} rows[] = {
+		{"one of one", 1, {3}, false, 1},
+		{"one of two has all members", 2, {3, 0}, false, 1},
+		{"one of sixteen", 16, {3}, false, 1},
+		{"one is content", 2, {0.2, 2}, false, 1},
+		{"half are content", 8, {0.02, 0.1, 0.03, 0.15, 1, 1, 1, 1}, false, 1},
+		{"all want more", 4, {1, 2, 3, 4}, false, 1},
+		{"all are content", 4, {0.1, 0.2, 0.3, 0.1}, false, 0.7},
+		{"just enough", 4, {0.25, 0.25, 0.25, 0.25}, false, 1},
+		{"members come and go", 4, {0.1, 0.1, 0.5, 2}, true, 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		double least, most;
+
+		seconds_of(rows[i].n, rows[i].wants, rows[i].is_changing, &least, &most);
+		print_message("%s: %.3f to %.3f of the limit\n", rows[i].name, least / TOTAL,
+			      most / TOTAL);
+		assert_row(least >= 0.98 * rows[i].sum * TOTAL, rows[i].name);
+		assert_row(most <= 1.02 * rows[i].sum * TOTAL, rows[i].name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shares_follow_what_is_used),
 		cmocka_unit_test(nothing_is_lost_or_given_twice),
+		cmocka_unit_test(a_limit_is_kept_to_two_percent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,9 @@ enum flow_class {
 	// FLOW_CLASS names the stream's index.
 	FLOW_STREAM_CONTROL,
 	FLOW_RELAY,          // GR-12: fragments of a stream
+	// GR-62: requests for objects that the worker keeps are answered by it, on our GR-63 whose id
+	// the command names, as long as that is open; the rest become reports.
+	FLOW_STORE,
 	FLOW_REJECT,         // flow exception
 };
 
@@ -125,6 +128,9 @@ enum command_op {
 	CMD_FLOW_SEND,  // flow, .send, body, len: one message
 	CMD_FLOW_CLOSE, // flow: FIN after what is queued. Answered by FLOW_FREED
 	CMD_FLOW_CLASS, // flow = receive slot, .class
+	// -- objects (the group is that of the flows they are asked for and given on)
+	CMD_OBJECT_KEEP,  // .object, body: the object, lent until it is dropped or pushed out
+	CMD_OBJECTS_DROP, // .object: of that group, from .first to .last
 	// -- streams (stream = index chosen by control, the same on every worker)
 	CMD_STREAM_ADD,    // .stream, body: struct stream_seed
 	CMD_STREAM_TUNE,   // the same again: its times, push limit and STREAM_SEND_TO_ALL hold from
@@ -240,7 +246,13 @@ struct command {
 			uint16_t stream;         // FLOW_RELAY, FLOW_STREAM_CONTROL
 			uint8_t class;           // enum flow_class
 			uint8_t is_network_order;
+			uint64_t answer_flow_id; // FLOW_STORE
 		} class;
+		struct {
+			uint64_t first, last; // OBJECT_KEEP: first
+			uint16_t group;       // as in open
+			uint8_t encoding;     // enum object_encoding
+		} object;
 		struct {
 			uint64_t number;
 			uint16_t stream;
@@ -333,6 +345,16 @@ enum stats_table {
 	STATS_SESSIONS, // struct session_stats per open session
 	STATS_STREAMS,  // struct stream_stats per stream
 	STATS_LINKS,    // struct link_stats per neighbour and stream
+};
+
+// What control reads of the objects that a worker keeps of a group, at most a burst old.
+struct object_gauge {
+	uint64_t n_given, given_bytes; // requests that the worker answered, octets of objects
+	uint64_t n_missed;             // requests for what was not there
+	uint64_t n_crowded; // for what was, of somebody to whom enough is on its way already
+	uint64_t n_evicted; // pushed out by others
+	uint64_t n_refused; // that there was no room for
+	uint64_t n_kept, kept_bytes; // now; those count that are still on their way, too
 };
 
 // Seeds travel in control's bodies.

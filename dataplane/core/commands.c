@@ -1,7 +1,7 @@
 // Commands of control: a table says what each needs before it may run.
 //
-// A command's body goes home as soon as the command has run; only FLOW_SEND's is kept, by flows,
-// until the message is settled.
+// A command's body goes home as soon as the command has run. Flows keep two kinds: FLOW_SEND's until
+// the message is settled, OBJECT_KEEP's until the object is dropped.
 #include <assert.h>
 
 #include "dataplane/core/clock.h"
@@ -113,6 +113,8 @@ static const struct {
 	[CMD_FLOW_SEND] = {flows_command, NEEDS_OPEN},
 	[CMD_FLOW_CLOSE] = {flows_command, NEEDS_OPEN},
 	[CMD_FLOW_CLASS] = {flows_command, NEEDS_OPEN},
+	[CMD_OBJECT_KEEP] = {flows_command, NEEDS_NOTHING},
+	[CMD_OBJECTS_DROP] = {flows_command, NEEDS_NOTHING},
 	[CMD_STREAM_ADD] = {relay_command, NEEDS_NOTHING},
 	[CMD_STREAM_TUNE] = {relay_command, NEEDS_NOTHING},
 	[CMD_STREAM_REMOVE] = {relay_command, NEEDS_NOTHING},
@@ -140,7 +142,7 @@ static bool is_timely(struct engine *e, const struct command *cmd)
 
 static void run(struct engine *e, const struct command *cmd)
 {
-	bool keeps_body = cmd->op == CMD_FLOW_SEND;
+	bool keeps_body = cmd->op == CMD_FLOW_SEND || cmd->op == CMD_OBJECT_KEEP;
 
 	assert(cmd->op < CMD_OPS_N && handlers[cmd->op].run != NULL);
 	engine_stir(e);

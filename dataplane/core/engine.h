@@ -49,6 +49,7 @@ struct engine_opts {
 	uint32_t streams_max, links_max;
 	uint32_t groups_max;           // that have budgets of their own
 	uint32_t extents_max;          // 64 KiB each, all stream windows
+	size_t object_bytes;           // of objects that are kept; 0: none
 	uint32_t early_max;            // packets kept for reserved sessions
 	uint32_t message_bytes_max;    // longest reassembled message
 	uint32_t reassembly_bytes_max; // held by a session's flows beyond their windows
@@ -120,6 +121,8 @@ const struct path *engine_path(const struct engine *, uint32_t path_idx);
 uint32_t engine_n_paths(const struct engine *);
 // What control reads of a group's budget, 1 to groups_max, or of the worker's own, 0.
 struct budget_gauge engine_budget_gauge(const struct engine *, uint16_t group);
+// The same of the objects that are kept of a group, 1 to groups_max.
+struct object_gauge engine_object_gauge(const struct engine *, uint16_t group);
 // The engine's counters; the world adds its own (turns, drops below UDP).
 struct worker_stats *engine_stats(struct engine *);
 // Which worker's session a datagram is for (read from its octets); for software steering.

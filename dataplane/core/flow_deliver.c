@@ -45,18 +45,29 @@ static bool report_message(struct engine *e, uint32_t idx, uint64_t seq, struct 
 	return true;
 }
 
+// Does the worker itself take it, whatever class its flow has?
+static bool is_taken_here(struct engine *e, const struct flow_rx *f, struct span message)
+{
+	switch (f->class) {
+	case FLOW_RELAY:
+		relay_on_fragment(e, f->session_idx, f->stream, message);
+		return true;
+	case FLOW_STREAM_CONTROL:
+		return f->stream != NO_STREAM &&
+		       relay_on_control(e, f->session_idx, f->stream, message);
+	case FLOW_STORE:
+		return object_cache_answer(e, f->session_idx, f->answer_flow_id, message);
+	default:
+		return false;
+	}
+}
+
 // A message in one piece. False: it shall be offered again.
 static bool deliver_span(struct engine *e, uint32_t idx, uint64_t seq, struct span message)
 {
-	struct flow_rx *f = &e->flows->rx[idx];
 	struct body *body;
 
-	if (f->class == FLOW_RELAY) {
-		relay_on_fragment(e, f->session_idx, f->stream, message);
-		return true;
-	}
-	if (f->class == FLOW_STREAM_CONTROL && f->stream != NO_STREAM &&
-	    relay_on_control(e, f->session_idx, f->stream, message))
+	if (is_taken_here(e, &e->flows->rx[idx], message))
 		return true;
 	body = body_get(e->bodies, (uint32_t)message.len);
 	if (body == NULL)
@@ -75,19 +86,11 @@ static bool deliver_held(struct engine *e, uint32_t idx, const struct segment *m
 {
 	struct flow_rx *f = &e->flows->rx[idx];
 	struct body *body = body_get(e->bodies, m->len);
-	bool is_taken = true;
 
 	if (body == NULL)
 		return false;
 	reasm_copy(&f->held, &e->flows->cells, m, body->data);
-	if (f->class == FLOW_RELAY)
-		relay_on_fragment(e, f->session_idx, f->stream, span_of(body->data, m->len));
-	else if (f->class == FLOW_STREAM_CONTROL && f->stream != NO_STREAM)
-		is_taken =
-			relay_on_control(e, f->session_idx, f->stream, span_of(body->data, m->len));
-	else
-		is_taken = false;
-	if (is_taken) {
+	if (is_taken_here(e, f, span_of(body->data, m->len))) {
 		body_put(body);
 		return true;
 	}

@@ -6,6 +6,7 @@
 #include "dataplane/core/internal.h"
 #include "dataplane/core/lateness.h"
 #include "dataplane/core/msgq.h"
+#include "dataplane/core/object_cache.h"
 #include "dataplane/core/reasm.h"
 #include "dataplane/core/rx_linger.h"
 #include "dataplane/core/seq_set.h"
@@ -68,6 +69,7 @@ struct flow_rx {
 	struct seq_set seen; // SEQUENCE_SET
 	struct reasm held;   // RECV_BUFFER
 	uint64_t exception;
+	uint64_t answer_flow_id; // of STORE
 	uint32_t session_idx;
 	uint32_t capacity_bytes; // BUFFER_CAPACITY
 	int32_t prev_rwnd;       // blocks in the last ack sent; -1: none yet
@@ -128,6 +130,7 @@ struct flows {
 	struct msg_pool messages;
 	struct cell_pool cells;
 	struct rx_linger lingering;
+	struct object_cache *objects;
 	uint32_t held_head, held_tail;           // receive flows, oldest first
 	uint32_t rx_untold_head, tx_untold_head; // flows whose reports found the ring full
 };
@@ -233,6 +236,9 @@ bool flow_tx_tell(struct engine *, uint32_t flow_idx);
 void flow_tx_free(struct engine *, uint32_t flow_idx);
 void flow_tx_open(struct engine *, const struct command *);
 void flow_tx_send(struct engine *, const struct command *);
+// A message of our own. -ENOENT: not an open message flow, -ENOBUFS: its queue is full (counted);
+// nothing is taken.
+int flow_tx_push(struct engine *, uint32_t flow_idx, const struct tx_msg *);
 
 // -- flow_write.c --
 // It has something to say, whether it may or not.

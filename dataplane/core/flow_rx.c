@@ -233,6 +233,7 @@ void flow_rx_class(struct engine *e, const struct command *cmd)
 	}
 	held_remove(e->flows, idx);
 	set_class(f, cmd->class.class, cmd->class.stream, cmd->class.capacity_bytes);
+	f->answer_flow_id = cmd->class.answer_flow_id;
 	if (cmd->class.class == FLOW_HELD)
 		flow_rx_hold(e, idx);
 	f->flags &= (uint8_t)~FLOW_RX_NETWORK_ORDER;

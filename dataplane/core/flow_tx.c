@@ -118,7 +118,7 @@ void flow_tx_open(struct engine *e, const struct command *cmd)
 
 // ---- filling ----
 
-static int push(struct engine *e, uint32_t flow_idx, const struct tx_msg *m)
+int flow_tx_push(struct engine *e, uint32_t flow_idx, const struct tx_msg *m)
 {
 	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
 	struct flow_tx_cold *c = flow_tx_cold_at(e->flows, flow_idx);
@@ -146,7 +146,7 @@ void flow_tx_send(struct engine *e, const struct command *cmd)
 
 	assert(cmd->body == NULL || cmd->len <= cmd->body->cap);
 	if (idx != FLOW_IDX_NONE)
-		err = push(e, idx, &m);
+		err = flow_tx_push(e, idx, &m);
 	if (err == -ENOENT)
 		engine_drop(e, DROP_STALE_COMMAND);
 	if (err != 0 && cmd->body != NULL)
@@ -160,7 +160,7 @@ int flow_tx_send_inline(struct engine *e, uint32_t flow_idx, const uint8_t *data
 
 	assert(len <= MSG_INLINE_MAX);
 	memcpy(m.octets, data, len);
-	return push(e, flow_idx, &m);
+	return flow_tx_push(e, flow_idx, &m);
 }
 
 int flow_tx_send_local(struct engine *e, uint32_t flow_idx, struct local_body *local, uint32_t len,
@@ -168,7 +168,7 @@ int flow_tx_send_local(struct engine *e, uint32_t flow_idx, struct local_body *l
 {
 	const struct tx_msg m = {
 		.deadline_us = deadline_us, .local = local, .len = len, .kind = MSG_LOCAL};
-	int err = push(e, flow_idx, &m);
+	int err = flow_tx_push(e, flow_idx, &m);
 
 	if (err == 0)
 		local_body_ref(local);

@@ -30,10 +30,11 @@ struct flows *flows_create(const struct engine_opts *o)
 	f->tables = pages_take_hot((size_t)o->sessions_max * sizeof(*f->tables));
 	f->pub.tables = (const uint8_t *)f->tables;
 	f->pub.table_size = sizeof(*f->tables);
+	f->objects = object_cache_create(o);
 	f->tx_slabs = slabs_create(n_tx_slabs);
 	f->rx_slabs = slabs_create(n_rx_slabs);
 	if (f->pub.tx == NULL || f->tx_cold == NULL || f->rx == NULL || f->tables == NULL ||
-	    f->tx_slabs == NULL || f->rx_slabs == NULL ||
+	    f->objects == NULL || f->tx_slabs == NULL || f->rx_slabs == NULL ||
 	    idx_pool_init(&f->tx_pool, o->flows_tx_max) != 0 ||
 	    idx_pool_init(&f->rx_pool, o->flows_rx_max) != 0 ||
 	    msg_pool_init(&f->messages, o->messages_max) != 0 ||
@@ -52,6 +53,7 @@ void flows_destroy(struct flows *f)
 	rx_linger_fini(&f->lingering);
 	cell_pool_fini(&f->cells);
 	msg_pool_fini(&f->messages);
+	object_cache_destroy(f->objects);
 	slabs_destroy(f->tx_slabs);
 	slabs_destroy(f->rx_slabs);
 	pages_give(f->pub.tx, (size_t)f->tx_pool.max * sizeof(*f->pub.tx));
@@ -93,9 +95,20 @@ void flows_command(struct engine *e, const struct command *cmd)
 	case CMD_FLOW_CLASS:
 		flow_rx_class(e, cmd);
 		break;
+	case CMD_OBJECT_KEEP:
+		object_cache_keep(e, cmd);
+		break;
+	case CMD_OBJECTS_DROP:
+		object_cache_drop(e, cmd);
+		break;
 	default:
 		break;
 	}
+}
+
+struct object_gauge engine_object_gauge(const struct engine *e, uint16_t group)
+{
+	return *object_cache_gauge(e->flows->objects, group);
 }
 
 // ---- time ----

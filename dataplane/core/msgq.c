@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dataplane/core/internal.h"
+#include "dataplane/core/object_cache.h"
 
 int msg_pool_init(struct msg_pool *p, uint32_t max)
 {
@@ -67,15 +68,27 @@ static uint32_t fragment_at(const struct tx_msg *m, uint32_t k)
 {
 	uint32_t run = (m->cut.n - 1u) * m->cut.bytes + m->cut.last;
 
-	return k / m->cut.n * run + k % m->cut.n * m->cut.bytes;
+	if (m->head_len > 0 && k-- == 0)
+		return 0;
+	return m->head_len + k / m->cut.n * run + k % m->cut.n * m->cut.bytes;
 }
 
 static uint32_t fragment_len(const struct tx_msg *m, uint32_t k)
 {
-	uint32_t left = m->len - fragment_at(m, k);
-	uint32_t most = k % m->cut.n == m->cut.n - 1u ? m->cut.last : m->cut.bytes;
+	uint32_t left = m->len - fragment_at(m, k), most;
 
+	if (m->head_len > 0 && k-- == 0)
+		return m->head_len;
+	most = k % m->cut.n == m->cut.n - 1u ? m->cut.last : m->cut.bytes;
 	return left < most ? left : most;
+}
+
+static struct span object_fragment(const struct tx_msg *m, uint32_t k)
+{
+	if (k == 0)
+		return span_of(m->object.head, m->head_len);
+	return span_of(kept_object_data(m->object.kept) + (fragment_at(m, k) - m->head_len),
+		       fragment_len(m, k));
 }
 
 struct span msg_fragment(const struct tx_msg *m, uint32_t k)
@@ -85,6 +98,8 @@ struct span msg_fragment(const struct tx_msg *m, uint32_t k)
 	switch ((enum msg_kind)m->kind) {
 	case MSG_EMPTY:
 		return span_of(NULL, 0);
+	case MSG_OBJECT:
+		return object_fragment(m, k);
 	case MSG_BODY:
 		octets = m->body->data;
 		break;
@@ -120,5 +135,7 @@ void msg_drop_octets(struct engine *e, struct tx_msg *m)
 		engine_body_home(e, m->body);
 	else if (m->kind == MSG_LOCAL)
 		local_body_unref(e, m->local);
+	else if (m->kind == MSG_OBJECT)
+		kept_object_unref(e, m->object.kept);
 	m->kind = MSG_EMPTY;
 }

@@ -16,11 +16,13 @@
 #include "dataplane/wire/span.h"
 
 #define MSG_INLINE_MAX     40
+#define MSG_HEAD_MAX       24        // octets before an object
 #define MSGQ_MESSAGES_MAX  4096      // waiting in one flow
 #define MSGQ_BYTES_MAX     (8 << 20) // the same in octets
 #define FRAGMENT_BYTES_MAX 32768     // ours: of one fragment
 
 struct engine;
+struct kept_object;
 struct local_body;
 
 enum msg_kind {
@@ -28,6 +30,7 @@ enum msg_kind {
 	MSG_BODY,  // control's
 	MSG_LOCAL, // one reference to a body of our own
 	MSG_INLINE,
+	MSG_OBJECT, // one reference to an object that is kept, behind a head of its own
 };
 
 // Of every n fragments the first n - 1 have `bytes` octets, the last has `last`: together they fill
@@ -44,6 +47,10 @@ struct tx_msg {
 		struct body *body;
 		struct local_body *local;
 		uint8_t octets[MSG_INLINE_MAX];
+		struct {
+			struct kept_object *kept;
+			uint8_t head[MSG_HEAD_MAX];
+		} object;
 	};
 	uint32_t len, at;     // octets; those that have a number
 	uint32_t n_numbers;   // fragments with a number
@@ -51,6 +58,7 @@ struct tx_msg {
 	uint32_t next;        // in its queue
 	struct msg_cut cut;   // once there is a first fragment
 	uint8_t kind;         // enum msg_kind
+	uint8_t head_len;     // MSG_OBJECT: its first fragment, whatever the cut
 	bool is_queued;       // not all of it has numbers
 	bool is_abandoned;
 };

@@ -201,6 +201,7 @@ struct config {
 	uint32_t n_apps;
 	struct config_keepalive keepalive;
 	const char *objects_directory; // of mirrored groups
+	uint64_t objects_memory_bytes; // of their objects, in all workers
 	const char *admin_socket; // path of the unix socket that annulusctl talks to
 	struct config_log log;
 };

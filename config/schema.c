@@ -343,6 +343,9 @@ SECTION("objects", "The store of groups that are mirrored."),
 STRING("objects.directory", SCHEMA_PATH, config, objects_directory, 1, 4095,
 	"/var/lib/annulus/objects", NULL, ON_RESTART,
 	"Where it lies; made if need be. Nothing else than one annulusd may use it."),
+SIZE("objects.memory", config, objects_memory_bytes, 0, 1024 * GiB, "256MiB", ON_RESTART,
+	"For what is asked for most recently: workers give it by themselves, each from a part of its own "
+	"(annulusctl store). It is taken as it is used. 0: everything is read from the store."),
 
 SECTION("keepalive", "How often clients are told to show that they are there."),
 DURATION("keepalive.behind_nat", config, keepalive.behind_nat_us, 1 * S, 1 * H, "15s", ON_NEXT,

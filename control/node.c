@@ -157,7 +157,8 @@ static int create_groups(struct node *n, uint64_t now_us)
 				.streams_max = no->streams_max,
 				.streams_total_max = no->streams_total_max,
 				.extents_per_stream = no->extents_per_stream,
-				.objects_out_max = no->objects_out_max};
+				.objects_out_max = no->objects_out_max,
+				.object_bodies = no->object_bodies};
 
 	memcpy(o.local_addrs, no->local_addrs, sizeof(o.local_addrs));
 	if (no->member_endpoint != NODE_NO_ENDPOINT)

@@ -40,6 +40,7 @@ struct node_opts {
 	uint32_t streams_total_max; // of all groups: stream indices of a worker
 	uint32_t extents_per_stream;
 	uint64_t objects_out_max; // octets of replicated objects on their way; 0: group.h
+	struct body_pool *object_bodies; // of objects that workers keep, as in group.h; NULL: none
 	struct startup_rate keyings_per_ip; // zero: startup's default
 	uint32_t sessions_per_ip;           // 0: any number
 	struct wire_addr
@@ -108,6 +109,7 @@ int node_set_replication(struct node_group *, const struct group_replication *, 
 int node_object_write(struct node_group *, uint64_t request, enum object_encoding,
 		      const uint8_t *data, uint32_t len, uint64_t now_us);
 int node_object_deny(struct node_group *, uint64_t request, uint64_t now_us);
+void node_objects_given(struct node_group *, uint64_t n, uint64_t octets, uint64_t now_us);
 void node_object_refuse(struct node_group *, uint64_t index, const uint8_t peer_id[32],
 			uint64_t now_us);
 

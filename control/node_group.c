@@ -143,6 +143,12 @@ int node_object_deny(struct node_group *g, uint64_t request, uint64_t now_us)
 	return group_object_deny(g->group, request, now_us);
 }
 
+void node_objects_given(struct node_group *g, uint64_t n, uint64_t octets, uint64_t now_us)
+{
+	g->node->now_us = now_us;
+	group_objects_given(g->group, n, octets, now_us);
+}
+
 void node_object_refuse(struct node_group *g, uint64_t index, const uint8_t peer_id[32],
 			uint64_t now_us)
 {

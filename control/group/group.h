@@ -47,6 +47,8 @@ struct groups_opts {
 	uint32_t streams_total_max;     // stream indices of a worker
 	uint32_t extents_per_stream;    // 64 KiB each
 	uint64_t objects_out_max;       // octets of objects on their way; 0: as docs/spx.md
+	struct body_pool *object_bodies; // of what is lent to workers (object_lend.h); borrowed;
+					 // NULL: nothing is
 };
 
 // NULL: no memory, or a limit is 0.
@@ -121,6 +123,7 @@ struct group_posting {
 struct group_replication {
 	bool is_lowest_first; // else rarest first (OR-10)
 	bool is_seed;         // we may be asked for 16 objects at a time (OR-13)
+	bool is_lent; // what was given once, workers may give again, until it leaves our have set
 };
 
 struct group_limits { // 0: the defaults of groups_opts, which also are the upper limits
@@ -241,6 +244,8 @@ int group_set_replication(struct group *, const struct group_replication *, uint
 int group_object_write(struct group *, uint64_t request, enum object_encoding, struct span object,
 		       uint64_t now_us);
 int group_object_deny(struct group *, uint64_t request, uint64_t now_us);
+// The workers have given so many objects by themselves since this was last told: figures alone.
+void group_objects_given(struct group *, uint64_t n, uint64_t octets, uint64_t now_us);
 // What came from that peer is not the object: it is wanted again, and of others.
 void group_object_refuse(struct group *, uint64_t index, const uint8_t peer_id[PEER_ID_LEN],
 			 uint64_t now_us);
@@ -392,6 +397,7 @@ struct groups_counters {
 	uint64_t objects_asked, objects_received, objects_failed, objects_denied_us, objects_late;
 	uint64_t objects_unasked, objects_false, objects_ranges_ignored;
 	uint64_t objects_sent, objects_denied[OBJECT_DENY_COUNT];
+	uint64_t objects_unlent; // that no body was there for, or whose worker does not keep up
 	uint64_t events_lost; // nobody asked for them
 };
 const struct groups_counters *groups_counters(const struct groups *);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "control/group/neighbour.h"
+#include "control/group/object_lend.h"
 #include "control/group/objects.h"
 
 enum {
@@ -135,6 +136,7 @@ static int send_object(struct objects *os, struct object_asked *a, enum object_e
 		return -ENOBUFS;
 	}
 	groups_of(os)->n.objects_sent++;
+	object_lend(os, a->by, a->index, encoding, object);
 	asked_free(os, a);
 	return 0;
 }

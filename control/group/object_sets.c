@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "control/group/neighbour.h"
+#include "control/group/object_lend.h"
 #include "control/group/objects.h"
 
 enum {
@@ -218,6 +219,8 @@ void object_want_take(struct spx_lane *l, struct span message)
 	}
 	op->is_interested = op->needs_snapshot = want.is_interested;
 	op->is_in_snapshot = false;
+	if (want.is_interested)
+		object_gives_soon(l->peer);
 	object_tell_soon(l->peer->nb->group->objects);
 }
 

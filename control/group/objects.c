@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/group/neighbour.h"
+#include "control/group/object_lend.h"
 
 // ---- life ----
 
@@ -34,6 +35,7 @@ void objects_destroy(struct group *g)
 
 	if (os == NULL)
 		return;
+	object_unlend(os, 0, OBJECT_INDEX_MAX);
 	ranges_clear(&os->have);
 	ranges_clear(&os->want);
 	ranges_clear(&os->open);
@@ -120,9 +122,11 @@ int group_have_remove(struct group *g, uint64_t first, uint64_t last, uint64_t n
 	if (err != 0)
 		return err < 0 ? err : 0;
 	err = ranges_remove(&g->objects->have, first, last);
-	if (err == 0)
-		object_log(g->objects, first, last);
-	return err;
+	if (err != 0)
+		return err;
+	object_unlend(g->objects, first, last);
+	object_log(g->objects, first, last);
+	return 0;
 }
 
 int group_want_add(struct group *g, uint64_t first, uint64_t last, uint64_t now_us)
@@ -176,8 +180,18 @@ int group_set_replication(struct group *g, const struct group_replication *o, ui
 			op->needs_snapshot |= op->is_interested;
 		object_tell_soon(os);
 	}
+	if (!o->is_lent && os->o.is_lent)
+		object_unlend(os, 0, OBJECT_INDEX_MAX);
 	os->o = *o;
 	return 0;
+}
+
+void group_objects_given(struct group *g, uint64_t n, uint64_t octets, uint64_t now_us)
+{
+	g->groups->now_us = now_us;
+	g->groups->n.objects_sent += n;
+	g->spx_traffic[LANE_OBJECTS].tx_bytes += octets;
+	meter_add(&g->spx_traffic[LANE_OBJECTS].tx, octets, now_us);
 }
 
 static struct object_peer *peer_by_id(const struct objects *os, const uint8_t id[PEER_ID_LEN])

@@ -5,7 +5,7 @@
 
 #include "control/group/gc_client.h"
 #include "control/group/neighbour.h"
-#include "control/group/objects.h"
+#include "control/group/object_lend.h"
 #include "control/group/postings.h"
 #include "control/group/routes.h"
 #include "dataplane/wire/spx_route.h"
@@ -232,6 +232,8 @@ void spx_flow_accept(struct neighbour *nb, uint16_t rx_slot, uint64_t flow_id, e
 		ctl_flow_accept_any_order(nb->cs, rx_slot, flow_id, OWNER_GROUP, l);
 	else
 		ctl_flow_accept(nb->cs, rx_slot, flow_id, FLOW_CONTROL, NO_STREAM, OWNER_GROUP, l);
+	if (lane == LANE_OBJECT_CONTROL)
+		object_lanes_changed(nb->spx);
 	if (lane == LANE_OLD_KEYS)
 		postings_peer(nb->spx);
 }
@@ -386,7 +388,15 @@ static int lane_open(struct spx_lane *l)
 	if (slot < 0)
 		return -ENOBUFS;
 	l->tx = slot;
+	if (l->kind == LANE_OBJECTS)
+		object_lanes_changed(l->peer);
 	return 0;
+}
+
+void spx_open(struct spx_peer *p, enum spx_lane_kind kind)
+{
+	if (p->lanes[kind].tx < 0)
+		lane_open(&p->lanes[kind]);
 }
 
 bool spx_has_room(const struct spx_peer *p, enum spx_lane_kind kind, size_t len)

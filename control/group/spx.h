@@ -71,6 +71,8 @@ void spx_message(struct spx_lane *, struct span message);
 void spx_finished(struct spx_lane *, uint16_t rx_slot, uint64_t flow_id);
 void spx_exception(struct spx_lane *, uint16_t tx_slot);
 
+// Our flow of the lane. What is wrong, spx_send says.
+void spx_open(struct spx_peer *, enum spx_lane_kind);
 // Opens the lane if need be. 0, -ENOBUFS: no room, or over what may be on its way to the neighbour;
 // -EACCES: it rejected our flow lately.
 int spx_send(struct spx_peer *, enum spx_lane_kind, struct span head, struct span rest);

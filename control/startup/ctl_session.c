@@ -201,6 +201,18 @@ void ctl_flow_accept_any_order(struct ctl_session *s, uint16_t rx_slot, uint64_t
 	flow_accept(s, rx_slot, &flow, &c);
 }
 
+void ctl_flow_accept_store(struct ctl_session *s, uint16_t rx_slot, uint64_t flow_id,
+			   uint16_t answer_slot, uint8_t owner, void *ctx)
+{
+	const struct ctl_flow flow = {.flow_id = flow_id, .ctx = ctx, .owner = owner};
+	struct command c = command_for(s, CMD_FLOW_CLASS);
+
+	c.class.class = FLOW_STORE;
+	c.class.stream = NO_STREAM;
+	c.class.answer_flow_id = ctl_flow_id(s, answer_slot);
+	flow_accept(s, rx_slot, &flow, &c);
+}
+
 void ctl_flow_go_on(struct ctl_session *s, uint16_t rx_slot, uint64_t flow_id)
 {
 	const struct ctl_flow *f = &s->rx[rx_slot % FLOWS_PER_SESSION];

@@ -130,6 +130,9 @@ void ctl_flow_accept(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id, u
 // The same, FLOW_CONTROL, and messages come as they arrive, not as they were sent (TC_RXI, §14.1).
 void ctl_flow_accept_any_order(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id,
 			       uint8_t owner, void *ctx);
+// The same, FLOW_STORE: the worker answers requests for objects that it keeps on that send flow.
+void ctl_flow_accept_store(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id,
+			   uint16_t answer_slot, uint8_t owner, void *ctx);
 // A FLOW_CONTROL flow that a Flow Synchronization holds back goes on as it was accepted; not if
 // that flow is no more.
 void ctl_flow_go_on(struct ctl_session *, uint16_t rx_slot, uint64_t flow_id);

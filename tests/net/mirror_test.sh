@@ -86,6 +86,14 @@ lab bob "$bin/annulus-peer" fetch --server "$sp_addr" --group "$spec_a" --quiet 
 	scene_fail "bob does not get the file from the mirror"
 cmp "$work/file" "$work/copy" || scene_fail "bob has another file"
 has mirrored given "$n_objects" || scene_fail "the mirror did not give it"
+[ "$(stored mirrored by_workers)" -lt 20 ] || scene_fail "what nobody had asked for came from memory"
+
+# And again: all of it is in the worker's memory now.
+lab bob "$bin/annulus-peer" fetch --server "$sp_addr" --group "$spec_a" --quiet "$work/copy2" >"$work/bob2.log" 2>&1 ||
+	scene_fail "bob does not get the file again"
+cmp "$work/file" "$work/copy2" || scene_fail "bob has another file the second time"
+within 5 has mirrored given $((2 * n_objects)) || scene_fail "the mirror did not give it again"
+has mirrored by_workers "$n_objects" || scene_fail "its worker did not give it by itself"
 
 shares big_pid "$spec_b"
 within 30 has big over_size 1 || scene_fail "a file beyond the mirror's size is not refused"

@@ -170,6 +170,8 @@ static void promise_control_empty(struct world *w, uint32_t i)
 		info.n_neighbours);
 	promise(w, node_group_streams(s->node, w->spec.id, &stream, 1) == 0,
 		"member %u still knows a stream", i);
+	promise(w, s->object_bodies == NULL || body_pool_lent(s->object_bodies) == 0,
+		"member %u: bodies of objects are not home", i);
 	promise(w, body_pool_lent(s->bodies) == 0, "member %u: %u bodies of control are not home",
 		i, body_pool_lent(s->bodies));
 }

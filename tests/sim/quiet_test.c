@@ -92,6 +92,38 @@ static void strangers(struct world *w)
 	run_s(w, 1);
 }
 
+#define OBJECTS    40
+#define OBJECT_LEN 30000
+
+static void object_heard(void *ctx, uint32_t member, const struct node_event *e)
+{
+	static const uint8_t octets[OBJECT_LEN];
+	struct world *w = ctx;
+
+	if (e->kind != NODE_OBJECT_REQUEST)
+		return;
+	node_object_write(w->members[member].group, e->request, OBJECT_OPAQUE, octets, OBJECT_LEN,
+			  w->now_us);
+	world_wake(w, member);
+}
+
+// All of them want what the super-peer has, two more objects of it than its worker keeps.
+static void objects(struct world *w)
+{
+	w->listener = object_heard;
+	w->listener_ctx = w;
+	node_have_add(w->members[0].group, 0, OBJECTS - 1, w->now_us);
+	world_wake(w, 0);
+	for (uint32_t i = 1; i < 4; i++) {
+		node_want_add(w->members[i].group, 0, OBJECTS - 1, w->now_us);
+		world_wake(w, i);
+	}
+	run_s(w, 15);
+	node_have_remove(w->members[0].group, 0, OBJECTS / 2, w->now_us);
+	world_wake(w, 0);
+	run_s(w, 1);
+}
+
 static void live(struct world *w)
 {
 	static const struct world_publish film = {800, FRAME_US, 900, "s", 50, 60000},
@@ -102,6 +134,7 @@ static void live(struct world *w)
 	run_s(w, 15);
 	for (uint32_t i = 2; i < 6; i++)
 		world_play(w, i);
+	objects(w);
 	world_publish(w, 1, &film);
 	world_publish(w, 0, &ours);
 	world_play_named(w, 6, "t");
@@ -133,7 +166,8 @@ static const uint8_t commands[] = {
 	CMD_SESSION_RESERVE,   CMD_SESSION_ADD, CMD_SESSION_CLOSE, CMD_SESSION_CHUNK,
 	CMD_SESSION_KEEPALIVE, CMD_FLOW_OPEN,   CMD_FLOW_SEND,     CMD_FLOW_CLOSE,
 	CMD_FLOW_CLASS,        CMD_STREAM_ADD,  CMD_STREAM_REMOVE, CMD_STREAM_END,
-	CMD_STREAM_PUBLISH,    CMD_STREAM_LINK, CMD_STREAM_UNLINK,
+	CMD_STREAM_PUBLISH,    CMD_STREAM_LINK, CMD_STREAM_UNLINK, CMD_OBJECT_KEEP,
+	CMD_OBJECTS_DROP,
 };
 static const uint8_t reports[] = {
 	REP_BODIES_PUT,     REP_STATS,           REP_HELLO,         REP_KEYING,
@@ -155,6 +189,14 @@ static void assert_ops(uint64_t seen, const uint8_t *wanted, size_t n, const cha
 	assert_true(has_all);
 }
 
+static void objects_were_given(const struct engine *e)
+{
+	struct object_gauge g = engine_object_gauge(e, 1);
+
+	assert_true(g.n_given > OBJECTS && g.n_missed > 0 && g.n_evicted > 0);
+	assert_in_range(g.n_kept, 1, OBJECTS - OBJECTS / 2);
+}
+
 static void assert_was_full(const struct life *l)
 {
 	const struct ported *p = &l->ported;
@@ -165,6 +207,7 @@ static void assert_was_full(const struct life *l)
 	assert_true(p->world->members[2].play.n_messages > 800);
 	if (!p->member->sim->is_super)
 		return;
+	objects_were_given(p->member->sim->engine);
 	assert_true(s->hellos_answered > 0 && s->keyings_reported > 0);
 	assert_true(s->fragments_lost > 0 && s->fragments_resent > 0 && s->timeouts > 0);
 	assert_true(s->pmtu_probes > 0);
@@ -198,7 +241,9 @@ static struct world *born(struct life *l, const struct sim_pool *pool, struct si
 					      .n_members = MEMBERS,
 					      .up = line,
 					      .down = line,
-					      .policy = policy});
+					      .policy = policy,
+					      .does_replicate = true,
+					      .object_bytes = (OBJECTS - 2) * (32 << 10)});
 	w->random = (struct random){random_noted, &w->seeded};
 	ported_attach(&l->ported, w, member, &pair);
 	l->ported.before = before;

@@ -108,6 +108,7 @@ static void create_engine(struct sim_node *s, uint32_t worker)
 		o.body_bytes = BODY_BYTES_SMALL;
 		o.message_bytes_max = BODY_BYTES_SMALL / 4;
 	}
+	o.object_bytes = s->opts.object_bytes;
 	if (s->opts.opens_all)
 		o.startup_per_s = o.startup_per_prefix_per_s = o.startup_per_address_per_s = 0;
 	s->engines[worker] = engine_create(&o);
@@ -117,6 +118,7 @@ static void create_engine(struct sim_node *s, uint32_t worker)
 static void create_node(struct sim_node *s, uint64_t now_us)
 {
 	struct node_opts o = {.outbox = s->outbox,
+			      .object_bodies = s->object_bodies,
 			      .keyer = s->keyer,
 			      .random = s->opts.random,
 			      .endpoints = s->endpoints,
@@ -179,6 +181,9 @@ static void create_rings(struct sim_node *s)
 		create_handoffs(s);
 	s->bodies = body_pool_create(s->opts.is_small ? BODY_BYTES_SMALL : BODY_BYTES);
 	assert(s->bodies != NULL);
+	if (s->opts.object_bytes > 0)
+		s->object_bodies =
+			body_pool_create(s->n_workers * s->opts.object_bytes + BODY_BYTES);
 }
 
 // Of a super-peer whose scenario does not say: as many as the environment wants (seeds.h).
@@ -221,6 +226,7 @@ void sim_node_destroy(struct sim_node *s)
 	s->keyer->destroy(s->keyer);
 	outbox_destroy(s->outbox);
 	body_pool_destroy(s->bodies);
+	body_pool_destroy(s->object_bodies);
 	for (uint32_t i = 0; i < s->n_workers; i++) {
 		mailbox_destroy(s->commands[i]);
 		mailbox_destroy(s->reports[i]);

@@ -42,6 +42,7 @@ struct sim_node_opts {
 	uint32_t workers;                   // engines; 0: one, or SIM_WORKERS (seeds.h)
 	uint32_t queues;                    // of its port, at most as many; 0: one per engine
 	bool is_small;                      // little memory: sessions come and go, but no streams
+	uint32_t object_bytes;              // that each worker keeps of objects; 0: none
 	bool opens_all;                     // startup packets, however many (startup_gate.h)
 	sim_event *on_event;
 	void *ctx;
@@ -66,6 +67,7 @@ struct sim_node {
 	struct mailbox *(*to)[SIM_WORKERS_MAX];   // the same, [from][to]
 	struct sim_node_opts opts;
 	struct startup_endpoint endpoints[2];
+	struct body_pool *object_bodies; // NULL: none
 	struct body_pool *bodies;
 	struct keyer *keyer;
 	uint64_t hash_key; // of the port

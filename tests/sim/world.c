@@ -316,6 +316,7 @@ static void member_create(struct world *w, uint32_t i, const struct identity *id
 				   .workers = is_super ? o->super_workers : 1,
 				   .queues = is_super ? o->super_queues : 1,
 				   .is_small = o->has_small_nodes,
+				   .object_bytes = is_super ? o->object_bytes : 0,
 				   .opens_all = o->opens_all,
 				   .on_event = on_event,
 				   .ctx = m};
@@ -515,9 +516,12 @@ void world_connect(struct world *w, uint32_t i)
 void world_join(struct world *w, uint32_t i)
 {
 	struct world_member *m = awake(w, i);
+	bool is_lent = m->sim->opts.object_bytes > 0;
+	const struct group_limits limits = {.replication = {.is_seed = is_lent, .is_lent = is_lent},
+					    .budget = is_lent};
 	int err;
 
-	m->group = node_join(m->sim->node, &w->spec, NULL, &err, w->now_us);
+	m->group = node_join(m->sim->node, &w->spec, &limits, &err, w->now_us);
 	assert(m->group != NULL);
 }
 

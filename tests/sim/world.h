@@ -87,6 +87,7 @@ struct world_opts {
 	uint32_t n_nats;
 	bool does_talk;       // the group has posting and directed routing, too
 	bool does_replicate;  // and object replication
+	uint32_t object_bytes; // that workers of the super-peer keep, and give by themselves
 	bool is_one_nat;      // all behind nats[0], together
 	bool watches_paths;   // path_witness.h
 	bool has_small_nodes; // sim_node.h

@@ -71,6 +71,8 @@ struct backend_kind {
 	void (*worker)(struct backend *, uint32_t worker, struct backend_worker *);
 	// What a worker used of a group's budget, or of its own (group 0). Untouched before it runs.
 	void (*gauge)(struct backend *, uint32_t worker, uint16_t group, struct budget_gauge *);
+	// What a worker keeps of a group's objects. Untouched before it runs.
+	void (*objects)(struct backend *, uint32_t worker, uint16_t group, struct object_gauge *);
 	// Rows of ports, one JSON object each. NULL: there are none.
 	void (*show_ports)(struct backend *, struct json_out *);
 	// An object's members about addresses and neighbours on each port. NULL: the kernel's.

@@ -273,6 +273,15 @@ static void dpdk_gauge(struct backend *base, uint32_t worker, uint16_t group,
 		*g = engine_budget_gauge(e, group);
 }
 
+static void dpdk_objects(struct backend *base, uint32_t worker, uint16_t group,
+			 struct object_gauge *g)
+{
+	const struct engine *e = dpdk_of(base)->engines[worker];
+
+	if (e != NULL)
+		*g = engine_object_gauge(e, group);
+}
+
 static void dpdk_worker(struct backend *base, uint32_t worker, struct backend_worker *out)
 {
 	struct io_worker_stats s;
@@ -493,6 +502,7 @@ const struct backend_kind backend_dpdk = {
 	.stats = dpdk_stats,
 	.worker = dpdk_worker,
 	.gauge = dpdk_gauge,
+	.objects = dpdk_objects,
 	.show_ports = dpdk_show_ports,
 	.show_links = dpdk_show_links,
 	.advice = dpdk_advice,

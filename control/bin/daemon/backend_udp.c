@@ -391,6 +391,11 @@ static void udp_gauge(struct backend *b, uint32_t worker, uint16_t group, struct
 	*g = engine_budget_gauge(udp_of(b)->workers[worker].engine, group);
 }
 
+static void udp_objects(struct backend *b, uint32_t worker, uint16_t group, struct object_gauge *g)
+{
+	*g = engine_object_gauge(udp_of(b)->workers[worker].engine, group);
+}
+
 static uint64_t cpu_us(const struct udp_worker *w)
 {
 	clockid_t clock;
@@ -436,5 +441,6 @@ const struct backend_kind backend_udp = {
 	.stats = udp_stats,
 	.worker = udp_worker,
 	.gauge = udp_gauge,
+	.objects = udp_objects,
 	.spreads_sessions = udp_spreads_sessions,
 };

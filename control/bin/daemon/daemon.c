@@ -62,7 +62,7 @@ int daemon_backend(struct daemon *d, char why[WHY_MAX])
 		return -ENOTSUP;
 	}
 	d->engine = settings_engine(d->config);
-	err = rings_init(&d->rings, d->engine.n_workers);
+	err = rings_init(&d->rings, d->engine.n_workers, d->engine.object_bytes);
 	if (err < 0)
 		return fail(why, "no memory for the rings to the workers", err);
 	o.engine = d->engine;
@@ -89,6 +89,7 @@ int daemon_node(struct daemon *d, char why[WHY_MAX])
 		return fail(why, "no memory for the applications' lists", -ENOMEM);
 	o = settings_node(&d->settings, d->config, &d->engine);
 	o.outbox = d->rings.outbox;
+	o.object_bodies = d->rings.object_bodies;
 	o.keyer = d->keyer;
 	o.random = &d->random;
 	o.spreads_sessions = d->backend->kind->spreads_sessions != NULL &&

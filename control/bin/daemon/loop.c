@@ -114,6 +114,7 @@ static void round_once(struct daemon *d)
 		n += take_reports(d, w, now_us);
 	node_timers(d->node, now_us);
 	mirrors_poll(&d->mirrors, now_us);
+	mirrors_look(&d->mirrors, d->backend, d->rings.n_workers, now_us);
 	news_take(d, now_us);
 	readings_timers(&d->readings, d->rings.outbox, now_us);
 	limits_timers(d, now_us);

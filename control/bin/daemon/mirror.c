@@ -12,6 +12,7 @@
 #define HAVE_RANGES_MAX (1u << 20)
 #define OVERHEAD        4 // a quarter more of disk than of objects: pages and their tree
 #define MAP_MIN         (16u << 20)
+#define LOOK_US         1000000
 
 const char *mirror_state_name(enum mirror_state s)
 {
@@ -377,4 +378,43 @@ void mirrors_event(struct mirrors *ms, uint32_t number, const struct node_event 
 		result(m, e, now_us);
 	else if (e->kind == NODE_OBJECT_REQUEST)
 		request(m, e, now_us);
+}
+
+// ---- the workers' part ----
+
+static void gauge_add(struct object_gauge *sum, const struct object_gauge *g)
+{
+	sum->n_given += g->n_given;
+	sum->given_bytes += g->given_bytes;
+	sum->n_missed += g->n_missed;
+	sum->n_crowded += g->n_crowded;
+	sum->n_evicted += g->n_evicted;
+	sum->n_refused += g->n_refused;
+	sum->n_kept += g->n_kept;
+	sum->kept_bytes += g->kept_bytes;
+}
+
+static void look(struct mirror *m, struct backend *b, uint32_t n_workers, uint64_t now_us)
+{
+	struct object_gauge sum = {0};
+
+	for (uint32_t w = 0; w < n_workers; w++) {
+		struct object_gauge g = {0};
+
+		b->kind->objects(b, w, (uint16_t)(m->number + 1), &g); // as group_limits.budget
+		gauge_add(&sum, &g);
+	}
+	node_objects_given(m->group, sum.n_given - m->workers.n_given,
+			   sum.given_bytes - m->workers.given_bytes, now_us);
+	m->workers = sum;
+}
+
+void mirrors_look(struct mirrors *ms, struct backend *b, uint32_t n_workers, uint64_t now_us)
+{
+	if (now_us < ms->look_us)
+		return;
+	ms->look_us = now_us + LOOK_US;
+	for (uint32_t i = 0; i < ms->n; i++)
+		if (ms->all[i].state != MIRROR_OFF)
+			look(&ms->all[i], b, n_workers, now_us);
 }

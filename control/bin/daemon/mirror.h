@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "control/bin/daemon/backend.h"
 #include "control/node.h"
 #include "control/service/file_tree.h"
 #include "control/service/store_thread.h"
@@ -39,12 +40,14 @@ struct mirror {
 	uint64_t bytes;         // of objects stored
 	uint64_t waiting_bytes; // to be stored
 	uint64_t n_stored, n_given, given_bytes, n_denied, n_false, n_full, n_errors;
+	struct object_gauge workers; // theirs together, as of the last look
 };
 
 struct mirrors {
 	struct mirror *all; // n, as in the configuration
 	uint32_t n;
 	struct store_thread *store; // NULL: nothing is mirrored
+	uint64_t look_us;           // at the workers, not before
 };
 
 // Opens the store if any group wants it, and goes on with what is there. groups: joined. 0 or
@@ -54,6 +57,8 @@ int mirrors_init(struct mirrors *, const struct config *, struct node_group *con
 void mirrors_fini(struct mirrors *);
 int mirrors_fd(const struct mirrors *); // readable: mirrors_poll; -1: never
 void mirrors_poll(struct mirrors *, uint64_t now_us);
+// What the workers gave by themselves, once a second.
+void mirrors_look(struct mirrors *, struct backend *, uint32_t n_workers, uint64_t now_us);
 // NODE_FETCH_RESULT and NODE_OBJECT_REQUEST of the group with that number.
 void mirrors_event(struct mirrors *, uint32_t number, const struct node_event *, uint64_t now_us);
 const char *mirror_state_name(enum mirror_state);

@@ -6,6 +6,8 @@
 #define REPORTS    16384        // 1 MiB: a burst of handshakes while control is busy for 10 ms
 #define HANDOFFS   4096         // half of it lent, half returned
 #define BODY_BYTES (256u << 20) // address space; pages come with use
+// Of objects on their way to a worker that will push others out for them: four of the largest.
+#define OBJECTS_UNDER_WAY (6u << 20)
 
 static int make_handoffs(struct rings *r)
 {
@@ -21,7 +23,7 @@ static int make_handoffs(struct rings *r)
 	return 0;
 }
 
-int rings_init(struct rings *r, uint32_t n_workers)
+int rings_init(struct rings *r, uint32_t n_workers, size_t object_bytes)
 {
 	*r = (struct rings){.n_workers = n_workers};
 	for (uint32_t w = 0; w < n_workers; w++) {
@@ -33,7 +35,10 @@ int rings_init(struct rings *r, uint32_t n_workers)
 	if (make_handoffs(r) < 0)
 		return -ENOMEM;
 	r->bodies = body_pool_create(BODY_BYTES);
-	if (r->bodies == NULL)
+	if (object_bytes > 0)
+		r->object_bodies =
+			body_pool_create(n_workers * (object_bytes + OBJECTS_UNDER_WAY));
+	if (r->bodies == NULL || (object_bytes > 0 && r->object_bodies == NULL))
 		return -ENOMEM;
 	r->outbox = outbox_create(r->commands, n_workers, r->bodies);
 	return r->outbox != NULL ? 0 : -ENOMEM;
@@ -43,8 +48,8 @@ void rings_fini(struct rings *r)
 {
 	if (r->outbox != NULL)
 		outbox_destroy(r->outbox);
-	if (r->bodies != NULL)
-		body_pool_destroy(r->bodies);
+	body_pool_destroy(r->bodies);
+	body_pool_destroy(r->object_bodies);
 	for (uint32_t w = 0; w < r->n_workers; w++) {
 		mailbox_destroy(r->commands[w]);
 		mailbox_destroy(r->reports[w]);

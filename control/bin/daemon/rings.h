@@ -15,10 +15,12 @@ struct rings {
 	struct mailbox *handoff_from[OUTBOX_WORKERS_MAX][OUTBOX_WORKERS_MAX];
 	struct mailbox *handoff_to[OUTBOX_WORKERS_MAX][OUTBOX_WORKERS_MAX];
 	struct body_pool *bodies;
+	struct body_pool *object_bodies; // what workers keep of objects is lent from here
 	struct outbox *outbox;
 };
 
-int rings_init(struct rings *, uint32_t n_workers); // 0 or -ENOMEM; rings_fini in either case
+// object_bytes: that each worker keeps; 0: none. 0 or -ENOMEM; rings_fini in either case.
+int rings_init(struct rings *, uint32_t n_workers, size_t object_bytes);
 void rings_fini(struct rings *);                    // when no thread uses them any more
 
 // The part of a worker's engine options that names it and its rings; they stay ours.

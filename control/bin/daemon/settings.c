@@ -33,6 +33,14 @@ static uint32_t share(const struct config *cfg, uint64_t per_s)
 	return each > 0 ? min_u32(each, UINT32_MAX) : 1;
 }
 
+static bool any_mirror(const struct config *cfg)
+{
+	for (uint32_t i = 0; i < cfg->n_groups; i++)
+		if (cfg->groups[i].mirror.is_enabled)
+			return true;
+	return false;
+}
+
 struct engine_opts settings_engine(const struct config *cfg)
 {
 	const struct config_limits *l = &cfg->limits;
@@ -46,6 +54,7 @@ struct engine_opts settings_engine(const struct config *cfg)
 	o.links_max = (uint32_t)l->sessions * LINKS_PER_SESSION;
 	o.flows_per_session = (uint32_t)l->flows_per_session;
 	o.mtu_max = (uint16_t)l->packet;
+	o.object_bytes = any_mirror(cfg) ? cfg->objects_memory_bytes / o.n_workers : 0;
 	o.message_bytes_max = (uint32_t)l->message_bytes;
 	o.reassembly_bytes_max = (uint32_t)l->reassembly_bytes;
 	if (o.rx_cells_max < cells)
@@ -215,7 +224,8 @@ struct group_limits settings_group(const struct config_group *g)
 		.is_lan_off = !g->is_lan,
 		.multicast_ttl = (uint8_t)g->multicast_ttl,
 		.posting = {.keep_us = g->posting.keep_us, .bytes_max = g->posting.memory_bytes},
-		.replication = {.is_seed = g->mirror.is_enabled},
+		.replication = {.is_seed = g->mirror.is_enabled,
+				.is_lent = g->mirror.is_enabled},
 	};
 }
 

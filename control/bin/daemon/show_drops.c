@@ -123,6 +123,7 @@ static const struct drop_row groups_rows[] = {
 	 offsetof(struct groups_counters, objects_denied[OBJECT_DENY_NOT_HELD])},
 	{"objects_busy", "object asked for that we had no room to give",
 	 offsetof(struct groups_counters, objects_denied[OBJECT_DENY_BUSY])},
+	GROUPS(objects_unlent, "object that no worker could keep for want of memory"),
 	GROUPS(routes_blocked, "routed message for a neighbour that takes nothing"),
 	GROUPS(routes_ignored, "routed message that was not for us"),
 	GROUPS(routes_far_lost, "message for the nearest member that ran out of hops"),

@@ -330,17 +330,20 @@ static void tiny_ones_are_bounded_by_number(void **state)
 	stage_close(&s);
 }
 
-static void a_second_one_takes_the_place_of_the_first(void **state)
+// Several may have asked control before the first of them was answered.
+static void it_is_kept_once(void **state)
 {
 	struct stage s;
 
 	stage_open(&s, 0);
-	keep(&s, GROUP, 1, LEN);
+	keep(&s, GROUP, 1, 100);
+	keep(&s, GROUP, 1, 100);
 	keep(&s, GROUP, 1, 100);
 	ask(&s, 1, 1);
 	go_on(&s, 300);
 	assert_int_equal(s.n_got, 1);
 	assert_int_equal(gauge(&s).n_kept, 1);
+	assert_int_equal(bodies_out(&s), 1);
 	assert_int_equal(gauge(&s).given_bytes, 100);
 	stage_close(&s);
 }
@@ -495,7 +498,7 @@ int main(void)
 		cmocka_unit_test(it_arrives_whole_over_losses),
 		cmocka_unit_test(the_one_asked_for_least_recently_goes_first),
 		cmocka_unit_test(tiny_ones_are_bounded_by_number),
-		cmocka_unit_test(a_second_one_takes_the_place_of_the_first),
+		cmocka_unit_test(it_is_kept_once),
 		cmocka_unit_test(what_is_dropped_meanwhile_arrives),
 		cmocka_unit_test(who_takes_nothing_holds_no_more_than_the_cache),
 		cmocka_unit_test(who_asks_faster_than_it_takes_is_controls),

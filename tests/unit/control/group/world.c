@@ -246,6 +246,7 @@ struct world_node *world_add(struct world *w, const struct world_role *role)
 	n->startup.node = n;
 	n->ring = mailbox_create(RING);
 	n->bodies = body_pool_create(16 << 20);
+	n->object_bodies = body_pool_create(4 << 20);
 	n->outbox = outbox_create(&n->ring, 1, n->bodies);
 	if (!role->is_raw) {
 		struct groups_opts o = {
@@ -263,6 +264,7 @@ struct world_node *world_add(struct world *w, const struct world_role *role)
 			.neighbours_max = role->neighbours_max ? role->neighbours_max : 1000,
 			.streams_max = role->streams_max ? role->streams_max : 4,
 			.streams_total_max = WORLD_STREAMS_MAX,
+			.object_bodies = n->object_bodies,
 			.extents_per_stream = 16};
 
 		memcpy(o.member_id, n->id, PEER_ID_LEN);
@@ -327,7 +329,8 @@ static void node_free(struct world_node *n)
 	while (n->n_unacknowledged > 0)
 		body_home(n, n->unacknowledged[--n->n_unacknowledged]);
 	outbox_destroy(n->outbox);
-	assert(body_pool_lent(n->bodies) == 0);
+	assert(body_pool_lent(n->bodies) == 0 && body_pool_lent(n->object_bodies) == 0);
+	body_pool_destroy(n->object_bodies);
 	body_pool_destroy(n->bodies);
 	mailbox_destroy(n->ring);
 	free(n);

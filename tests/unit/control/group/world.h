@@ -56,6 +56,7 @@ struct end {
 		uint8_t meta[FLOW_META_MAX];
 		uint64_t flow_id;
 		uint16_t stream, far_tx;
+		uint64_t answer_flow_id; // FLOW_STORE
 		struct got *held, **held_at; // not delivered yet
 	} rx[FLOWS_PER_SESSION];
 	struct {
@@ -81,7 +82,13 @@ struct world_node {
 	struct group *group; // the test's
 	struct outbox *outbox;
 	struct mailbox *ring;
-	struct body_pool *bodies;
+	struct body_pool *bodies, *object_bodies;
+	// What it was told to keep, and it gives none of it by itself.
+	struct {
+		uint32_t n_kept, n_dropped;
+		struct command last; // of either; its body is at home again
+		uint8_t octets[64];  // of the last one kept
+	} lent;
 	struct end *ends;
 	struct got *got, **got_at; // raw nodes
 	struct body *unacknowledged[4096]; // of slow ends

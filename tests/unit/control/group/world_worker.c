@@ -57,7 +57,7 @@ static void message_report(struct end *e, uint16_t slot, const struct got *g)
 
 static bool is_deliverable(const struct end *e, uint16_t slot)
 {
-	if (e->rx[slot].class == FLOW_CONTROL)
+	if (e->rx[slot].class == FLOW_CONTROL || e->rx[slot].class == FLOW_STORE)
 		return true;
 	return e->rx[slot].class == FLOW_STREAM_CONTROL &&
 	       (e->rx[slot].stream != NO_STREAM || !e->rx[slot].is_named);
@@ -313,6 +313,7 @@ static void flow_class(struct end *e, const struct command *c)
 	e->is_moving = true;
 	e->rx[c->flow].class = c->class.class;
 	e->rx[c->flow].stream = c->class.stream;
+	e->rx[c->flow].answer_flow_id = c->class.answer_flow_id;
 	if (c->class.class != FLOW_REJECT)
 		return;
 	e->rx[c->flow].is_open = false;
@@ -400,6 +401,17 @@ static void datagram(struct world_node *n, const struct command *c)
 		world_datagram(n, octets);
 }
 
+static void lent_command(struct world_node *n, const struct command *c)
+{
+	n->lent.last = *c;
+	n->lent.n_dropped += c->op == CMD_OBJECTS_DROP;
+	if (c->op != CMD_OBJECT_KEEP)
+		return;
+	n->lent.n_kept++;
+	memcpy(n->lent.octets, c->body->data,
+	       c->len < sizeof(n->lent.octets) ? c->len : sizeof(n->lent.octets));
+}
+
 static void command(struct world_node *n, const struct command *c)
 {
 	struct end *e = end_of(n, c);
@@ -409,6 +421,8 @@ static void command(struct world_node *n, const struct command *c)
 		stats(n, c);
 	else if (c->op == CMD_DATAGRAM)
 		datagram(n, c);
+	else if (c->op == CMD_OBJECT_KEEP || c->op == CMD_OBJECTS_DROP)
+		lent_command(n, c);
 	else if (c->op >= CMD_STREAM_ADD && c->op <= CMD_STREAM_MULTICAST)
 		stream_command(n, c);
 	else if (e == NULL || e->is_told_closed)

@@ -11,6 +11,7 @@ struct fake_backend {
 	struct worker_stats sum;
 	struct backend_worker workers[FAKE_WORKERS];
 	struct budget_gauge gauges[FAKE_WORKERS][4]; // of groups; 0: in all
+	struct object_gauge objects[FAKE_WORKERS][4];
 };
 
 static void fake_stats(struct backend *b, struct worker_stats *sum)
@@ -26,6 +27,12 @@ static void fake_worker(struct backend *b, uint32_t worker, struct backend_worke
 static void fake_gauge(struct backend *b, uint32_t worker, uint16_t group, struct budget_gauge *g)
 {
 	*g = ((struct fake_backend *)b)->gauges[worker][group];
+}
+
+static void fake_objects(struct backend *b, uint32_t worker, uint16_t group,
+			 struct object_gauge *g)
+{
+	*g = ((struct fake_backend *)b)->objects[worker][group];
 }
 
 static struct wire_addr fake_local(const struct backend *b, enum daemon_endpoint e)
@@ -47,4 +54,5 @@ static const struct backend_kind fake_kind = {
 	.stats = fake_stats,
 	.worker = fake_worker,
 	.gauge = fake_gauge,
+	.objects = fake_objects,
 };

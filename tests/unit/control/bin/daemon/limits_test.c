@@ -41,7 +41,7 @@ static struct world *world_create(const char *limits, const char *of_group)
 	assert_int_equal(log_create("/dev/null", LOG_LEVEL_DEBUG, &w->d.log), 0);
 	w->backend.base.kind = &fake_kind;
 	w->d.backend = &w->backend.base;
-	assert_int_equal(rings_init(&w->d.rings, FAKE_WORKERS), 0);
+	assert_int_equal(rings_init(&w->d.rings, FAKE_WORKERS, 0), 0);
 	assert_int_equal(limits_init(&w->d), 0);
 	return w;
 }

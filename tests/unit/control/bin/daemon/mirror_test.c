@@ -8,6 +8,7 @@
 #include "control/admin/log.h"
 #include "crypto/sha.h"
 #include "tests/support/test.h"
+#include "tests/unit/control/bin/daemon/fake_backend.h"
 
 #define PIECE   FILE_PIECE_USUAL
 #define PIECES  3
@@ -18,6 +19,7 @@
 struct node_group {
 	struct ranges have, want;
 	uint32_t n_refused, n_written, n_denied;
+	uint64_t n_given, given_bytes; // by workers
 	uint64_t refused, written_request;
 	uint8_t written[256];
 	uint32_t written_len;
@@ -58,6 +60,12 @@ int node_object_deny(struct node_group *g, uint64_t request, uint64_t now_us)
 {
 	g->n_denied++;
 	return 0;
+}
+
+void node_objects_given(struct node_group *g, uint64_t n, uint64_t octets, uint64_t now_us)
+{
+	g->n_given += n;
+	g->given_bytes += octets;
 }
 
 void node_object_refuse(struct node_group *g, uint64_t index, const uint8_t peer_id[32],
@@ -307,6 +315,24 @@ static void a_file_beyond_its_size_is_not_begun(void **state)
 	assert_int_equal(p->group.want.n, 0);
 }
 
+// What workers gave is counted once, whenever it is looked at.
+static void what_workers_gave_is_told_to_the_group(void **state)
+{
+	struct place *p = *state;
+	struct fake_backend b = {.base.kind = &fake_kind};
+
+	b.objects[0][1] = (struct object_gauge){.n_given = 3, .given_bytes = 300, .n_kept = 1};
+	b.objects[1][1] = (struct object_gauge){.n_given = 4, .given_bytes = 400, .n_kept = 2};
+	mirrors_look(&p->ms, &b.base, FAKE_WORKERS, 1000000);
+	assert_true(p->group.n_given == 7 && p->group.given_bytes == 700);
+	assert_true(mirror(p)->workers.n_kept == 3);
+	b.objects[0][1].n_given = 5;
+	mirrors_look(&p->ms, &b.base, FAKE_WORKERS, 1999999); // not yet
+	assert_int_equal(p->group.n_given, 7);
+	mirrors_look(&p->ms, &b.base, FAKE_WORKERS, 2000000);
+	assert_true(p->group.n_given == 9 && p->group.given_bytes == 700);
+}
+
 static void another_root_than_the_configured_one_is_refused(void **state)
 {
 	struct place *p = *state;
@@ -366,6 +392,7 @@ int main(void)
 		T(what_is_no_file_is_kept_as_it_comes),
 		T(more_than_its_size_is_refused_and_what_is_there_stays),
 		T(a_file_beyond_its_size_is_not_begun),
+		T(what_workers_gave_is_told_to_the_group),
 		T(another_root_than_the_configured_one_is_refused),
 		T(who_does_not_mirror_has_no_store),
 		T(a_store_that_cannot_be_opened_is_told),

@@ -22,7 +22,7 @@ static int build(void **state)
 	w->backend.base.kind = &fake_kind;
 	w->pool = body_pool_create(1 << 20);
 	assert_non_null(w->pool);
-	assert_int_equal(rings_init(&w->rings, 2), 0);
+	assert_int_equal(rings_init(&w->rings, 2, 0), 0);
 	assert_int_equal(readings_init(&w->readings, &w->backend.base, &eo, START_US), 0);
 	*state = w;
 	return 0;

@@ -7,7 +7,7 @@ static void every_worker_has_its_own_rings(void **state)
 	struct rings r;
 	struct engine_opts a = {0}, b = {0};
 
-	assert_int_equal(rings_init(&r, 3), 0);
+	assert_int_equal(rings_init(&r, 3, 0), 0);
 	rings_lend(&r, 0, &a);
 	rings_lend(&r, 2, &b);
 	assert_int_equal(a.worker, 0);
@@ -25,7 +25,7 @@ static void what_one_hands_over_the_other_is_handed(void **state)
 	struct rings r;
 	struct engine_opts o[3] = {{0}};
 
-	assert_int_equal(rings_init(&r, 3), 0);
+	assert_int_equal(rings_init(&r, 3, 0), 0);
 	for (uint32_t w = 0; w < 3; w++)
 		rings_lend(&r, w, &o[w]);
 	for (uint32_t from = 0; from < 3; from++)
@@ -44,7 +44,7 @@ static void rings_may_be_given_back_twice(void **state)
 {
 	struct rings r;
 
-	assert_int_equal(rings_init(&r, 1), 0);
+	assert_int_equal(rings_init(&r, 1, 0), 0);
 	rings_fini(&r);
 	rings_fini(&r);
 	assert_int_equal(r.n_workers, 0);

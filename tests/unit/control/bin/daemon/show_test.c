@@ -35,7 +35,7 @@ static int build(void **state)
 	w->d.random = random_system();
 	assert_int_equal(identity_generate(&w->d.identity, IDENTITY_APPLIANCE, &w->d.random), 0);
 	w->d.engine = settings_engine(w->d.config);
-	assert_int_equal(rings_init(&w->d.rings, 1), 0);
+	assert_int_equal(rings_init(&w->d.rings, 1, 0), 0);
 	if (daemon_node(&w->d, why) != 0 || daemon_groups(&w->d, why) != 0)
 		fail_msg("%s", why);
 	*state = w;

@@ -70,7 +70,7 @@ static bool is_plain(struct engine *e, struct flow_tx *f)
 	if (!sent_ring_is_empty(f))
 		return (sent_at(f, f->sn_base)->flags & (SENT_IN_FLIGHT | SENT_ABANDONED)) ==
 		       SENT_IN_FLIGHT;
-	sent_ring_release(f, e->flows->tx_slabs);
+	sent_ring_rest(f, e->flows->tx_slabs);
 	return true;
 }
 

@@ -322,12 +322,16 @@ void flow_tx_changed(struct engine *e, uint32_t flow_idx)
 		flow_tx_tell(e, flow_idx);
 		return;
 	}
-	if (sent_ring_is_empty(f))
-		sent_ring_release(f, e->flows->tx_slabs);
 	if (f->flags & FLOW_TX_STREAM) {
+		if (sent_ring_is_empty(f))
+			sent_ring_rest(f, e->flows->tx_slabs);
 		if (c->n_lost > 0 || sent_ring_wants_abn(f))
 			relay_flow_lost(e, flow_idx);
-	} else if (flow_tx_is_ready(f, c)) {
+		return;
+	}
+	if (sent_ring_is_empty(f))
+		sent_ring_release(f, e->flows->tx_slabs);
+	if (flow_tx_is_ready(f, c)) {
 		s->tx_ready |= slot_bit(c->slot);
 		if (session_may_send(s)) // else the acks mark it
 			session_mark(e, f->session_idx, due_of_prio(c->prio));

@@ -13,10 +13,14 @@
 struct flows *flows_create(const struct engine_opts *o)
 {
 	const uint32_t n_tx_slabs[SLAB_SIZES] = {
-		// Every active send flow has its first ring, whatever others hold.
-		o->flows_tx_max, o->flows_tx_max / 8 + 16, o->flows_tx_max / 64 + 8};
-	const uint32_t n_rx_slabs[SLAB_SIZES] = {o->flows_rx_max + 16, o->flows_rx_max / 8 + 16,
-						 o->flows_rx_max / 64 + 8};
+		// Every active send flow has its first two rings, whatever others hold.
+		[SLAB_128] = o->flows_tx_max,
+		[SLAB_1K] = o->flows_tx_max,
+		[SLAB_4K] = o->flows_tx_max / 8 + 16,
+		[SLAB_16K] = o->flows_tx_max / 64 + 8};
+	const uint32_t n_rx_slabs[SLAB_SIZES] = {[SLAB_1K] = o->flows_rx_max + 16,
+						 [SLAB_4K] = o->flows_rx_max / 8 + 16,
+						 [SLAB_16K] = o->flows_rx_max / 64 + 8};
 	struct flows *f = calloc(1, sizeof(*f));
 
 	if (f == NULL)

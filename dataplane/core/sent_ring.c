@@ -4,16 +4,29 @@
 
 static enum slab_size slab_of(uint32_t ring_mask)
 {
-	return ring_mask == 63 ? SLAB_1K : ring_mask == 255 ? SLAB_4K : SLAB_16K;
+	switch (ring_mask) {
+	case SENT_RING_LEAST - 1:
+		return SLAB_128;
+	case 63:
+		return SLAB_1K;
+	case 255:
+		return SLAB_4K;
+	default:
+		return SLAB_16K;
+	}
 }
-static_assert(64 * sizeof(struct sent) == 1024, "entries of the smallest ring fill their slab");
+static_assert(SENT_RING_LEAST * sizeof(struct sent) == 128,
+	      "entries of the smallest ring fill their slab");
+static_assert(64 * sizeof(struct sent) == 1024, "and those of the next");
 static_assert(SENT_RING_MAX * sizeof(struct sent) == 16384, "and those of the largest");
 
 int sent_ring_grow(struct flow_tx *f, struct slabs *slabs)
 {
-	uint32_t n = f->ring == NULL ? 0 : f->ring_mask + 1, grown = n == 0 ? 64 : 4 * n;
+	uint32_t n = f->ring == NULL ? 0 : f->ring_mask + 1, grown = 4 * n;
 	struct sent *ring;
 
+	if (n <= SENT_RING_LEAST)
+		grown = n == 0 ? SENT_RING_LEAST : 64;
 	if (grown > SENT_RING_MAX)
 		return -ENOBUFS;
 	ring = slab_get(slabs, slab_of(grown - 1));

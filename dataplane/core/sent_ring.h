@@ -7,7 +7,8 @@
 #include "dataplane/core/flows.h"
 #include "dataplane/core/slab.h"
 
-#define SENT_RING_MAX 1024
+#define SENT_RING_MAX   1024
+#define SENT_RING_LEAST 8 // two lines: a neighbour on a short path has no more in flight
 
 static inline struct sent *sent_at(const struct flow_tx *f, uint64_t sn)
 {
@@ -35,7 +36,7 @@ static inline bool sent_is_forgotten(const struct sent *x)
 	       (!(x->flags & SENT_IN_FLIGHT) || x->flags & SENT_AS_ABN);
 }
 
-// Sees to a place for sn_next: 64 entries at first, then 256, then 1024. -ENOBUFS: none.
+// Sees to a place for sn_next: 8 entries at first, then 64, 256, and 1024. -ENOBUFS: none.
 int sent_ring_grow(struct flow_tx *, struct slabs *);
 static inline int sent_ring_reserve(struct flow_tx *f, struct slabs *slabs)
 {
@@ -45,6 +46,13 @@ static inline int sent_ring_reserve(struct flow_tx *f, struct slabs *slabs)
 }
 // Gives the memory back; the ring is empty.
 void sent_ring_release(struct flow_tx *, struct slabs *);
+// The same of a flow that is used again and again: it keeps a smallest ring.
+static inline void sent_ring_rest(struct flow_tx *f, struct slabs *slabs)
+{
+	if (f->ring_mask >= SENT_RING_LEAST)
+		sent_ring_release(f, slabs);
+	f->flags &= (uint8_t)~FLOW_TX_GAPS;
+}
 // The next number, never sent yet and with these flags. sent_ring_reserve was 0.
 static inline struct sent *sent_ring_append(struct flow_tx *f, uint8_t flags, uint32_t ref)
 {

@@ -25,7 +25,7 @@ struct slabs *slabs_create(const uint32_t n[SLAB_SIZES])
 
 	if (s == NULL)
 		return NULL;
-	for (enum slab_size size = SLAB_1K; size < SLAB_SIZES; size++) {
+	for (enum slab_size size = SLAB_128; size < SLAB_SIZES; size++) {
 		s->memory[size] = pages_take_hot(n[size] * stride(size));
 		if (s->memory[size] == NULL || idx_pool_init(&s->pool[size], n[size]) != 0) {
 			slabs_destroy(s);
@@ -39,7 +39,7 @@ void slabs_destroy(struct slabs *s)
 {
 	if (s == NULL)
 		return;
-	for (enum slab_size size = SLAB_1K; size < SLAB_SIZES; size++) {
+	for (enum slab_size size = SLAB_128; size < SLAB_SIZES; size++) {
 		pages_give(s->memory[size], s->pool[size].max * stride(size));
 		idx_pool_fini(&s->pool[size]);
 	}
@@ -57,7 +57,8 @@ void slab_put(struct slabs *s, enum slab_size size, void *slab)
 {
 	size_t at = (size_t)((uint8_t *)slab - s->memory[size]);
 	// By constants: rings come and go with every other packet of a flow.
-	size_t idx = size == SLAB_1K   ? at / SLAB_STRIDE(SLAB_1K)
+	size_t idx = size == SLAB_128  ? at / SLAB_STRIDE(SLAB_128)
+		     : size == SLAB_1K ? at / SLAB_STRIDE(SLAB_1K)
 		     : size == SLAB_4K ? at / SLAB_STRIDE(SLAB_4K)
 				       : at / SLAB_STRIDE(SLAB_16K);
 
@@ -69,7 +70,7 @@ uint32_t slabs_lent(const struct slabs *s)
 {
 	uint32_t n = 0;
 
-	for (enum slab_size size = SLAB_1K; size < SLAB_SIZES; size++)
+	for (enum slab_size size = SLAB_128; size < SLAB_SIZES; size++)
 		n += s->pool[size].n;
 	return n;
 }

@@ -1,18 +1,18 @@
-// Memory in three sizes for what a flow holds only while it is active: its ring in flight, its
+// Memory in four sizes for what a flow holds only while it is active: its ring in flight, its
 // received ranges, its ring of held fragments. All address space is taken at start; each size has
 // its own bound, so nobody's large rings can keep another flow from its first small one.
 #pragma once
 
 #include <stdint.h>
 
-enum slab_size { SLAB_1K, SLAB_4K, SLAB_16K, SLAB_SIZES };
+enum slab_size { SLAB_128, SLAB_1K, SLAB_4K, SLAB_16K, SLAB_SIZES };
 
 struct slabs;
 
 // Bytes of a slab of this size.
 static inline uint32_t slab_bytes(enum slab_size size)
 {
-	return 1024u << (2 * size);
+	return size == SLAB_128 ? 128 : 256u << (2 * size);
 }
 
 // How many of each size. NULL: no address space.

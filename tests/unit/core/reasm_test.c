@@ -6,7 +6,8 @@ static struct cell_pool cells;
 
 static int open_pools(void **state)
 {
-	slabs = slabs_create((const uint32_t[SLAB_SIZES]){2, 1, 1});
+	slabs = slabs_create(
+		(const uint32_t[SLAB_SIZES]){[SLAB_1K] = 2, [SLAB_4K] = 1, [SLAB_16K] = 1});
 	return slabs == NULL || cell_pool_init(&cells, 1000) != 0;
 }
 

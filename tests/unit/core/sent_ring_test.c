@@ -5,7 +5,7 @@ static struct slabs *slabs;
 
 static int open_slabs(void **state)
 {
-	slabs = slabs_create((const uint32_t[SLAB_SIZES]){2, 1, 1});
+	slabs = slabs_create((const uint32_t[SLAB_SIZES]){3, 2, 1, 1});
 	return slabs == NULL;
 }
 
@@ -29,7 +29,9 @@ static void it_grows_and_keeps_what_is_in_it(void **state)
 	for (uint32_t i = 0; i < SENT_RING_MAX; i++) {
 		assert_int_equal(sent_ring_reserve(&f, slabs), 0);
 		sent_ring_append(&f, SENT_IN_FLIGHT, i);
-		if (i == 63)
+		if (i == 7)
+			assert_int_equal(f.ring_mask, 7);
+		if (i == 8 || i == 63)
 			assert_int_equal(f.ring_mask, 63);
 		if (i == 64)
 			assert_int_equal(f.ring_mask, 255);
@@ -64,6 +66,33 @@ static void a_full_pool_costs_no_one_what_he_has(void **state)
 	assert_int_equal(sent_ring_reserve(&f[2], slabs), 0);
 	for (int i = 0; i < 3; i++)
 		finish(&f[i]);
+}
+
+// A stream's flow sends and is acknowledged by turns: its smallest ring stays, larger ones go back.
+static void at_rest_it_keeps_little(void **state)
+{
+	struct flow_tx f = {.sn_next = 1, .sn_base = 1, .flags = FLOW_TX_GAPS};
+	struct sent *ring;
+
+	assert_int_equal(sent_ring_reserve(&f, slabs), 0);
+	ring = f.ring;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(sent_ring_reserve(&f, slabs), 0);
+		sent_ring_append(&f, SENT_IN_FLIGHT, 7);
+		f.sn_base = f.sn_next;
+		sent_ring_rest(&f, slabs);
+		assert_int_equal(f.flags, 0);
+		assert_ptr_equal(f.ring, ring);
+	}
+	for (int i = 0; i <= SENT_RING_LEAST; i++) {
+		assert_int_equal(sent_ring_reserve(&f, slabs), 0);
+		sent_ring_append(&f, SENT_IN_FLIGHT, 7);
+	}
+	assert_int_equal(f.ring_mask, 63);
+	f.sn_base = f.sn_next;
+	sent_ring_rest(&f, slabs);
+	assert_null(f.ring);
+	finish(&f);
 }
 
 // What is known of numbers 1, 2, ...: i in flight, a acknowledged, l lost, x given up, y given up
@@ -132,6 +161,7 @@ int main(void)
 						close_slabs),
 		cmocka_unit_test_setup_teardown(a_full_pool_costs_no_one_what_he_has, open_slabs,
 						close_slabs),
+		cmocka_unit_test_setup_teardown(at_rest_it_keeps_little, open_slabs, close_slabs),
 		cmocka_unit_test_setup_teardown(numbers_leave_at_the_base, open_slabs, close_slabs),
 	};
 

@@ -5,7 +5,7 @@ static struct slabs *slabs;
 
 static int open_slabs(void **state)
 {
-	slabs = slabs_create((const uint32_t[SLAB_SIZES]){2, 1, 0});
+	slabs = slabs_create((const uint32_t[SLAB_SIZES]){[SLAB_1K] = 2, [SLAB_4K] = 1});
 	return slabs == NULL;
 }
 

@@ -6,12 +6,12 @@
 
 static void each_size_has_its_own_bound(void **state)
 {
-	const uint32_t n[SLAB_SIZES] = {3, 2, 1};
+	const uint32_t n[SLAB_SIZES] = {4, 3, 2, 1};
 	struct slabs *s = slabs_create(n);
 	void *taken[SLAB_SIZES][4];
 
 	assert_non_null(s);
-	for (enum slab_size size = SLAB_1K; size < SLAB_SIZES; size++) {
+	for (enum slab_size size = SLAB_128; size < SLAB_SIZES; size++) {
 		for (uint32_t i = 0; i < n[size]; i++) {
 			taken[size][i] = slab_get(s, size);
 			assert_non_null(taken[size][i]);
@@ -20,8 +20,8 @@ static void each_size_has_its_own_bound(void **state)
 		}
 		assert_null(slab_get(s, size));
 	}
-	assert_int_equal(slabs_lent(s), 6);
-	for (enum slab_size size = SLAB_1K; size < SLAB_SIZES; size++)
+	assert_int_equal(slabs_lent(s), 10);
+	for (enum slab_size size = SLAB_128; size < SLAB_SIZES; size++)
 		for (uint32_t i = 0; i < n[size]; i++)
 			slab_put(s, size, taken[size][i]);
 	assert_int_equal(slabs_lent(s), 0);
@@ -30,7 +30,7 @@ static void each_size_has_its_own_bound(void **state)
 
 static void what_came_back_last_is_lent_first(void **state)
 {
-	const uint32_t n[SLAB_SIZES] = {8, 1, 1};
+	const uint32_t n[SLAB_SIZES] = {[SLAB_1K] = 8};
 	struct slabs *s = slabs_create(n);
 	void *a = slab_get(s, SLAB_1K), *b = slab_get(s, SLAB_1K);
 

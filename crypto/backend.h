@@ -19,6 +19,7 @@ struct crypto_calls {
 
 struct crypto {
 	const struct crypto_calls *calls;
+	bool sums; // opening fills in the ops' sums; else crypto.c does
 	char name[64];
 };
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "crypto/backend.h"
+#include "crypto/checksum.h"
 
 struct crypto *crypto_create(enum crypto_backend backend)
 {
@@ -66,6 +67,14 @@ void crypto_seal(struct crypto *c, struct crypto_op *ops, uint16_t n)
 	}
 }
 
+static void sums_fill(struct crypto_op *ops, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		if (ops[i].tag_len == 0 && ops[i].result == CRYPTO_OK)
+			ops[i].sum = csum_partial(ops[i].dst + CRYPTO_BLOCK_LEN,
+						  ops[i].len - CRYPTO_BLOCK_LEN);
+}
+
 uint16_t crypto_open(struct crypto *c, struct crypto_op *ops, uint16_t n)
 {
 	uint16_t n_good = 0;
@@ -80,6 +89,8 @@ uint16_t crypto_open(struct crypto *c, struct crypto_op *ops, uint16_t n)
 		c->calls->open(c, ops, k);
 		for (uint16_t i = 0; i < k; i++)
 			n_good += ops[i].result == CRYPTO_OK;
+		if (!c->sums)
+			sums_fill(ops, k);
 		ops += k;
 		n -= k;
 	}

@@ -13,6 +13,7 @@
 #ifndef ANNULUS_CRYPTO_CRYPTO_H
 #define ANNULUS_CRYPTO_CRYPTO_H
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdint.h>
 
@@ -61,7 +62,12 @@ struct crypto_op {
 	uint16_t len;                 // ciphertext without its tag, a positive multiple of 16
 	uint8_t tag_len;              // 0, or 4..32 octets of HMAC at dst + len
 	uint8_t result;               // enum crypto_result, set by every call
+	// open, without a tag: csum_partial of the plaintext behind its first block (checksum.h),
+	// in which the octets stand that a checksum does not cover.
+	uint16_t sum;
 };
+
+static_assert(sizeof(struct crypto_op) == 40, "bursts of them are written and read by every turn");
 
 enum crypto_backend {
 	CRYPTO_AUTO, // ipsec-mb where it was built in and the CPU has AES instructions, else

@@ -385,6 +385,7 @@ struct crypto *crypto_imb_create(bool is_plain)
 	is_plain |= arch == IMB_ARCH_AVX512;
 	m->has_shani = err == 0 && !is_plain && shani_is_here();
 	if (err == 0 && !is_plain && vaes_is_here()) {
+		m->base.sums = true;
 		m->vaes = vaes_create();
 		err = m->vaes != NULL ? 0 : -ENOMEM;
 	}

@@ -40,3 +40,33 @@ int packet_form_strip(struct packet_form form, const uint8_t *buf, size_t len, u
 	}
 	return r.err != 0 ? r.err : (int)(len - r.left);
 }
+
+// csum_whole of what lies behind the front, of which crypto_open has summed all but the first
+// block. A front is longer only by zeros before its number.
+static uint16_t opened_csum(const struct crypto_op *op, size_t front_len)
+{
+	const uint8_t *from = op->dst + front_len;
+	size_t len = op->len - front_len, in_block = CRYPTO_BLOCK_LEN - front_len;
+	uint32_t sum;
+
+	if (front_len > CRYPTO_BLOCK_LEN)
+		return csum_whole(from, len);
+	sum = csum_partial(from, in_block) + csum_join(op->sum, (in_block & 1) != 0);
+	if ((len & 1) != 0)
+		sum += csum_last_low(from[len - 1]);
+	return csum_finish(sum);
+}
+
+int packet_form_strip_opened(struct packet_form form, const struct crypto_op *op, uint64_t *sseq)
+{
+	struct rd r = rd_over(op->dst, op->len);
+
+	*sseq = form.has_sseq ? rd_vlu(&r) : 0;
+	if (has_checksum(form)) {
+		uint16_t checksum = rd_u16(&r);
+
+		if (r.err == 0 && checksum != opened_csum(op, op->len - r.left))
+			rd_fail(&r);
+	}
+	return r.err != 0 ? r.err : (int)(op->len - r.left);
+}

@@ -101,4 +101,7 @@ static inline int packet_form_open_check(struct packet_form form, size_t len)
 // sequence number still has to pass the window (sseq_window.h).
 int packet_form_strip(struct packet_form form, const uint8_t *buf, size_t len, uint64_t *sseq);
 
+// The same of what crypto_open has decrypted and summed: it does not read the packet again.
+int packet_form_strip_opened(struct packet_form form, const struct crypto_op *op, uint64_t *sseq);
+
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/checksum.h"
+
 #define VAES   __attribute__((target("avx2,aes,vaes")))
 #define INLINE static inline __attribute__((always_inline)) VAES
 #define ROUNDS 10
@@ -215,10 +217,49 @@ void vaes_seal(struct vaes *v, const struct crypto_op *ops, const uint8_t *order
 
 // ---- opening ----
 
+// What was opened is added for a checksum (checksum.c) a stretch later, between the rounds of the
+// next: there it costs little, and right behind the last round half of AES itself. Words of 32 bits
+// are added in pairs; no carry is lost into `high`, and what is lost of `both` is known from there.
+struct sums {
+	__m256i both, high;
+	const uint8_t *next; // STRETCH octets that are opened and not added yet
+};
+
+#define STRETCH (32 * PAIRS)
+
+static const uint8_t nothing[STRETCH]; // before the first one
+
+INLINE void sums_add(struct sums *s, __m256i v)
+{
+	s->both = _mm256_add_epi64(s->both, v);
+	s->high = _mm256_add_epi64(s->high, _mm256_srli_epi64(v, 32));
+	__asm__("" : "+x"(s->both), "+x"(s->high)); // or gcc gathers values first, and spills them
+}
+
+// csum_partial of the octets from the second block to end, of which `first` was added, too.
+INLINE uint16_t sums_finish(struct sums *s, __m128i first, const uint8_t *end)
+{
+	__m128i both, high, low;
+
+	for (; s->next + 32 <= end; s->next += 32)
+		sums_add(s, _mm256_loadu_si256((const __m256i *)s->next));
+	if (s->next < end)
+		sums_add(s, _mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)s->next)));
+	both = _mm_add_epi64(_mm256_castsi256_si128(s->both), _mm256_extracti128_si256(s->both, 1));
+	high = _mm_add_epi64(_mm256_castsi256_si128(s->high), _mm256_extracti128_si256(s->high, 1));
+	both = _mm_sub_epi64(both, first);
+	high = _mm_sub_epi64(high, _mm_srli_epi64(first, 32));
+	low = _mm_sub_epi64(both, _mm_slli_epi64(high, 32));
+	low = _mm_add_epi64(low, high);
+	return csum_swap_fold((uint64_t)_mm_extract_epi64(low, 0) +
+			      (uint64_t)_mm_extract_epi64(low, 1));
+}
+
 // Blocks depend on the ciphertext before them alone, so a packet fills the registers by itself.
 // Opens 2 * n blocks at `at`, the last first, since what was before each is still needed. Returns
-// the last cipher block.
-INLINE __m128i pairs_open(uint8_t *at, const __m256i *keys, __m128i before, unsigned n)
+// the last cipher block. With sums (a constant: or not) n is PAIRS.
+INLINE __m128i pairs_open(uint8_t *at, const __m256i *keys, __m128i before, struct sums *sums,
+			  unsigned n)
 {
 	__m256i s[PAIRS];
 	__m128i last = _mm_loadu_si128((const __m128i *)at + 2 * n - 1);
@@ -231,6 +272,8 @@ INLINE __m128i pairs_open(uint8_t *at, const __m256i *keys, __m128i before, unsi
 #pragma GCC unroll 8
 		for (unsigned i = 0; i < n; i++)
 			s[i] = _mm256_aesdec_epi128(s[i], keys[r]);
+		if (sums != NULL && r <= PAIRS)
+			sums_add(sums, _mm256_loadu_si256((const __m256i *)sums->next + r - 1));
 	}
 #pragma GCC unroll 8
 	for (unsigned i = n; i-- > 0;) {
@@ -242,6 +285,8 @@ INLINE __m128i pairs_open(uint8_t *at, const __m256i *keys, __m128i before, unsi
 		s[i] = _mm256_aesdeclast_epi128(s[i], keys[ROUNDS]);
 		_mm256_storeu_si256((__m256i *)at + i, _mm256_xor_si256(s[i], prev));
 	}
+	if (sums != NULL)
+		sums->next = at;
 	return last;
 }
 
@@ -257,7 +302,7 @@ INLINE __m128i block_open(uint8_t *at, const __m128i *sched, __m128i before)
 	return c;
 }
 
-VAES void vaes_open(const struct crypto_op *op)
+INLINE void op_open(const struct crypto_op *op, struct sums *sums)
 {
 	const __m128i *sched = op->sched;
 	unsigned blocks = op->len / CRYPTO_BLOCK_LEN;
@@ -268,19 +313,34 @@ VAES void vaes_open(const struct crypto_op *op)
 	if (blocks >= 4) {
 		for (unsigned r = 0; r <= ROUNDS; r++)
 			keys[r] = _mm256_broadcastsi128_si256(sched[r]);
-		for (; blocks >= 16; blocks -= 16, at += 256)
-			before = pairs_open(at, keys, before, 8);
+		for (; blocks >= 16; blocks -= 16, at += STRETCH)
+			before = pairs_open(at, keys, before, sums, PAIRS);
 		if (blocks >= 8) {
-			before = pairs_open(at, keys, before, 4);
+			before = pairs_open(at, keys, before, NULL, 4);
 			blocks -= 8;
 			at += 128;
 		}
 		if (blocks >= 4) {
-			before = pairs_open(at, keys, before, 2);
+			before = pairs_open(at, keys, before, NULL, 2);
 			blocks -= 4;
 			at += 64;
 		}
 	}
 	for (; blocks > 0; blocks--, at += CRYPTO_BLOCK_LEN)
 		before = block_open(at, sched, before);
+}
+
+// Where an HMAC has verified it, nobody asks for a sum.
+VAES void vaes_open(struct crypto_op *op)
+{
+	struct sums sums = {_mm256_setzero_si256(), _mm256_setzero_si256(), nothing};
+
+	if (op->tag_len > 0) {
+		op_open(op, NULL);
+		return;
+	}
+	op_open(op, &sums);
+	if (sums.next == nothing)
+		sums.next = op->dst;
+	op->sum = sums_finish(&sums, _mm_loadu_si128((const __m128i *)op->dst), op->dst + op->len);
 }

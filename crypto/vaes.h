@@ -19,7 +19,7 @@ void vaes_destroy(struct vaes *v);
 // Seals all ops, without their tags, sixteen at a time in this order: neighbours of equal length
 // are quickest.
 void vaes_seal(struct vaes *v, const struct crypto_op *ops, const uint8_t *order, uint16_t n);
-// Opens in place, without looking at tags.
-void vaes_open(const struct crypto_op *op);
+// Opens in place, without looking at tags. Sums the plaintext while it is in registers.
+void vaes_open(struct crypto_op *op);
 
 #endif

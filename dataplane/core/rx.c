@@ -203,7 +203,7 @@ static void open_default(struct engine *e, uint16_t i, uint32_t cell)
 	struct pkt *pkt = &b->pkts[b->items[i].which];
 	const struct crypto_op *op = &b->ops[i];
 	uint64_t sseq;
-	int front = packet_form_strip((struct packet_form){0}, op->dst, op->len, &sseq);
+	int front = packet_form_strip_opened((struct packet_form){0}, op, &sseq);
 
 	engine_stir(e);
 	if (front >= 0) {
@@ -233,8 +233,7 @@ static void open_session(struct engine *e, uint16_t i)
 		rx_drop(e, pkt, DROP_NO_SESSION);
 		return;
 	}
-	front = op->result == CRYPTO_OK ? packet_form_strip(rx_form(s), op->dst, op->len, &sseq)
-					: -1;
+	front = op->result == CRYPTO_OK ? packet_form_strip_opened(rx_form(s), op, &sseq) : -1;
 	if (front < 0) {
 		rx_drop(e, pkt, DROP_AUTH);
 		return;

@@ -1,7 +1,10 @@
 // A packet from a stranger: what was received, what was decrypted, header and chunks. Whatever
 // parses is written again, and what was written must read and write to the same octets.
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "crypto/checksum.h"
 #include "crypto/packet_form.h"
 #include "crypto/sseq_window.h"
 #include "tests/fuzz/oracle.h"
@@ -39,6 +42,21 @@ static void check_session_id(const uint8_t *data, size_t size)
 	assert(ssid_unscramble(datagram, size, &again) == 0 && again == id);
 }
 
+// The checksum by what opening has summed is the same.
+static void check_opened(struct packet_form form, const uint8_t *data, size_t size, int front_len)
+{
+	uint8_t *copy = malloc(size); // exactly, so that a read beyond it is seen
+	struct crypto_op op = {.dst = copy, .len = (uint16_t)size};
+	uint64_t sseq;
+
+	if (copy == NULL)
+		abort();
+	memcpy(copy, data, size);
+	op.sum = csum_partial(copy + CRYPTO_BLOCK_LEN, size - CRYPTO_BLOCK_LEN);
+	assert(packet_form_strip_opened(form, &op, &sseq) == front_len);
+	free(copy);
+}
+
 // Every form of packet: a tag or none, a session sequence number or none.
 static void check_forms(const uint8_t *data, size_t size)
 {
@@ -54,6 +72,8 @@ static void check_forms(const uint8_t *data, size_t size)
 
 		assert(sealed_len < 0 || (size_t)sealed_len + form.tag_len == size);
 		assert(front_len <= (int)size);
+		if (size > 0 && size % CRYPTO_BLOCK_LEN == 0 && size <= UINT16_MAX)
+			check_opened(form, data, size, front_len);
 		if (front_len >= 0 && form.has_sseq && sseq_window_take(&w, sseq))
 			assert(!sseq_window_take(&w, sseq));
 	}

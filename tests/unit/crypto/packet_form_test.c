@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "crypto/checksum.h"
 #include "crypto/packet_form.h"
 #include "crypto/random.h"
 
@@ -46,6 +47,30 @@ static void the_budget_of_a_path_is_never_exceeded(void **state)
 	}
 }
 
+// What is known of a packet that crypto_open has decrypted.
+static struct crypto_op opened(uint8_t *buf, size_t len)
+{
+	return (struct crypto_op){
+		.dst = buf,
+		.len = (uint16_t)len,
+		.sum = csum_partial(buf + CRYPTO_BLOCK_LEN, len - CRYPTO_BLOCK_LEN)};
+}
+
+// Strips in both ways, which have to say the same.
+static int strip_both(struct packet_form form, uint8_t *buf, size_t len, uint64_t *sseq)
+{
+	struct crypto_op op;
+	uint64_t again;
+	int front_len = packet_form_strip(form, buf, len, sseq);
+
+	if (len == 0) // no ciphertext has that length
+		return front_len;
+	op = opened(buf, len);
+	assert_int_equal(packet_form_strip_opened(form, &op, &again), front_len);
+	assert_true(front_len < 0 || again == *sseq);
+	return front_len;
+}
+
 static void what_is_finished_strips_to_the_same(void **state)
 {
 	static const uint64_t numbers[] = {0, 127, 128, 16384, UINT64_C(1) << 33, UINT64_MAX - 1};
@@ -65,12 +90,42 @@ static void what_is_finished_strips_to_the_same(void **state)
 		assert_int_equal(front_len, packet_form_front_len(form, sseq));
 		assert_int_equal(sealed_len, packet_form_sealed_len(form, sseq, len));
 		assert_int_equal(sealed_len % 16, 0);
-		assert_int_equal(packet_form_strip(form, buf, sealed_len, &got), front_len);
+		assert_int_equal(strip_both(form, buf, sealed_len, &got), front_len);
 		assert_true(got == (form.has_sseq ? sseq : 0));
 		assert_memory_equal(buf + front_len, plain, len);
 		for (size_t k = front_len + len; k < sealed_len; k++)
 			assert_int_equal(buf[k], 0xff);
 	}
+}
+
+// Odd and even fronts, and one that is longer than a block, since zeros may lead a number. The
+// packet is zeros, or ff, or anything.
+static void a_sum_taken_while_opening_will_do(void **state)
+{
+	struct packet_form form = {0, true};
+	struct random_state rs;
+	struct random rng = random_seeded(&rs, 4);
+	uint8_t buf[128];
+	uint64_t sseq;
+
+	for (unsigned n_zeros = 0; n_zeros < 40; n_zeros++)
+		for (unsigned kind = 0; kind < 3; kind++) {
+			size_t front_len = n_zeros + 1 + PACKET_CHECKSUM_LEN, len;
+
+			memset(buf, 0x80, n_zeros);
+			buf[n_zeros] = 7;
+			memset(buf + front_len, kind == 1 ? 0xff : 0, 60);
+			if (kind == 2)
+				random_fill(&rng, buf + front_len, 60);
+			len = packet_form_finish(form, buf, front_len, front_len + n_zeros % 50);
+			assert_int_equal(strip_both(form, buf, len, &sseq), front_len);
+			assert_int_equal(sseq, 7);
+			for (size_t i = n_zeros + 1; i < len; i++) {
+				buf[i] ^= (uint8_t)(1 << i % 8);
+				assert_int_equal(strip_both(form, buf, len, &sseq), -EBADMSG);
+				buf[i] ^= (uint8_t)(1 << i % 8);
+			}
+		}
 }
 
 static void every_flipped_bit_breaks_the_checksum(void **state)
@@ -137,6 +192,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_budget_of_a_path_is_never_exceeded),
 		cmocka_unit_test(what_is_finished_strips_to_the_same),
+		cmocka_unit_test(a_sum_taken_while_opening_will_do),
 		cmocka_unit_test(every_flipped_bit_breaks_the_checksum),
 		cmocka_unit_test(a_front_that_does_not_end_is_refused),
 		cmocka_unit_test(only_possible_lengths_reach_the_cipher),

@@ -30,7 +30,8 @@ struct pkt {
 	uint8_t endpoint;     // which local address and port (index given at start)
 	uint8_t local;        // which of our addresses it is from or to, by the world's count; 0: any
 	uint8_t ttl;          // sending to an IP multicast address: hops it may take
-	uint8_t rsv[10];
+	uint16_t path_gen;    // sending: of that row, whose line a world then need not touch
+	uint8_t rsv[8];
 };
 static_assert(sizeof(struct pkt) == 64, "a packet is one cache line");
 

@@ -45,6 +45,39 @@ static void take_range(struct engine *e, uint32_t flow_idx, uint64_t first, uint
 		flight_settle(e, flow_idx, sent_at(f, sn), ctx);
 }
 
+// Most of what a stream's flow has in flight was sent once, in order, and is acknowledged in order:
+// numbers from the base to `cum` that are no more than in flight are settled together, as
+// flight_settle does it one by one.
+static void take_plain(struct engine *e, struct flow_tx *f, uint64_t cum, struct rx_ctx *ctx)
+{
+	struct session *s = session_at(e, f->session_idx);
+	const struct sent *last = NULL;
+	uint32_t bytes = 0;
+
+	if (!(f->flags & FLOW_TX_STREAM) || s->heard & HEARD_NO_BIG)
+		return;
+	for (; f->sn_base < f->sn_next && f->sn_base <= cum; f->sn_base++) {
+		const struct sent *x = sent_at(f, f->sn_base);
+
+		if (x->flags != SENT_IN_FLIGHT || x->is_doubted)
+			break;
+		bytes += x->bytes;
+		last = x;
+	}
+	if (last == NULL)
+		return;
+	ctx->acked_bytes += bytes;
+	ctx->any_settled = true;
+	f->in_flight_bytes -= bytes;
+	s->in_flight_bytes -= bytes;
+	if (f->in_flight_bytes == 0)
+		s->tx_in_flight &= ~slot_bit(flow_tx_slot(f));
+	if (tsn_is_before(s->tsn_acked, last->tsn)) {
+		s->tsn_acked = last->tsn;
+		flow_table_at(e->flows, f->session_idx)->late.arrived_ms = last->sent_ms;
+	}
+}
+
 // A window that was closed may have had something to say.
 static void take_window(struct engine *e, uint32_t flow_idx, uint64_t blocks)
 {
@@ -101,6 +134,7 @@ void flows_on_ack(struct engine *e, uint32_t session_idx, struct rx_ctx *ctx, st
 	e->stats.acks_received++;
 	f->flags &= (uint8_t)~FLOW_TX_UNACKED;
 	take_window(e, idx, a.window_blocks);
+	take_plain(e, f, a.cum, ctx);
 	take_range(e, idx, 0, a.cum, ctx);
 	it = ack_iter_over(&a);
 	while (ack_next(&it, &range) && range.from < f->sn_next)

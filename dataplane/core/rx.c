@@ -18,25 +18,30 @@ static void join(struct engine *e, uint16_t which, uint32_t id, bool is_default)
 {
 	struct rx_batch *b = &e->rx;
 	struct pkt *pkt = &b->pkts[which];
+	struct crypto_op *op = &b->ops[b->n]; // in place: a copy would wait for its own stores
 	struct packet_form form = {0};
-	struct crypto_op op = {.dst = pkt->data + SSID_LEN, .sched = &e->default_open};
 	int len;
+
+	op->sched = &e->default_open;
+	op->hmac = NULL;
 
 	if (!is_default) {
 		const struct session *s = session_at(e, pkt->session_idx);
 
 		form = rx_form(s);
-		op.sched = s->open_sched;
-		op.hmac = form.tag_len > 0 ? &e->hmac[2 * pkt->session_idx + 1] : NULL;
+		op->sched = s->open_sched;
+		op->hmac = form.tag_len > 0 ? &e->hmac[2 * pkt->session_idx + 1] : NULL;
 	}
 	len = packet_form_open_check(form, pkt->len - SSID_LEN);
 	if (len < 0) {
 		rx_drop(e, pkt, DROP_AUTH);
 		return;
 	}
-	op.len = (uint16_t)len;
-	op.tag_len = form.tag_len;
-	b->ops[b->n] = op;
+	op->dst = pkt->data + SSID_LEN;
+	op->tail = NULL;
+	op->head_len = 0;
+	op->len = (uint16_t)len;
+	op->tag_len = form.tag_len;
 	b->items[b->n++] = (struct rx_item){id, which, is_default};
 }
 

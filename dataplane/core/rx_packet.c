@@ -35,6 +35,13 @@ static void on_fihello(struct engine *e, uint32_t idx, struct span payload)
 	engine_report_copy(e, &r, payload); // lost if control is behind: the initiator asks again
 }
 
+// Legal in both modes of a session.
+static inline void on_ack(struct engine *e, struct chunk_ctx *ctx, const struct chunk *c)
+{
+	engine_stir(e);
+	flows_on_ack(e, ctx->idx, &ctx->flows, c->payload, c->type == CHUNK_ACK_BITMAP);
+}
+
 static void on_open_chunk(struct engine *e, struct chunk_ctx *ctx, const struct chunk *c)
 {
 	if (c->type != CHUNK_PING && c->type != CHUNK_PING_REPLY)
@@ -58,7 +65,7 @@ static void on_open_chunk(struct engine *e, struct chunk_ctx *ctx, const struct 
 		break;
 	case CHUNK_ACK_BITMAP:
 	case CHUNK_ACK_RANGES:
-		flows_on_ack(e, ctx->idx, &ctx->flows, c->payload, c->type == CHUNK_ACK_BITMAP);
+		on_ack(e, ctx, c);
 		break;
 	case CHUNK_BUFFER_PROBE:
 		flows_on_buffer_probe(e, ctx->idx, c->payload);
@@ -156,8 +163,12 @@ void rx_packet(struct engine *e, uint32_t idx, struct pkt *pkt, struct span plai
 	ctx.idx = idx;
 	ctx.pkt = pkt;
 	rx_ctx_begin(&ctx.flows, s->in_flight_bytes, &h);
-	while (s->state != S_CLOSED && chunk_next(&r, &c))
-		on_chunk(e, &ctx, &c, packet_mode(&h));
+	while (s->state != S_CLOSED && chunk_next(&r, &c)) {
+		if (c.type == CHUNK_ACK_RANGES && s->state == S_OPEN) // what most packets are
+			on_ack(e, &ctx, &c);
+		else
+			on_chunk(e, &ctx, &c, packet_mode(&h));
+	}
 	if (s->state == S_OPEN)
 		after_chunks(e, &ctx);
 }

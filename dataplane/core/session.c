@@ -203,6 +203,7 @@ void session_path_set(struct engine *e, uint32_t idx, const struct msg_addr *to)
 	p->endpoint = to->endpoint;
 	p->local = to->local;
 	p->gen++;
+	session_at(e, idx)->path_gen = p->gen;
 	session_at(e, idx)->ip_udp_len = to->family == 6 ? IPV6_UDP_BYTES : IPV4_UDP_BYTES;
 	pmtu_path_changed(e, idx);
 }

@@ -85,7 +85,7 @@ struct session {
 	uint32_t next_ready;   // list link of engine_tx
 	uint8_t ip_udp_len;    // octets before a UDP payload on its path
 	bool is_challenged;    // nothing has shown yet that it lived at session_cold.challenge_us
-	uint8_t rsv[2];
+	uint16_t path_gen;     // struct path's, for packets that leave
 	uint32_t tc_tx_ms,
 		tcr_rx_ms; // last time critical packet to it; last TCR from it (§3.5.2.1)
 };

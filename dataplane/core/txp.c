@@ -49,6 +49,7 @@ static bool begin_session(struct engine *e, struct txp *t, uint32_t session_idx,
 	t->has_echo = clock_echo_due(s, e->now_us, &t->echo);
 	begin(e, t, s->sseq_tx, payload);
 	t->pkt->path_idx = session_idx;
+	t->pkt->path_gen = s->path_gen;
 	t->pkt->session_idx = session_idx;
 	return true;
 }

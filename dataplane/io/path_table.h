@@ -55,13 +55,13 @@ int path_table_way(struct path_table *, const struct pkt *to, struct host_way *)
 // The same for a path, and keeps it in row idx if it is complete.
 int path_table_make(struct path_table *, uint32_t idx, const struct path *, struct host_way *);
 
-// The row, if it is still good; else NULL: path_table_make.
+// The row, if it is still good; else NULL: path_table_make. path_gen: as the path is now.
 static inline const struct path_row *path_table_row(const struct path_table *t, uint32_t idx,
-						    const struct path *path)
+						    uint16_t path_gen)
 {
 	const struct path_row *r = &t->rows[idx];
 
-	return r->header_len != 0 && r->path_gen == path->gen && r->version == t->version &&
+	return r->header_len != 0 && r->path_gen == path_gen && r->version == t->version &&
 			       t->now_ms - r->made_ms < PATH_FRESH_MS
 		       ? r
 		       : NULL;

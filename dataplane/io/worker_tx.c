@@ -5,7 +5,7 @@
 
 #include "dataplane/io/worker_parts.h"
 
-#define PREFETCH        8  // packets ahead: path and row
+#define PREFETCH        8  // packets ahead
 #define TX_CREDIT_LEAST 16 // frames a port that refused some is offered next time
 
 // -- buffers --
@@ -248,22 +248,20 @@ static void send_one(struct worker *w, const struct pkt *p)
 	const struct path_row *row;
 
 	if (p->path_idx != PATH_NONE) {
-		path = engine_path(w->engine, p->path_idx);
-		row = path_table_row(&w->paths, p->path_idx, path);
+		row = path_table_row(&w->paths, p->path_idx, p->path_gen);
 		if (row != NULL) {
 			send_by(w, p, row);
 			return;
 		}
+		path = engine_path(w->engine, p->path_idx);
 	}
 	send_slowly(w, p, path);
 }
 
 static void prefetch(const struct worker *w, const struct pkt *p)
 {
-	if (p->path_idx == PATH_NONE)
-		return;
-	rte_prefetch0(engine_path(w->engine, p->path_idx));
-	rte_prefetch0(&w->paths.rows[p->path_idx]);
+	if (p->path_idx != PATH_NONE)
+		rte_prefetch0(&w->paths.rows[p->path_idx]);
 }
 
 uint32_t worker_transmit(struct worker *w)

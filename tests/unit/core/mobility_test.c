@@ -70,6 +70,8 @@ static void moves(struct loop *l, struct far_end *f)
 	loop_turn(l);
 	assert_true(path_is(l, f, &new));
 	assert_int_equal(engine_path(l->nodes[0].engine, f->slot)->gen, gen + 1);
+	// What leaves says so, and worlds make its headers anew.
+	assert_int_equal(session_at(l->nodes[0].engine, f->slot)->path_gen, gen + 1);
 	assert_true(loop_take(l, 0, REP_SESSION_MOVED, &r));
 	assert_int_equal(r.addr.port, 4444);
 	assert_memory_equal(r.addr.ip, new.ip, 16);

@@ -172,6 +172,7 @@ enum node_event_kind {
 	NODE_NONE,
 	NODE_CONNECTED,            // conn
 	NODE_CONNECT_FAILED,       // conn, text: why (code of _error, timeout)
+	NODE_CONNECT_UNANSWERED,   // conn, text: what is known so far; it goes on
 	NODE_DISCONNECTED,         // conn
 	NODE_GROUP_REJECTED,       // group, text: the introducer refuses this group, or its flow
 	NODE_NEIGHBOUR_CONNECT,    // group, peer

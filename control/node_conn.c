@@ -5,9 +5,11 @@
 
 #include "control/node_internal.h"
 #include "crypto/epd.h"
+#include "crypto/keying.h"
 
 #define BACKOFF_FIRST_US 500000
 #define BACKOFF_MAX_US   30000000
+#define LOOK_US          1000000 // so often an opening is looked at
 
 static void say(struct node_conn *c, enum node_event_kind kind, const char *text)
 {
@@ -15,14 +17,19 @@ static void say(struct node_conn *c, enum node_event_kind kind, const char *text
 	node_push_event(c->node, &(struct node_event){.kind = kind, .conn = c, .text = c->why});
 }
 
+static void wake_at(struct node_conn *c, uint64_t at_us)
+{
+	c->retry_us = at_us;
+	if (at_us < c->node->conns_us)
+		c->node->conns_us = at_us;
+}
+
 static void try_later(struct node_conn *c)
 {
 	c->state = CONN_WAITING;
 	c->opening = NULL;
 	c->session = NULL;
-	c->retry_us = c->node->now_us + c->backoff_us;
-	if (c->retry_us < c->node->conns_us)
-		c->node->conns_us = c->retry_us;
+	wake_at(c, c->node->now_us + c->backoff_us);
 	c->backoff_us = c->backoff_us * 2 > BACKOFF_MAX_US ? BACKOFF_MAX_US : c->backoff_us * 2;
 }
 
@@ -47,6 +54,8 @@ static void begin(struct node_conn *c)
 	c->opening = startup_open(c->node->startup, &o, &existing, c->node->now_us);
 	if (c->opening == NULL)
 		try_later(c);
+	else
+		wake_at(c, c->node->now_us + LOOK_US);
 }
 
 struct node_conn *node_connect(struct node *n, const char *uri, const struct wire_addr *addrs,
@@ -100,6 +109,25 @@ void conn_opened(struct node_conn *c, struct ctl_session *s)
 	try_later(c);
 }
 
+// Who does not meet a far end's policy hears nothing (RFC 7016 §3.5.1.2), so we can only say what
+// it may be: what we were told not to offer, or else how the packet itself may be lost.
+static const char *unanswered(const struct node *n)
+{
+	const struct keying_policy *p = startup_policy(n->startup, n->opts.member_endpoint);
+	static const char *const texts[2][2] = {
+		{"it answers hellos, but not our keys: perhaps none of our Diffie-Hellman groups "
+		 "is enough for it, or longer packets are lost",
+		 "it answers hellos, but not our keys: perhaps it requires sequence numbers, which "
+		 "we do not offer"},
+		{"it answers hellos, but not our keys: perhaps it requires an HMAC, which we do "
+		 "not offer",
+		 "it answers hellos, but not our keys: perhaps it requires an HMAC or sequence "
+		 "numbers, which we do not offer"},
+	};
+
+	return texts[p->hmac == KEYING_OFF][p->sseq == KEYING_OFF];
+}
+
 void conn_open_failed(struct node_conn *c, enum open_failure why, struct ctl_session *existing)
 {
 	static const char *const texts[] = {
@@ -113,8 +141,21 @@ void conn_open_failed(struct node_conn *c, enum open_failure why, struct ctl_ses
 		[OPEN_NO_ROOM] = "no room for another session",
 	};
 
-	say(c, NODE_CONNECT_FAILED, texts[why]);
+	say(c, NODE_CONNECT_FAILED, why == OPEN_UNANSWERED ? unanswered(c->node) : texts[why]);
 	try_later(c);
+}
+
+// Long before the 95 s are over its user may want to know.
+static void look(struct node_conn *c)
+{
+	struct node *n = c->node;
+
+	if (!startup_open_is_unanswered(c->opening, n->now_us)) {
+		wake_at(c, n->now_us + LOOK_US);
+		return;
+	}
+	c->retry_us = UINT64_MAX;
+	say(c, NODE_CONNECT_UNANSWERED, unanswered(n));
 }
 
 void conn_session_gone(struct node_conn *c)
@@ -175,12 +216,14 @@ void conns_timers(struct node *n)
 	for (unsigned i = 0; i < CONNS_MAX; i++) {
 		struct node_conn *c = &n->conns[i];
 
-		if (c->state != CONN_WAITING || n->is_closing)
+		if ((c->state != CONN_WAITING && c->state != CONN_OPENING) || n->is_closing)
 			continue;
-		if (n->now_us >= c->retry_us)
+		if (n->now_us < c->retry_us)
+			wake_at(c, c->retry_us);
+		else if (c->state == CONN_WAITING)
 			begin(c);
-		if (c->state == CONN_WAITING && c->retry_us < n->conns_us)
-			n->conns_us = c->retry_us;
+		else
+			look(c);
 	}
 }
 

@@ -29,8 +29,9 @@ struct node_conn {
 	uint8_t n_addrs;
 	struct opening *opening;
 	struct ctl_session *session;
-	uint64_t retry_us, backoff_us;
-	char why[128]; // of the last failure, for events
+	uint64_t retry_us; // CONN_WAITING: then it begins again; CONN_OPENING: then it is looked at
+	uint64_t backoff_us;
+	char why[160]; // of the last failure, for events
 };
 
 struct node_group {

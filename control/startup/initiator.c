@@ -436,7 +436,7 @@ static void opening_due(struct startup *st, struct opening *o, uint64_t now_us)
 		return;
 	}
 	if (!has_hope)
-		opening_fail(o, OPEN_TIMEOUT, NULL);
+		opening_fail(o, o->state == OPENING_HELLO ? OPEN_TIMEOUT : OPEN_UNANSWERED, NULL);
 	else if (o->state == OPENING_HELLO)
 		initiator_hellos_due(st, o, now_us);
 	else if (keying_is_due(o, now_us))

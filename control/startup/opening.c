@@ -223,6 +223,12 @@ void startup_open_add(struct opening *o, const struct wire_addr *candidates, uin
 		initiator_hellos_due(o->startup, o, now_us);
 }
 
+bool startup_open_is_unanswered(const struct opening *o, uint64_t now_us)
+{
+	return o->state == OPENING_SENT && o->n_sent > 1 && o->yields_to == 0 &&
+	       now_us >= o->first_sent_us + opening_patience_us(o, UNANSWERED_US);
+}
+
 void startup_open_cancel(struct opening *o)
 {
 	opening_give(o);

@@ -22,6 +22,7 @@ enum opening_state {
 #define GLARE_PATIENCE_US 5000000  // groups.md 5: then the far end's rule must be another than ours
 #define GIVE_IN_US        3000000  // then what is on its way has come
 #define CLAIM_US          2000000  // then a session that we answered is not going to prove itself
+#define UNANSWERED_US     2000000  // then a keyer that has much to do has had the time for it
 #define ROUND_TRIP_MAX_US 10000000 // what took longer was lost on the way
 
 // A destination, on a schedule of its own (§3.5.1.1.1).

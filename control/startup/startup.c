@@ -258,6 +258,11 @@ struct ctl_session *startup_next(struct startup *st, uint32_t *at)
 	return NULL;
 }
 
+const struct keying_policy *startup_policy(const struct startup *st, uint8_t endpoint)
+{
+	return st->ends[endpoint].policy;
+}
+
 const struct startup_counters *startup_counters(const struct startup *st)
 {
 	return &st->counters;

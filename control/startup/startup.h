@@ -18,9 +18,11 @@ struct identity_endpoint; // crypto/identity.h
 struct keying_policy;     // crypto/keying.h
 
 enum open_failure {
-	OPEN_TIMEOUT,   // 95 s (§3.5.1) or the caller's limit without an answer
-	OPEN_DUPLICATE, // a session to that identity exists already; `existing` tells which
-	OPEN_REFUSED,   // the far end's keying was unacceptable
+	OPEN_TIMEOUT,    // 95 s (§3.5.1) or the caller's limit without an answer
+	OPEN_UNANSWERED, // the same, but there was an RHello: whoever it is, it keeps silent to our
+			 // IIKeying, as one must whose policy that does not meet
+	OPEN_DUPLICATE,  // a session to that identity exists already; `existing` tells which
+	OPEN_REFUSED,    // the far end's keying was unacceptable
 	// It has no group that our policy accepts and our certificate has, or offers none of what
 	// our policy requires.
 	OPEN_REFUSED_GROUP,
@@ -46,8 +48,8 @@ struct startup_events {
 struct startup_endpoint {
 	const struct identity_endpoint *identity; // borrowed
 	const struct keying_policy *policy;       // borrowed; NULL: keying_policy_default
-	bool answers_hello;   // be a responder (the worker answers hellos that select the
-			      // certificate)
+	bool answers_hello; // be a responder (the worker answers hellos that select the
+			    // certificate)
 	bool answers_fihello; // RHello to peers introduced to us
 	bool introduces;      // redirect + forward for registered sessions of this endpoint
 	bool may_initiate;
@@ -124,6 +126,8 @@ struct opening *startup_open(struct startup *, const struct open_opts *,
 void startup_open_add(struct opening *, const struct wire_addr *candidates, uint8_t n,
 		      uint64_t now_us);
 void startup_open_cancel(struct opening *); // no event follows
+// There was an RHello, and an RIKeying would have come by now: perhaps OPEN_UNANSWERED follows.
+bool startup_open_is_unanswered(const struct opening *, uint64_t now_us);
 
 // The open session to that identity, one that is alive if there is any; NULL.
 struct ctl_session *startup_find(struct startup *, uint8_t endpoint, const uint8_t fingerprint[32]);
@@ -148,3 +152,4 @@ struct startup_counters {
 	uint64_t no_room;    // no slot, body or ring for a session
 };
 const struct startup_counters *startup_counters(const struct startup *);
+const struct keying_policy *startup_policy(const struct startup *, uint8_t endpoint);

@@ -225,7 +225,8 @@ refused 2 "it has no Diffie-Hellman group that we accept and have" "$bin/annulus
 	fail "annulus-peer info --dh 14"
 [ "$(sed -n 's/^\(dh group\|we send\|they send\) *//p' "$work/info.log" | tr '\n' ';')" = \
 	"14;HMAC-SHA256, 4 octets;HMAC-SHA256, 32 octets;" ] || fail "the ends did not agree as they should"
-refused 2 "nobody answered" "$bin/annulus-peer" info 127.0.0.1:21935 --dh 14 --hmac off --wait 1
+refused 2 "it answers hellos, but not our keys: perhaps it requires an HMAC, which we do not offer" \
+	"$bin/annulus-peer" info 127.0.0.1:21935 --dh 14 --hmac off --wait 4
 [ "$(ctl --json drops | grep -o '"name":"refused_hmac","count":[0-9]*' | grep -o '[0-9]*$')" -ge 1 ] ||
 	fail "who refuses the HMAC was not counted"
 stop || fail "annulusd ended with $?"

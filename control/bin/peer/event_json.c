@@ -136,6 +136,7 @@ static const struct {
 } events[] = {
 	{NODE_CONNECTED, "NetConnection.Connect.Success", put_nothing},
 	{NODE_CONNECT_FAILED, "NetConnection.Connect.Failed", put_why},
+	{NODE_CONNECT_UNANSWERED, "NetConnection.Connect.Unanswered", put_why}, // ours
 	{NODE_DISCONNECTED, "NetConnection.Connect.Closed", put_why},
 	{NODE_GROUP_REJECTED, "NetGroup.Connect.Rejected", put_why},
 	{NODE_NEIGHBOUR_CONNECT, "NetGroup.Neighbor.Connect", put_neighbor},

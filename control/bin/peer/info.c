@@ -10,7 +10,7 @@
 struct info {
 	struct peer peer;
 	bool is_connected;
-	char failure[200];
+	char failure[240], so_far[200]; // why it is over; what is known until then
 };
 
 static void take_events(void *ctx, struct member *m)
@@ -21,6 +21,8 @@ static void take_events(void *ctx, struct member *m)
 	while (node_event(member_node(m), &e, clock_us())) {
 		if (e.kind == NODE_CONNECTED)
 			i->is_connected = true;
+		if (e.kind == NODE_CONNECT_UNANSWERED)
+			snprintf(i->so_far, sizeof(i->so_far), "%s", e.text);
 		if (e.kind == NODE_CONNECT_FAILED || e.kind == NODE_DISCONNECTED)
 			snprintf(i->failure, sizeof(i->failure), "%s",
 				 e.text != NULL ? e.text : "disconnected");
@@ -89,8 +91,8 @@ static int run(struct info *i, struct member *m)
 			return PEER_OK;
 		}
 		if (now >= give_up) {
-			snprintf(i->failure, sizeof(i->failure), "nobody answered within %u s",
-				 wait_s);
+			snprintf(i->failure, sizeof(i->failure), "%s (waited %u s)",
+				 i->so_far[0] != '\0' ? i->so_far : "nobody answered", wait_s);
 			break;
 		}
 		member_loop_once(i->peer.loop, now + 50000, take_events, i);

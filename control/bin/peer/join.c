@@ -21,6 +21,9 @@ void join_event(struct join *j, const struct node_event *e)
 		j->n_failed++;
 		snprintf(j->failure, sizeof(j->failure), "could not connect: %s", e->text);
 		break;
+	case NODE_CONNECT_UNANSWERED:
+		snprintf(j->so_far, sizeof(j->so_far), "could not connect: %s", e->text);
+		break;
 	case NODE_DISCONNECTED:
 		if (j->n_connected > 0)
 			j->n_connected--;
@@ -60,7 +63,8 @@ bool join_has_failed(const struct join *j, uint64_t now_us, const char **text)
 	if (j->failure[0] != '\0')
 		*text = j->failure;
 	else if (j->n_connected == 0 && j->n_conns > 0)
-		*text = "could not connect: no introducer answered";
+		*text = j->so_far[0] != '\0' ? j->so_far
+					     : "could not connect: no introducer answered";
 	else
 		*text = j->nobody;
 	return true;

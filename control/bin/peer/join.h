@@ -15,6 +15,7 @@ struct join {
 	struct node_conn *conn; // the last that came up
 	const char *nobody;     // what is said when nobody was there in time
 	char failure[200];      // what the last refusal said
+	char so_far[200];       // what is known while nothing is decided
 	uint64_t give_up_us;    // no connection or neighbour by then: UINT64_MAX: never
 };
 

@@ -21,6 +21,9 @@ static const struct {
 	 "{\"code\":\"NetConnection.Connect.Success\"}\n"},
 	{{.kind = NODE_CONNECT_FAILED, .text = "nobody answered"},
 	 "{\"code\":\"NetConnection.Connect.Failed\",\"why\":\"nobody answered\"}\n"},
+	{{.kind = NODE_CONNECT_UNANSWERED, .text = "it answers hellos, but not our keys"},
+	 "{\"code\":\"NetConnection.Connect.Unanswered\","
+	 "\"why\":\"it answers hellos, but not our keys\"}\n"},
 	{{.kind = NODE_CONNECT_FAILED, .text = "NetConnection.Connect.InvalidApp"},
 	 "{\"code\":\"NetConnection.Connect.InvalidApp\",\"why\":\"NetConnection.Connect."
 	 "InvalidApp\"}\n"},

@@ -53,6 +53,20 @@ static void the_time_limit_names_how_far_it_came(void **state)
 			    "could not join: no member of this group answered");
 }
 
+static void what_is_known_meanwhile_is_said_in_the_end(void **state)
+{
+	struct join j;
+
+	join_init(&j, 1, 30, 1000);
+	tell(&j, NODE_CONNECT_UNANSWERED, "it answers hellos, but not our keys");
+	assert_null(failure(&j, 2000)); // it may yet
+	assert_string_equal(failure(&j, 30001000),
+			    "could not connect: it answers hellos, but not our keys");
+	tell(&j, NODE_CONNECTED, "");
+	assert_string_equal(failure(&j, 30001000),
+			    "could not join: no member of this group answered");
+}
+
 static void without_a_limit_it_waits_for_ever(void **state)
 {
 	struct join j;
@@ -78,6 +92,7 @@ int main(void)
 		cmocka_unit_test(without_a_group_a_connection_is_enough),
 		cmocka_unit_test(a_neighbour_ends_the_waiting),
 		cmocka_unit_test(the_time_limit_names_how_far_it_came),
+		cmocka_unit_test(what_is_known_meanwhile_is_said_in_the_end),
 		cmocka_unit_test(without_a_limit_it_waits_for_ever),
 		cmocka_unit_test(it_is_over_when_every_introducer_refused),
 	};

@@ -127,10 +127,13 @@ static void who_requires_as_responder_counts_and_is_silent(void **state)
 		struct host *a = host(n, A_AT, &rows[i].initiator);
 		struct host *b = host(n, B_AT, &rows[i].responder);
 		const char *counters = (const char *)startup_counters(b->startup);
+		struct opening *o;
 		uint32_t at = 0;
 
-		host_open(a, b->identity.member.fingerprint, B_AT, NULL);
+		o = host_open(a, b->identity.member.fingerprint, B_AT, NULL);
+		assert_false(startup_open_is_unanswered(o, n->now_us));
 		net_run_us(n, 3 * 1000000); // asked more than once
+		assert_row(startup_open_is_unanswered(o, n->now_us), rows[i].name);
 		assert_row(a->worker.n_packets[CHUNK_IIKEYING] >= 2, rows[i].name);
 		assert_row(*(const uint64_t *)(counters + rows[i].counter) ==
 				   a->worker.n_packets[CHUNK_IIKEYING],
@@ -139,7 +142,7 @@ static void who_requires_as_responder_counts_and_is_silent(void **state)
 		assert_row(startup_next(b->startup, &at) == NULL, rows[i].name);
 		assert_row(b->n_seen == 0, rows[i].name);
 		net_run_us(n, 100 * 1000000);
-		assert_row(host_seen(a, SEEN_FAILED)->why == OPEN_TIMEOUT, rows[i].name);
+		assert_row(host_seen(a, SEEN_FAILED)->why == OPEN_UNANSWERED, rows[i].name);
 		net_destroy(n);
 	}
 }

@@ -38,7 +38,7 @@ static void a_keying_comes_again_at_growing_intervals(void **state)
 		assert_int_equal(n_keyings, i + 1);
 	}
 	net_run_us(n, 95 * 1000000); // the limit counts from the first IHello
-	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_TIMEOUT);
+	assert_int_equal(host_seen(a, SEEN_FAILED)->why, OPEN_UNANSWERED);
 	assert_int_equal(host_seen(a, SEEN_FAILED)->at_us - NET_START_US, 95 * 1000000);
 	net_destroy(n);
 }
@@ -95,7 +95,7 @@ static void who_says_hello_and_no_more_has_the_limit_once_more(void **state)
 		n->filter = lose_rikeyings;
 		open_within(a, b, rows[i].limit_s * 1000000);
 		net_run_us(n, 130 * 1000000);
-		assert_row(host_seen(a, SEEN_FAILED)->why == OPEN_TIMEOUT, rows[i].name);
+		assert_row(host_seen(a, SEEN_FAILED)->why == OPEN_UNANSWERED, rows[i].name);
 		assert_row(host_seen(a, SEEN_FAILED)->at_us - NET_START_US ==
 				   rows[i].end_s * 1000000,
 			   rows[i].name);

@@ -9,7 +9,8 @@
 #define STREAM_US 1500000
 #define FORGET_US                                                                                  \
 	620000000 // dead sessions 65 s and 90 s more, silent streams and stale gossip 300 s
-#define MESSAGE_US 20000
+#define MESSAGE_US    20000
+#define LAST_MESSAGES 100
 
 struct row {
 	const char *name;
@@ -23,6 +24,7 @@ static const struct row rows[] = {
 	{"all are killed", 4, 20, 6, 0, 0},
 	{"half and half, 5 % loss", 4, 20, 6, 50, 50},
 	{"a source that vanishes, 40 times", 2, 40, 1, 0, 0},
+	{"few, half and half, 5 % loss", 200, 2, 3, 50, 50},
 };
 
 struct figures {
@@ -72,7 +74,7 @@ static void churn(const struct sim_run *r)
 	come(w, 2);
 	world_run_us(w, JOIN_US + 20000000); // what was followed until now is lost first
 	before = w->members[1].play.n_messages;
-	world_publish(w, 2, &(struct world_publish){800, MESSAGE_US, 100});
+	world_publish(w, 2, &(struct world_publish){800, MESSAGE_US, LAST_MESSAGES});
 	world_run_us(w, 15000000);
 	f->n_messages = w->members[1].play.n_messages - before;
 	world_leave(w, 2);
@@ -161,17 +163,19 @@ static void nothing_is_left_of_who_went(void **state)
 					 .pool = *state,
 					 .run = churn,
 					 .figures_len = sizeof(struct figures)};
+		uint64_t n_stale = 0;
 		uint32_t n;
 		struct figures *f = sim_each_seed(&s, &n);
 
 		for (uint32_t k = 0; k < n; k++) {
-			print_message("%-34s %3llu of the last 100 messages, %llu stale commands\n",
-				      rows[i].name, (unsigned long long)f[k].n_messages,
-				      (unsigned long long)f[k].n_stale_commands);
-			assert_int_equal(f[k].n_messages, 100);
+			assert_int_equal(f[k].n_messages, LAST_MESSAGES);
 			// What control says crosses what the far end does, seldom.
-			assert_true(f[k].n_stale_commands < rows[i].n_rounds);
+			assert_true(f[k].n_stale_commands <= rows[i].n_rounds);
+			n_stale += f[k].n_stale_commands;
 		}
+		print_message(
+			"%-34s %3u seeds: all of the last messages, %.2f stale commands a run\n",
+			rows[i].name, n, (double)n_stale / n);
 		sim_figures_free(&s, f, n);
 	}
 }

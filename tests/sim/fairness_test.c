@@ -21,9 +21,9 @@ struct row {
 
 static const struct row rows[] = {
 	{"a session and a TCP", 1, 1, 1, 200},
-	{"a session of two flows and a TCP", 1, 2, 1, 100},
-	{"two sessions and a TCP", 2, 1, 1, 100},
-	{"a session and two TCPs", 1, 1, 2, 100},
+	{"a session of two flows and a TCP", 1, 2, 1, 200},
+	{"two sessions and a TCP", 2, 1, 1, 200},
+	{"a session and two TCPs", 1, 1, 2, 200},
 };
 
 struct figures {

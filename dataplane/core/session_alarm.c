@@ -137,12 +137,44 @@ void session_keepalive_set(struct engine *e, uint32_t idx, uint32_t interval_us,
 			   ms_reached(at_ms, e->now_ms) ? e->now_ms : at_ms);
 }
 
+// The first of a silence, or repeated: not more often than once per ERTO (§3.5.4).
+static void keepalive_ping(struct engine *e, uint32_t idx)
+{
+	struct session *s = session_at(e, idx);
+	struct session_cold *c = session_cold_at(e, idx);
+
+	if (c->is_pinged)
+		session_erto_backoff(s); // no reply within ERTO
+	else
+		c->pinged_ms = e->now_ms;
+	c->is_pinged = true;
+	c->ping_at_ms = e->now_ms + us_to_ms(s->erto_us);
+	ping(e, idx);
+}
+
+// Who is silent is suspect when a ping has been unanswered for long enough, however long he was
+// silent before. When to look at him again.
+static uint32_t look_at_silent(struct engine *e, uint32_t idx)
+{
+	struct session_cold *c = session_cold_at(e, idx);
+	uint32_t suspect_at_ms = c->pinged_ms + c->suspect_ms;
+	uint32_t limit_at_ms = session_at(e, idx)->last_rx_ms + c->keepalive_limit_ms;
+	uint32_t at_ms = c->ping_at_ms;
+
+	if (c->suspect_ms != 0 && ms_reached(suspect_at_ms, e->now_ms))
+		tell_health(e, idx, HEALTH_SUSPECT);
+	else
+		tell_silence(e, idx, c->pinged_ms);
+	if (c->suspect_ms != 0 && c->health != HEALTH_SUSPECT && ms_reached(suspect_at_ms, at_ms))
+		at_ms = suspect_at_ms;
+	return ms_reached(limit_at_ms, at_ms) ? limit_at_ms : at_ms;
+}
+
 static void on_keepalive(struct engine *e, uint32_t idx)
 {
 	struct session *s = session_at(e, idx);
 	struct session_cold *c = session_cold_at(e, idx);
 	uint32_t silent_ms = e->now_ms - s->last_rx_ms;
-	uint32_t wait_ms;
 
 	if (silent_ms < c->keepalive_ms) {
 		c->is_pinged = false;
@@ -155,18 +187,9 @@ static void on_keepalive(struct engine *e, uint32_t idx)
 		session_give_up(e, idx);
 		return;
 	}
-	if (c->suspect_ms != 0 && silent_ms >= c->keepalive_ms + c->suspect_ms)
-		tell_health(e, idx, HEALTH_SUSPECT);
-	else
-		tell_silence(e, idx, s->last_rx_ms + c->keepalive_ms);
-	if (c->is_pinged)
-		session_erto_backoff(s); // §3.5.4: no reply within ERTO
-	c->is_pinged = true;
-	ping(e, idx);
-	wait_ms = us_to_ms(s->erto_us); // not more often than once per ERTO
-	if (wait_ms > c->keepalive_limit_ms - silent_ms)
-		wait_ms = c->keepalive_limit_ms - silent_ms;
-	session_cold_alarm(e, idx, ALARM_KEEPALIVE, e->now_ms + wait_ms);
+	if (!c->is_pinged || ms_reached(c->ping_at_ms, e->now_ms))
+		keepalive_ping(e, idx);
+	session_cold_alarm(e, idx, ALARM_KEEPALIVE, look_at_silent(e, idx));
 }
 
 // Packets move the alarm by last_rx_ms alone: it fires, finds that out and goes on. Two that keep

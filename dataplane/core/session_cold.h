@@ -80,7 +80,8 @@ struct session_cold {
 	uint32_t alarm_at_ms[ALARM_N];
 
 	uint32_t keepalive_ms, keepalive_limit_ms; // keepalive_ms 0: none
-	bool is_pinged;                            // a keepalive ping is unanswered
+	bool is_pinged;                            // a keepalive ping is unanswered:
+	uint32_t pinged_ms, ping_at_ms;            // the first one's time, the next one's
 	uint8_t health;                            // enum session_health, as told
 	uint32_t suspect_ms;                       // 0: control does not want to know
 	uint32_t told_rtt_us;

@@ -100,6 +100,8 @@ static const struct watch_field cold_fields[] = {
 	F(keepalive_ms),
 	F(keepalive_limit_ms),
 	F(is_pinged),
+	F(pinged_ms),
+	F(ping_at_ms),
 	F(health),
 	F(suspect_ms),
 	F(told_rtt_us),

@@ -119,6 +119,8 @@ static const char *const parts[] = {
 	"session_cold.n_duplicates",
 	"session_cold.n_lost",
 	"session_cold.n_resent",
+	"session_cold.ping_at_ms",
+	"session_cold.pinged_ms",
 	"session_cold.pmtu",
 	"session_cold.rx_window",
 	"session_cold.unacked_since_ms",

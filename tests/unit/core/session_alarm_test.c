@@ -162,7 +162,7 @@ static void who_asked_is_told_of_suspicion_and_its_end(void **state)
 	while (!loop_take(l, 0, REP_SESSION_HEALTH, &r))
 		loop_run_us(l, 10 * MS);
 	assert_int_equal(r.health.level, HEALTH_SUSPECT);
-	assert_in_range(l->now_us - from_us, 12300 * MS, 17 * S); // with the next repeated ping
+	assert_in_range(l->now_us - from_us, 12300 * MS, 13100 * MS); // whenever pings are repeated
 	loop_run_us(l, 20 * S);
 	assert_false(loop_take(l, 0, REP_SESSION_HEALTH, &r)); // once
 	says(&f, CHUNK_PING_REPLY);
@@ -197,6 +197,42 @@ static void who_speaks_without_answering_is_not_suspect(void **state)
 	assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r));
 	assert_int_equal(r.health.level, HEALTH_GOOD);
 	loop_destroy(l);
+}
+
+// Who was asked seldom and is to be asked often has been silent for long: he has not been asked
+// yet.
+static void silence_before_the_ping_makes_nobody_suspect(void **state)
+{
+	for (int does_answer = 0; does_answer < 2; does_answer++) {
+		struct loop *l = loop_one();
+		struct far_end f = far_connect(l, 0, &(struct loop_form){.rtt_us = 50000}, true);
+		struct command cmd = {
+			.op = CMD_SESSION_KEEPALIVE, .session_idx = f.slot, .session_id = f.id};
+		uint32_t waited_ms = 0;
+		struct report r;
+
+		cmd.keepalive.interval_us = 15000000;
+		cmd.keepalive.suspect_us = 8000000;
+		loop_command(l, 0, &cmd);
+		loop_run_us(l, 10 * S);
+		assert_true(loop_take(l, 0, REP_SESSION_HEALTH, &r)); // so far
+		cmd.keepalive.interval_us = 1000000;
+		cmd.keepalive.suspect_us = 2000000;
+		loop_command(l, 0, &cmd);
+		assert_in_range(ms_until_ping(l, &f, 1000), 0, 8);
+		if (does_answer)
+			says(&f, CHUNK_PING_REPLY);
+		while (waited_ms < 3000 && !(loop_take(l, 0, REP_SESSION_HEALTH, &r) &&
+					     r.health.level == HEALTH_SUSPECT)) {
+			loop_run_us(l, 10 * MS);
+			waited_ms += 10;
+		}
+		if (does_answer) // and then is asked a second later
+			assert_in_range(waited_ms, 2800, 3000);
+		else
+			assert_in_range(waited_ms, 1980, 2020);
+		loop_destroy(l);
+	}
 }
 
 // A path that takes four times as long; a little more is no news.
@@ -447,6 +483,7 @@ int main(void)
 		cmocka_unit_test(silence_is_told_and_its_end),
 		cmocka_unit_test(who_asked_is_told_of_suspicion_and_its_end),
 		cmocka_unit_test(who_speaks_without_answering_is_not_suspect),
+		cmocka_unit_test(silence_before_the_ping_makes_nobody_suspect),
 		cmocka_unit_test(another_round_trip_is_told_with_a_ping),
 		cmocka_unit_test(keepalive_can_be_turned_off),
 		cmocka_unit_test(pings_and_answers_put_the_alarm_off),

@@ -72,15 +72,24 @@ static bool is_doubtful(const struct ring_node *node)
 	return who->n_tries > 0 || (who->neighbour != NULL && who->neighbour->is_suspect);
 }
 
+static bool is_not_linked(const struct ring_node *node)
+{
+	const struct member *who = (const struct member *)(const void *)node;
+
+	return who->neighbour == NULL || who->neighbour->is_suspect;
+}
+
 // The neighbours the receiver should want, as far as we can tell: his ring and fractions, and
 // others at random up to the degree a member has, since we know nothing of his round trip times.
-static void best_for(struct group *g, struct u256 at, struct wanted *w)
+static void best_for(struct group *g, struct u256 at, bool is_beside, struct wanted *w)
 {
 	const struct ring_set *ring = &g->members.ring;
 	uint32_t target = wanted_target(ring_set_estimate(ring, g->address));
 	uint32_t offset;
 
 	w->n = 0;
+	if (is_beside) // whom he can do least without: of all others half may be gone
+		wanted_ring(w, ring, at, is_not_linked);
 	wanted_ring(w, ring, at, is_doubtful);
 	wanted_fractions(w, ring, at, is_doubtful);
 	offset = ring->n > 0 ? (uint32_t)random_below(g->groups->o.random, ring->n) : 0;
@@ -105,7 +114,7 @@ void report_send(struct neighbour *nb, bool is_reply)
 	if (group_report_write_self(&w, &self) != 0)
 		return;
 	group_address_of(nb->cs->fingerprint, address);
-	best_for(g, u256_of(address), &best);
+	best_for(g, u256_of(address), nb->is_adjacent || nb->is_beside, &best);
 	for (uint32_t i = 0; i < best.n && i < FETCHED_AHEAD; i++)
 		member_fetch(member_of_ring(best.nodes[i]));
 	for (uint32_t i = 0; i < best.n && i < GROUP_REPORT_RECORDS_MAX; i++) {
@@ -123,6 +132,7 @@ void report_send(struct neighbour *nb, bool is_reply)
 	if (!nb->has_report_out && g->n_told == g->members.n_changes)
 		g->report_us = g->groups->now_us + GROUP_REPORT_INTERVAL_MS * UINT64_C(1000);
 	nb->has_report_out = true;
+	nb->reported_us = g->groups->now_us;
 	nb->told_spx = self.is_spx;
 	if (!is_reply)
 		nb->expects_reply = true;

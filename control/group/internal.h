@@ -85,12 +85,13 @@ struct neighbour {
 	bool told_spx;            // by our last report
 	bool is_adjacent;         // one of the three each way on the ring
 	bool is_next;             // the first of them
+	bool is_beside;           // the first either way that is linked to us and not silent
 	bool is_wanted;           // by the last choice (topology.c)
 	bool is_suspect;          // silent for long (groups.md 11)
 	uint32_t rtt_us;          // 0: not measured
 	uint32_t in_flight_bytes; // as of
 	uint64_t in_flight_us;
-	uint64_t called_us, opened_us, asked_us;
+	uint64_t called_us, opened_us, asked_us, reported_us;
 	struct token_bucket reports;
 	struct stream_link *links;
 	struct stream_rx *stream_rx; // their stream flows that named no stream yet
@@ -143,6 +144,9 @@ struct group {
 	struct members members;
 	struct neighbour **neighbours; // dense; also those only called
 	uint32_t n_neighbours, neighbours_cap, n_open;
+	uint64_t suspected_us[2]; // when neighbours fell silent: the last but one, the last
+	bool is_unrest;           // several did lately
+	uint64_t beside_us;       // when those beside us were last asked who else is
 	struct gc_join *joins;
 	struct gstream *streams;
 	uint32_t n_streams;

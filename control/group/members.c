@@ -9,7 +9,8 @@
 #include "control/group/groupspec.h"
 
 #define DIED_US         UINT64_C(300000000) // groups.md 5, 11
-#define PURGE_LATEST_US UINT64_C(60000000)  // gossip may tell of somebody that he is old
+#define FORGET_EVERY_US UINT64_C(1000000)
+#define PURGE_LATEST_US UINT64_C(60000000) // gossip may tell of somebody that he is old
 
 static_assert(offsetof(struct member, at) == 0, "member_of_ring");
 
@@ -127,6 +128,11 @@ static struct member *member_add(struct members *m, const uint8_t peer_id[ID_LEN
 	return who;
 }
 
+static bool is_gossip_alone(const struct member *who)
+{
+	return !is_in_use(who) && who->source == HEARD_GOSSIP;
+}
+
 // When the table is full, what is better known takes the place of the stalest gossip.
 static bool make_room(struct members *m)
 {
@@ -135,14 +141,52 @@ static bool make_room(struct members *m)
 	for (uint32_t i = 0; i < m->ring.n; i++) {
 		struct member *who = member_of_ring(m->ring.nodes[i]);
 
-		if (!is_in_use(who) && who->source == HEARD_GOSSIP &&
-		    (stalest == NULL || who->heard_us < stalest->heard_us))
+		if (is_gossip_alone(who) && (stalest == NULL || who->heard_us < stalest->heard_us))
 			stalest = who;
 	}
 	if (stalest == NULL)
 		return false;
 	member_free(m, stalest);
 	return true;
+}
+
+// A full table would never hear of newcomers again, and where members come and go most that it
+// knows are gone. So news, if it is younger than most of the gossip, takes the place of the older
+// half: all at once, and once a second at most, since looking for it costs a look at all.
+static bool forget_older_gossip(struct members *m, uint64_t heard_us, uint64_t now_us)
+{
+	uint64_t sum_s = 0, n = 0, mean_us, n_before = m->ring.n;
+
+	if (m->forgot_us != 0 && now_us < m->forgot_us + FORGET_EVERY_US)
+		return false;
+	m->forgot_us = now_us;
+	for (uint32_t i = 0; i < m->ring.n; i++) {
+		const struct member *who = member_of_ring(m->ring.nodes[i]);
+
+		if (is_gossip_alone(who)) {
+			sum_s += who->heard_us / 1000000;
+			n++;
+		}
+	}
+	mean_us = n > 0 ? sum_s / n * 1000000 : heard_us;
+	if (heard_us <= mean_us)
+		return false;
+	for (uint32_t i = m->ring.n; i-- > 0;) {
+		struct member *who = member_of_ring(m->ring.nodes[i]);
+
+		if (is_gossip_alone(who) && who->heard_us <= mean_us)
+			member_free(m, who);
+	}
+	return m->ring.n < n_before;
+}
+
+static bool has_room(struct members *m, const struct member_news *news)
+{
+	if (m->ring.n < m->max)
+		return true;
+	if (news->source > HEARD_GOSSIP)
+		return make_room(m);
+	return news->is_fresh && forget_older_gossip(m, news->heard_us, news->now_us);
 }
 
 static bool addr_known(const struct member *who, const struct wire_addr *a)
@@ -205,7 +249,7 @@ struct member *members_hear(struct members *m, const uint8_t peer_id[ID_LEN],
 	if (d != NULL && news->source == HEARD_GOSSIP && !news->is_fresh)
 		return NULL;
 	if (who == NULL) {
-		if (m->ring.n >= m->max && (news->source == HEARD_GOSSIP || !make_room(m)))
+		if (!has_room(m, news))
 			return NULL;
 		who = member_add(m, peer_id);
 	}

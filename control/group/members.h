@@ -62,6 +62,7 @@ struct members {
 	struct died died[DIED_MAX];
 	uint32_t died_next;
 	uint64_t died_us;   // nobody is remembered for longer
+	uint64_t forgot_us; // when old gossip last made room; 0: never
 	uint32_t n_changes; // of whom there is, or who is reached: what a choice goes by
 };
 

@@ -21,8 +21,13 @@ enum {
 	KEEPALIVE_MS = 15000,
 	NEXT_KEEPALIVE_MS = 5000, // of a super-peer, too: all want to know of its new life soon
 	BUSY_KEEPALIVE_MS = 2000,
-	NEW_LIFE_US = 9000000,    // nothing that began together with a session comes so much later
-	SUSPECT_US = 8000000, // groups.md 11: so long a ping may be unanswered
+	NEW_LIFE_US = 9000000, // nothing that began together with a session comes so much later
+	SUSPECT_US = 8000000,  // groups.md 11: so long a ping may be unanswered
+	// Of those beside us while members vanish (README.md).
+	UNREST_KEEPALIVE_MS = 1000,
+	UNREST_SUSPECT_US = 2000000,
+	UNREST_SUSPECT_RTTS = 4, // more than repeated pings need
+	UNREST_US = 60000000,
 };
 
 struct neighbour *neighbour_find(const struct group *g, const struct ctl_session *cs)
@@ -85,33 +90,77 @@ static bool has_streams(const struct neighbour *nb)
 	return false;
 }
 
+static bool is_watched(const struct neighbour *nb)
+{
+	return nb->is_adjacent && nb->group->is_unrest;
+}
+
 uint32_t neighbour_keepalive_ms(const struct ctl_session *cs)
 {
 	const struct neighbour *nb = cs->groups != NULL ? cs->groups->neighbours : NULL;
 	uint32_t ms = KEEPALIVE_MS;
 
 	for (; nb != NULL; nb = nb->next)
-		if (has_streams(nb))
-			return BUSY_KEEPALIVE_MS;
-		else if (nb->is_next || nb->is_super)
+		if (is_watched(nb))
+			return UNREST_KEEPALIVE_MS;
+		else if (has_streams(nb))
+			ms = BUSY_KEEPALIVE_MS;
+		else if ((nb->is_next || nb->is_super) && ms > NEXT_KEEPALIVE_MS)
 			ms = NEXT_KEEPALIVE_MS;
 	return ms;
 }
 
+static uint32_t suspect_us(const struct ctl_session *cs)
+{
+	const struct neighbour *nb = cs->groups != NULL ? cs->groups->neighbours : NULL;
+	uint64_t us = UNREST_SUSPECT_US;
+
+	while (nb != NULL && !is_watched(nb))
+		nb = nb->next;
+	if (nb == NULL || nb->rtt_us == 0)
+		return SUSPECT_US;
+	if (us < nb->rtt_us * (uint64_t)UNREST_SUSPECT_RTTS)
+		us = nb->rtt_us * (uint64_t)UNREST_SUSPECT_RTTS;
+	return us < SUSPECT_US ? (uint32_t)us : SUSPECT_US;
+}
+
 void neighbour_keepalive(struct ctl_session *cs)
 {
-	ctl_session_keepalive(cs, neighbour_keepalive_ms(cs) * 1000, SUSPECT_US);
+	ctl_session_keepalive(cs, neighbour_keepalive_ms(cs) * 1000, suspect_us(cs));
+}
+
+void neighbour_suspected(struct neighbour *nb)
+{
+	struct group *g = nb->group;
+
+	g->suspected_us[0] = g->suspected_us[1];
+	g->suspected_us[1] = g->groups->now_us;
+}
+
+void neighbours_unrest(struct group *g)
+{
+	bool is_unrest =
+		g->suspected_us[0] != 0 && g->suspected_us[0] + UNREST_US > g->groups->now_us;
+
+	if (g->is_unrest == is_unrest)
+		return;
+	g->is_unrest = is_unrest;
+	for (uint32_t i = 0; i < g->n_neighbours; i++)
+		if (g->neighbours[i]->state == NEIGHBOUR_OPEN && g->neighbours[i]->is_adjacent)
+			neighbour_keepalive(g->neighbours[i]->cs);
 }
 
 void neighbour_adjacent(struct neighbour *nb, bool is_adjacent, bool is_next)
 {
+	bool is_news =
+		nb->is_next != is_next || (nb->is_adjacent != is_adjacent && nb->group->is_unrest);
+
 	if (nb->is_adjacent != is_adjacent)
 		routes_soon(nb->group);
 	nb->is_adjacent = is_adjacent;
-	if (nb->is_next == is_next)
-		return;
 	nb->is_next = is_next;
-	neighbour_keepalive(nb->cs);
+	if (is_news)
+		neighbour_keepalive(nb->cs);
 }
 
 // ---- making and freeing ----

@@ -40,6 +40,10 @@ void neighbour_keepalive(struct ctl_session *);
 uint32_t neighbour_keepalive_ms(const struct ctl_session *);
 // Whether it is one of the three each way on the ring, and the first of them.
 void neighbour_adjacent(struct neighbour *, bool is_adjacent, bool is_next);
+// It has fallen silent.
+void neighbour_suspected(struct neighbour *);
+// Do members vanish one after the other? Then those beside us are asked more often.
+void neighbours_unrest(struct group *);
 
 // The session serves no group (any more): closed, unless it is a NetConnection or has direct
 // streams.

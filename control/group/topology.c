@@ -25,6 +25,7 @@ enum {
 	ANSWER_US = 1000000, // on the ring, so long without an answer
 	YIELD_US = 1000000,  // of two who heard of each other the one with the lower ID calls
 	WANTED_LAN = 3,
+	BESIDE_US = 2000000,
 };
 
 void topology_soon(struct group *g)
@@ -314,6 +315,52 @@ static void mark(struct neighbour *nb, const struct wanted *ring, const struct w
 				   is_first(ring, at) || is_first(doubted, at));
 }
 
+// The nearest neighbour up, or down, that is not silent; NULL.
+static struct neighbour *nearest_linked(const struct group *g, bool is_up)
+{
+	struct neighbour *best = NULL;
+	struct u256 best_way = {{0}};
+
+	for (uint32_t i = 0; i < g->n_neighbours; i++) {
+		struct neighbour *nb = g->neighbours[i];
+		struct u256 way;
+
+		if (nb->state != NEIGHBOUR_OPEN || nb->member == NULL || nb->is_suspect)
+			continue;
+		way = is_up ? ring_up(g->address, nb->member->at.at)
+			    : ring_up(nb->member->at.at, g->address);
+		if (best == NULL || u256_cmp(way, best_way) < 0) {
+			best = nb;
+			best_way = way;
+		}
+	}
+	return best;
+}
+
+// Whoever stands between us and the next one that we have a link with has his link there, or with
+// somebody nearer: so a report to that one, and his answer, close a gap that nobody else can see.
+// One goes to whoever has become the next one, and while members vanish all the time.
+static void ask_beside(struct group *g)
+{
+	const struct neighbour *up = nearest_linked(g, true), *down = nearest_linked(g, false);
+	uint64_t now_us = g->groups->now_us;
+	bool is_time = g->is_unrest && g->beside_us + BESIDE_US <= now_us;
+
+	if (is_time)
+		g->beside_us = now_us;
+	for (uint32_t i = 0; i < g->n_neighbours; i++) {
+		struct neighbour *nb = g->neighbours[i];
+		bool was_beside = nb->is_beside;
+
+		nb->is_beside = nb == up || nb == down;
+		if (nb->is_beside && (!was_beside || is_time) && nb->has_report_out &&
+		    nb->reported_us + BESIDE_US <= now_us)
+			report_send(nb, false);
+	}
+	if (g->is_unrest)
+		g->choose_us = earlier(g->choose_us, g->beside_us + BESIDE_US);
+}
+
 static void run(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
@@ -322,13 +369,17 @@ static void run(struct group *g)
 	g->chosen_us = now_us;
 	g->choose_us = now_us + CHOOSE_IDLE_US;
 	stand_beside(g, &ring, &doubted);
+	neighbours_unrest(g);
 	for (uint32_t i = 0; i < g->n_neighbours; i++)
 		mark(g->neighbours[i], &ring, &doubted);
+	ask_beside(g);
 	if (g->groups->o.is_super) { // it only responds (design 3)
 		g->is_choice_old = true;
 		return;
 	}
 	choose_anew(g, &w);
+	if (g->random_us > now_us) // whatever was chosen in between, it is drawn in time
+		g->choose_us = earlier(g->choose_us, g->random_us);
 	call_all(g, &w);
 	// Whom the ring would want but for failures so far is tried, too.
 	call_all(g, &doubted);
@@ -344,6 +395,7 @@ void topology_neighbour_opened(struct neighbour *nb)
 		return;
 	stand_beside(g, &ring, &doubted);
 	mark(nb, &ring, &doubted);
+	nb->is_beside = nb == nearest_linked(g, true) || nb == nearest_linked(g, false);
 	g->is_choice_old = true;
 }
 

@@ -1,13 +1,10 @@
 // What workers report in figures, by hand.
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "control/group/neighbour.h"
 #include "control/group/streams.h"
+#include "tests/support/test.h"
 #include "tests/unit/control/group/party.h"
 
 static struct body *body_of(const void *rows, size_t len)
@@ -37,7 +34,8 @@ static struct end *to(struct party *t, int i)
 static void health(struct party *t, struct world_node *n, struct end *e, uint32_t rtt_us,
 		   bool is_suspect)
 {
-	struct report r = {.op = REP_SESSION_HEALTH, .health = {rtt_us, is_suspect ? HEALTH_SUSPECT : HEALTH_GOOD}};
+	struct report r = {.op = REP_SESSION_HEALTH,
+			   .health = {rtt_us, is_suspect ? HEALTH_SUSPECT : HEALTH_GOOD}};
 
 	groups_health(n->groups, &e->ctl, &r, world_now_us(t->w));
 }
@@ -134,6 +132,96 @@ static void when_the_next_one_is_suspect_the_one_behind_is_asked_sooner(void **s
 	world_run(t->w, 1 * S);
 	assert_int_equal(neighbour_keepalive_ms(second->cs), 5000);
 	assert_true(second->is_next);
+}
+
+// A crowd of fifteen at nodes[0], and which of them stand beside it.
+static void all_meet(struct party *t)
+{
+	while (t->n < 16)
+		party_add(t);
+	world_run(t->w, 60 * S);
+	assert_int_equal(world_open_neighbours(t->nodes[0]), 15);
+}
+
+static struct neighbour *of(struct party *t, int i)
+{
+	return world_end_to(t->nodes[0], t->nodes[i], WORLD_MEMBER)->ctl.groups->neighbours;
+}
+
+static void check_keepalives(struct party *t, uint32_t adjacent_us, uint32_t suspect_us)
+{
+	uint32_t n_adjacent = 0;
+
+	for (int i = 1; i < 16; i++) {
+		struct end *e = world_end_to(t->nodes[0], t->nodes[i], WORLD_MEMBER);
+		struct neighbour *nb = of(t, i);
+
+		if (nb->is_suspect)
+			continue;
+		n_adjacent += nb->is_adjacent;
+		assert_int_equal(e->keepalive_us, nb->is_adjacent && adjacent_us != 0 ? adjacent_us
+						  : nb->is_next                       ? 5000000
+										      : 15000000);
+		assert_int_equal(e->suspect_us, nb->is_adjacent ? suspect_us : 8000000);
+	}
+	assert_int_equal(n_adjacent, 6);
+}
+
+// One that falls silent is no news. Two within a minute, and those beside us are asked every second
+// and suspected after two; a minute after the last two all is as before.
+static void while_members_vanish_those_beside_us_are_asked_every_second(void **state)
+{
+	struct party *t = *state;
+	int away[2], n = 0;
+
+	all_meet(t);
+	for (int i = 1; i < 16; i++) {
+		health(t, t->nodes[0], world_end_to(t->nodes[0], t->nodes[i], WORLD_MEMBER), 4200,
+		       false);
+		if (n < 2 && !of(t, i)->is_adjacent)
+			away[n++] = i;
+	}
+	check_keepalives(t, 0, 8000000);
+	health(t, t->nodes[0], world_end_to(t->nodes[0], t->nodes[away[0]], WORLD_MEMBER), 4200,
+	       true);
+	world_run(t->w, 1 * S);
+	check_keepalives(t, 0, 8000000);
+	world_run(t->w, 30 * S);
+	health(t, t->nodes[0], world_end_to(t->nodes[0], t->nodes[away[1]], WORLD_MEMBER), 4200,
+	       true);
+	world_run(t->w, 1 * S);
+	check_keepalives(t, 1000000, 2000000);
+	world_run(t->w, 40 * S);
+	check_keepalives(t, 0, 8000000);
+}
+
+// A path of long round trips needs its time to answer.
+static void who_is_far_away_is_given_the_time_to_answer(void **state)
+{
+	static const struct {
+		const char *claim;
+		uint32_t rtt_us, suspect_us;
+	} rows[] = {{"not measured", 0, 8000000},
+		    {"near", 500000, 2000000},
+		    {"four round trips", 600000, 2400000},
+		    {"not more than at rest", 3000000, 8000000}};
+	struct party *t = *state;
+
+	all_meet(t);
+	t->nodes[0]->group->suspected_us[0] = world_now_us(t->w);
+	neighbours_unrest(t->nodes[0]->group);
+	for (size_t r = 0; r < ARRAY_LEN(rows); r++)
+		for (int i = 1; i < 16; i++) {
+			struct end *e = world_end_to(t->nodes[0], t->nodes[i], WORLD_MEMBER);
+
+			if (!of(t, i)->is_adjacent)
+				continue;
+			of(t, i)->rtt_us = rows[r].rtt_us;
+			neighbour_keepalive(&e->ctl);
+			world_run(t->w, 1 * MS);
+			if (e->suspect_us != rows[r].suspect_us)
+				fail_msg("%s: %u", rows[r].claim, e->suspect_us);
+		}
 }
 
 static void a_streams_figures_are_its_workers_together(void **state)
@@ -241,6 +329,8 @@ int main(void)
 		T(while_a_stream_flows_silence_is_noticed_sooner),
 		T(who_stands_beside_us_is_asked_sooner_than_others),
 		T(when_the_next_one_is_suspect_the_one_behind_is_asked_sooner),
+		T(while_members_vanish_those_beside_us_are_asked_every_second),
+		T(who_is_far_away_is_given_the_time_to_answer),
 		T(a_streams_figures_are_its_workers_together),
 		T(who_has_no_streams_asks_for_nothing),
 		T(tables_nobody_knows_are_ignored),

@@ -88,6 +88,37 @@ static void a_full_table_prefers_who_is_better_known(void **state)
 	assert_null(hear(t, 11, HEARD_SELF, NOW, NOW)); // nobody of lesser standing is left
 }
 
+// Where members come and go most that gossip knows are gone: it shall not shut out who comes.
+static void a_full_table_hears_of_newcomers(void **state)
+{
+	struct setup *t = *state;
+	struct member_news news = {
+		.source = HEARD_GOSSIP, .heard_us = NOW, .now_us = NOW, .is_fresh = true};
+	uint8_t peer[32] = {9};
+	struct member *busy;
+
+	for (uint8_t i = 1; i <= 5; i++)
+		hear(t, i, i == 5 ? HEARD_SERVER : HEARD_GOSSIP, NOW - i * 10 * S, NOW);
+	busy = members_find(&t->m, (const uint8_t[32]){4});
+	busy->dial = (struct dial *)(void *)busy;        // somebody's
+	assert_null(hear(t, 6, HEARD_GOSSIP, NOW, NOW)); // nobody says that it is there now
+	news.heard_us = NOW - 60 * S;
+	assert_null(members_hear(&t->m, peer, &news)); // that is no news
+	news.heard_us = NOW;
+	assert_null(members_hear(&t->m, peer, &news)); // not twice in a second, whoever asks
+	assert_int_equal(t->m.ring.n, 5);
+	news.heard_us = news.now_us = NOW + 1 * S;
+	assert_non_null(members_hear(&t->m, peer, &news));
+	// Of those of 10, 20 and 30 s two were older than the mean, or as old.
+	assert_int_equal(t->m.ring.n, 4);
+	assert_non_null(members_find(&t->m, (const uint8_t[32]){1}));
+	assert_null(members_find(&t->m, (const uint8_t[32]){2}));
+	assert_null(members_find(&t->m, (const uint8_t[32]){3}));
+	assert_ptr_equal(members_find(&t->m, (const uint8_t[32]){4}), busy);
+	assert_non_null(members_find(&t->m, (const uint8_t[32]){5}));
+	busy->dial = NULL;
+}
+
 static void the_dead_come_back_by_fresh_word_only(void **state)
 {
 	struct setup *t = *state;
@@ -186,6 +217,7 @@ int main(void)
 		T(who_is_too_old_or_ourselves_is_not_taken),
 		T(the_newest_word_counts_but_none_against_our_own),
 		T(a_full_table_prefers_who_is_better_known),
+		T(a_full_table_hears_of_newcomers),
 		T(the_dead_come_back_by_fresh_word_only),
 		T(the_list_of_the_dead_is_bounded),
 		T(who_is_not_heard_of_for_5_minutes_is_forgotten),

@@ -219,6 +219,105 @@ static bool is_neighbour(const struct raw_peer *t, const struct raw_peer *peer)
 	return world_are_neighbours(t->node, peer->raw);
 }
 
+// Those of the crowd by the way up from our member.
+static void crowd_sort(struct raw_peer *t, struct raw_peer *peers)
+{
+	const struct u256 at = t->node->group->address;
+
+	for (int i = 1; i < CROWD; i++)
+		for (int k = i; k > 0; k--) {
+			uint8_t x[32], y[32];
+			struct raw_peer other = peers[k];
+
+			group_address_of(peers[k].raw->id, x);
+			group_address_of(peers[k - 1].raw->id, y);
+			if (u256_cmp(ring_up(at, u256_of(x)), ring_up(at, u256_of(y))) >= 0)
+				break;
+			peers[k] = peers[k - 1];
+			peers[k - 1] = other;
+		}
+}
+
+// How many reports came; the last one's first record, or nobody.
+static uint32_t n_reports(struct raw_peer *peer, uint8_t first[PEER_ID_LEN])
+{
+	struct group_report_self self;
+	struct group_report_iter it;
+	struct group_report_record r;
+	struct got *g;
+	uint32_t n = 0;
+
+	while ((g = world_got(peer->raw)) != NULL) {
+		if (memcmp(g->meta, RAW_MAIN, 3) == 0 && g->octets[0] == GROUP_REPORT) {
+			n++;
+			assert_int_equal(group_report_read(&self, &it, span_of(g->octets, g->len)),
+					 0);
+			if (group_report_next(&it, &r))
+				memcpy(first, r.peer_id, PEER_ID_LEN);
+		}
+		free(g);
+	}
+	return n;
+}
+
+static void suspect(struct raw_peer *t, struct raw_peer *peer, bool is_suspect)
+{
+	struct report r = {
+		.op = REP_SESSION_HEALTH,
+		.health = {.rtt_us = 10000, .level = is_suspect ? HEALTH_SUSPECT : HEALTH_GOOD}};
+
+	groups_health(t->node->groups, &peer->e->far->ctl, &r, world_now_us(t->w));
+	world_run(t->w, 300 * MS);
+}
+
+// Who stands between the next one and us is linked to it, if to anybody: so it gets a report, and
+// answers, as soon as it is the next one, and all the time while members vanish.
+static void whoever_becomes_the_next_one_is_asked_who_else_is_there(void **state)
+{
+	struct raw_peer *t = *state, peers[CROWD];
+	struct rumour ghosts[8];
+	uint8_t first[PEER_ID_LEN], ids[8][PEER_ID_LEN];
+	const struct u256 at = t->node->group->address;
+	uint32_t n_asked_again = 0;
+	int n_ghosts = 0;
+
+	crowd(t, peers);
+	crowd_sort(t, peers);
+	world_run(t->w, 12 * S);
+	for (int i = 0; i < CROWD; i++)
+		n_reports(&peers[i], first);
+	// Gossip has others between the first two, and nobody says that they are not there.
+	for (uint32_t i = 0; n_ghosts < 3; i++) {
+		uint8_t id[PEER_ID_LEN] = {0xcc}, address[32], x[32];
+
+		memcpy(id + 1, &i, sizeof(i));
+		group_address_of(id, address);
+		group_address_of(peers[1].raw->id, x);
+		if (u256_cmp(ring_up(at, u256_of(address)), ring_up(at, u256_of(x))) >= 0)
+			continue;
+		memcpy(ids[n_ghosts], id, sizeof(id));
+		ghosts[n_ghosts] = (struct rumour){.id = ids[n_ghosts], .age_s = 3};
+		n_ghosts++;
+	}
+	raw_gossip(t, ghosts, 3);
+	for (int i = 0; i < CROWD; i++)
+		n_reports(&peers[i], first);
+	suspect(t, &peers[0], true);
+	assert_int_equal(n_reports(&peers[1], first), 1);
+	// Not a ghost, of those that may be there: the next ones to it that we have links with.
+	assert_memory_equal(first, peers[2].raw->id, PEER_ID_LEN);
+	world_run(t->w, 8 * S); // one member that fell silent is no unrest
+	assert_in_range(n_reports(&peers[1], first), 0, 1);
+	suspect(t, &peers[20], true);
+	assert_true(t->node->group->is_unrest);
+	n_reports(&peers[1], first);
+	for (int i = 0; i < 10; i++) {
+		world_run(t->w, 1 * S);
+		n_asked_again += n_reports(&peers[1], first);
+	}
+	assert_in_range(n_asked_again, 5, 6);
+}
+
 static void neighbours_may_leave_who_are_not_wanted(void **state)
 {
 	struct raw_peer *t = *state, peers[CROWD];
@@ -468,6 +567,7 @@ int main(void)
 		T(rumours_of_the_dead_wake_nobody),
 		T(who_is_there_and_out_of_reach_is_not_forgotten),
 		T(of_two_who_heard_of_each_other_one_calls),
+		T(whoever_becomes_the_next_one_is_asked_who_else_is_there),
 		T(neighbours_may_leave_who_are_not_wanted),
 		T(the_six_with_the_lowest_round_trip_stay),
 		T(one_at_random_is_drawn_anew_every_10_s),

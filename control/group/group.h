@@ -123,6 +123,10 @@ struct group_posting {
 struct group_replication {
 	bool is_lowest_first; // else rarest first (OR-10)
 	bool is_seed;         // we may be asked for 16 objects at a time (OR-13)
+	// From that index on, each is given once before any is given twice, as far as those who ask
+	// for them let us (object_spread.h): so we may go soon. Of what is had from then on.
+	bool is_spread;
+	uint64_t spread_from;
 	bool is_lent; // what was given once, workers may give again, until it leaves our have set
 };
 
@@ -314,6 +318,7 @@ struct group_info {
 	uint64_t route_tx_bytes, route_rx_bytes;
 	uint64_t object_tx_bytes, object_rx_bytes;
 	uint64_t n_objects_have, n_objects_wanted;
+	uint64_t n_objects_ungiven; // of those that are spread: nobody was given them
 };
 // NetGroupInfo (NG, 4.3): octets of messages a second, over the last five.
 struct group_rates {

@@ -27,6 +27,7 @@ static void extension_info(const struct group *g, struct group_info *i)
 	if (g->objects != NULL) {
 		i->n_objects_have = ranges_count(&g->objects->have);
 		i->n_objects_wanted = ranges_count(&g->objects->want);
+		i->n_objects_ungiven = ranges_count(&g->objects->spread.ungiven);
 	}
 	if (ps == NULL)
 		return;

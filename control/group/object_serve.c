@@ -74,6 +74,7 @@ static void deny(struct objects *os, struct object_peer *op, uint64_t request,
 static void asked_deny(struct objects *os, struct object_asked *a, enum object_deny_reason why)
 {
 	deny(os, a->by, a->request, why);
+	object_slice_ungiven(os, a);
 	asked_free(os, a);
 }
 
@@ -81,16 +82,19 @@ void object_request_take(struct spx_lane *l, struct span message)
 {
 	struct object_peer *op = l->peer->objects;
 	struct objects *os = l->peer->nb->group->objects;
+	struct object_asked *a;
 	struct object_request q;
 
-	if (object_request_read(&q, SPX_REQUEST, message) != 0)
+	if (object_request_read(&q, SPX_REQUEST, message) != 0) {
 		spx_malformed(l);
-	else if (!ranges_has(&os->have, q.index))
+	} else if (!ranges_has(&os->have, q.index)) {
 		deny(os, op, q.request, OBJECT_DENY_NOT_HELD);
-	else if (asked_make(os, op, &q) == NULL)
+	} else if ((a = asked_make(os, op, &q)) == NULL) {
 		deny(os, op, q.request, OBJECT_DENY_BUSY);
-	else
+	} else {
 		os->serve_us = groups_of(os)->now_us;
+		object_slice_asked(os, a);
+	}
 }
 
 void object_cancel_take(struct spx_lane *l, struct span message)
@@ -105,16 +109,20 @@ void object_cancel_take(struct spx_lane *l, struct span message)
 	}
 	while (a != NULL && (a->by != l->peer->objects || a->request != q.request))
 		a = a->next;
-	if (a != NULL)
-		asked_free(os, a);
+	if (a == NULL)
+		return;
+	object_slice_ungiven(os, a);
+	asked_free(os, a);
 }
 
 void object_serve_peer_gone(struct objects *os, struct object_peer *op)
 {
 	for (struct object_asked *a = os->first_asked, *next; a != NULL; a = next) {
 		next = a->next;
-		if (a->by == op)
-			asked_free(os, a);
+		if (a->by != op)
+			continue;
+		object_slice_ungiven(os, a);
+		asked_free(os, a);
 	}
 }
 

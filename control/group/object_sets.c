@@ -219,6 +219,8 @@ void object_want_take(struct spx_lane *l, struct span message)
 	}
 	op->is_interested = op->needs_snapshot = want.is_interested;
 	op->is_in_snapshot = false;
+	if (!want.is_interested)
+		object_slice_peer_gone(l->peer->nb->group->objects, op);
 	if (want.is_interested)
 		object_gives_soon(l->peer);
 	object_tell_soon(l->peer->nb->group->objects);
@@ -242,11 +244,10 @@ static int control_send(struct object_peer *op, const struct wr *w)
 	return spx_send(op->peer, LANE_OBJECT_CONTROL, wr_span(w), span_of(NULL, 0));
 }
 
-// What we have from `snapshot_next` on; 0 when all of it is told.
-static int snapshot_send(struct objects *os, struct object_peer *op)
+// What it sees from `snapshot_next` on; 0 when all of it is told.
+static int snapshot_send(struct objects *os, struct object_peer *op, const struct ranges *have)
 {
 	uint8_t octets[OBJECT_HAVE_LEN_MAX];
-	const struct ranges *have = &os->have;
 
 	do {
 		struct wr w = wr_over(octets, sizeof(octets));
@@ -293,9 +294,9 @@ static int changes_send(struct object_peer *op, struct changes *c)
 	return err;
 }
 
-// Of what changed, what we have now (or have not).
-static int changes_tell(struct objects *os, struct object_peer *op, const struct ranges *changed,
-			enum object_delta_op what)
+// Of what changed, what is to be seen now (or not).
+static int changes_tell(struct object_peer *op, const struct ranges *seen,
+			const struct ranges *changed, enum object_delta_op what)
 {
 	struct changes c = {.op = what};
 	struct index_range s;
@@ -305,8 +306,8 @@ static int changes_tell(struct objects *os, struct object_peer *op, const struct
 		uint64_t from = changed->at[i].first, to = changed->at[i].last;
 
 		while (err == 0 &&
-		       (what == OBJECT_ADD ? ranges_next_in(&os->have, from, to, &s)
-					   : ranges_next_out(&os->have, from, to, &s))) {
+		       (what == OBJECT_ADD ? ranges_next_in(seen, from, to, &s)
+					   : ranges_next_out(seen, from, to, &s))) {
 			c.at[c.n++] = s;
 			from = s.last + 1;
 			if (c.n == OBJECT_RANGES_MAX)
@@ -316,7 +317,7 @@ static int changes_tell(struct objects *os, struct object_peer *op, const struct
 	return err != 0 ? err : changes_send(op, &c);
 }
 
-static int log_send(struct objects *os, struct object_peer *op)
+static int log_send(struct objects *os, struct object_peer *op, const struct ranges *seen)
 {
 	struct ranges changed;
 	int err = 0;
@@ -328,17 +329,62 @@ static int log_send(struct objects *os, struct object_peer *op)
 		err = ranges_add(&changed, r->first, r->last);
 	}
 	if (err == 0)
-		err = changes_tell(os, op, &changed, OBJECT_REMOVE);
+		err = changes_tell(op, &os->have, &changed, OBJECT_REMOVE);
 	if (err == 0)
-		err = changes_tell(os, op, &changed, OBJECT_ADD);
+		err = changes_tell(op, seen, &changed, OBJECT_ADD);
 	if (err == 0)
 		op->told = os->log_end;
 	ranges_clear(&changed);
 	return err;
 }
 
+// It sees more than before: all there is to see of the range.
+static int seen_tell(struct objects *os, struct object_peer *op, struct index_range r)
+{
+	struct ranges range = {.at = &r, .n = 1};
+
+	return changes_tell(op, &os->have, &range, OBJECT_ADD);
+}
+
+static int slice_tell(struct objects *os, struct object_peer *op)
+{
+	struct index_range shown = {os->o.spread_from, OBJECT_INDEX_MAX};
+	int err = 0;
+
+	if (op->is_hidden && !object_is_hidden_from(os, op)) {
+		err = seen_tell(os, op, shown);
+		op->is_hidden = err != 0;
+	} else if (object_slice_grow(os, op, &shown)) {
+		err = seen_tell(os, op, shown);
+	}
+	return err;
+}
+
+void object_show(struct objects *os, struct object_peer *op)
+{
+	if (op->needs_snapshot || op->is_in_snapshot) // which shows it
+		return;
+	if (slice_tell(os, op) != 0) {
+		object_slice_peer_gone(os, op); // it was not told: others are
+		os->tell_us = earlier(os->tell_us, groups_of(os)->now_us + BLOCKED_US);
+	}
+}
+
+static void snapshot_begin(struct objects *os, struct object_peer *op)
+{
+	struct index_range shown;
+
+	op->needs_snapshot = false;
+	op->is_in_snapshot = true;
+	op->snapshot_next = 0;
+	op->snapshot_us = groups_of(os)->now_us + AGAIN_US;
+	op->told = os->log_end;
+	object_slice_grow(os, op, &shown);
+	op->is_hidden = object_is_hidden_from(os, op);
+}
+
 // When there is more to do; NEVER: it knows what we have.
-static uint64_t have_tell(struct objects *os, struct object_peer *op)
+static uint64_t have_tell(struct objects *os, struct object_peer *op, struct ranges *scratch)
 {
 	uint64_t now_us = groups_of(os)->now_us;
 	int err = 0;
@@ -349,21 +395,19 @@ static uint64_t have_tell(struct objects *os, struct object_peer *op)
 		op->needs_snapshot = true;
 	if (op->needs_snapshot && now_us < op->snapshot_us)
 		return op->snapshot_us;
-	if (op->needs_snapshot) {
-		op->needs_snapshot = false;
-		op->is_in_snapshot = true;
-		op->snapshot_next = 0;
-		op->snapshot_us = now_us + AGAIN_US;
-		op->told = os->log_end;
-	}
+	if (op->needs_snapshot)
+		snapshot_begin(os, op);
 	if (op->is_in_snapshot)
-		err = snapshot_send(os, op);
+		err = snapshot_send(os, op, object_seen(os, op, scratch));
 	if (err == 0 && os->log_end - op->told > OBJECT_LOG_MAX) { // the snapshot took too long
 		op->needs_snapshot = true;
 		return op->snapshot_us;
 	}
+	op->is_hidden |= object_is_hidden_from(os, op);
 	if (err == 0 && op->told < os->log_end)
-		err = log_send(os, op);
+		err = log_send(os, op, object_seen(os, op, scratch));
+	if (err == 0)
+		object_show(os, op);
 	return err != 0 ? now_us + BLOCKED_US : NEVER;
 }
 
@@ -392,9 +436,13 @@ static uint64_t interest_tell(struct objects *os, struct object_peer *op)
 
 void object_tell(struct objects *os)
 {
+	struct ranges scratch;
+
+	ranges_init(&scratch, 2 * OBJECT_HELD_RANGES);
 	os->tell_us = NEVER;
 	for (struct object_peer *op = os->peers; op != NULL; op = op->next) {
 		os->tell_us = earlier(os->tell_us, interest_tell(os, op));
-		os->tell_us = earlier(os->tell_us, have_tell(os, op));
+		os->tell_us = earlier(os->tell_us, have_tell(os, op, &scratch));
 	}
+	ranges_clear(&scratch);
 }

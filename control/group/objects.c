@@ -20,7 +20,8 @@ int objects_create(struct group *g)
 		return -ENOMEM;
 	os->group = g;
 	os->o = g->limits.replication;
-	os->tell_us = os->retry_us = os->serve_us = NEVER;
+	os->tell_us = os->retry_us = os->serve_us = os->idle_us = NEVER;
+	object_spread_init(&os->spread);
 	ranges_init(&os->have, OBJECT_HELD_RANGES);
 	ranges_init(&os->want, OBJECT_WANT_RANGES);
 	// Each index that is being fetched may be a hole.
@@ -40,6 +41,7 @@ void objects_destroy(struct group *g)
 	ranges_clear(&os->want);
 	ranges_clear(&os->open);
 	tally_clear(&os->tally);
+	object_spread_clear(&os->spread);
 	free(os);
 	g->objects = NULL;
 }
@@ -57,6 +59,7 @@ void objects_peer(struct spx_peer *p)
 	op->peer = p;
 	op->is_seed = p->nb->is_super;
 	ranges_init(&op->have, OBJECT_HELD_RANGES);
+	object_slice_init(&op->slice);
 	op->next = os->peers;
 	os->peers = op;
 	p->objects = op;
@@ -74,6 +77,7 @@ void objects_peer_gone(struct spx_peer *p)
 		at = &(*at)->next;
 	*at = op->next;
 	object_serve_peer_gone(os, op);
+	object_slice_peer_gone(os, op);
 	object_forget_have(os, op);
 	object_fetch_peer_gone(os, op);
 	p->objects = NULL;
@@ -100,6 +104,20 @@ static int range_check(struct group *g, uint64_t first, uint64_t last, uint64_t 
 	return first > last;
 }
 
+// Of what is new, what is to be given once before it is given twice.
+static void spread(struct objects *os, uint64_t first, uint64_t last)
+{
+	struct index_range gap;
+
+	first = first > os->o.spread_from ? first : os->o.spread_from;
+	for (; os->o.is_spread && ranges_next_out(&os->have, first, last, &gap);
+	     first = gap.last + 1)
+		if (!object_spread_add(&os->spread, gap.first, gap.last)) {
+			object_slice_end(os);
+			return;
+		}
+}
+
 int group_have_add(struct group *g, uint64_t first, uint64_t last, uint64_t now_us)
 {
 	int err = range_check(g, first, last, now_us);
@@ -109,9 +127,12 @@ int group_have_add(struct group *g, uint64_t first, uint64_t last, uint64_t now_
 		return err < 0 ? err : 0;
 	if (!ranges_next_out(&g->objects->have, first, last, &gap))
 		return 0; // nobody need be told
+	spread(g->objects, first, last);
 	err = ranges_add(&g->objects->have, first, last);
 	if (err == 0)
 		object_log(g->objects, first, last);
+	else // it would touch none of what is there, so all of it is new
+		object_slice_lost(g->objects, first, last);
 	return err;
 }
 
@@ -125,6 +146,7 @@ int group_have_remove(struct group *g, uint64_t first, uint64_t last, uint64_t n
 	if (err != 0)
 		return err;
 	object_unlend(g->objects, first, last);
+	object_slice_lost(g->objects, first, last);
 	object_log(g->objects, first, last);
 	return 0;
 }
@@ -180,6 +202,8 @@ int group_set_replication(struct group *g, const struct group_replication *o, ui
 			op->needs_snapshot |= op->is_interested;
 		object_tell_soon(os);
 	}
+	if (!o->is_spread || o->spread_from != os->o.spread_from)
+		object_slice_end(os);
 	if (!o->is_lent && os->o.is_lent)
 		object_unlend(os, 0, OBJECT_INDEX_MAX);
 	os->o = *o;
@@ -267,6 +291,7 @@ void objects_timers(struct group *g)
 	if (os == NULL)
 		return;
 	object_fetch_timers(os);
+	object_slice_timers(os);
 	if (object_serve_deadline_us(os) <= g->groups->now_us)
 		object_serve(os);
 	if (os->tell_us <= g->groups->now_us)
@@ -279,6 +304,6 @@ uint64_t objects_deadline_us(const struct group *g)
 
 	if (os == NULL)
 		return NEVER;
-	return earlier(earlier(os->tell_us, object_serve_deadline_us(os)),
-		       object_fetch_deadline_us(os));
+	return earlier(earlier(os->tell_us, os->idle_us),
+		       earlier(object_serve_deadline_us(os), object_fetch_deadline_us(os)));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "control/group/object_choice.h"
+#include "control/group/object_spread.h"
 #include "control/group/spx.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
 	OBJECT_LOG_MAX = 4096,   // changes of our have set that are not told to everybody yet
 	OBJECT_REFUSED_MAX = 64, // of a neighbour; more push out the oldest
 	OBJECT_PEER_ASKED_MAX = 32,
+	OBJECT_IDLE_US = 2000000, // who asks for nothing of its slice does not want that
 };
 
 // An index that a neighbour has and is not asked for until then.
@@ -37,6 +39,10 @@ struct object_peer {
 	bool needs_snapshot, is_in_snapshot;
 	uint64_t snapshot_next, snapshot_us; // the next index to tell; not before
 	uint64_t told, seq;                  // changes of the log; messages
+	// What it sees of what is spread, while it does not see all of it.
+	struct object_slice slice;
+	uint64_t slice_us; // when it grew, or something of it was asked for
+	bool is_hidden, sees_all; // hidden: it was told less than we have
 	// What it is asked for.
 	uint32_t n_fetches, n_denials; // denials: since it gave something
 	uint64_t fetch_us;             // not before
@@ -56,7 +62,8 @@ struct object_fetch {
 struct object_asked {
 	struct object_peer *by; // NULL: free
 	uint64_t request, index, id, until_us;
-	bool is_told; // the program was
+	bool is_told;  // the program was
+	bool is_first; // of what is spread, and nobody had it
 	struct object_asked *next, *prev;
 };
 
@@ -74,6 +81,8 @@ struct objects {
 	uint64_t tell_us;  // the next look at who lacks what; NEVER
 	uint64_t retry_us; // when somebody may be asked again; NEVER
 	uint64_t serve_us; // the next look at who waits; NEVER
+	struct object_spread spread;
+	uint64_t idle_us; // the next look at who asks for nothing; NEVER
 	struct object_fetch fetches[OBJECT_FETCHES_MAX];
 	uint32_t n_fetches;
 	uint64_t requests_ever;
@@ -106,6 +115,17 @@ void object_forget_have(struct objects *, struct object_peer *);
 // It is not asked for index for a while; for_ever: until it says again that it has it.
 void object_refuse(struct objects *, struct object_peer *, uint64_t index, bool is_for_ever);
 void object_refused_return(struct objects *, struct object_peer *); // whose time is over
+// object_slice.c: who sees what of what is spread
+const struct ranges *object_seen(struct objects *, struct object_peer *, struct ranges *scratch);
+bool object_is_hidden_from(const struct objects *, const struct object_peer *);
+bool object_slice_grow(struct objects *, struct object_peer *, struct index_range *shown);
+void object_slice_asked(struct objects *, struct object_asked *);
+void object_slice_ungiven(struct objects *, const struct object_asked *); // it gets nothing
+void object_slice_lost(struct objects *, uint64_t first, uint64_t last);  // we have it no more
+void object_slice_peer_gone(struct objects *, struct object_peer *);
+void object_slice_end(struct objects *); // from now on all see all
+void object_slice_timers(struct objects *);
+void object_show(struct objects *, struct object_peer *); // object_sets.c: what it sees has grown
 // object_fetch.c: asking
 void object_fetch_more(struct objects *);
 void object_open(struct objects *, uint64_t first, uint64_t last);         // may be asked for

@@ -18,7 +18,8 @@
 struct figures {
 	uint32_t n, n_false, n_whole_at_death;
 	uint64_t p50_us, max_us;
-	double publisher_copies, hits; // hits: of all objects, from others than the publisher
+	double first_copy, publisher_copies,
+		hits; // hits: of all objects, from others than the publisher
 	uint64_t n_failed, n_asked;
 };
 
@@ -28,11 +29,12 @@ struct swarm {
 	uint32_t n; // members 1 .. n; 0 introduces
 	bool has_liar, publisher_dies, is_publisher_dead;
 	bool is_mirrored; // the super-peer has all, and who gets it does not pass it on
-	uint8_t *n_got; // member * OBJECTS + object
+	uint8_t *n_got;   // member * OBJECTS + object
 	uint32_t *n_whole;
 	uint64_t *done_us;
-	bool is_out[OBJECTS]; // somebody else has it
-	uint32_t n_out, n_done;
+	bool is_out[OBJECTS], is_given[OBJECTS]; // somebody else has it; its publisher gave it
+	uint32_t n_out, n_given, n_done;
+	uint64_t n_at_first_copy; // given by the publisher when each was
 	uint64_t start_us, n_false, n_failed, n_asked, n_given_by_publisher, n_given_by_super;
 };
 
@@ -51,6 +53,19 @@ static bool object_is_right(const struct node_event *e)
 	return e->len == LEN && memcmp(e->data, right, LEN) == 0;
 }
 
+// The publisher gave one copy of all; then it may leave, and has nothing any more.
+static void gave(struct swarm *s, uint64_t index)
+{
+	s->n_given_by_publisher++;
+	s->n_given += !s->is_given[index];
+	s->is_given[index] = true;
+	if (s->n_given < OBJECTS || s->n_at_first_copy > 0)
+		return;
+	s->n_at_first_copy = s->n_given_by_publisher;
+	if (s->publisher_dies)
+		node_have_remove(s->w->members[PUBLISHER].group, 0, OBJECTS - 1, s->w->now_us);
+}
+
 static void serve(struct swarm *s, uint32_t member, const struct node_event *e)
 {
 	struct node_group *g = s->w->members[member].group;
@@ -59,7 +74,8 @@ static void serve(struct swarm *s, uint32_t member, const struct node_event *e)
 	object_write(octets, e->number, s->has_liar && member == LIAR);
 	if (node_object_write(g, e->request, OBJECT_OPAQUE, octets, LEN, s->w->now_us) != 0)
 		return;
-	s->n_given_by_publisher += member == PUBLISHER;
+	if (member == PUBLISHER)
+		gave(s, e->number);
 	s->n_given_by_super += member == 0;
 }
 
@@ -173,10 +189,14 @@ static bool has_all(const struct swarm *s, uint32_t member)
 
 static void begin(struct swarm *s)
 {
+	static const struct group_replication first_copy = {.is_seed = true, .is_spread = true};
+
 	s->start_us = s->w->now_us;
 	for (uint32_t i = s->is_mirrored ? 0 : 1; i <= s->n; i++) {
 		struct node_group *g = s->w->members[i].group;
 
+		if (has_all(s, i) && i == PUBLISHER)
+			node_set_replication(g, &first_copy, s->w->now_us);
 		if (has_all(s, i))
 			node_have_add(g, 0, OBJECTS - 1, s->w->now_us);
 		else
@@ -214,6 +234,7 @@ static void spread(struct swarm *s, struct figures *f)
 			      .n_whole_at_death = n_dead,
 			      .p50_us = s->done_us[s->n_done / 2],
 			      .max_us = s->done_us[s->n_done - 1],
+			      .first_copy = (double)s->n_at_first_copy / OBJECTS,
 			      .publisher_copies = (double)s->n_given_by_publisher / OBJECTS,
 			      .n_failed = s->n_failed,
 			      .n_asked = s->n_asked};
@@ -232,8 +253,8 @@ static void honest(const struct sim_run *r)
 	swarm_destroy(s);
 }
 
-// One says it has everything and gives nothing that is right; and the publisher dies without a word
-// when each object is with somebody else.
+// One says it has everything and gives nothing that is right; and the publisher gives one copy, and
+// dies without a word when each object is with somebody else.
 static void hostile(const struct sim_run *r)
 {
 	struct swarm *s = swarm_create(r, r->row, false);
@@ -307,12 +328,14 @@ static void mirrored(const struct sim_run *r)
 
 static void say(const struct figures *f, const char *what)
 {
-	print_message("%u members, %s: %u objects of %u octets; half of them had all after %.1f s, "
-		      "the last after %.1f s; the publisher gave %.1f copies, %.0f %% came from "
-		      "others; %llu of %llu requests failed, %u objects were wrong\n",
-		      f->n, what, OBJECTS, LEN, (double)f->p50_us / 1e6, (double)f->max_us / 1e6,
-		      f->publisher_copies, f->hits * 100, (unsigned long long)f->n_failed,
-		      (unsigned long long)f->n_asked, f->n_false);
+	print_message(
+		"%u members, %s: %u objects of %u octets; half of them had all after %.1f s, "
+		"the last after %.1f s; the publisher had given %.2f copies when each "
+		"object was given, and %.1f at the end; %.0f %% came from others; %llu of %llu "
+		"requests failed, %u objects were wrong\n",
+		f->n, what, OBJECTS, LEN, (double)f->p50_us / 1e6, (double)f->max_us / 1e6,
+		f->first_copy, f->publisher_copies, f->hits * 100, (unsigned long long)f->n_failed,
+		(unsigned long long)f->n_asked, f->n_false);
 }
 
 static uint32_t size_of(uint32_t usual, uint32_t soaked)
@@ -324,9 +347,9 @@ static void objects_spread_from_one_to_all(void **state)
 {
 	struct sim_scenario s = {.test = "objects",
 				 .scenario = "honest",
-				 .row = size_of(40, 60),
-				 .n_seeds = 10,
-				 .n_soak = 20,
+				 .row = size_of(10, 40),
+				 .n_seeds = 100,
+				 .n_soak = 100,
 				 .keys = SIM_KEYS_TEST,
 				 .pool = *state,
 				 .run = honest,
@@ -337,7 +360,8 @@ static void objects_spread_from_one_to_all(void **state)
 	for (uint32_t i = 0; i < n; i++) {
 		say(&f[i], "all honest");
 		// A fair share of the work is everybody's.
-		assert_true(f[i].hits > 0.6);
+		assert_true(f[i].hits > (f[i].n < 40 ? 0.4 : 0.6));
+		assert_true(f[i].first_copy < 1.1);
 		assert_true(f[i].n_failed * 20 < f[i].n_asked);
 	}
 	sim_figures_free(&s, f, n);
@@ -347,9 +371,9 @@ static void neither_a_liar_nor_a_loss_stops_them(void **state)
 {
 	struct sim_scenario s = {.test = "objects",
 				 .scenario = "hostile",
-				 .row = size_of(40, 60),
-				 .n_seeds = 10,
-				 .n_soak = 20,
+				 .row = size_of(10, 40),
+				 .n_seeds = 100,
+				 .n_soak = 100,
 				 .keys = SIM_KEYS_TEST,
 				 .pool = *state,
 				 .run = hostile,
@@ -359,7 +383,8 @@ static void neither_a_liar_nor_a_loss_stops_them(void **state)
 
 	for (uint32_t i = 0; i < n; i++) {
 		say(&f[i], "a liar among them, and the publisher dies");
-		assert_int_equal(f[i].n_whole_at_death, 0); // all of them still needed others
+		assert_true(f[i].n_whole_at_death * 2 < f[i].n); // most of them still needed others
+		assert_true(f[i].first_copy < 1.1);
 	}
 	sim_figures_free(&s, f, n);
 }

@@ -21,6 +21,10 @@ static void mirror_row(const struct mirror *m, struct json_out *j)
 	json_put_u64(j, "size_bytes", m->config->mirror.bytes_max);
 	json_put_u64(j, "given", m->n_given + m->workers.n_given);
 	json_put_u64(j, "given_bytes", m->given_bytes + m->workers.given_bytes);
+	json_put_u64(j, "denied", m->n_denied);
+	json_put_u64(j, "false", m->n_false);
+	json_put_u64(j, "over_size", m->n_full);
+	json_put_u64(j, "errors", m->n_errors);
 	json_put_u64(j, "by_workers", m->workers.n_given);
 	json_put_u64(j, "by_workers_bytes", m->workers.given_bytes);
 	json_put_u64(j, "not_in_memory", m->workers.n_missed);
@@ -29,10 +33,6 @@ static void mirror_row(const struct mirror *m, struct json_out *j)
 	json_put_u64(j, "in_memory_bytes", m->workers.kept_bytes);
 	json_put_u64(j, "evicted", m->workers.n_evicted);
 	json_put_u64(j, "no_room", m->workers.n_refused);
-	json_put_u64(j, "denied", m->n_denied);
-	json_put_u64(j, "false", m->n_false);
-	json_put_u64(j, "over_size", m->n_full);
-	json_put_u64(j, "errors", m->n_errors);
 	json_object_end(j);
 }
 

@@ -8,6 +8,20 @@
 
 #define TURN_US 500000
 
+// Whoever shares may go then: what it gave is with others, or on the last of its way.
+static void say_first_copy(struct transfer *t)
+{
+	struct group_info info;
+
+	if (t->has_said_copy || t->n_given < shared_file_layout(t->file)->n_pieces)
+		return;
+	node_group_info(t->group, &info);
+	if (info.n_objects_ungiven > 0)
+		return;
+	transfer_say(t, "every piece has been given once");
+	t->has_said_copy = true;
+}
+
 static void after_turn(void *ctx, struct member *m)
 {
 	struct transfer *t = ctx;
@@ -19,6 +33,7 @@ static void after_turn(void *ctx, struct member *m)
 		if (e.kind == NODE_OBJECT_REQUEST)
 			transfer_give(t, &e, clock_us());
 	}
+	say_first_copy(t);
 }
 
 static int run(struct transfer *t)
@@ -44,7 +59,7 @@ static int run(struct transfer *t)
 
 int peer_share(const struct peer_args *a)
 {
-	static const struct group_replication seed = {.is_seed = true};
+	struct group_replication seed = {.is_seed = true, .is_spread = true};
 	struct transfer *t = calloc(1, sizeof(*t));
 	struct peer p;
 	int err = t == NULL ? PEER_USAGE : peer_start(&p, a), file_err;
@@ -63,6 +78,7 @@ int peer_share(const struct peer_args *a)
 	if (err == 0)
 		err = transfer_begin(t, &p, 0, clock_us());
 	if (err == 0) {
+		seed.spread_from = file_index_of_piece(shared_file_layout(t->file), 0);
 		node_set_replication(t->group, &seed, clock_us());
 		transfer_tell_have(t, clock_us());
 		transfer_say_result(t, "share", "sharing");

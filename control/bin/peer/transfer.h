@@ -22,7 +22,7 @@ struct transfer {
 	bool is_json, is_quiet;
 	int failure;     // exit code, once something is hopeless
 	bool has_untold; // something is there that did not fit into our have set
-	bool has_said_stale;
+	bool has_said_copy, has_said_stale;
 	uint64_t n_given, given_bytes;
 	struct source sources[SOURCES_MAX];
 	uint32_t n_sources;

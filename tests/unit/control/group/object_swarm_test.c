@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "control/group/object_choice.h"
+#include "control/group/object_spread.h"
 #include "control/group/objects.h"
 #include "tests/support/test.h"
 #include "tests/unit/control/group/bitmap_dice.h"
@@ -27,7 +28,7 @@ struct swarm_opts {
 	uint64_t file_bytes;
 	uint32_t object_bytes;
 	double member_bits, seed_bits; // uplinks, a second
-	bool seed_leaves;              // when each object is out once
+	bool seed_leaves;              // when each object is out once; it is one copy then
 	uint64_t dice;
 };
 
@@ -35,7 +36,9 @@ struct link { // from a member to another, or the seed
 	uint32_t to, back;
 	uint32_t n_fetches, n_denials;
 	uint64_t not_before_us;
-	bool is_dry, has_left;
+	bool is_dry;
+	struct object_slice slice; // of the seed's
+	struct ranges shown;       // what it knows of that
 };
 
 struct peer {
@@ -48,11 +51,11 @@ struct peer {
 	uint64_t busy_until_us, done_us, retry_us;
 };
 
-enum what { ARRIVES, REFUSED, TOLD, RETRY };
+enum what { ARRIVES, REFUSED, TOLD, SHOWN, RETRY };
 
 struct event {
 	uint64_t at_us;
-	uint32_t peer, link, index;
+	uint32_t peer, link, index, last; // last: of what is shown
 	enum what what;
 };
 
@@ -63,7 +66,8 @@ struct swarm {
 	struct event *heap;
 	uint32_t n_heap, heap_cap;
 	uint64_t now_us, dice;
-	bool *is_out; // of the seed, at least once
+	struct object_spread spread; // the seed's
+	bool *is_out;                // of the seed, at least once
 	uint32_t n_out;
 	uint64_t n_of_seed, n_of_seed_when_out, n_refused, n_events, out_us;
 	bool has_left;
@@ -122,6 +126,8 @@ static void link_up(struct swarm *s, uint32_t a, uint32_t b)
 	p->links = realloc(p->links, (p->n_links + 1) * sizeof(*p->links));
 	q->links = realloc(q->links, (q->n_links + 1) * sizeof(*q->links));
 	p->links[p->n_links] = (struct link){.to = b, .back = q->n_links};
+	object_slice_init(&p->links[p->n_links].slice);
+	ranges_init(&p->links[p->n_links].shown, s->n_objects);
 	q->links[q->n_links++] = (struct link){.to = a, .back = p->n_links++};
 }
 
@@ -147,9 +153,13 @@ static struct swarm *swarm_create(const struct swarm_opts *o)
 		s->peers[i].bits = i == 0 ? o->seed_bits : o->member_bits;
 	}
 	ranges_add(&s->peers[0].have, 0, s->n_objects - 1);
+	object_spread_init(&s->spread);
+	object_spread_add(&s->spread, 0, s->n_objects - 1);
 	for (uint32_t i = 1; i < s->n; i++) {
 		ranges_add(&s->peers[i].open, 0, s->n_objects - 1);
-		link_up(s, i, 0); // a super-peer takes everyone
+		link_up(s, i, 0); // a super-peer takes everyone; it is everybody's first link
+	}
+	for (uint32_t i = 1; i < s->n; i++) {
 		link_up(s, i, i % o->n_members + 1);
 		for (uint32_t k = 1; k < DEGREE; k++) {
 			uint32_t to = 1 + (uint32_t)dice_throw(&s->dice, o->n_members);
@@ -157,14 +167,18 @@ static struct swarm *swarm_create(const struct swarm_opts *o)
 			if (to != i)
 				link_up(s, i, to);
 		}
-		tell(s, &s->peers[i], 0, s->n_objects - 1, 1);
 	}
 	return s;
 }
 
 static void swarm_destroy(struct swarm *s)
 {
+	object_spread_clear(&s->spread);
 	for (uint32_t i = 0; i < s->n; i++) {
+		for (uint32_t k = 0; k < s->peers[i].n_links; k++) {
+			ranges_clear(&s->peers[i].links[k].slice.left);
+			ranges_clear(&s->peers[i].links[k].shown);
+		}
 		free(s->peers[i].links);
 		ranges_clear(&s->peers[i].have);
 		ranges_clear(&s->peers[i].open);
@@ -188,6 +202,41 @@ static void retry_at(struct swarm *s, uint32_t i, uint64_t at_us)
 	later(s, at_us, (struct event){.peer = i, .what = RETRY});
 }
 
+// As object_sets.c shows slices: the first one with the snapshot, more as they are asked for, and
+// all of it when each was given once.
+static void show(struct swarm *s, uint32_t who)
+{
+	struct index_range r = {0, s->n_objects - 1};
+	struct link *l = &s->peers[who].links[0];
+
+	if (object_spread_is_on(&s->spread) &&
+	    !object_spread_deal(&s->spread, &l->slice, s->o.n_members, &r))
+		return;
+	later(s, s->now_us + LATENCY_US,
+	      (struct event){.peer = who,
+			     .index = (uint32_t)r.first,
+			     .last = (uint32_t)r.last,
+			     .what = SHOWN});
+}
+
+static void show_all(struct swarm *s)
+{
+	for (uint32_t i = 1; i < s->n; i++)
+		show(s, i);
+}
+
+// The seed gives it.
+static void given(struct swarm *s, uint32_t who, uint32_t index)
+{
+	bool was_on = object_spread_is_on(&s->spread);
+
+	object_spread_ask(&s->spread, &s->peers[who].links[0].slice, index);
+	if (object_spread_is_on(&s->spread))
+		show(s, who);
+	else if (was_on)
+		show_all(s);
+}
+
 static void serve(struct swarm *s, uint32_t who, uint32_t link, uint32_t index)
 {
 	struct peer *from = &s->peers[s->peers[who].links[link].to];
@@ -208,6 +257,7 @@ static void serve(struct swarm *s, uint32_t who, uint32_t link, uint32_t index)
 	if (from != s->peers)
 		return;
 	s->n_of_seed++;
+	given(s, who, index);
 	s->n_out += !s->is_out[index];
 	s->is_out[index] = true;
 	if (s->n_out == s->n_objects && s->n_of_seed_when_out == 0) {
@@ -243,8 +293,9 @@ static void fetch_more(struct swarm *s, uint32_t who)
 
 	while (p->n_fetches < OBJECT_FETCHES_MAX && p->open.n > 0 &&
 	       (l = whom_to_ask(s, p, who)) != NULL) {
-		l->is_dry = !object_choose_rarest(&p->open, &s->peers[l->to].have, &p->tally,
-						  dice_throw(&s->dice, UINT64_MAX), &index);
+		l->is_dry = !object_choose_rarest(
+			&p->open, l->to == 0 ? &l->shown : &s->peers[l->to].have, &p->tally,
+			dice_throw(&s->dice, UINT64_MAX), &index);
 		if (l->is_dry)
 			continue;
 		ranges_remove(&p->open, index, index);
@@ -312,10 +363,24 @@ static void told(struct swarm *s, const struct event *e)
 	}
 }
 
+static void shown(struct swarm *s, const struct event *e)
+{
+	struct peer *p = &s->peers[e->peer];
+	struct link *l = &p->links[0];
+	struct index_range gap;
+
+	for (uint64_t from = e->index; ranges_next_out(&l->shown, from, e->last, &gap);
+	     from = gap.last + 1) {
+		ranges_add(&l->shown, gap.first, gap.last);
+		tell(s, p, gap.first, gap.last, 1);
+	}
+	l->is_dry = false;
+	fetch_more(s, e->peer);
+}
+
 static void run(struct swarm *s)
 {
-	for (uint32_t i = 1; i < s->n; i++)
-		fetch_more(s, i);
+	show_all(s);
 	while (s->n_done < s->o.n_members && s->n_heap > 0) {
 		struct event e = next(s);
 
@@ -327,6 +392,8 @@ static void run(struct swarm *s)
 			refused(s, &e);
 		else if (e.what == TOLD)
 			told(s, &e);
+		else if (e.what == SHOWN)
+			shown(s, &e);
 		else
 			fetch_more(s, e.peer);
 	}
@@ -361,6 +428,7 @@ static double spread(const struct swarm_opts *o)
 		n_links += s->peers[i].n_links;
 	}
 	ratio = (double)last_us / 1e6 / optimum_s(s);
+	assert_in_range(s->n_of_seed_when_out, s->n_objects, s->n_objects + s->n_objects / 20);
 	print_message(
 		"%.0f MB in objects of %u KiB to %u members, %.0f links each, uplinks of %.1f "
 		"Mbit/s and a seed's of %.0f%s: the last after %.0f s, %.3f of the optimum; "
@@ -377,16 +445,18 @@ static double spread(const struct swarm_opts *o)
 }
 
 // A hundred members and a tenth of the seed, so that the shares are the same. With SWARM_SOAK=MB a
-// thousand and so many megabytes, in objects four times as big: fewer to count. The smaller the
-// file, the more beginning and end weigh.
+// thousand and so many megabytes, in objects of SWARM_KIB, four times as big unless it says: the
+// model's time goes with the square of their number. The smaller the file, the more beginning and
+// end weigh.
 static struct swarm_opts opts(bool seed_leaves)
 {
-	const char *soak = getenv("SWARM_SOAK");
+	const char *soak = getenv("SWARM_SOAK"), *kib = getenv("SWARM_KIB");
 
 	if (soak != NULL)
 		return (struct swarm_opts){.n_members = 1000,
 					   .file_bytes = strtoull(soak, NULL, 10) * 1000000,
-					   .object_bytes = 256 << 10,
+					   .object_bytes = (kib != NULL ? (uint32_t)atoi(kib) : 256)
+							   << 10,
 					   .member_bits = 2e6,
 					   .seed_bits = 1e9,
 					   .seed_leaves = seed_leaves,

@@ -376,18 +376,17 @@ static void other_report(struct node *n, uint32_t worker, const struct report *r
 	}
 }
 
-void node_report(struct node *n, uint32_t worker, const struct report *r, uint64_t now_us)
+bool node_report(struct node *n, uint32_t worker, const struct report *r, uint64_t now_us)
 {
 	n->now_us = now_us;
-	if (r->op == REP_BODIES_PUT) {
-		outbox_bodies_put(n->opts.outbox, r);
-		return;
-	}
+	if (r->op == REP_BODIES_PUT)
+		return outbox_bodies_put(n->opts.outbox, r);
 	if (startup_report(n->startup, worker, r, now_us))
-		return;
+		return true;
 	other_report(n, worker, r);
 	if (r->body != NULL)
 		outbox_body_home(n->opts.outbox, worker, r->body);
+	return true;
 }
 
 // ---- time ----

@@ -62,7 +62,9 @@ struct node_opts {
 struct node *node_create(const struct node_opts *, uint64_t now_us);
 void node_destroy(struct node *); // without telling anybody; see node_close
 
-void node_report(struct node *, uint32_t worker, const struct report *, uint64_t now_us);
+// False: nothing that anybody waits for, so node_deadline_us is as it was, and nothing else has to
+// follow.
+bool node_report(struct node *, uint32_t worker, const struct report *, uint64_t now_us);
 void node_timers(struct node *, uint64_t now_us);
 uint64_t node_deadline_us(const struct node *);
 // Leaves groups, closes sessions in order; node_is_closed once all are gone (or 3 s have passed).

@@ -171,9 +171,11 @@ const struct body *outbox_account_younger(const struct body *body)
 	return body->younger;
 }
 
-static void body_is_home(struct body *body)
+// True: an account has more room.
+static bool body_is_home(struct body *body)
 {
 	struct outbox_account *own = body->account;
+	bool is_counted = own != NULL;
 
 	if (own != NULL) {
 		*(body->older != NULL ? &body->older->younger : &own->oldest) = body->younger;
@@ -186,6 +188,7 @@ static void body_is_home(struct body *body)
 		account_free_if_done(a);
 	}
 	body_put(body);
+	return is_counted;
 }
 
 // ---- the end ----
@@ -265,8 +268,10 @@ void outbox_body_home(struct outbox *o, uint32_t worker, struct body *body)
 		home_send(o, worker);
 }
 
-void outbox_bodies_put(struct outbox *o, const struct report *r)
+bool outbox_bodies_put(struct outbox *o, const struct report *r)
 {
+	bool has_room = false;
+
 	(void)o;
 	for (unsigned i = 0; i < BODIES_PER_PUT; i++) {
 		struct body *body = r->bodies.more[i];
@@ -276,8 +281,9 @@ void outbox_bodies_put(struct outbox *o, const struct report *r)
 		// The next user of this body shall not find a session's keys in it.
 		if (body->len == sizeof(struct session_seed))
 			octets_wipe(body->data, body->len);
-		body_is_home(body);
+		has_room |= body_is_home(body);
 	}
+	return has_room;
 }
 
 bool outbox_flush(struct outbox *o)

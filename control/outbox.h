@@ -48,8 +48,8 @@ const struct body *outbox_account_younger(const struct body *);
 void outbox_push(struct outbox *, uint32_t worker, const struct command *);
 // Gives a report's body back to its worker (batched; goes out with the next flush or when 5 wait).
 void outbox_body_home(struct outbox *, uint32_t worker, struct body *);
-// Takes back what a REP_BODIES_PUT brought.
-void outbox_bodies_put(struct outbox *, const struct report *);
+// Takes back what a REP_BODIES_PUT brought. True: some counted, so an account has more room.
+bool outbox_bodies_put(struct outbox *, const struct report *);
 // Moves waiting commands into rings with room. True: some still wait (call again soon).
 bool outbox_flush(struct outbox *);
 uint32_t outbox_waiting(const struct outbox *, uint32_t worker); // commands not yet in the ring

@@ -26,11 +26,13 @@ static size_t class_bytes(uint32_t i)
 // The smallest class with that many octets, header included; CLASSES_MAX: none.
 static uint32_t class_of(size_t bytes)
 {
-	uint32_t i = 0;
+	uint32_t octave, i;
 
-	while (i < CLASSES_MAX && class_bytes(i) < bytes)
-		i++;
-	return i;
+	if (bytes <= CLASS_MIN_BYTES)
+		return 0;
+	octave = 63 - (uint32_t)__builtin_clzll((bytes - 1) / CLASS_MIN_BYTES);
+	i = 2 * octave + (bytes <= class_bytes(2 * octave + 1) ? 1 : 2);
+	return i < CLASSES_MAX ? i : CLASSES_MAX;
 }
 
 struct body_pool *body_pool_create(size_t max_bytes)

@@ -65,6 +65,8 @@ void groups_health(struct groups *gs, struct ctl_session *cs, const struct repor
 		if (nb->is_suspect == is_suspect)
 			continue;
 		nb->is_suspect = is_suspect;
+		if (nb->member != NULL)
+			nb->member->is_suspect = is_suspect;
 		if (is_suspect)
 			neighbour_suspected(nb);
 		topology_soon(nb->group);

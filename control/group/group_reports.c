@@ -10,7 +10,7 @@
 
 enum {
 	FRESH_S = 10, // groups.md 11: so young a record revives the dead
-	FETCHED_AHEAD = 3,
+	TAKEN_TOGETHER = 16,
 };
 
 // ---- out ----
@@ -51,32 +51,44 @@ static void self_fill(const struct neighbour *nb, struct group_report_self *self
 		addrs_put(&self->own, &gs->o.local_addrs[i], ADDR_LOCAL);
 }
 
-// A record carries public addresses only, behind the server's.
-static void record_fill(const struct member *who, struct group_report_record *r, uint64_t now_us)
+static void told_fill(const struct member *who, struct group_report_told *told, uint64_t now_us)
 {
-	bool is_here = who->is_client || (who->neighbour != NULL && !who->neighbour->is_suspect);
+	bool is_here = who->is_client || (who->neighbour != NULL && !who->is_suspect);
 
-	memset(r, 0, sizeof(*r));
-	memcpy(r->peer_id, who->key.id, PEER_ID_LEN);
-	r->age_s = is_here ? 0 : (now_us - who->heard_us) / SECOND_US;
-	addrs_put(&r->addrs, &who->server, ADDR_RELAY);
-	for (uint8_t i = 0; i < who->n_addrs; i++)
-		if (who->addrs[i].origin != ADDR_LOCAL)
-			addrs_put(&r->addrs, &who->addrs[i], who->addrs[i].origin);
+	memcpy(told->peer_id, who->key.id, PEER_ID_LEN);
+	told->age_s = is_here ? 0 : (now_us - who->heard_us) / SECOND_US;
+	told->options = span_of(who->said, who->said_len);
+}
+
+// False: it is full.
+static bool record_write(struct wr *w, const struct member *who, uint64_t now_us)
+{
+	struct group_report_told told;
+	struct group_report_record record;
+
+	told_fill(who, &told, now_us);
+	if (told.age_s >= GROUP_REPORT_AGE_MAX_S)
+		return true;
+	if (who->said_len > 0)
+		return group_report_write_told(w, &told) == 0;
+	memcpy(record.peer_id, told.peer_id, PEER_ID_LEN);
+	record.age_s = told.age_s;
+	member_addrs(who, &record.addrs);
+	return group_report_write_record(w, &record) == 0;
 }
 
 static bool is_doubtful(const struct ring_node *node)
 {
 	const struct member *who = (const struct member *)(const void *)node;
 
-	return who->n_tries > 0 || (who->neighbour != NULL && who->neighbour->is_suspect);
+	return who->n_tries > 0 || who->is_suspect;
 }
 
 static bool is_not_linked(const struct ring_node *node)
 {
 	const struct member *who = (const struct member *)(const void *)node;
 
-	return who->neighbour == NULL || who->neighbour->is_suspect;
+	return who->neighbour == NULL || who->is_suspect;
 }
 
 // The neighbours the receiver should want, as far as we can tell: his ring and fractions, and
@@ -87,7 +99,7 @@ static void best_for(struct group *g, struct u256 at, bool is_beside, struct wan
 	uint32_t target = wanted_target(ring_set_estimate(ring, g->address));
 	uint32_t offset;
 
-	w->n = 0;
+	wanted_clear(w);
 	if (is_beside) // whom he can do least without: of all others half may be gone
 		wanted_ring(w, ring, at, is_not_linked);
 	wanted_ring(w, ring, at, is_doubtful);
@@ -107,7 +119,6 @@ void report_send(struct neighbour *nb, bool is_reply)
 	uint8_t message[GROUP_REPORT_MAX], address[32];
 	struct wr w = wr_over(message, sizeof(message));
 	struct group_report_self self;
-	struct group_report_record record;
 	struct wanted best;
 
 	self_fill(nb, &self);
@@ -115,16 +126,11 @@ void report_send(struct neighbour *nb, bool is_reply)
 		return;
 	group_address_of(nb->cs->fingerprint, address);
 	best_for(g, u256_of(address), nb->is_adjacent || nb->is_beside, &best);
-	for (uint32_t i = 0; i < best.n && i < FETCHED_AHEAD; i++)
+	for (uint32_t i = 0; i < best.n; i++)
 		member_fetch(member_of_ring(best.nodes[i]));
-	for (uint32_t i = 0; i < best.n && i < GROUP_REPORT_RECORDS_MAX; i++) {
-		if (i + FETCHED_AHEAD < best.n)
-			member_fetch(member_of_ring(best.nodes[i + FETCHED_AHEAD]));
-		record_fill(member_of_ring(best.nodes[i]), &record, g->groups->now_us);
-		if (record.age_s < GROUP_REPORT_AGE_MAX_S &&
-		    group_report_write_record(&w, &record) != 0)
+	for (uint32_t i = 0; i < best.n && i < GROUP_REPORT_RECORDS_MAX; i++)
+		if (!record_write(&w, member_of_ring(best.nodes[i]), g->groups->now_us))
 			break;
-	}
 	if (ctl_flow_send(nb->cs, nb->main_tx, message, (uint32_t)w.len, 0) != 0)
 		return; // the worker is behind: gossip can wait
 	// groups.md 4.2: one in 10 s, to one at random. While there is no news, one that goes to
@@ -197,44 +203,52 @@ static void self_take(struct neighbour *nb, const struct group_report_self *self
 	}
 }
 
-static void record_take(struct neighbour *nb, const struct group_report_record *r)
+static void record_take(struct neighbour *nb, const struct group_report_told *told, uint64_t place)
 {
 	struct groups *gs = nb->group->groups;
-	struct member_news news = {.source = HEARD_GOSSIP,
-				   .now_us = gs->now_us,
-				   .addrs = r->addrs.addrs,
-				   .n_addrs = r->addrs.n,
-				   .is_fresh = r->age_s < FRESH_S};
+	struct members *members = &nb->group->members;
+	struct member_news news = {
+		.source = HEARD_GOSSIP, .now_us = gs->now_us, .is_fresh = told->age_s < FRESH_S};
+	struct group_addrs addrs;
+	struct member *who;
 
-	if (r->age_s >= GROUP_REPORT_AGE_MAX_S ||
-	    memcmp(r->peer_id, nb->cs->fingerprint, PEER_ID_LEN) == 0) {
+	if (told->age_s >= GROUP_REPORT_AGE_MAX_S ||
+	    memcmp(told->peer_id, nb->cs->fingerprint, PEER_ID_LEN) == 0) {
 		gs->n.records_ignored++;
 		return;
 	}
 	// Young worlds: a clock that began after the member was heard of.
-	news.heard_us = gs->now_us > r->age_s * SECOND_US ? gs->now_us - r->age_s * SECOND_US : 0;
-	if (members_hear(&nb->group->members, r->peer_id, &news) == NULL)
+	if (gs->now_us > told->age_s * SECOND_US)
+		news.heard_us = gs->now_us - told->age_s * SECOND_US;
+	who = members_find_at(members, place, told->peer_id);
+	if (who != NULL && who->said_len > 0 && who->said_len == told->options.len &&
+	    memcmp(who->said, told->options.data, who->said_len) == 0) {
+		member_heard_again(who, news.heard_us);
+		return;
+	}
+	group_report_addrs(&addrs, told->options);
+	news.addrs = addrs.addrs;
+	news.n_addrs = addrs.n;
+	if (members_hear(members, told->peer_id, &news) == NULL)
 		gs->n.records_ignored++;
 }
 
-// While one is taken, the next two are fetched.
+// Most of whom they name are in no cache: so all are asked for before the first is looked at.
 static void records_take(struct neighbour *nb, struct group_report_iter *it)
 {
 	const struct members *members = &nb->group->members;
-	struct group_report_record records[3];
-	uint64_t places[3];
-	uint32_t n = 0, taken = 0;
+	struct group_report_told told[TAKEN_TOGETHER];
+	uint64_t places[TAKEN_TOGETHER];
+	uint32_t n;
 
-	while (group_report_next(it, &records[n % 3])) {
-		places[n % 3] = members_place(members, records[n % 3].peer_id);
-		n++;
-		if (n > 1)
-			members_place_fetch(members, places[(n - 2) % 3]);
-		if (n > 2)
-			record_take(nb, &records[taken++ % 3]);
-	}
-	while (taken < n)
-		record_take(nb, &records[taken++ % 3]);
+	do {
+		for (n = 0; n < TAKEN_TOGETHER && group_report_next_told(it, &told[n]); n++)
+			places[n] = members_place(members, told[n].peer_id);
+		for (uint32_t i = 0; i < n; i++)
+			members_place_fetch(members, places[i]);
+		for (uint32_t i = 0; i < n; i++)
+			record_take(nb, &told[i], places[i]);
+	} while (n == TAKEN_TOGETHER);
 }
 
 void report_take(struct neighbour *nb, struct span message)

@@ -87,7 +87,12 @@ void id_table_remove(struct id_table *t, const struct id_node *node)
 
 struct id_node *id_table_find(const struct id_table *t, const uint8_t id[ID_LEN])
 {
-	struct id_node *node = *bucket(t, id);
+	return id_table_find_at(t, hash(t, id), id);
+}
+
+struct id_node *id_table_find_at(const struct id_table *t, uint64_t place, const uint8_t id[ID_LEN])
+{
+	struct id_node *node = id_table_first(t, place);
 
 	while (node != NULL && memcmp(node->id, id, ID_LEN) != 0)
 		node = node->next;

@@ -27,3 +27,4 @@ void id_table_remove(struct id_table *, const struct id_node *); // if it is the
 uint64_t id_table_place(const struct id_table *, const uint8_t id[ID_LEN]);
 struct id_node *id_table_first(const struct id_table *, uint64_t place);
 struct id_node *id_table_find(const struct id_table *, const uint8_t id[ID_LEN]);
+struct id_node *id_table_find_at(const struct id_table *, uint64_t place, const uint8_t id[ID_LEN]);

@@ -13,6 +13,7 @@
 #define PURGE_LATEST_US UINT64_C(60000000) // gossip may tell of somebody that he is old
 
 static_assert(offsetof(struct member, at) == 0, "member_of_ring");
+#define MEMBER_BYTES ((sizeof(struct member) + MEMBER_LINE - 1) / MEMBER_LINE * MEMBER_LINE)
 
 int members_init(struct members *m, const uint8_t self[ID_LEN], uint32_t max, uint64_t seed)
 {
@@ -34,6 +35,14 @@ void members_clear(struct members *m)
 struct member *members_find(const struct members *m, const uint8_t peer_id[ID_LEN])
 {
 	struct id_node *node = id_table_find(&m->table, peer_id);
+
+	return node != NULL ? container_of(node, struct member, key) : NULL;
+}
+
+struct member *members_find_at(const struct members *m, uint64_t place,
+			       const uint8_t peer_id[ID_LEN])
+{
+	struct id_node *node = id_table_find_at(&m->table, place, peer_id);
 
 	return node != NULL ? container_of(node, struct member, key) : NULL;
 }
@@ -106,19 +115,52 @@ void members_died(struct members *m, struct member *who, uint64_t now_us)
 	member_free(m, who);
 }
 
+// ---- addresses ----
+
+static void addrs_put(struct group_addrs *list, const struct wire_addr *a)
+{
+	if (list->n == GROUP_REPORT_ADDRS_MAX || a->family == 0)
+		return;
+	for (uint8_t i = 0; i < list->n; i++)
+		if (wire_addr_equal(&list->addrs[i], a))
+			return;
+	list->addrs[list->n++] = *a;
+}
+
+void member_addrs(const struct member *who, struct group_addrs *list)
+{
+	list->n = 0;
+	addrs_put(list, &who->server);
+	for (uint8_t i = 0; i < who->n_addrs; i++)
+		if (who->addrs[i].origin != ADDR_LOCAL)
+			addrs_put(list, &who->addrs[i]);
+}
+
+static void say_anew(struct member *who)
+{
+	struct wr w = wr_over(who->said, sizeof(who->said));
+	struct group_addrs addrs;
+
+	member_addrs(who, &addrs);
+	group_report_write_addrs(&w, &addrs);
+	who->said_len = w.err == 0 ? (uint8_t)w.len : 0;
+}
+
 // ---- hearing ----
 
 static struct member *member_add(struct members *m, const uint8_t peer_id[ID_LEN])
 {
-	struct member *who = calloc(1, sizeof(*who));
+	struct member *who = aligned_alloc(MEMBER_LINE, MEMBER_BYTES);
 	uint8_t address[32];
 
 	if (who == NULL)
 		return NULL;
+	memset(who, 0, sizeof(*who));
 	memcpy(who->key.id, peer_id, ID_LEN);
 	group_address_of(peer_id, address);
 	who->at.at = u256_of(address);
 	who->table = m;
+	say_anew(who);
 	if (ring_set_insert(&m->ring, &who->at) != 0) {
 		free(who);
 		return NULL;
@@ -197,31 +239,46 @@ static bool addr_known(const struct member *who, const struct wire_addr *a)
 	return false;
 }
 
-static void addr_add(struct member *who, const struct wire_addr *a, bool is_trusted)
+// True: we tell others other addresses from now on.
+static bool addr_add(struct member *who, const struct wire_addr *a, bool is_trusted)
 {
 	if (!wire_addr_is_usable(a))
-		return;
+		return false;
 	if (a->origin == ADDR_RELAY) {
-		if (is_trusted || who->server.family == 0)
-			who->server = *a;
-		return;
+		if (!is_trusted && who->server.family != 0)
+			return false;
+		if (wire_addr_equal(&who->server, a))
+			return false;
+		who->server = *a;
+		return true;
 	}
 	if (addr_known(who, a))
-		return;
+		return false;
+	if (who->n_addrs == MEMBER_ADDRS_MAX && !is_trusted)
+		return false;
 	if (who->n_addrs < MEMBER_ADDRS_MAX)
 		who->addrs[who->n_addrs++] = *a;
-	else if (is_trusted) // what we see ourselves is worth more than what was said
+	else // what we see ourselves is worth more than what was said
 		who->addrs[MEMBER_ADDRS_MAX - 1] = *a;
+	return true;
 }
 
 // groups.md 10.5: nobody's word on the age counts against our own contact.
+void member_heard_again(struct member *who, uint64_t heard_us)
+{
+	if (who->source < HEARD_SELF && heard_us > who->heard_us)
+		who->heard_us = heard_us;
+}
+
 static void refresh(struct member *who, const struct member_news *news)
 {
-	bool is_trusted = news->source > HEARD_GOSSIP;
+	bool is_trusted = news->source > HEARD_GOSSIP, is_new = false;
 
 	if (news->source == HEARD_SELF)
 		who->self_us = news->now_us;
-	if ((is_trusted || who->self_us == 0) && news->heard_us > who->heard_us)
+	if (!is_trusted)
+		member_heard_again(who, news->heard_us);
+	else if (news->heard_us > who->heard_us)
 		who->heard_us = news->heard_us;
 	who->is_introduced |= news->source == HEARD_SERVER;
 	if (news->source > who->source)
@@ -232,7 +289,9 @@ static void refresh(struct member *who, const struct member_news *news)
 		who->table->n_changes++;
 	}
 	for (uint8_t i = 0; i < news->n_addrs; i++)
-		addr_add(who, &news->addrs[i], is_trusted);
+		is_new |= addr_add(who, &news->addrs[i], is_trusted);
+	if (is_new)
+		say_anew(who);
 }
 
 struct member *members_hear(struct members *m, const uint8_t peer_id[ID_LEN],

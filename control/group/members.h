@@ -2,6 +2,7 @@
 // (groups.md 4.2, 5, 10.5). Most of it is gossip.
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,7 +10,7 @@
 #include "control/group/id_table.h"
 #include "control/group/ring_set.h"
 #include "dataplane/wire/address.h"
-#include "dataplane/wire/limits.h"
+#include "dataplane/wire/group_report.h"
 
 #define MEMBER_ADDRS_MAX 7   // groups.md 4.2; the server's is extra
 #define DIED_MAX         256 // remembered; more push out the oldest
@@ -24,8 +25,10 @@ enum member_source {  // by growing trust
 	HEARD_SELF,   // we talked to it
 };
 
+#define MEMBER_LINE 64
+
 struct member {
-	// What a choice of neighbours looks at, of all members.
+	// A line of what a choice of neighbours looks at, of all members.
 	struct ring_node at;
 	struct neighbour *neighbour; // NULL: none
 	struct dial *dial;           // an attempt that is under way
@@ -35,11 +38,17 @@ struct member {
 	bool is_lan;        // it was heard on our link
 	bool is_introduced; // an introducer has named it once
 	bool is_client;     // joined at our introducer, and still there
+	bool is_suspect;    // so is its neighbour
 	uint8_t n_addrs;
 	uint64_t heard_us; // last, by anybody
 
+	// A line of what a report is compared with. Its addresses as we tell them ourselves
+	// (struct group_report_told.options): who tells the same has nothing new to say.
 	struct id_node key; // peer ID
-	uint64_t self_us;   // last, by ourselves; 0: never
+	uint8_t said_len;   // 0: they are more than fit
+	uint8_t said[23];   // a server and two addresses of IPv4
+
+	uint64_t self_us; // last, by ourselves; 0: never
 	uint64_t next_try_us;
 	struct wire_addr server; // its introducer; family 0: not known
 	struct wire_addr addrs[MEMBER_ADDRS_MAX];
@@ -47,6 +56,8 @@ struct member {
 	struct members *table;
 	struct member *next_super; // of the table
 };
+static_assert(offsetof(struct member, key) == MEMBER_LINE, "the first line");
+static_assert(offsetof(struct member, self_us) == 2 * MEMBER_LINE, "the second");
 
 struct died {
 	uint8_t id[ID_LEN];
@@ -81,16 +92,22 @@ struct member *members_find(const struct members *, const uint8_t peer_id[ID_LEN
 // Who will be looked at soon: a report names thirty, and most are in no cache.
 static inline void member_fetch(const struct member *who)
 {
-	for (size_t at = 0; at < sizeof(*who); at += 64)
-		__builtin_prefetch((const uint8_t *)who + at);
+	__builtin_prefetch(who, 1);
+	__builtin_prefetch(&who->key);
 }
 // The same of who will be looked for, in two steps with others between them: where he stands, then
 // himself.
 uint64_t members_place(const struct members *, const uint8_t peer_id[ID_LEN]);
 void members_place_fetch(const struct members *, uint64_t place);
+struct member *members_find_at(const struct members *, uint64_t place,
+			       const uint8_t peer_id[ID_LEN]);
+// What a report says of where he is: his server first, then what is public.
+void member_addrs(const struct member *, struct group_addrs *);
 // Adds or refreshes. NULL: it is ourselves, died lately, or there is no room.
 struct member *members_hear(struct members *, const uint8_t peer_id[ID_LEN],
 			    const struct member_news *);
+// Of who is known at the same addresses, by gossip: younger than before, at the most.
+void member_heard_again(struct member *, uint64_t heard_us);
 void members_super(struct member *, bool is_super);
 // Gone: not taken from gossip for 5 minutes, unless that is fresh (groups.md 11). It must be
 // nobody's neighbour and not being dialled any more. The member is freed.

@@ -254,6 +254,7 @@ static void member_let_go(struct neighbour *nb, enum neighbour_end why)
 	if (who == NULL)
 		return;
 	who->neighbour = NULL;
+	who->is_suspect = false;
 	who->heard_us = who->self_us = nb->group->groups->now_us;
 	if (is_lost && !who->is_client && who->dial == NULL)
 		members_died(&nb->group->members, who, nb->group->groups->now_us);
@@ -350,6 +351,7 @@ void neighbour_open(struct neighbour *nb)
 	nb->member = members_hear(&g->members, nb->cs->fingerprint, &news);
 	if (nb->member != NULL) {
 		nb->member->neighbour = nb;
+		nb->member->is_suspect = nb->is_suspect;
 		nb->is_super = nb->member->is_super || gc_client_names_super(g, nb->cs);
 		members_super(nb->member, nb->is_super);
 	}

@@ -44,8 +44,7 @@ static bool is_doubtful(const struct ring_node *node)
 {
 	const struct member *who = (const struct member *)(const void *)node;
 
-	return (who->neighbour == NULL && who->n_tries >= DOUBTFUL_TRIES) ||
-	       (who->neighbour != NULL && who->neighbour->is_suspect);
+	return (who->neighbour == NULL && who->n_tries >= DOUBTFUL_TRIES) || who->is_suspect;
 }
 
 // On the ring the next one is wanted, too, as soon as there is no answer: of those that gossip
@@ -150,7 +149,7 @@ static void want_random(struct group *g, struct wanted *w)
 
 static void choose(struct group *g, struct wanted *w)
 {
-	w->n = 0;
+	wanted_clear(w);
 	wanted_ring(w, &g->members.ring, g->address, is_unanswered);
 	wanted_fractions(w, &g->members.ring, g->address, is_doubtful);
 	want_supers(g, w);
@@ -290,8 +289,8 @@ static void ask_surplus(struct group *g, const struct wanted *w)
 // The three each way; and whom the ring would want but for failures so far.
 static void stand_beside(const struct group *g, struct wanted *ring, struct wanted *doubted)
 {
-	ring->n = 0;
-	doubted->n = 0;
+	wanted_clear(ring);
+	wanted_clear(doubted);
 	wanted_ring(ring, &g->members.ring, g->address, is_unanswered);
 	wanted_ring(doubted, &g->members.ring, g->address, NULL);
 }

@@ -1,14 +1,30 @@
 #include "control/group/wanted.h"
 
 #include <stddef.h>
+#include <string.h>
 
 enum {
 	DEGREE_BASE = 13,
 	FOUND_MAX = 32, // looked at together, while they come from memory
 };
 
+static uint8_t hash(const struct ring_node *node)
+{
+	return (uint8_t)((uintptr_t)node * UINT64_C(0x9e3779b97f4a7c15) >> 56);
+}
+
+void wanted_clear(struct wanted *w)
+{
+	w->n = 0;
+	memset(w->seen, 0, sizeof(w->seen));
+}
+
 bool wanted_has(const struct wanted *w, const struct ring_node *node)
 {
+	uint8_t bit = hash(node);
+
+	if ((w->seen[bit / 64] & UINT64_C(1) << bit % 64) == 0)
+		return false;
 	for (uint32_t i = 0; i < w->n; i++)
 		if (w->nodes[i] == node)
 			return true;
@@ -20,6 +36,7 @@ bool wanted_add(struct wanted *w, struct ring_node *node)
 	if (w->n == WANTED_MAX || wanted_has(w, node))
 		return false;
 	w->nodes[w->n++] = node;
+	w->seen[hash(node) / 64] |= UINT64_C(1) << hash(node) % 64;
 	return true;
 }
 

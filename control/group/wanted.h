@@ -14,11 +14,13 @@
 struct wanted {
 	struct ring_node *nodes[WANTED_MAX]; // nobody twice
 	uint32_t n;
+	uint64_t seen[4]; // bit per hash of a node: who has none is not among them
 };
 
 // Whom to leave out; NULL: nobody. Nodes right at the place are always left out.
 typedef bool (*wanted_skips)(const struct ring_node *);
 
+void wanted_clear(struct wanted *); // before all else
 bool wanted_has(const struct wanted *, const struct ring_node *);
 // False: there already, or full.
 bool wanted_add(struct wanted *, struct ring_node *);

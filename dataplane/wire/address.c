@@ -3,7 +3,6 @@
 
 #include "dataplane/wire/address.h"
 
-#define ADDR_IS_V6       0x80
 #define ADDR_ORIGIN_MASK 0x03
 
 static size_t ip_len(const struct wire_addr *a)
@@ -16,7 +15,7 @@ void rd_addr(struct rd *r, struct wire_addr *a)
 	uint8_t first = rd_u8(r);
 
 	memset(a, 0, sizeof(*a));
-	a->family = first & ADDR_IS_V6 ? 6 : 4;
+	a->family = first & WIRE_ADDR_IS_V6 ? 6 : 4;
 	a->origin = first & ADDR_ORIGIN_MASK;
 	rd_copy(r, a->ip, ip_len(a));
 	a->port = rd_u16(r);
@@ -26,7 +25,8 @@ void rd_addr(struct rd *r, struct wire_addr *a)
 
 void wr_addr(struct wr *w, const struct wire_addr *a)
 {
-	wr_u8(w, (uint8_t)((a->family == 6 ? ADDR_IS_V6 : 0) | (a->origin & ADDR_ORIGIN_MASK)));
+	wr_u8(w,
+	      (uint8_t)((a->family == 6 ? WIRE_ADDR_IS_V6 : 0) | (a->origin & ADDR_ORIGIN_MASK)));
 	wr_bytes(w, a->ip, ip_len(a));
 	wr_u16(w, a->port);
 }

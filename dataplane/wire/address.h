@@ -17,17 +17,23 @@ struct wire_addr {
 	uint16_t port;  // host order
 	uint8_t family; // 4 or 6; 0: no address
 	uint8_t origin; // enum addr_origin
-	// Which of our own addresses it talks to, where there are several (struct pkt); 0: any. Ours
-	// alone: it never travels, and two addresses that differ in it are equal.
+	// Which of our own addresses it talks to, where there are several (struct pkt); 0: any.
+	// Ours alone: it never travels, and two addresses that differ in it are equal.
 	uint8_t local;
 };
 
 #define WIRE_ADDR_TEXT_MAX 56 // "[" + 45 of the longest IPv6 text + "]:65535" + NUL, rounded up
 
-// Octets of the address on the wire: 7 or 19.
+// Octets of the address on the wire: 7 or 19. The same by its first octet there.
+#define WIRE_ADDR_MAX   19
+#define WIRE_ADDR_IS_V6 0x80
 static inline size_t wire_addr_len(const struct wire_addr *a)
 {
-	return a->family == 6 ? 19 : 7;
+	return a->family == 6 ? WIRE_ADDR_MAX : 7;
+}
+static inline size_t wire_addr_octets(uint8_t first)
+{
+	return first & WIRE_ADDR_IS_V6 ? WIRE_ADDR_MAX : 7;
 }
 
 // Reserved bits of the first octet are ignored (requirement 6). On the sticky error *a has

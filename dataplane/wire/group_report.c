@@ -49,6 +49,16 @@ static int addrs_take(struct group_addrs *addrs, struct span value)
 	return r.err;
 }
 
+// Whether they take up the whole option.
+static bool addrs_fit(struct span value)
+{
+	struct rd r = rd_over_span(value);
+
+	while (rd_left(&r) > 0)
+		rd_take(&r, wire_addr_octets(r.at[0]));
+	return r.err == 0;
+}
+
 static int receiver_addr_take(struct wire_addr *addr, struct span value)
 {
 	struct rd r = rd_over_span(value);
@@ -96,37 +106,63 @@ int group_report_read(struct group_report_self *self, struct group_report_iter *
 }
 
 // One record; -ENOENT if it parses but names nobody by fingerprint.
-static int record_read(struct rd *r, struct group_report_record *record)
+static int told_read(struct rd *r, struct group_report_told *told)
 {
 	struct span epd = rd_bytes(r, rd_report_len(r));
+	const uint8_t *start, *end;
 	struct span value;
 	uint64_t type;
 
-	memset(record, 0, sizeof(*record));
-	record->age_s = rd_vlu(r);
-	while (report_option_next(r, &type, &value)) {
-		if (type == REPORT_ADDRS && addrs_take(&record->addrs, value) != 0)
+	told->age_s = rd_vlu(r);
+	start = end = r->at;
+	for (; report_option_next(r, &type, &value); end = r->at)
+		if (type == REPORT_ADDRS && !addrs_fit(value))
 			rd_fail(r);
-	}
 	if (r->err != 0)
 		return r->err;
-	return peer_epd_read(record->peer_id, epd) != 0 ? -ENOENT : 0;
+	told->options = span_of(start, (size_t)(end - start));
+	return peer_epd_read(told->peer_id, epd) != 0 ? -ENOENT : 0;
 }
 
-bool group_report_next(struct group_report_iter *it, struct group_report_record *record)
+bool group_report_next_told(struct group_report_iter *it, struct group_report_told *told)
 {
 	int err;
 
 	while (rd_left(&it->r) > 0 && it->n_records < GROUP_REPORT_RECORDS_MAX) {
 		it->n_records++; // skipped ones count too, so the work is bounded
-		err = record_read(&it->r, record);
+		err = told_read(&it->r, told);
 		if (err != -ENOENT)
 			return err == 0;
 	}
 	return false;
 }
 
-static void write_addrs(struct wr *w, const struct group_addrs *addrs)
+void group_report_addrs(struct group_addrs *addrs, struct span options)
+{
+	struct rd r = rd_over_span(options);
+	struct span value;
+	uint64_t type;
+
+	addrs->n = 0;
+	while (report_option_next(&r, &type, &value))
+		if (type == REPORT_ADDRS)
+			addrs_take(addrs, value);
+}
+
+bool group_report_next(struct group_report_iter *it, struct group_report_record *record)
+{
+	struct group_report_told told;
+
+	if (!group_report_next_told(it, &told))
+		return false;
+	memset(record, 0, sizeof(*record));
+	memcpy(record->peer_id, told.peer_id, sizeof(record->peer_id));
+	record->age_s = told.age_s;
+	group_report_addrs(&record->addrs, told.options);
+	return true;
+}
+
+void group_report_write_addrs(struct wr *w, const struct group_addrs *addrs)
 {
 	size_t len = 1; // the type
 
@@ -151,19 +187,32 @@ int group_report_write_self(struct wr *w, const struct group_report_self *self)
 	wr_vlu(w, 1 + wire_addr_len(&self->receiver_addr));
 	wr_vlu(w, REPORT_RECEIVER_ADDR);
 	wr_addr(w, &self->receiver_addr);
-	write_addrs(w, &self->own);
+	group_report_write_addrs(w, &self->own);
 	wr_marker(w);
 	return wr_finish(w, start);
 }
 
 int group_report_write_record(struct wr *w, const struct group_report_record *record)
 {
+	uint8_t octets[4 + GROUP_REPORT_ADDRS_MAX * WIRE_ADDR_MAX];
+	struct wr options = wr_over(octets, sizeof(octets));
+	struct group_report_told told = {.age_s = record->age_s};
+
+	memcpy(told.peer_id, record->peer_id, sizeof(told.peer_id));
+	group_report_write_addrs(&options, &record->addrs);
+	assert(options.err == 0);
+	told.options = span_of(octets, options.len);
+	return group_report_write_told(w, &told);
+}
+
+int group_report_write_told(struct wr *w, const struct group_report_told *told)
+{
 	struct wr_point start = wr_mark(w);
 
 	wr_vlu(w, PEER_EPD_LEN);
-	wr_peer_epd(w, record->peer_id);
-	wr_vlu(w, record->age_s);
-	write_addrs(w, &record->addrs);
+	wr_peer_epd(w, told->peer_id);
+	wr_vlu(w, told->age_s);
+	wr_bytes(w, told->options.data, told->options.len);
 	wr_marker(w);
 	return wr_finish(w, start);
 }

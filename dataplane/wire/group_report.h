@@ -26,6 +26,13 @@ struct group_report_record {
 	struct group_addrs addrs; // its server first
 };
 
+// A record whose addresses were not looked at yet: most reports tell again what is known.
+struct group_report_told {
+	uint8_t peer_id[PEER_ID_LEN];
+	uint64_t age_s;
+	struct span options; // well-formed, the Marker left out
+};
+
 // Walks over the records; they are parsed one by one.
 struct group_report_iter {
 	struct rd r;
@@ -41,10 +48,16 @@ int group_report_read(struct group_report_self *self, struct group_report_iter *
 // record (it->r.err; the records before it stay good). Records that name nobody by fingerprint
 // are skipped.
 bool group_report_next(struct group_report_iter *it, struct group_report_record *record);
+// The same in two steps.
+bool group_report_next_told(struct group_report_iter *it, struct group_report_told *told);
+void group_report_addrs(struct group_addrs *addrs, struct span options);
 
 // The message grows by one record at a time, so the caller sees how many fit. The self part comes
 // first. receiver_addr must be given.
 int group_report_write_self(struct wr *w, const struct group_report_self *self);
 int group_report_write_record(struct wr *w, const struct group_report_record *record);
+// The same in two steps, of which the first need not be done again.
+void group_report_write_addrs(struct wr *w, const struct group_addrs *addrs);
+int group_report_write_told(struct wr *w, const struct group_report_told *told);
 
 #endif

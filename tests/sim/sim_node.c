@@ -394,14 +394,16 @@ static bool turn_node(struct sim_node *s, uint64_t now_us)
 {
 	struct node_event e;
 	struct report r;
-	bool some_wait;
+	bool some_wait, has_news = s->node_due_us <= now_us;
 
-	if (s->node_due_us > now_us && !reports_wait(s))
+	if (!has_news && !reports_wait(s))
 		return false;
 	s->n_read = engine_n_reported(s->engine);
 	for (uint32_t i = 0; i < s->n_workers; i++)
 		while (mailbox_pop(s->reports[i], &r))
-			node_report(s->node, i, &r, now_us);
+			has_news |= node_report(s->node, i, &r, now_us);
+	if (!has_news)
+		return false;
 	if (node_deadline_us(s->node) <= now_us)
 		node_timers(s->node, now_us); // its deadline alone must do
 	while (node_event(s->node, &e, now_us))

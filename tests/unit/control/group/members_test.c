@@ -211,6 +211,82 @@ static void addresses_are_few_usable_and_apart_from_the_servers(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
+static struct wire_addr addr(const char *text, enum addr_origin origin)
+{
+	struct wire_addr a;
+
+	assert_int_equal(wire_addr_parse(&a, text), 0);
+	a.origin = (uint8_t)origin;
+	return a;
+}
+
+// What is kept of somebody to be told again is what a report with his addresses would say, at any
+// time, or nothing.
+static void said_is_right(const struct member *who, bool is_kept)
+{
+	uint8_t octets[256];
+	struct wr w = wr_over(octets, sizeof(octets));
+	struct group_addrs addrs;
+
+	assert_int_equal(who->said_len > 0, is_kept);
+	member_addrs(who, &addrs);
+	group_report_write_addrs(&w, &addrs);
+	if (is_kept) {
+		assert_int_equal(who->said_len, w.len);
+		assert_memory_equal(who->said, octets, w.len);
+	} else {
+		assert_true(w.len > sizeof(who->said));
+	}
+}
+
+static void what_is_told_of_somebody_follows_his_addresses(void **state)
+{
+	struct setup *t = *state;
+	uint8_t peer[32] = {7};
+	struct wire_addr next;
+	struct member_news news = {.source = HEARD_GOSSIP,
+				   .heard_us = NOW,
+				   .now_us = NOW,
+				   .addrs = &next,
+				   .n_addrs = 1};
+	struct member *who = hear(t, 7, HEARD_GOSSIP, NOW, NOW);
+	uint8_t before;
+
+	said_is_right(who, true); // that nobody knows where he is
+	before = who->said_len;
+	next = addr("10.0.0.7:1936", ADDR_LOCAL);
+	members_hear(&t->m, peer, &news);
+	assert_int_equal(who->said_len, before); // no others' business
+	next = addr("198.51.100.7:1936", ADDR_OBSERVED);
+	members_hear(&t->m, peer, &news);
+	said_is_right(who, true);
+	assert_int_not_equal(who->said_len, before);
+	next = addr("203.0.113.1:1935", ADDR_RELAY);
+	members_hear(&t->m, peer, &news);
+	next.ip[3] = 2;
+	news.source = HEARD_SERVER; // his server is another one
+	members_hear(&t->m, peer, &news);
+	assert_int_equal(who->server.ip[3], 2);
+	said_is_right(who, true);
+	next = addr("[2001:db8::7]:1936", ADDR_OBSERVED);
+	members_hear(&t->m, peer, &news);
+	said_is_right(who, false);
+}
+
+static void gossip_makes_nobody_older_or_fresher_than_our_own_contact(void **state)
+{
+	struct setup *t = *state;
+	struct member *who = hear(t, 1, HEARD_GOSSIP, NOW - 50 * S, NOW);
+
+	member_heard_again(who, NOW - 60 * S);
+	assert_int_equal(who->heard_us, NOW - 50 * S);
+	member_heard_again(who, NOW - 40 * S);
+	assert_int_equal(who->heard_us, NOW - 40 * S);
+	hear(t, 1, HEARD_SELF, NOW - 30 * S, NOW - 30 * S);
+	member_heard_again(who, NOW - 20 * S);
+	assert_int_equal(who->heard_us, NOW - 30 * S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +298,8 @@ int main(void)
 		T(the_list_of_the_dead_is_bounded),
 		T(who_is_not_heard_of_for_5_minutes_is_forgotten),
 		T(addresses_are_few_usable_and_apart_from_the_servers),
+		T(what_is_told_of_somebody_follows_his_addresses),
+		T(gossip_makes_nobody_older_or_fresher_than_our_own_contact),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

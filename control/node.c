@@ -75,6 +75,13 @@ static void on_moved(void *ctx, struct ctl_session *s)
 	rpc_session_moved(((struct node *)ctx)->rpc, s);
 }
 
+static void on_peers_period(void *ctx, uint32_t ms)
+{
+	struct node *n = ctx;
+
+	groups_peers_period(n->groups, ms, n->now_us);
+}
+
 // ---- create and destroy ----
 
 // Who may open so many sessions with us may be introduced to some neighbours for each.
@@ -116,6 +123,7 @@ static int create_rpc(struct node *n)
 					.connected = conn_rpc_connected,
 					.failed = conn_rpc_failed,
 					.gone = conn_rpc_gone,
+					.peers_period = on_peers_period,
 					.asked = direct_on_asked},
 			     .server_endpoint = n->opts.server_endpoint,
 			     .apps = n->opts.apps,

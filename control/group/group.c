@@ -18,6 +18,7 @@
 #include "control/group/topology.h"
 
 enum {
+	KEEPALIVE_MS = 15000,     // as if behind a translator, until a server knows
 	SWEEP_IDLE_US = 30000000, // nothing waits (sweep_by)
 	DIALS_PER_S = 5,          // from gossip, per group (groups.md 10.5)
 	DIALS_BURST = 20,
@@ -111,6 +112,7 @@ struct groups *groups_create(const struct groups_opts *o, uint64_t now_us)
 		return NULL;
 	gs->o = *o;
 	gs->now_us = now_us;
+	gs->keepalive_ms = KEEPALIVE_MS;
 	gs->streams_us = NEVER;
 	gs->stats_us = NEVER;
 	gs->gate.seed = random_u64(o->random);

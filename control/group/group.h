@@ -84,6 +84,9 @@ void groups_session_closed(struct groups *, struct ctl_session *, enum session_c
 void groups_conn_up(struct groups *, struct ctl_session *, uint64_t far_control_flow_id,
 		    uint64_t now_us);
 void groups_conn_down(struct groups *, struct ctl_session *, uint64_t now_us);
+// An introducer says how long neighbours may be silent; it knows whether we are behind a
+// translator.
+void groups_peers_period(struct groups *, uint32_t ms, uint64_t now_us);
 
 // REP_STREAM_FRAGMENT and REP_STREAM_GONE.
 void groups_stream_report(struct groups *, uint32_t worker, const struct report *, uint64_t now_us);

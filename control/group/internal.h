@@ -1,6 +1,8 @@
 // The room from inside: what groups, neighbours and streams share. Not for other rooms.
 #pragma once
 
+#include <stddef.h>
+
 #include "control/group/addr_gate.h"
 #include "control/group/events.h"
 #include "control/group/gc_server.h"
@@ -68,30 +70,35 @@ enum neighbour_state {
 	NEIGHBOUR_OPEN,   // both proofs are good
 };
 
+#define NEIGHBOUR_LINE 64
+
 struct neighbour {
+	// A line of what a choice looks at, of all neighbours.
 	enum flow_ctx ctx;
 	enum neighbour_state state;
 	struct group *group;
 	struct ctl_session *cs;
-	struct neighbour *next; // of the session
-	uint32_t index;         // in group.neighbours
-	struct member *member;  // while open
-	struct main_rx *main_rx;
+	struct member *member; // while open
+	uint64_t opened_us;
+	uint32_t index;  // in group.neighbours
+	uint32_t rtt_us; // 0: not measured
 	uint16_t main_tx;
 	bool has_report_out; // the first one was sent
 	bool expects_reply;
 	bool is_super, is_spx, is_nearest;
-	bool told_nearest;        // by our last Begin
-	bool told_spx;            // by our last report
-	bool is_adjacent;         // one of the three each way on the ring
-	bool is_next;             // the first of them
-	bool is_beside;           // the first either way that is linked to us and not silent
-	bool is_wanted;           // by the last choice (topology.c)
-	bool is_suspect;          // silent for long (groups.md 11)
-	uint32_t rtt_us;          // 0: not measured
+	bool told_nearest; // by our last Begin
+	bool told_spx;     // by our last report
+	bool is_adjacent;  // one of the three each way on the ring
+	bool is_next;      // the first of them
+	bool is_beside;    // the first either way that is linked to us and not silent
+	bool is_wanted;    // by the last choice (topology.c)
+	bool is_suspect;   // silent for long (groups.md 11)
+	// The rest.
+	struct neighbour *next; // of the session
+	struct main_rx *main_rx;
 	uint32_t in_flight_bytes; // as of
 	uint64_t in_flight_us;
-	uint64_t called_us, opened_us, asked_us, reported_us;
+	uint64_t called_us, asked_us, reported_us;
 	struct token_bucket reports;
 	struct stream_link *links;
 	struct stream_rx *stream_rx; // their stream flows that named no stream yet
@@ -100,6 +107,7 @@ struct neighbour {
 	uint8_t n_held;
 	struct held_flow held[HELD_FLOWS_MAX]; // while called
 };
+static_assert(offsetof(struct neighbour, next) == NEIGHBOUR_LINE, "the first line");
 
 // One attempt to open a session to a member.
 struct dial {
@@ -197,6 +205,7 @@ struct groups {
 	struct wire_addr own_addrs[OWN_ADDRS_MAX];
 	uint8_t n_own_addrs, own_addr_next;
 	struct stream_table *streams;
+	uint32_t keepalive_ms;              // of neighbours that are nothing special
 	uint64_t introduce_us;              // earliest of the dials', or earlier; NEVER: none
 	uint64_t sweep_us;                  // next look for idle sessions and silent calls
 	uint64_t streams_us;                // next look for silent streams; NEVER: there are none

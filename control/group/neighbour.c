@@ -17,8 +17,8 @@
 
 enum {
 	CALL_LIFE_US = 20000000,
-	// groups.md 11 has 2 s while a stream flows, else 5 s (ours): README.md says why 15 s.
-	KEEPALIVE_MS = 15000,
+	// groups.md 11 has 2 s while a stream flows, else 5 s (ours): README.md says why so much.
+	KEEPALIVE_MAX_MS = 20000,
 	NEXT_KEEPALIVE_MS = 5000, // of a super-peer, too: all want to know of its new life soon
 	BUSY_KEEPALIVE_MS = 2000,
 	NEW_LIFE_US = 9000000, // nothing that began together with a session comes so much later
@@ -98,7 +98,7 @@ static bool is_watched(const struct neighbour *nb)
 uint32_t neighbour_keepalive_ms(const struct ctl_session *cs)
 {
 	const struct neighbour *nb = cs->groups != NULL ? cs->groups->neighbours : NULL;
-	uint32_t ms = KEEPALIVE_MS;
+	uint32_t ms = KEEPALIVE_MAX_MS;
 
 	for (; nb != NULL; nb = nb->next)
 		if (is_watched(nb))
@@ -107,6 +107,8 @@ uint32_t neighbour_keepalive_ms(const struct ctl_session *cs)
 			ms = BUSY_KEEPALIVE_MS;
 		else if ((nb->is_next || nb->is_super) && ms > NEXT_KEEPALIVE_MS)
 			ms = NEXT_KEEPALIVE_MS;
+		else if (nb->group->groups->keepalive_ms < ms)
+			ms = nb->group->groups->keepalive_ms;
 	return ms;
 }
 
@@ -148,6 +150,18 @@ void neighbours_unrest(struct group *g)
 	for (uint32_t i = 0; i < g->n_neighbours; i++)
 		if (g->neighbours[i]->state == NEIGHBOUR_OPEN && g->neighbours[i]->is_adjacent)
 			neighbour_keepalive(g->neighbours[i]->cs);
+}
+
+void groups_peers_period(struct groups *gs, uint32_t ms, uint64_t now_us)
+{
+	gs->now_us = now_us;
+	ms = ms < KEEPALIVE_MAX_MS ? ms : KEEPALIVE_MAX_MS;
+	if (gs->keepalive_ms == ms)
+		return;
+	gs->keepalive_ms = ms;
+	for (const struct group_session *s = gs->sessions; s != NULL; s = s->next)
+		if (s->neighbours != NULL)
+			neighbour_keepalive(s->cs);
 }
 
 void neighbour_adjacent(struct neighbour *nb, bool is_adjacent, bool is_next)
@@ -194,6 +208,9 @@ static void neighbour_free(struct neighbour *nb)
 	free(nb);
 }
 
+#define NEIGHBOUR_BYTES                                                                            \
+	((sizeof(struct neighbour) + NEIGHBOUR_LINE - 1) / NEIGHBOUR_LINE * NEIGHBOUR_LINE)
+
 struct neighbour *neighbour_make(struct group *g, struct ctl_session *cs)
 {
 	struct groups *gs = g->groups;
@@ -203,7 +220,7 @@ struct neighbour *neighbour_make(struct group *g, struct ctl_session *cs)
 
 	if (s == NULL || g->n_neighbours >= g->limits.neighbours_max || !list_reserve(g))
 		return NULL;
-	nb = calloc(1, sizeof(*nb));
+	nb = aligned_alloc(NEIGHBOUR_LINE, NEIGHBOUR_BYTES);
 	if (nb == NULL)
 		return NULL;
 	*nb = (struct neighbour){

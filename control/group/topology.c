@@ -147,10 +147,10 @@ static void want_random(struct group *g, struct wanted *w)
 		wanted_add(w, &who->at);
 }
 
-static void choose(struct group *g, struct wanted *w)
+// Those beside us come first.
+static void choose(struct group *g, const struct wanted *beside, struct wanted *w)
 {
-	wanted_clear(w);
-	wanted_ring(w, &g->members.ring, g->address, is_unanswered);
+	*w = *beside;
 	wanted_fractions(w, &g->members.ring, g->address, is_doubtful);
 	want_supers(g, w);
 	want_lan(g, w);
@@ -178,9 +178,9 @@ static bool must_be_kept(const struct neighbour *nb)
 }
 
 // What is wanted now, and who of the neighbours is.
-static void choose_anew(struct group *g, struct wanted *w)
+static void choose_anew(struct group *g, const struct wanted *beside, struct wanted *w)
 {
-	choose(g, w);
+	choose(g, beside, w);
 	g->n_wanted = w->n;
 	g->is_choice_old = false;
 	for (uint32_t i = 0; i < g->n_neighbours; i++) {
@@ -190,19 +190,41 @@ static void choose_anew(struct group *g, struct wanted *w)
 	}
 }
 
+// The three each way.
+static void stand_beside(const struct group *g, struct wanted *ring)
+{
+	wanted_clear(ring);
+	wanted_ring(ring, &g->members.ring, g->address, is_unanswered);
+}
+
+// The same, with whom the ring would want but for failures so far.
+static void stand_beside_anyway(const struct group *g, struct wanted *ring)
+{
+	wanted_clear(ring);
+	wanted_ring(ring, &g->members.ring, g->address, NULL);
+}
+
+// They are looked at one after the other, and most are in no cache.
+static void neighbours_fetch(const struct group *g)
+{
+	for (uint32_t i = 0; i < g->n_neighbours; i++)
+		__builtin_prefetch(g->neighbours[i], 1);
+}
+
 bool topology_can_spare(const struct neighbour *nb)
 {
 	struct group *g = nb->group;
-	struct wanted w;
+	struct wanted ring, w;
 
-	if (must_be_kept(nb))
-		return false;
-	if (g->is_choice_old)
-		choose_anew(g, &w);
+	if (g->is_choice_old) {
+		neighbours_fetch(g);
+		stand_beside(g, &ring);
+		choose_anew(g, &ring, &w);
+	}
 	if (g->n_wanted == 0 || g->n_open <= g->n_wanted ||
 	    (g->groups->o.is_super && g->n_open <= target(g)))
 		return false;
-	return !nb->is_wanted;
+	return !nb->is_wanted && !must_be_kept(nb);
 }
 
 // ---- getting there ----
@@ -211,11 +233,11 @@ bool topology_can_spare(const struct neighbour *nb)
 static uint64_t try_us(const struct group *g, struct member *who)
 {
 	const struct groups *gs = g->groups;
-
-	uint64_t banned_us = spx_banned_until_us(g, who->key.id);
+	uint64_t banned_us;
 
 	if (who->neighbour != NULL || who->dial != NULL)
 		return NEVER;
+	banned_us = spx_banned_until_us(g, who->key.id);
 	if (banned_us > 0)
 		return banned_us;
 	if (who->next_try_us == 0) {
@@ -284,15 +306,6 @@ static void ask_surplus(struct group *g, const struct wanted *w)
 		    !nb->is_wanted && !must_be_kept(nb))
 			ask_close(nb);
 	}
-}
-
-// The three each way; and whom the ring would want but for failures so far.
-static void stand_beside(const struct group *g, struct wanted *ring, struct wanted *doubted)
-{
-	wanted_clear(ring);
-	wanted_clear(doubted);
-	wanted_ring(ring, &g->members.ring, g->address, is_unanswered);
-	wanted_ring(doubted, &g->members.ring, g->address, NULL);
 }
 
 // The next one up, or down: wanted_ring has the ways in this order.
@@ -365,9 +378,11 @@ static void run(struct group *g)
 	uint64_t now_us = g->groups->now_us;
 	struct wanted w, ring, doubted;
 
+	neighbours_fetch(g);
 	g->chosen_us = now_us;
 	g->choose_us = now_us + CHOOSE_IDLE_US;
-	stand_beside(g, &ring, &doubted);
+	stand_beside(g, &ring);
+	stand_beside_anyway(g, &doubted);
 	neighbours_unrest(g);
 	for (uint32_t i = 0; i < g->n_neighbours; i++)
 		mark(g->neighbours[i], &ring, &doubted);
@@ -376,7 +391,7 @@ static void run(struct group *g)
 		g->is_choice_old = true;
 		return;
 	}
-	choose_anew(g, &w);
+	choose_anew(g, &ring, &w);
 	if (g->random_us > now_us) // whatever was chosen in between, it is drawn in time
 		g->choose_us = earlier(g->choose_us, g->random_us);
 	call_all(g, &w);
@@ -392,7 +407,8 @@ void topology_neighbour_opened(struct neighbour *nb)
 
 	if (nb->member == NULL)
 		return;
-	stand_beside(g, &ring, &doubted);
+	stand_beside(g, &ring);
+	stand_beside_anyway(g, &doubted);
 	mark(nb, &ring, &doubted);
 	nb->is_beside = nb == nearest_linked(g, true) || nb == nearest_linked(g, false);
 	g->is_choice_old = true;

@@ -130,16 +130,24 @@ void client_command(struct nc_session *nc, const struct rpc_command *c, uint64_t
 		nc_stray(nc, c, now_us);
 }
 
-// Set Keepalive Timers: the server may not make us ping more often than our own minimum (14.3).
+// The server may not make us ping more often than our own minimum (14.3).
+static uint32_t period_ms(const struct nc_session *nc, uint32_t ms)
+{
+	uint32_t min = nc->rpc->opts.keepalive_min_ms;
+
+	ms = ms < min ? min : ms;
+	return ms < KEEPALIVE_MAX_MS ? ms : KEEPALIVE_MAX_MS;
+}
+
+// Set Keepalive Timers.
 void client_user_control(struct nc_session *nc, struct span payload)
 {
-	uint32_t ms, min = nc->rpc->opts.keepalive_min_ms;
+	const struct rpc_events *ev = &nc->rpc->opts.events;
 	struct user_control u;
 
 	if (user_control_read(&u, payload) != 0 || u.event != UC_SET_KEEPALIVE)
 		return;
-	ms = u.keepalive.server_ms < min ? min : u.keepalive.server_ms;
-	if (ms > KEEPALIVE_MAX_MS)
-		ms = KEEPALIVE_MAX_MS;
-	ctl_session_keepalive(nc->session, ms * 1000, 0);
+	ctl_session_keepalive(nc->session, period_ms(nc, u.keepalive.server_ms) * 1000, 0);
+	if (ev->peers_period != NULL)
+		ev->peers_period(ev->ctx, period_ms(nc, u.keepalive.peer_ms));
 }

@@ -39,6 +39,9 @@ struct rpc_events {
 	// client: the canonical control flow ended or was rejected: the connection is gone (14.4
 	// step 7)
 	void (*gone)(void *ctx, struct ctl_session *, void *user);
+	// client: how long the server lets peers be silent with each other (14.3), not below our
+	// minimum. NULL: unheeded
+	void (*peers_period)(void *ctx, uint32_t ms);
 	// A flow of a stream that returns nothing: somebody asks us for a direct stream (14.5).
 	// False: not accepted, it is rejected. NULL: all are.
 	bool (*asked)(void *ctx, struct ctl_session *, uint16_t rx_slot, uint64_t flow_id,

@@ -179,6 +179,7 @@ struct engine *engine_create(const struct engine_opts *opts)
 	}
 	make_keys(e);
 	e->dice = random_seeded(&e->dice_state, random_u64(opts->random));
+	e->ping_phase = (uint32_t)random_u64(&e->dice);
 	return e;
 }
 

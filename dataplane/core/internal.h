@@ -69,6 +69,7 @@ struct engine {
 	uint32_t ready_head, ready_tail;    // sessions with something due (session.next_ready)
 	uint32_t untold_head, untold_tail;  // sessions whose reports found the ring full
 	struct body *home_head, *home_tail; // control's bodies on their way back
+	uint32_t ping_phase;                // of its sessions' keepalives (session_alarm.c)
 	// A line of whose every packet asks for.
 	alignas(64) struct session *sessions;
 	struct session_cold *cold;

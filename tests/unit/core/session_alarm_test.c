@@ -61,6 +61,39 @@ static void silence_is_broken_by_an_empty_ping(void **state)
 	loop_destroy(l);
 }
 
+// Sessions that began at any time, and were heard at any, are asked in few turns.
+static void sessions_side_by_side_are_asked_together(void **state)
+{
+	static const uint32_t later_ms[] = {0, 300, 1700, 2900, 4004};
+	struct loop *l = loop_one();
+	struct far_end f[5];
+	uint64_t asked_us[5];
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < 5; i++) {
+		if (i > 0)
+			loop_run_us(l, (later_ms[i] - later_ms[i - 1]) * MS);
+		f[i] = far_connect(
+			l, 0, &(struct loop_form){.keepalive_us = 16000000, .rtt_us = 50000}, true);
+		asked_us[i] = 0;
+	}
+	while (n < 5) {
+		loop_run_us(l, 4 * MS);
+		for (unsigned i = 0; i < 5; i++)
+			if (asked_us[i] == 0 && hears_empty_ping(&f[i])) {
+				asked_us[i] = l->now_us;
+				n++;
+			}
+	}
+	for (unsigned i = 1; i < 5; i++) {
+		uint64_t ms = (asked_us[i] - asked_us[0]) / 1000 % 1024; // below 2000, an eighth
+
+		assert_true(ms <= 8 || ms >= 1016);
+	}
+	assert_true(asked_us[4] > asked_us[0]); // and not all at once
+	loop_destroy(l);
+}
+
 static void pings_without_answer_back_off_until_the_limit(void **state)
 {
 	struct loop *l = loop_one();
@@ -485,6 +518,7 @@ int main(void)
 		cmocka_unit_test(who_speaks_without_answering_is_not_suspect),
 		cmocka_unit_test(silence_before_the_ping_makes_nobody_suspect),
 		cmocka_unit_test(another_round_trip_is_told_with_a_ping),
+		cmocka_unit_test(sessions_side_by_side_are_asked_together),
 		cmocka_unit_test(keepalive_can_be_turned_off),
 		cmocka_unit_test(pings_and_answers_put_the_alarm_off),
 		cmocka_unit_test(a_challenge_unanswered_closes_silently),

@@ -321,6 +321,31 @@ static void or_when_window_and_margin_have_passed(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, party_begin, party_end)
 
+// 14.3: our server knows whether we are behind a translator.
+static void a_server_says_how_long_neighbours_may_be_silent(void **state)
+{
+	static const uint32_t rows[][2] = {{20000, 20000}, {3600000, 20000}, {9000, 9000}};
+	struct party *t = *state;
+
+	while (t->n < 16)
+		party_add(t);
+	world_run(t->w, 60 * S);
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		uint32_t n_others = 0;
+
+		groups_peers_period(t->nodes[0]->groups, rows[k][0], world_now_us(t->w));
+		world_run(t->w, 1 * S);
+		for (int i = 1; i < 16; i++) {
+			struct end *e = world_end_to(t->nodes[0], t->nodes[i], WORLD_MEMBER);
+			bool is_next = e->ctl.groups->neighbours->is_next;
+
+			n_others += !is_next;
+			assert_int_equal(e->keepalive_us, is_next ? 5000000 : rows[k][1] * 1000);
+		}
+		assert_true(n_others > 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +353,7 @@ int main(void)
 		T(round_trips_and_silence_reach_the_neighbour),
 		T(while_a_stream_flows_silence_is_noticed_sooner),
 		T(who_stands_beside_us_is_asked_sooner_than_others),
+		T(a_server_says_how_long_neighbours_may_be_silent),
 		T(when_the_next_one_is_suspect_the_one_behind_is_asked_sooner),
 		T(while_members_vanish_those_beside_us_are_asked_every_second),
 		T(who_is_far_away_is_given_the_time_to_answer),

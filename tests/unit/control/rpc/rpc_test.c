@@ -21,6 +21,7 @@ struct end {
 	// what happened
 	uint32_t n_accepted, n_registered, n_connected, n_failed, n_gone, n_rejected, n_closed;
 	uint32_t keepalive_us;
+	uint32_t peers_ms;
 	uint32_t n_classed; // flows that it accepted or let go on
 	bool is_any_order;  // the last of them
 	char code[64];
@@ -62,6 +63,11 @@ static void on_gone(void *ctx, struct ctl_session *s, void *user)
 	((struct end *)ctx)->n_gone++;
 }
 
+static void on_peers_period(void *ctx, uint32_t ms)
+{
+	((struct end *)ctx)->peers_ms = ms;
+}
+
 static const uint8_t peer_b[1][32] = {{0xb}};
 static const struct rpc_app apps[] = {{.name = "live"},
 				      {.name = "chat"},
@@ -70,17 +76,17 @@ static struct wire_addr local_addr;
 
 static void start(struct end *e, uint8_t server_endpoint)
 {
-	struct rpc_opts o = {
-		.events = {e, on_accepted, on_registered, on_connected, on_failed, on_gone},
-		.server_endpoint = server_endpoint,
-		.apps = apps,
-		.n_apps = 3,
-		.keepalive_nat_ms = 15000,
-		.keepalive_public_ms = 20000,
-		.keepalive_min_ms = 5000,
-		.local_addrs = &local_addr,
-		.n_local_addrs = 1,
-		.connects_max = 4};
+	struct rpc_opts o = {.events = {e, on_accepted, on_registered, on_connected, on_failed,
+					on_gone, on_peers_period},
+			     .server_endpoint = server_endpoint,
+			     .apps = apps,
+			     .n_apps = 3,
+			     .keepalive_nat_ms = 15000,
+			     .keepalive_public_ms = 20000,
+			     .keepalive_min_ms = 5000,
+			     .local_addrs = &local_addr,
+			     .n_local_addrs = 1,
+			     .connects_max = 4};
 
 	memset(e, 0, sizeof(*e));
 	e->ring = mailbox_create(256);
@@ -641,18 +647,21 @@ static void the_clients_own_bounds_hold(void **state)
 {
 	static const uint32_t rows[][2] = {
 		{10, 5000000}, {0, 5000000}, {7000, 7000000}, {UINT32_MAX, 3600000000}};
+	static const uint32_t peers[][2] = {
+		{9000, 9000}, {10, 5000}, {UINT32_MAX, 3600000}, {0, 5000}};
 
 	connect_to("rtmfp://host/live");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		uint8_t buf[32];
 		struct wr w = wr_over(buf, sizeof(buf));
 		struct user_control u = {.event = UC_SET_KEEPALIVE,
-					 .keepalive = {rows[i][0], rows[i][0]}};
+					 .keepalive = {rows[i][0], peers[i][0]}};
 
 		assert_int_equal(user_control_write(&w, 0, &u), 0);
 		rpc_message(client.rpc, &client.session, 0, wr_span(&w), 1000);
 		carry(1000);
 		assert_int_equal(client.keepalive_us, rows[i][1]);
+		assert_int_equal(client.peers_ms, peers[i][1]);
 	}
 }
 

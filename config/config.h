@@ -25,6 +25,7 @@
 enum config_backend { CONFIG_BACKEND_DPDK, CONFIG_BACKEND_UDP };
 enum config_switch { CONFIG_AUTO, CONFIG_ON, CONFIG_OFF };
 enum config_idle { CONFIG_IDLE_SLEEP, CONFIG_IDLE_ADAPTIVE, CONFIG_IDLE_SPIN };
+enum config_preset { CONFIG_PRESET_DEFAULT, CONFIG_PRESET_LOW, CONFIG_PRESET_ULTRA_LOW };
 enum config_feature { CONFIG_FEATURE_OFF, CONFIG_FEATURE_PREFER, CONFIG_FEATURE_REQUIRE };
 enum config_log_level {
 	CONFIG_LOG_ERROR,
@@ -68,6 +69,7 @@ struct config_port {
 
 // What a stream published in this group is fetched and kept with (our own part in it).
 struct config_multicast {
+	enum config_preset preset;       // what those of the next three are that were not given
 	uint64_t window_us;              // kept at most so long, whatever is announced
 	uint64_t relay_margin_us;        // kept beyond the window for others
 	uint64_t fetch_period_us;        // from hearing of a fragment to asking for it
@@ -106,7 +108,7 @@ struct config_group {
 	struct config_mirror mirror;
 	uint64_t multicast_ttl; // streams are sent by IP multicast, too; 0: not
 	bool is_lan;            // members are met by IP multicast, too
-	bool is_nearest; // of directed routing: takes part in it with a range of its own
+	bool is_nearest;        // of directed routing: takes part in it with a range of its own
 };
 
 // An application that clients connect to, and who may. Empty lists say nothing.
@@ -202,7 +204,7 @@ struct config {
 	struct config_keepalive keepalive;
 	const char *objects_directory; // of mirrored groups
 	uint64_t objects_memory_bytes; // of their objects, in all workers
-	const char *admin_socket; // path of the unix socket that annulusctl talks to
+	const char *admin_socket;      // path of the unix socket that annulusctl talks to
 	struct config_log log;
 };
 

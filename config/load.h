@@ -39,6 +39,9 @@ int rules_groups(struct loader *l);
 void rule_hash(struct loader *l, const void *field, const char *hash); // or ""
 void rule_peer_ids(struct loader *l, const void *field, const char *const *ids, uint32_t n);
 
+// Does it stand in the file? Else its default holds.
+bool rule_is_given(const struct loader *l, const void *field);
+
 // False if the field's value was refused: what it holds now is not what the operator wrote.
 bool rule_sees(const struct loader *l, const void *field);
 

@@ -17,6 +17,11 @@ static const struct origin *origin_of(const struct loader *l, const void *field)
 	return field != NULL ? o : NULL;
 }
 
+bool rule_is_given(const struct loader *l, const void *field)
+{
+	return origin_of(l, field) != NULL;
+}
+
 bool rule_sees(const struct loader *l, const void *field)
 {
 	const struct origin *o = origin_of(l, field);

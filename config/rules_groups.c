@@ -100,11 +100,31 @@ static void limit_settle(struct loader *l, uint64_t *own, const uint64_t *all, c
 			    *all);
 }
 
+// MC-33. A super-peer is where members repair from, so its fetch period is a tenth of theirs
+// (MC-34).
+static void preset_settle(const struct loader *l, struct config_multicast *m)
+{
+	static const struct {
+		uint64_t window_us, fetch_us, availability_us;
+	} ladder[] = {[CONFIG_PRESET_LOW] = {3000000, 80000, 50000},
+		      [CONFIG_PRESET_ULTRA_LOW] = {1000000, 25000, 20000}};
+
+	if (m->preset == CONFIG_PRESET_DEFAULT)
+		return;
+	if (!rule_is_given(l, &m->window_us))
+		m->window_us = ladder[m->preset].window_us;
+	if (!rule_is_given(l, &m->fetch_period_us))
+		m->fetch_period_us = ladder[m->preset].fetch_us;
+	if (!rule_is_given(l, &m->availability_period_us))
+		m->availability_period_us = ladder[m->preset].availability_us;
+}
+
 static void group_limits(struct loader *l, struct config_group *g)
 {
 	struct config_limits *limits = &l->cfg->limits;
 	struct config_multicast *m = &g->multicast;
 
+	preset_settle(l, m);
 	limit_settle(l, &g->members, &limits->members_per_group, "limits.members_per_group");
 	limit_settle(l, &g->neighbours, &limits->neighbours_per_group,
 		     "limits.neighbours_per_group");

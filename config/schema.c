@@ -278,6 +278,9 @@ TEXTS("groups[].publishers", config_group, publishers, n_publishers, 64, "", ON_
 	"nobody can prove to know it."),
 SECTION("groups[].multicast",
 	"How streams are kept and fetched. availability_period < fetch_period < window."),
+CHOICE("groups[].multicast.preset", config_group, multicast.preset, "default|low|ultra-low", "default", ON_NEXT,
+	"What of window, fetch_period and availability_period is not given: low, for streams that are published with "
+	"--preset low, is 3s, 80ms and 50ms; ultra-low, for a LAN, 1s, 25ms and 20ms."),
 DURATION("groups[].multicast.window", config_group, multicast.window_us, 100 * MS, 120 * S, "120s",
 	ON_NEXT, "Longest time that a stream's data is kept; its publisher may say less."),
 DURATION("groups[].multicast.relay_margin", config_group, multicast.relay_margin_us, 0, 60 * S, "2s",

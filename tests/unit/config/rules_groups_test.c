@@ -237,10 +237,49 @@ static void periods_are_in_order(void **state)
 	       "3:44: fetch_period must be shorter than window\n");
 }
 
+// MC-33: what is not given, and nothing else.
+static void a_preset_is_for_what_is_not_given(void **state)
+{
+	static const struct {
+		const char *claim, *keys;
+		uint64_t window_ms, fetch_ms, availability_ms;
+	} rows[] = {
+		{"none", "fetch_period: 300ms", 120000, 300, 100},
+		{"default", "preset: default", 120000, 250, 100},
+		{"low", "preset: low", 3000, 80, 50},
+		{"ultra-low", "preset: ultra-low", 1000, 25, 20},
+		{"low, and a window", "preset: low, window: 8s", 8000, 80, 50},
+		{"the default, said", "fetch_period: 250ms, preset: low", 3000, 250, 50},
+	};
+	char text[256];
+
+	for (size_t i = 0; i < N(rows); i++) {
+		const struct config_multicast *m;
+		struct loaded l;
+
+		snprintf(text, sizeof(text),
+			 "backend: udp\ngroups:\n  - {name: a, spec: x, multicast: {%s}}\n",
+			 rows[i].keys);
+		l = load(text, NULL);
+		if (l.err != 0)
+			fail_msg("%s: %s", rows[i].claim, l.errors);
+		m = &l.cfg->groups[0].multicast;
+		if (m->window_us != rows[i].window_ms * 1000 ||
+		    m->fetch_period_us != rows[i].fetch_ms * 1000 ||
+		    m->availability_period_us != rows[i].availability_ms * 1000)
+			fail_msg("%s", rows[i].claim);
+		unload(&l);
+	}
+	expect("backend: udp\ngroups:\n  - {name: a, spec: x, multicast: {preset: low, "
+	       "availability_period: 100ms}}\n",
+	       "3:70: availability_period must be shorter than fetch_period\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_groupspec_is_looked_into),
+		cmocka_unit_test(a_preset_is_for_what_is_not_given),
 		cmocka_unit_test(members_can_be_met_only_where_the_groupspec_says),
 		cmocka_unit_test(a_group_is_listed_once),
 		cmocka_unit_test(spec_or_file_and_not_both),

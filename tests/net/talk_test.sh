@@ -105,6 +105,24 @@ lab sp "$bin/annulus-peer" members --server "$sp_addr" --group "$without" --for 
 	scene_fail "no members"
 [ "$(wc -l <"$work/members.log")" = 4 ] || scene_fail "members does not list four"
 
+# ---- members by name (NG-9) ----
+
+id=$(grep -o '"peerID":"[0-9a-f]*"' "$work/carol.log" | head -1 | grep -oE '[0-9a-f]{64}')
+stranger=$(printf '%064d' 7)
+tell alice "call $id"
+hears alice '"command":"call","result":"accepted"'
+tell alice "call $id of mine"
+hears alice '"command":"call","result":"error"'
+tell alice "hint nobody"
+hears alice '"command":"hint","result":"error"'
+tell alice members
+hears alice "\"peerID\":\"$id\""
+! grep -q "$stranger" "$work/alice.log" || scene_fail "alice knows the stranger already"
+tell alice "hint $stranger"
+hears alice '"command":"hint","result":"accepted"'
+tell alice members
+hears alice "\"peerID\":\"$stranger\""
+
 for name in alice bob carol; do # each heard each posting once, and never its own
 	for text in "hello from alice" "hello from carol"; do
 		n=$(count "$name" "\"message\":\"$text\"")

@@ -24,7 +24,8 @@ enum talk_result { // as NetGroupSendResult says
 	TALK_SENT,
 	TALK_NO_ROUTE,
 	TALK_ERROR,
-	TALK_LATER, // posted too many lately
+	TALK_LATER,    // posted too many lately
+	TALK_ACCEPTED, // a member's name
 };
 
 // -- talk_verbs.c --

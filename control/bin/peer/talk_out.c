@@ -131,7 +131,8 @@ void talk_say_result(const struct talk *t, const char *command, enum talk_result
 	static const char *const names[] = {[TALK_SENT] = "sent",
 					    [TALK_NO_ROUTE] = "no route",
 					    [TALK_ERROR] = "error",
-					    [TALK_LATER] = "later"};
+					    [TALK_LATER] = "later",
+					    [TALK_ACCEPTED] = "accepted"};
 	struct json_out j;
 
 	if (t->is_json) {

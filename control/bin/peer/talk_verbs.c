@@ -118,6 +118,19 @@ static enum talk_result do_mode(struct talk *t, char *rest, uint64_t now_us)
 	return TALK_SENT;
 }
 
+// NG-9: somebody who is a member, too. Whether he is met is another matter.
+static enum talk_result do_member(struct talk *t, bool is_call, char *rest, uint64_t now_us)
+{
+	const char *id = word(&rest);
+
+	if (id == NULL || *rest != '\0')
+		return TALK_ERROR;
+	if (is_call ? node_add_neighbour(t->group, id, now_us)
+		    : node_add_member_hint(t->group, id, now_us))
+		return TALK_ACCEPTED;
+	return TALK_ERROR;
+}
+
 enum talk_result talk_do(struct talk *t, char *words, bool is_trial, uint64_t now_us)
 {
 	char *verb = word(&words);
@@ -149,6 +162,8 @@ enum talk_result talk_do(struct talk *t, char *words, bool is_trial, uint64_t no
 		result = do_neighbor(t, words, now_us);
 	else if (strcmp(verb, "all") == 0)
 		result = do_all(t, words, now_us);
+	else if (strcmp(verb, "hint") == 0 || strcmp(verb, "call") == 0)
+		result = do_member(t, verb[0] == 'c', words, now_us);
 	else if (strcmp(verb, "mode") == 0)
 		result = do_mode(t, words, now_us);
 	else

@@ -101,7 +101,7 @@ static const struct {
 		 "  --preset NAME               default, low (3 s) or ultra-low (1 s; LAN): sets "
 		 "what "
 		 "follows\n" STREAM_USAGE "  --multicast-ttl HOPS        to the groupspec's IP "
-					  "multicast addresses, too; peers "
+		 "multicast addresses, too; peers "
 		 "repair what is lost\n" STREAM_JSON_USAGE
 		 "  --direct                    to peers that the introducer sends, without a "
 		 "group\n"
@@ -217,6 +217,8 @@ static const struct {
 		 "  neighbor increasing|decreasing TEXT        to the next one on the ring\n"
 		 "  all TEXT                                   to all neighbours\n"
 		 "  mode exact|nearest                         receive mode\n"
+		 "  hint PEER | call PEER                      a member: to be met if that is "
+		 "wanted, or at once\n"
 		 "  members | coverage                         what there is\n"
 		 "  quit\n"
 		 "\n"

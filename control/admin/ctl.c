@@ -8,6 +8,7 @@
 #include "config/schema.h"
 #include "control/admin/admin_client.h"
 #include "control/admin/admin_socket.h"
+#include "control/admin/metrics.h"
 #include "control/admin/ring_draw.h"
 #include "control/admin/table.h"
 
@@ -29,6 +30,7 @@ static const char usage[] =
 	"  group G   one of them, by name or ID: members, rates over five seconds\n"
 	"  ring G    its ring: members by address, our links, what we cover\n"
 	"  streams   streams that flow: fragments, late, missing\n"
+	"  metrics   figures of groups and streams, as Prometheus reads them (a textfile)\n"
 	"  links     our addresses, neighbours, what ICMP says (DPDK ports)\n"
 	"  drops     packets dropped, and what had to wait, by reason\n"
 	"  limit     byte limits; limit total|neighbour RATE, limit group NAME RATE changes one\n"
@@ -132,6 +134,8 @@ static int reply_print(const struct args *a, const char *reply, FILE *out, FILE 
 		err = table_print_json(out, errors, reply, strlen(reply));
 	else if (is_ring(a))
 		err = ring_print_reply(out, errors, reply, strlen(reply));
+	else if (strcmp(a->request, "metrics") == 0)
+		err = metrics_print_reply(out, errors, reply, strlen(reply));
 	else
 		err = table_print_reply(out, errors, reply, strlen(reply));
 	if (err == 0)

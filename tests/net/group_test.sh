@@ -118,6 +118,10 @@ for name in alice bob carol dave erin; do
 	"$bin/annulus-peer" compare "$work/source.flv" "$work/$name-play.flv" || scene_fail "$name's film"
 done
 
+ctl metrics >"$work/metrics" || scene_fail "no metrics"
+grep -Eq '^annulus_stream_pushed_to_peers_bytes_total\{group="[a-z]+",stream="film",key="[0-9a-f]{16}"\} [1-9][0-9]+$' \
+	"$work/metrics" || scene_fail "the film is not in the metrics: $(grep pushed_to_peers "$work/metrics")"
+
 # ---- replicate: fay's file, from her and from each other ----
 
 head -c 3000000 /dev/urandom >"$work/file"

@@ -14,6 +14,7 @@ int show_groups(void *ctx, const char *args, struct json_out *);
 int show_group(void *ctx, const char *args, struct json_out *);
 int show_ring(void *ctx, const char *args, struct json_out *);
 int show_streams(void *ctx, const char *args, struct json_out *);
+int show_metrics(void *ctx, const char *args, struct json_out *);
 int show_store(void *ctx, const char *args, struct json_out *);
 int show_live(void *ctx, const char *args, struct json_out *);
 int show_links(void *ctx, const char *args, struct json_out *);

@@ -21,6 +21,8 @@ int show_register(struct daemon *d)
 		{"streams", "streams that flow: fragments, late, missing", show_streams},
 		{"live", "streams of clients without a group: publisher, players, rate", show_live},
 		{"store", "groups that are mirrored: objects, octets, given", show_store},
+		{"metrics", "figures of groups and streams, as Prometheus reads them",
+		 show_metrics},
 		{"links", "our addresses, neighbours, what ICMP says", show_links},
 		{"drops", "packets dropped, by reason", show_drops},
 		{"limit", "byte limits; limit total|neighbour|group NAME RATE changes one",

@@ -1,6 +1,7 @@
 // Every annulusctl command over a node that has a group and nobody in it.
 #include "control/bin/daemon/show.h"
 
+#include "control/admin/metrics.h"
 #include "control/admin/table.h"
 #include "control/bin/daemon/daemon.h"
 #include "control/bin/daemon/groupspec_hook.h"
@@ -120,6 +121,61 @@ static void nobody_is_an_empty_list(void **state)
 	free(json);
 }
 
+// Every figure of netgroup-semantics 4.3 and 8.4 has its line.
+static void metrics_are_such_as_prometheus_reads(void **state)
+{
+	static const char *const wanted[] = {
+		"annulus_group_posting_send_data_bytes_per_second{group=\"news\"} 0\n",
+		"annulus_group_posting_send_control_bytes_per_second{",
+		"annulus_group_posting_receive_data_bytes_per_second{",
+		"annulus_group_posting_receive_control_bytes_per_second{",
+		"annulus_group_routing_send_bytes_per_second{",
+		"annulus_group_routing_receive_bytes_per_second{",
+		"annulus_group_object_replication_send_bytes_per_second{",
+		"annulus_group_object_replication_receive_bytes_per_second{",
+		"annulus_group_members_estimated{group=\"news\"} 1\n",
+		"# TYPE annulus_stream_send_data_bytes_per_second gauge\n",
+		"# TYPE annulus_stream_send_control_bytes_per_second gauge\n",
+		"# TYPE annulus_stream_receive_data_bytes_per_second gauge\n",
+		"# TYPE annulus_stream_receive_control_bytes_per_second gauge\n",
+		"# TYPE annulus_stream_send_control_to_server_bytes_per_second gauge\n",
+		"# TYPE annulus_stream_receive_data_from_server_bytes_per_second gauge\n",
+		"# TYPE annulus_stream_receive_data_from_ip_multicast_bytes_per_second gauge\n",
+		"# TYPE annulus_stream_pushed_to_peers_bytes_total counter\n",
+		"# TYPE annulus_stream_pushed_to_peers_fragments_total counter\n",
+		"# TYPE annulus_stream_requested_by_peers_bytes_total counter\n",
+		"# TYPE annulus_stream_requested_by_peers_fragments_total counter\n",
+		"# TYPE annulus_stream_pushed_from_peers_bytes_total counter\n",
+		"# TYPE annulus_stream_pushed_from_peers_fragments_total counter\n",
+		"# TYPE annulus_stream_requested_from_peers_bytes_total counter\n",
+		"# TYPE annulus_stream_requested_from_peers_fragments_total counter\n",
+		"# TYPE annulus_stream_received_from_server_bytes_total counter\n",
+		"# TYPE annulus_stream_received_from_server_fragments_total counter\n",
+		"# TYPE annulus_stream_received_from_ip_multicast_bytes_total counter\n",
+		"# TYPE annulus_stream_received_from_ip_multicast_fragments_total counter\n",
+		"# TYPE annulus_stream_pushed_to_ip_multicast_bytes_total counter\n",
+		"# TYPE annulus_stream_pushed_to_ip_multicast_fragments_total counter\n",
+	};
+	char *json, *table = ask(*state, show_metrics, &json), *reply, *lines;
+	size_t len, lines_len;
+	FILE *f = open_memstream(&reply, &len);
+
+	assert_non_null(f);
+	fprintf(f, "{\"ok\":true,\"result\":%s}", json);
+	fclose(f);
+	f = open_memstream(&lines, &lines_len);
+	assert_non_null(f);
+	assert_int_equal(metrics_print_reply(f, stderr, reply, len), 0);
+	fclose(f);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		if (strstr(lines, wanted[i]) == NULL)
+			fail_msg("no %s in %s", wanted[i], lines);
+	free(lines);
+	free(reply);
+	free(table);
+	free(json);
+}
+
 static void a_configured_group_has_the_operators_name(void **state)
 {
 	shows(*state, show_groups,
@@ -181,6 +237,7 @@ static void every_reason_to_drop_is_listed_also_at_zero(void **state)
 	assert_non_null(strstr(json, "\"name\":\"keyings_dropped\",\"count\":0"));
 	assert_non_null(strstr(json, "\"name\":\"proofs_wrong\",\"count\":0"));
 	assert_non_null(strstr(json, "\"name\":\"posts_false\",\"count\":0"));
+	assert_non_null(strstr(json, "\"name\":\"lan_doubted\",\"count\":0"));
 	free(out);
 	free(json);
 }
@@ -191,6 +248,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, build, destroy)
 		T(status_tells_who_we_are_and_how),
 		T(nobody_is_an_empty_list),
+		T(metrics_are_such_as_prometheus_reads),
 		T(a_configured_group_has_the_operators_name),
 		T(one_group_is_shown_by_name_or_id),
 		T(every_reason_to_drop_is_listed_also_at_zero),

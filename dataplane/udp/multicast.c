@@ -88,29 +88,52 @@ static int join(int fd, unsigned index, const struct wire_addr *group,
 	return setsockopt(fd, level, MCAST_JOIN_SOURCE_GROUP, &s, sizeof(s));
 }
 
-// Bound to the group's address, so that it hears that group and nothing else that the host joined;
-// and shared with others on this machine, as every one of them gets its copy.
+// ff02::/16, ff12::/16 and so on: the kernel binds such an address on one link alone (RFC 4007 §6).
+static bool is_of_one_link(const struct wire_addr *group)
+{
+	return group->family == 6 && (group->ip[1] & 0x0f) == 2;
+}
+
+// Where it listens, and to which of what the host joined: what this socket did itself.
+static int place(int fd, const struct wire_addr *group)
+{
+	struct sockaddr_storage ss;
+	struct wire_addr at = *group;
+	int one = 1, zero = 0;
+	socklen_t len;
+
+	if (is_of_one_link(group))
+		memset(at.ip, 0, sizeof(at.ip)); // on each
+	len = sockaddr_put(&ss, at.ip, at.family, at.port, false);
+	if (group->family == 6) {
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+		setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &zero, sizeof(zero));
+	} else {
+		setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &zero, sizeof(zero));
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+	    bind(fd, (struct sockaddr *)&ss, len) != 0)
+		return -errno;
+	return 0;
+}
+
+// Bound to the group's address where that can be, so that it hears that group and nothing else that
+// the host joined; and shared with others on this machine, as every one of them gets its copy.
 int multicast_listen(const struct multicast_links *l, const struct wire_addr *group,
 		     const struct wire_addr *source)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sockaddr_put(&ss, group->ip, group->family, group->port, false);
-	int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int one = 1, zero = 0, n_joined = 0, err = -ENODEV, size = RECEIVE_BYTES;
+	int fd = socket(group->family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int n_joined = 0, err, size = RECEIVE_BYTES;
 
 	if (fd < 0)
 		return -errno;
-	if (group->family == 6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	else // what other sockets of this machine joined is not for us
-		setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &zero, sizeof(zero));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)); // as far as the kernel goes
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-	    bind(fd, (struct sockaddr *)&ss, len) != 0) {
-		err = -errno;
+	err = place(fd, group);
+	if (err != 0) {
 		close(fd);
 		return err;
 	}
+	err = -ENODEV;
 	for (uint8_t i = 0; i < l->n; i++) {
 		if (join(fd, l->index[i], group, source) == 0)
 			n_joined++;

@@ -366,6 +366,71 @@ static void what_was_on_its_way_aside_goes_by_another(void **state)
 	detour_destroy(d);
 }
 
+static struct neighbour *neighbour_to(struct detour *d, uint32_t helper)
+{
+	struct group *g = d->t->node->group;
+
+	for (uint32_t i = 0; i < g->n_neighbours; i++)
+		if (memcmp(g->neighbours[i]->cs->fingerprint, d->helpers[helper].raw->id,
+			   PEER_ID_LEN) == 0)
+			return g->neighbours[i];
+	return NULL;
+}
+
+static void check_sent(struct detour *d, uint32_t to, const char *claim)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		assert_row(spx_hear(&d->helpers[i]).n_routes == (i == to), claim);
+}
+
+// docs/spx.md: who has been silent for long, or is about to part from us, is not there, whichever
+// way a message goes (DR-10, DR-12, DR-13), and is not asked for a way either.
+static void who_is_silent_or_parting_gets_nothing(void **state)
+{
+	static const char *const claims[] = {"silent", "parting"};
+
+	for (int i = 0; i < 2; i++) {
+		struct detour *d = detour_create(2);
+		struct group *g = d->t->node->group;
+		const struct span text = span_of("x", 1);
+		bool is_up = u256_cmp(ring_up(g->address, place_of(&d->helpers[0])),
+				      ring_up(g->address, place_of(&d->helpers[1]))) < 0;
+		char address[2 * GROUP_ADDRESS_LEN + 1];
+		uint8_t octets[GROUP_ADDRESS_LEN];
+		struct route_far f;
+		uint64_t now_us;
+
+		u256_octets(place_of(&d->helpers[0]), octets);
+		for (int k = 0; k < GROUP_ADDRESS_LEN; k++)
+			snprintf(address + 2 * k, 3, "%02x", octets[k]);
+		group_set_receive_mode(g, false, world_now_us(d->t->w));
+		world_run(d->t->w, 1 * S);
+		now_us = world_now_us(d->t->w);
+		assert_int_equal(group_send_to_nearest(g, address, text, now_us), GROUP_SENT);
+		world_run(d->t->w, 100 * MS);
+		check_sent(d, 0, claims[i]);
+		assert_int_equal(group_send_to_neighbour(g, is_up, text, now_us), GROUP_SENT);
+		world_run(d->t->w, 100 * MS);
+		check_sent(d, 0, claims[i]);
+		if (i == 0)
+			neighbour_to(d, 0)->is_suspect = true;
+		else
+			neighbour_to(d, 0)->asked_us = world_now_us(d->t->w);
+		now_us = world_now_us(d->t->w);
+		assert_int_equal(group_send_to_nearest(g, address, text, now_us), GROUP_NO_ROUTE);
+		assert_int_equal(group_send_to_neighbour(g, is_up, text, now_us), GROUP_SENT);
+		world_run(d->t->w, 100 * MS);
+		check_sent(d, 1, claims[i]);
+		assert_int_equal(group_send_to_all_neighbours(g, text, now_us), GROUP_SENT);
+		world_run(d->t->w, 100 * MS);
+		check_sent(d, 1, claims[i]);
+		rumour(d, 0);
+		send_one(d);
+		assert_row(asked(d, &f) == 1, claims[i]);
+		detour_destroy(d);
+	}
+}
+
 static void only_so_many_that_were_asked_are_remembered(void **state)
 {
 	struct detour *d = detour_create(2);
@@ -402,6 +467,7 @@ int main(void)
 		cmocka_unit_test(who_is_asked_passes_it_on_or_back),
 		cmocka_unit_test(who_is_asked_may_be_the_nearest),
 		cmocka_unit_test(what_was_on_its_way_aside_goes_by_another),
+		cmocka_unit_test(who_is_silent_or_parting_gets_nothing),
 		cmocka_unit_test(only_so_many_that_were_asked_are_remembered),
 	};
 

@@ -143,6 +143,49 @@ static void who_dies_is_missed_and_replaced(void **state)
 	world_destroy(w);
 }
 
+struct seen {
+	struct world_node **nodes;
+	uint32_t n, n_links[16]; // events that name a node: come, less gone
+	bool is_wrong;           // one that names nobody, or somebody who is no neighbour
+};
+
+static void see(struct world_node *n, const struct group_event *e)
+{
+	struct seen *s = n->ctx;
+	uint32_t i = 0;
+
+	if (e->kind != GROUP_NEIGHBOUR_CONNECT && e->kind != GROUP_NEIGHBOUR_DISCONNECT)
+		return;
+	while (i < s->n && memcmp(s->nodes[i]->id, e->peer, PEER_ID_LEN) != 0)
+		i++;
+	if (i == s->n || s->n_links[i] != (e->kind == GROUP_NEIGHBOUR_DISCONNECT))
+		s->is_wrong = true;
+	else
+		s->n_links[i] = e->kind == GROUP_NEIGHBOUR_CONNECT;
+}
+
+// NG-7: who it is, each once in turn.
+static void whoever_comes_and_goes_is_named(void **state)
+{
+	struct world_node *nodes[16];
+	struct world *w = world_of(7, nodes);
+	struct seen seen = {.nodes = nodes, .n = 8};
+
+	nodes[0]->on_event = see;
+	nodes[0]->ctx = &seen;
+	for (uint32_t i = 1; i < 8; i++) // the first of them are there already
+		seen.n_links[i] = world_are_neighbours(nodes[0], nodes[i]);
+	world_run(w, 20 * S);
+	group_leave(nodes[3]->group, world_now_us(w));
+	nodes[3]->group = NULL;
+	world_die(nodes[5]);
+	world_run(w, 30 * S);
+	assert_false(seen.is_wrong);
+	for (uint32_t i = 1; i < 8; i++)
+		assert_int_equal(seen.n_links[i], i != 3 && i != 5);
+	world_destroy(w);
+}
+
 static void leaving_tells_everybody(void **state)
 {
 	struct world_node *nodes[16];
@@ -269,6 +312,7 @@ int main(void)
 		cmocka_unit_test(a_super_peer_only_responds),
 		cmocka_unit_test(in_thirty_the_ring_is_whole_and_everybody_is_known),
 		cmocka_unit_test(who_dies_is_missed_and_replaced),
+		cmocka_unit_test(whoever_comes_and_goes_is_named),
 		cmocka_unit_test(leaving_tells_everybody),
 		cmocka_unit_test(an_introducer_alone_makes_a_group_of_strangers),
 		cmocka_unit_test(without_an_introducer_a_bootstrap_peer_will_do),

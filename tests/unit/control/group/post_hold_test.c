@@ -166,6 +166,38 @@ static void a_neighbours_news_are_limited_and_anothers_are_not(void **state)
 	raw_peer_destroy(t);
 }
 
+// What comes without an offer is news like any other: nobody gets past the limit by not asking.
+static void messages_that_nobody_asked_for_are_limited_like_offers(void **state)
+{
+	struct raw_peer *t = peer_of(SPX_SPEC);
+	struct spx_raw a = spx_raw_of(t), b = spx_raw_add(t);
+	struct spx_told told = {0};
+	char text[16];
+
+	spx_listen(t->node, &told);
+	for (int i = 0; i < 10; i++) {
+		snprintf(text, sizeof(text), "asked %d", i);
+		spx_offer(&a, text);
+	}
+	world_run(t->w, 50 * MS);
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof(text), "a%d", i);
+		spx_data(&a, text);
+	}
+	for (int i = 0; i < 10; i++) { // these were news when they were offered, and are no more
+		snprintf(text, sizeof(text), "asked %d", i);
+		spx_data(&a, text);
+	}
+	world_run(t->w, 50 * MS);
+	assert_in_range(told.n_posts, 60, 61);
+	assert_int_equal(counters(t)->posts_limited, 110 - told.n_posts);
+	spx_data(&b, "a99"); // nor is what was too much of one taken for known
+	world_run(t->w, 50 * MS);
+	assert_non_null(strstr(told.posts, " a99"));
+	assert_int_equal(world_open_neighbours(t->node), 2);
+	raw_peer_destroy(t);
+}
+
 static void the_news_of_all_together_are_limited(void **state)
 {
 	struct raw_peer *t = peer_of(SPX_SPEC);
@@ -442,6 +474,7 @@ int main(void)
 		cmocka_unit_test(what_is_passed_on_gets_older_and_one_hop_further),
 		cmocka_unit_test(what_is_old_or_came_far_goes_no_further),
 		cmocka_unit_test(a_neighbours_news_are_limited_and_anothers_are_not),
+		cmocka_unit_test(messages_that_nobody_asked_for_are_limited_like_offers),
 		cmocka_unit_test(the_news_of_all_together_are_limited),
 		cmocka_unit_test(only_so_many_are_asked_for_at_a_time),
 		cmocka_unit_test(only_so_many_who_offered_are_remembered),

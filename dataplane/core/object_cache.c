@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "crypto/random.h"
 #include "dataplane/core/flow_pools.h"
 #include "dataplane/wire/spx_object.h"
 
@@ -23,8 +24,9 @@ struct kept_object {
 
 struct object_cache {
 	struct kept_object *places;
-	uint32_t *buckets;  // place + 1; 0: none
-	uint32_t n_buckets; // a power of two
+	uint32_t *buckets; // place + 1; 0: none
+	uint32_t n_buckets;
+	uint64_t factor; // odd and secret, so nobody can choose indices that share a bucket
 	struct idx_pool free;
 	uint32_t oldest, newest;
 	uint64_t bytes, bytes_max;   // of bodies with all that belongs to them
@@ -43,10 +45,9 @@ struct object_cache *object_cache_create(const struct engine_opts *o)
 	*c = (struct object_cache){.oldest = IDX_NONE,
 				   .newest = IDX_NONE,
 				   .bytes_max = o->object_bytes,
-				   .n_buckets = 1,
+				   .n_buckets = n > 0 ? n : 1,
+				   .factor = o->object_bytes > 0 ? random_u64(o->random) | 1 : 1,
 				   .n_gauges = o->groups_max + 1};
-	while (c->n_buckets < n)
-		c->n_buckets *= 2;
 	c->places = pages_take((size_t)n * sizeof(*c->places));
 	c->buckets = pages_take((size_t)c->n_buckets * sizeof(*c->buckets));
 	c->gauges = pages_take((size_t)c->n_gauges * sizeof(*c->gauges));
@@ -81,13 +82,13 @@ static uint64_t bytes_of(const struct body *b)
 
 // ---- finding ----
 
-// Where the number of the first of its bucket stands. The factor is 2^64 / phi: neighbouring
-// indices spread.
+// Where the number of the first of its bucket stands. Of a product with a random factor the highest
+// bits say least about who else is there.
 static uint32_t *bucket(struct object_cache *c, uint16_t group, uint64_t index)
 {
-	uint64_t h = (index ^ (uint64_t)group << 48) * 0x9e3779b97f4a7c15;
+	uint64_t h = (index ^ (uint64_t)group << 48) * c->factor;
 
-	return &c->buckets[(h >> 32) & (c->n_buckets - 1)];
+	return &c->buckets[((h >> 32) * c->n_buckets) >> 32];
 }
 
 static struct kept_object *find(struct object_cache *c, uint16_t group, uint64_t index)

@@ -1,6 +1,7 @@
 // A far end that says anything about our flows and its own, while control opens, sends, closes and
 // judges and time goes by. Whatever happens, no promise among our functions breaks, and in the end
 // everything that flows took is home.
+#include "dataplane/wire/spx_object.h"
 #include "tests/unit/core/flow_world.h"
 
 #define REPORTS   8
@@ -98,6 +99,87 @@ static void judge(struct node *n, struct rd *in)
 	n->relay.takes_control = rd_u8(in) % 2;
 }
 
+// ---- objects that the worker gives by itself ----
+
+#define OBJECTS 8
+
+static void object_keep(struct node *n, struct rd *in)
+{
+	struct command keep = {.op = CMD_OBJECT_KEEP};
+
+	keep.object.first = rd_u8(in) % OBJECTS;
+	keep.object.encoding = rd_u8(in);
+	keep.len = rd_u16(in) * 2u;
+	if (body_pool_lent(n->control) >= 100)
+		return;
+	keep.body = body_get(n->control, keep.len);
+	if (keep.body == NULL)
+		return;
+	memset(keep.body->data, (int)keep.object.first, keep.len);
+	node_command(n, &keep);
+}
+
+static void objects_drop(struct node *n, struct rd *in)
+{
+	struct command drop = {.op = CMD_OBJECTS_DROP};
+
+	drop.object.first = rd_u8(in) % OBJECTS;
+	drop.object.last = drop.object.first + rd_u16(in) % 1000;
+	node_command(n, &drop);
+}
+
+// Whoever asks on this flow is answered on that one.
+static void object_class(struct node *n, struct rd *in)
+{
+	struct command class = {.op = CMD_FLOW_CLASS, .flow = rd_u8(in) % FLOWS_PER_SESSION};
+	const struct flow_table *t = flow_table_at(n->e.flows, NODE_SESSION);
+	uint32_t answers = flow_tx_of_slot(&n->e, NODE_SESSION, rd_u8(in) % 8);
+
+	if (!(t->rx_used & slot_bit((uint8_t) class.flow)) || answers == FLOW_IDX_NONE)
+		return;
+	class.class.flow_id = n->e.flows->rx[t->rx[class.flow]].flow_id;
+	class.class.class = FLOW_STORE;
+	class.class.stream = NO_STREAM;
+	class.class.answer_flow_id = flow_tx_cold_at(n->e.flows, answers)->flow_id;
+	node_command(n, &class);
+}
+
+// A request that is right but for what the input does to it.
+static void object_ask(struct node *n, struct rd *in)
+{
+	struct object_request q = {.request = 1 + rd_u8(in) % 100,
+				   .index = rd_u8(in) % (2 * OBJECTS)};
+	struct test_data d = {.flow = rd_u8(in) % 70, .seq = 1 + rd_u8(in) % 16, .assoc = -1};
+	uint8_t octets[20] = {0}, at;
+	struct wr w = wr_over(octets, sizeof(octets) - 1);
+
+	if (rd_u8(in) % 4 == 0)
+		q.index = rd_vlu(in);
+	object_request_write(&w, SPX_REQUEST, &q);
+	at = rd_u8(in) % 16;
+	octets[at] ^= rd_u8(in);
+	d.fsn_offset = d.seq;
+	d.body = (const char *)octets;
+	node_gets_data(n, &d);
+}
+
+static void objects(struct node *n, struct rd *in)
+{
+	switch (rd_u8(in) % 4) {
+	case 0:
+		object_keep(n, in);
+		break;
+	case 1:
+		objects_drop(n, in);
+		break;
+	case 2:
+		object_class(n, in);
+		break;
+	default:
+		object_ask(n, in);
+	}
+}
+
 static void take_reports(struct node *n)
 {
 	struct report r;
@@ -191,6 +273,9 @@ static void step(struct node *n, struct rd *in)
 	case 11:
 	case 12:
 		good_data(n, in);
+		break;
+	case 13:
+		objects(n, in);
 		break;
 	default:
 		packet(n, in);

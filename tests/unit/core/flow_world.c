@@ -1,5 +1,6 @@
 #include "tests/unit/core/flow_world.h"
 
+#include "crypto/random.h"
 #include "dataplane/core/clock.h"
 #include "dataplane/core/pmtu.h"
 
@@ -140,6 +141,8 @@ void relay_flow_gone(struct engine *e, uint32_t flow_idx)
 struct node *node_create(uint32_t reports)
 {
 	struct node *n = pages_take(sizeof(*n));
+	struct random_state state;
+	struct random random = random_seeded(&state, 1); // at creation only
 	struct session *s;
 
 	assert_non_null(n);
@@ -153,6 +156,8 @@ struct node *node_create(uint32_t reports)
 		.rx_cells_max = 5000,
 		.message_bytes_max = 400000,
 		.reassembly_bytes_max = 1 << 20,
+		.object_bytes = NODE_OBJECT_BYTES,
+		.random = &random,
 		.reports = mailbox_create(reports),
 	};
 	n->e.sessions = n->sessions;
@@ -174,9 +179,12 @@ struct node *node_create(uint32_t reports)
 void node_destroy(struct node *n)
 {
 	struct flows *f = n->e.flows;
+	struct command all = {.op = CMD_OBJECTS_DROP};
 	struct report r;
 
+	all.object.last = UINT64_C(1) << 53;
 	flows_session_gone(&n->e, NODE_SESSION);
+	node_command(n, &all);
 	while (node_report(n, &r))
 		if (r.op == REP_MESSAGE)
 			body_put(r.body);
@@ -317,7 +325,7 @@ void node_receive(struct node *n, const uint8_t *packet, size_t len)
 
 // ---- commands ----
 
-static void command(struct node *n, struct command *cmd)
+void node_command(struct node *n, struct command *cmd)
 {
 	cmd->session_idx = NODE_SESSION;
 	cmd->session_id = NODE_SESSION_ID;
@@ -329,7 +337,7 @@ void node_flow_open_as(struct node *n, const struct command *open)
 	struct command cmd = *open;
 
 	cmd.op = CMD_FLOW_OPEN;
-	command(n, &cmd);
+	node_command(n, &cmd);
 }
 
 void node_flow_open(struct node *n, uint16_t slot, const char *metadata, uint8_t prio)
@@ -353,14 +361,14 @@ void node_send(struct node *n, uint16_t slot, const void *data, uint32_t len, ui
 	if (len > 0)
 		memcpy(cmd.body->data, data, len);
 	cmd.send.deadline_us = deadline_us;
-	command(n, &cmd);
+	node_command(n, &cmd);
 }
 
 void node_flow_close(struct node *n, uint16_t slot)
 {
 	struct command cmd = {.op = CMD_FLOW_CLOSE, .flow = slot};
 
-	command(n, &cmd);
+	node_command(n, &cmd);
 }
 
 void node_class(struct node *n, uint16_t rx_slot, uint64_t flow_id, enum flow_class class,
@@ -372,7 +380,7 @@ void node_class(struct node *n, uint16_t rx_slot, uint64_t flow_id, enum flow_cl
 	cmd.class.class = (uint8_t) class;
 	cmd.class.stream = stream;
 	cmd.class.is_network_order = is_network_order;
-	command(n, &cmd);
+	node_command(n, &cmd);
 }
 
 void node_reject(struct node *n, uint16_t rx_slot, uint64_t flow_id, uint32_t code)
@@ -382,7 +390,7 @@ void node_reject(struct node *n, uint16_t rx_slot, uint64_t flow_id, uint32_t co
 	cmd.class.flow_id = flow_id;
 	cmd.class.class = FLOW_REJECT;
 	cmd.class.exception = code;
-	command(n, &cmd);
+	node_command(n, &cmd);
 }
 
 bool node_report(struct node *n, struct report *r)

@@ -7,9 +7,10 @@
 #include "dataplane/core/flow_pools.h"
 #include "tests/support/test.h"
 
-#define NODE_PACKET_MAX 1180 // octets of chunks
-#define NODE_PATH_MORE  240
-#define NODE_SESSION    1 // index of the one session; 0 stays closed
+#define NODE_PACKET_MAX   1180 // octets of chunks
+#define NODE_PATH_MORE    240
+#define NODE_OBJECT_BYTES (256 << 10)
+#define NODE_SESSION      1 // index of the one session; 0 stays closed
 
 struct node {
 	struct engine e;
@@ -57,6 +58,7 @@ size_t node_packet(struct node *, uint8_t *packet);
 void node_receive(struct node *, const uint8_t *packet, size_t len);
 
 // Commands. Flow ids are the slots.
+void node_command(struct node *, struct command *); // to its session
 void node_flow_open(struct node *, uint16_t slot, const char *metadata, uint8_t prio);
 void node_flow_open_as(struct node *, const struct command *open);
 void node_send(struct node *, uint16_t slot, const void *data, uint32_t len, uint64_t deadline_us);

@@ -88,6 +88,8 @@ struct config_mirror {
 	bool is_enabled;
 	uint64_t bytes_max; // of objects
 	const char *root;   // hash of object 0, 64 hex digits; "": any
+	uint64_t files;     // at most; of numbers 0 and up
+	uint64_t idle_us;   // who was not asked for so long goes if another has no room
 };
 
 // A group of which the super-peer is a member.

@@ -75,6 +75,8 @@ static int group_spec(struct loader *l, struct config_group *g)
 
 	rule_peer_ids(l, &g->publishers, g->publishers, g->n_publishers);
 	rule_hash(l, &g->mirror.root, g->mirror.root);
+	if (g->mirror.root[0] != 0 && g->mirror.files > 1)
+		rule_broken(l, &g->mirror.root, &g->mirror.files, "this is for one file");
 	if (has_spec && has_file)
 		rule_broken(l, &g->spec, &g->file, "give `spec` or `file`, not both");
 	if (!has_spec && !has_file && rule_sees(l, &g->spec) && rule_sees(l, &g->file))

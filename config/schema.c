@@ -306,6 +306,12 @@ SIZE("groups[].mirror.size", config_group, mirror.bytes_max, 1 * MiB, 1024 * 102
 STRING("groups[].mirror.root", SCHEMA_TEXT, config_group, mirror.root, 0, 64, "", NULL, ON_RESTART,
 	"What annulus-peer share printed: the one file that is kept. Else it is the first that a member "
 	"offers, for ever."),
+COUNT("groups[].mirror.files", config_group, mirror.files, 1, 4096, "1", ON_RESTART,
+	"How many files of the group are kept, those of the numbers (annulus-peer share --number) from 0 on. "
+	"With 1, object 0 may be anything, and then all objects are kept as they come."),
+DURATION("groups[].mirror.idle", config_group, mirror.idle_us, 1 * S, 365 * 24 * H, "1h", ON_RESTART,
+	"A file for which there is no room in groups[].mirror.size takes the place of the one that was asked "
+	"for least recently, if nobody has begun to fetch that for so long; else it waits."),
 BOOL("groups[].lan", config_group, is_lan, "false", ON_RESTART,
 	"Whether members of the same network are met by IP multicast, too, at the addresses that the "
 	"groupspec names (annulus-peer groupspec --lan); with DPDK on every port, and routers and "

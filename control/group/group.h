@@ -131,6 +131,7 @@ struct group_replication {
 	bool is_spread;
 	uint64_t spread_from;
 	bool is_lent; // what was given once, workers may give again, until it leaves our have set
+	uint64_t unlent_each; // but multiples of this: our program hears that somebody begins; 0: none
 };
 
 struct group_limits { // 0: the defaults of groups_opts, which also are the upper limits

@@ -18,7 +18,8 @@ void object_lend(struct objects *os, const struct object_peer *to, uint64_t inde
 	uint32_t worker = to->peer->nb->cs->worker;
 
 	// An answer may come when the object has left our have set: nobody would take it back.
-	if (!is_lent(os->group) || !ranges_has(&os->have, index))
+	if (!is_lent(os->group) || !ranges_has(&os->have, index) ||
+	    (os->o.unlent_each != 0 && index % os->o.unlent_each == 0))
 		return;
 	if (!outbox_is_crowded(gs->o.outbox, worker))
 		c.body = body_get(gs->o.object_bodies, c.len);

@@ -8,6 +8,9 @@
 #include "dataplane/wire/cursor.h"
 
 #define FILE_HASH_LEN        32
+// Several files in a group: each begins at its number times this.
+#define FILE_STRIDE    (UINT64_C(1) << 32)
+#define FILES_MAX      4096
 #define FILE_HASHES_PER_LIST 2048
 #define FILE_LISTS_MAX       2000
 #define FILE_PIECE_MIN       (16u << 10)

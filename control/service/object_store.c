@@ -6,7 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define KEY_LEN (GROUP_ID_LEN + 8)
+#define REMOVED_MAX 4096u // in one transaction
+#define KEY_LEN     (GROUP_ID_LEN + 8)
 
 struct object_store {
 	MDB_env *env;
@@ -143,31 +144,67 @@ int object_store_get(struct object_store *s, struct stored_object *o, uint8_t *b
 	return err;
 }
 
-int object_store_remove(struct object_store *s, const uint8_t group[GROUP_ID_LEN], uint64_t index)
+// Up to REMOVED_MAX of them; *first: where to go on, above last when none is left.
+static int remove_some(MDB_cursor *cursor, const uint8_t group[GROUP_ID_LEN], uint64_t *first,
+		       uint64_t last)
 {
-	uint8_t octets[KEY_LEN];
-	MDB_val key = {KEY_LEN, octets};
-	MDB_txn *txn;
-	int err = mdb_txn_begin(s->env, NULL, 0, &txn);
+	for (uint32_t n = 0; n < REMOVED_MAX; n++) {
+		uint8_t octets[KEY_LEN];
+		MDB_val key = {KEY_LEN, octets}, value;
+		uint64_t index = UINT64_MAX;
+		int err;
 
-	if (err != 0)
-		return errno_of(err);
-	key_write(octets, group, index);
-	err = mdb_del(txn, s->dbi, &key, NULL);
-	if (err == 0)
-		return errno_of(mdb_txn_commit(txn));
-	mdb_txn_abort(txn);
+		key_write(octets, group, *first);
+		err = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+		if (err == 0 && key.mv_size == KEY_LEN &&
+		    memcmp(key.mv_data, group, GROUP_ID_LEN) == 0)
+			index = be64_get((const uint8_t *)key.mv_data + GROUP_ID_LEN);
+		if (err == MDB_NOTFOUND || (err == 0 && index > last)) {
+			*first = last + 1;
+			return 0;
+		}
+		if (err == 0)
+			err = mdb_cursor_del(cursor, 0);
+		if (err != 0)
+			return err;
+		*first = index + 1;
+	}
+	return 0;
+}
+
+int object_store_remove_range(struct object_store *s, const uint8_t group[GROUP_ID_LEN],
+			      uint64_t first, uint64_t last)
+{
+	int err = 0;
+
+	while (err == 0 && first <= last) {
+		MDB_cursor *cursor;
+		MDB_txn *txn;
+
+		err = mdb_txn_begin(s->env, NULL, 0, &txn);
+		if (err != 0)
+			break;
+		err = mdb_cursor_open(txn, s->dbi, &cursor);
+		if (err == 0) {
+			err = remove_some(cursor, group, &first, last);
+			mdb_cursor_close(cursor);
+		}
+		if (err == 0)
+			err = mdb_txn_commit(txn);
+		else
+			mdb_txn_abort(txn);
+	}
 	return errno_of(err);
 }
 
-static int list(MDB_cursor *cursor, const uint8_t group[GROUP_ID_LEN], struct ranges *have,
-		uint64_t *bytes)
+static int list(MDB_cursor *cursor, const uint8_t group[GROUP_ID_LEN], uint64_t first,
+		uint64_t last, struct ranges *have, uint64_t *bytes)
 {
 	uint8_t octets[KEY_LEN];
 	MDB_val key = {KEY_LEN, octets}, value;
 	int err;
 
-	key_write(octets, group, 0);
+	key_write(octets, group, first);
 	for (err = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE); err == 0;
 	     err = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
 		uint64_t index;
@@ -177,7 +214,9 @@ static int list(MDB_cursor *cursor, const uint8_t group[GROUP_ID_LEN], struct ra
 		index = be64_get((const uint8_t *)key.mv_data + GROUP_ID_LEN);
 		if (index > OBJECT_INDEX_MAX)
 			return -EIO;
-		err = ranges_add(have, index, index);
+		if (index > last)
+			return 0;
+		err = ranges_add(have, index - first, index - first);
 		if (err != 0)
 			return err;
 		*bytes += value.mv_size - 1;
@@ -185,8 +224,8 @@ static int list(MDB_cursor *cursor, const uint8_t group[GROUP_ID_LEN], struct ra
 	return err == MDB_NOTFOUND ? 0 : errno_of(err);
 }
 
-int object_store_list(struct object_store *s, const uint8_t group[GROUP_ID_LEN],
-		      struct ranges *have, uint64_t *bytes)
+int object_store_list(struct object_store *s, const uint8_t group[GROUP_ID_LEN], uint64_t first,
+		      uint64_t last, struct ranges *have, uint64_t *bytes)
 {
 	MDB_cursor *cursor;
 	MDB_txn *txn;
@@ -196,7 +235,7 @@ int object_store_list(struct object_store *s, const uint8_t group[GROUP_ID_LEN],
 		return err;
 	err = errno_of(mdb_cursor_open(txn, s->dbi, &cursor));
 	if (err == 0) {
-		err = list(cursor, group, have, bytes);
+		err = list(cursor, group, first, last, have, bytes);
 		mdb_cursor_close(cursor);
 	}
 	mdb_txn_abort(txn);

@@ -26,7 +26,10 @@ int object_store_put(struct object_store *, const struct stored_object *, uint32
 // o->group and o->index say which; the rest is filled in. octets lie in buffer. 0, -ENOENT, -EIO,
 // or -EMSGSIZE: it has more than max octets.
 int object_store_get(struct object_store *, struct stored_object *o, uint8_t *buffer, uint32_t max);
-int object_store_remove(struct object_store *, const uint8_t group[GROUP_ID_LEN], uint64_t index);
-// Adds the group's indices to have, and the octets of its objects to *bytes. 0 or -errno.
-int object_store_list(struct object_store *, const uint8_t group[GROUP_ID_LEN], struct ranges *have,
-		      uint64_t *bytes);
+// What there is of a range, some thousand in a transaction: a kill leaves the rest of them.
+int object_store_remove_range(struct object_store *, const uint8_t group[GROUP_ID_LEN],
+			      uint64_t first, uint64_t last);
+// Adds the group's indices from first to last to have, as if first were 0, and the octets of those
+// objects to *bytes. 0 or -errno.
+int object_store_list(struct object_store *, const uint8_t group[GROUP_ID_LEN], uint64_t first,
+		      uint64_t last, struct ranges *have, uint64_t *bytes);

@@ -77,7 +77,7 @@ static void put_batch(struct store_thread *t)
 	uint32_t n = 0;
 	int err;
 
-	while (n < BATCH_MAX && t->puts.first != NULL)
+	while (n < BATCH_MAX && t->puts.first != NULL && t->puts.first->op == STORE_PUT)
 		jobs[n++] = jobs_take(&t->puts);
 	pthread_mutex_unlock(&t->lock);
 	for (uint32_t i = 0; i < n; i++)
@@ -90,6 +90,16 @@ static void put_batch(struct store_thread *t)
 	}
 }
 
+static void remove_range(struct store_thread *t)
+{
+	struct store_job *j = jobs_take(&t->puts);
+
+	pthread_mutex_unlock(&t->lock);
+	j->err = object_store_remove_range(t->store, j->object.group, j->object.index, j->last);
+	pthread_mutex_lock(&t->lock);
+	done(t, j);
+}
+
 static void *thread_main(void *arg)
 {
 	struct store_thread *t = arg;
@@ -99,6 +109,8 @@ static void *thread_main(void *arg)
 		// Somebody waits for what is got; but what is put has its turn as well.
 		if (t->gets.first != NULL && (t->puts.first == NULL || n_gets % BATCH_MAX != 0))
 			get(t);
+		else if (t->puts.first != NULL && t->puts.first->op == STORE_REMOVE)
+			remove_range(t);
 		else if (t->puts.first != NULL)
 			put_batch(t);
 		else if (t->is_ending)
@@ -181,7 +193,8 @@ int store_thread_submit(struct store_thread *t, enum store_op op, const struct s
 		pthread_mutex_unlock(&t->lock);
 		return -ENOMEM;
 	}
-	*j = (struct store_job){.op = op, .user = user, .request = request, .object = *o};
+	*j = (struct store_job){
+		.op = op, .user = user, .request = request, .last = request, .object = *o};
 	if (op == STORE_PUT) {
 		memcpy(j->octets, o->octets.data, o->octets.len);
 		j->object.octets.data = j->octets;

@@ -9,6 +9,7 @@ struct store_thread;
 enum store_op {
 	STORE_GET,
 	STORE_PUT,
+	STORE_REMOVE, // from object.index to last; puts before it are done before, later ones later
 };
 
 struct store_job {
@@ -16,7 +17,8 @@ struct store_job {
 	enum store_op op;
 	uint32_t user; // the caller's, as request
 	uint64_t request;
-	int err;                     // 0, or as object_store_get and _put
+	int err;                     // 0, or as object_store_get, _put and _remove_range
+	uint64_t last;               // STORE_REMOVE
 	struct stored_object object; // octets lie behind
 	uint8_t octets[];
 };
@@ -29,7 +31,8 @@ struct store_thread *store_thread_create(struct object_store *);
 void store_thread_destroy(struct store_thread *);
 int store_thread_fd(const struct store_thread *); // readable: something is done
 
-// What is to be got or put: object.group and .index, for a put the rest, too. 0; -ENOBUFS: too much
+// What is to be got, put or removed: object.group and .index, for a put the rest, too; request: of
+// STORE_REMOVE the last index. 0; -ENOBUFS: too much
 // waits; -ENOMEM.
 int store_thread_submit(struct store_thread *, enum store_op, const struct stored_object *,
 			uint32_t user, uint64_t request);

@@ -11,7 +11,8 @@ lab_home bob 10.99.0.12
 "$bin/annulus-peer" groupspec --name mirrored --replication >"$work/a.spec"
 "$bin/annulus-peer" groupspec --name big --replication >"$work/b.spec"
 "$bin/annulus-peer" groupspec --name pinned --replication >"$work/c.spec"
-for group in a b c; do
+"$bin/annulus-peer" groupspec --name shelf --replication >"$work/d.spec"
+for group in a b c d; do
 	printf -v "spec_$group" "%s" "$(grep -o "G:[0-9a-f]*" "$work/$group.spec" | sed -n 1p)"
 done
 cat >"$work/annulusd.yaml" <<Y
@@ -24,6 +25,7 @@ groups:
 - name: pinned
   spec: "$spec_c"
   mirror: { enabled: true, root: 8888888888888888888888888888888888888888888888888888888888888888 }
+- { name: shelf, spec: "$spec_d", mirror: { enabled: true, files: 3, size: 7MiB, idle: 2s } }
 admin: { socket: $work/annulusd.sock }
 Y
 head -c $((32 << 20)) /dev/urandom >"$work/file"
@@ -103,6 +105,40 @@ within 30 has pinned false 1 || scene_fail "another root than the configured one
 for group in big pinned; do
 	[ "$(stored "$group" bytes)" = 0 ] || scene_fail "$group was kept"
 done
+
+# Several files: two of 3 MiB fit; a third takes the place of the one that was asked for least recently.
+# kept FILE: the state of that file of the shelf.
+kept() {
+	ctl --json store | grep -o '{"group":"shelf"[^}]*}' | grep "\"file\":$1[,}]" | grep -o '"state":"[^"]*"' | cut -d\" -f4
+}
+is_kept() {
+	[ "$(kept "$1")" = file ] && [ "$(ctl --json store | grep -o '{"group":"shelf"[^}]*}' | grep "\"file\":$1[,}]" |
+		grep -o '"objects":[0-9]*' | cut -d: -f2)" -ge 50 ]
+}
+for n in 0 1 2; do
+	head -c $((3 << 20)) /dev/urandom >"$work/file$n"
+done
+for n in 0 1; do
+	lab_start "shelf${n}_pid" alice "$work/shelf$n.log" "$bin/annulus-peer" share --server "$sp_addr" --group "$spec_d" --quiet \
+		--number $n "$work/file$n"
+	within 30 is_kept $n || scene_fail "file $n is not mirrored"
+done
+lab_stop "$shelf0_pid" "$shelf1_pid"
+sleep 2.5 # both are idle then
+lab bob "$bin/annulus-peer" fetch --server "$sp_addr" --group "$spec_d" --quiet --number 0 "$work/shelved0" >"$work/bob3.log" 2>&1 ||
+	scene_fail "bob does not get file 0"
+cmp "$work/file0" "$work/shelved0" || scene_fail "file 0 is another"
+lab_start shelf2_pid alice "$work/shelf2.log" "$bin/annulus-peer" share --server "$sp_addr" --group "$spec_d" --quiet \
+	--number 2 "$work/file2"
+within 90 is_kept 2 || scene_fail "file 2 does not take the place of file 1"
+[ "$(kept 1)" = "no room" ] || scene_fail "file 1 does not say that it went"
+lab_stop "$shelf2_pid"
+for n in 0 2; do
+	lab bob "$bin/annulus-peer" fetch --server "$sp_addr" --group "$spec_d" --quiet --number $n "$work/again$n" \
+		>"$work/bob4.log" 2>&1 || scene_fail "bob does not get file $n from the mirror"
+	cmp "$work/file$n" "$work/again$n" || scene_fail "file $n is another"
+done
+
 ctl store >"$work/store.txt" || scene_fail "annulusctl store does not work"
 lab_stop "$big_pid" "$pinned_pid" "$sp_pid"
 echo "passed"

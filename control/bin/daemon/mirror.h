@@ -1,7 +1,9 @@
 // Groups whose objects the super-peer keeps and gives when nobody else does (groups[].mirror). If
 // object 0 is the root of a file (docs/spx.md), everything below it is verified and nothing else is
-// kept; if it is anything else, all objects of the group are, as they come. Control thread only;
-// the disk is the store's thread's.
+// kept; if it is anything else, all objects of the group are, as they come. With groups[].mirror.files
+// above 1 there are so many files, each of them a mirror of its own, that share the group's octets: who
+// has no room takes the place of the one asked for least recently, or waits. Control thread only; the
+// disk is the store's thread's.
 #pragma once
 
 #include "config/config.h"
@@ -17,6 +19,7 @@ struct log;
 	X(LOOKING, "waits for object 0")                                                           \
 	X(FILE, "file")                                                                            \
 	X(OBJECTS, "objects")                                                                      \
+	X(NO_ROOM, "no room")                                                                      \
 	X(FULL, "full")                                                                            \
 	X(FAILED, "store fails")
 
@@ -26,9 +29,14 @@ enum mirror_state {
 #undef X
 };
 
+// A file of a group, or all objects of it.
 struct mirror {
 	enum mirror_state state;
-	uint32_t number; // of its group in the configuration
+	uint32_t number;      // of all
+	uint32_t group_number; // of its group in the configuration
+	uint32_t file;
+	uint64_t base, last; // its indices in the group; in here they begin at 0
+	struct mirrors *all;
 	struct node_group *group;
 	const struct config_group *config;
 	struct store_thread *store;
@@ -36,16 +44,21 @@ struct mirror {
 	struct file_tree tree; // FILE
 	bool has_tree;
 	struct ranges have;     // stored
+	uint64_t asked_us;      // when somebody began to fetch it, or asked for what was not in memory
+	uint64_t retry_us;      // NO_ROOM: not looked for before
+	bool is_removing;       // what was stored goes; nothing is taken until then
 	bool has_untold;        // that did not fit into our have set
 	uint64_t bytes;         // of objects stored
 	uint64_t waiting_bytes; // to be stored
-	uint64_t n_stored, n_given, given_bytes, n_denied, n_false, n_full, n_errors;
-	struct object_gauge workers; // theirs together, as of the last look
+	uint64_t n_stored, n_given, given_bytes, n_denied, n_false, n_full, n_errors, n_removed;
+	struct object_gauge workers; // of file 0: the group's, theirs together, as of the last look
 };
 
 struct mirrors {
-	struct mirror *all; // n, as in the configuration
+	struct mirror *all; // n, as in the configuration; of each group its files, in order
 	uint32_t n;
+	uint32_t *first; // of each group's; and n
+	uint32_t n_groups;
 	struct store_thread *store; // NULL: nothing is mirrored
 	uint64_t look_us;           // at the workers, not before
 };

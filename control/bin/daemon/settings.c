@@ -1,3 +1,4 @@
+#include "control/service/file_layout.h"
 #include "control/bin/daemon/settings.h"
 
 #include <assert.h>
@@ -225,7 +226,8 @@ struct group_limits settings_group(const struct config_group *g)
 		.multicast_ttl = (uint8_t)g->multicast_ttl,
 		.posting = {.keep_us = g->posting.keep_us, .bytes_max = g->posting.memory_bytes},
 		.replication = {.is_seed = g->mirror.is_enabled,
-				.is_lent = g->mirror.is_enabled},
+				.is_lent = g->mirror.is_enabled,
+				.unlent_each = g->mirror.files > 1 ? FILE_STRIDE : 0},
 	};
 }
 

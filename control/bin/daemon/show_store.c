@@ -33,7 +33,15 @@ static void mirror_row(const struct mirror *m, struct json_out *j)
 	json_put_u64(j, "in_memory_bytes", m->workers.kept_bytes);
 	json_put_u64(j, "evicted", m->workers.n_evicted);
 	json_put_u64(j, "no_room", m->workers.n_refused);
+	json_put_u64(j, "file", m->file);
+	json_put_u64(j, "removed", m->n_removed);
 	json_object_end(j);
+}
+
+// Of several files those that there are; of none the first.
+static bool is_shown(const struct mirror *m)
+{
+	return m->state != MIRROR_OFF && (m->file == 0 || m->state != MIRROR_LOOKING);
 }
 
 int show_store(void *ctx, const char *args, struct json_out *j)
@@ -42,7 +50,7 @@ int show_store(void *ctx, const char *args, struct json_out *j)
 
 	json_array_begin(j);
 	for (uint32_t i = 0; i < d->mirrors.n; i++)
-		if (d->mirrors.all[i].state != MIRROR_OFF)
+		if (is_shown(&d->mirrors.all[i]))
 			mirror_row(&d->mirrors.all[i], j);
 	json_array_end(j);
 	return 0;

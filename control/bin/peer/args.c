@@ -1,3 +1,4 @@
+#include "control/service/file_layout.h"
 #include "control/bin/peer/args.h"
 
 #include <errno.h>
@@ -50,6 +51,7 @@ enum {
 	OPT_JSON,
 	OPT_NEAREST,
 	OPT_FOR,
+	OPT_NUMBER,
 	OPT_ROOT,
 	OPT_IN_ORDER,
 	OPT_LAN,
@@ -86,6 +88,7 @@ static const struct {
 	{{"for", required_argument, NULL, OPT_FOR},
 	 FOR(PEER_CMD_LISTEN) | FOR(PEER_CMD_MEMBERS) | FOR(PEER_CMD_COVERAGE) | FOR_FILE},
 	{{"root", required_argument, NULL, OPT_ROOT}, FOR(PEER_CMD_FETCH)},
+	{{"number", required_argument, NULL, OPT_NUMBER}, FOR(PEER_CMD_SHARE) | FOR(PEER_CMD_FETCH)},
 	{{"in-order", no_argument, NULL, OPT_IN_ORDER}, FOR(PEER_CMD_FETCH)},
 	{{"name", required_argument, NULL, OPT_NAME},
 	 FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_GROUPSPEC)},
@@ -387,6 +390,8 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 	case OPT_IN_ORDER:
 		a->is_in_order = true;
 		return 0;
+	case OPT_NUMBER:
+		return peer_args_number("number", v, 0, FILES_MAX - 1, &a->file_number);
 	case OPT_FOR:
 		a->has_for = true;
 		return peer_args_number("for", v, 0, 86400 * 365, &a->for_s);

@@ -87,6 +87,7 @@ struct peer_args {
 
 	// share, fetch
 	bool is_in_order, has_root;
+	uint32_t file_number; // share, fetch
 	uint8_t root[32];
 
 	// compare

@@ -18,7 +18,7 @@ static void want_more(struct transfer *t, uint64_t from, uint64_t now_us)
 	struct index_range r;
 
 	for (; shared_file_next_wanted(t->file, from, &r); from = r.last + 1)
-		node_want_add(t->group, r.first, r.last, now_us);
+		node_want_add(t->group, t->base + r.first, t->base + r.last, now_us);
 }
 
 static bool is_the_root(const struct transfer *t, struct span object)
@@ -41,7 +41,7 @@ static void take_root(struct transfer *t, const struct node_event *e, uint64_t n
 	if (is_the_root(t, object))
 		t->file = shared_file_create(path, object, &err);
 	if (t->file == NULL && err == -EBADMSG) {
-		node_object_refuse(t->group, 0, e->peer, now_us);
+		node_object_refuse(t->group, t->base, e->peer, now_us);
 		return;
 	}
 	if (t->file == NULL) {
@@ -66,16 +66,16 @@ static void take_root(struct transfer *t, const struct node_event *e, uint64_t n
 
 static void take_object(struct transfer *t, const struct node_event *e, uint64_t now_us)
 {
-	uint64_t number;
+	uint64_t number, index = e->number - t->base; // nothing else was asked for
 	int err;
 
-	if (e->number == 0) {
+	if (index == 0) {
 		take_root(t, e, now_us);
 		return;
 	}
 	if (t->file == NULL)
 		return;
-	err = shared_file_take(t->file, e->number, (struct span){e->data, e->len});
+	err = shared_file_take(t->file, index, (struct span){e->data, e->len});
 	if (err == -EBADMSG || err == -EAGAIN) {
 		node_object_refuse(t->group, e->number, e->peer, now_us);
 		return;
@@ -89,7 +89,7 @@ static void take_object(struct transfer *t, const struct node_event *e, uint64_t
 	transfer_note_source(t, e->peer, now_us);
 	if (node_have_add(t->group, e->number, e->number, now_us) != 0)
 		t->has_untold = true;
-	if (file_part_of(shared_file_layout(t->file), e->number, &number) == FILE_LIST)
+	if (file_part_of(shared_file_layout(t->file), index, &number) == FILE_LIST)
 		want_more(t,
 			  file_index_of_piece(shared_file_layout(t->file),
 					      number * FILE_HASHES_PER_LIST),
@@ -204,7 +204,7 @@ int peer_fetch(const struct peer_args *a)
 		err = wait_for_join(t);
 	if (err == 0) {
 		node_set_replication(t->group, &o, clock_us());
-		node_want_add(t->group, 0, 0, clock_us());
+		node_want_add(t->group, t->base, t->base, clock_us());
 		err = until_whole(t);
 	}
 	if (err == 0)

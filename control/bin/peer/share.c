@@ -78,7 +78,7 @@ int peer_share(const struct peer_args *a)
 	if (err == 0)
 		err = transfer_begin(t, &p, 0, clock_us());
 	if (err == 0) {
-		seed.spread_from = file_index_of_piece(shared_file_layout(t->file), 0);
+		seed.spread_from = t->base + file_index_of_piece(shared_file_layout(t->file), 0);
 		node_set_replication(t->group, &seed, clock_us());
 		transfer_tell_have(t, clock_us());
 		transfer_say_result(t, "share", "sharing");

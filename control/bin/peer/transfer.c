@@ -13,6 +13,7 @@ int transfer_begin(struct transfer *t, struct peer *p, uint32_t wait_s, uint64_t
 	int err = peer_identity(p, &t->id);
 
 	t->peer = p;
+	t->base = p->args->file_number * FILE_STRIDE;
 	if (err != 0)
 		return err;
 	if (!p->spec.replication) {
@@ -45,15 +46,18 @@ void transfer_tell_have(struct transfer *t, uint64_t now_us)
 	t->has_untold = false;
 	for (uint32_t i = 0; i < have->n; i++)
 		t->has_untold |=
-			node_have_add(t->group, have->at[i].first, have->at[i].last, now_us) != 0;
+			node_have_add(t->group, t->base + have->at[i].first,
+				      t->base + have->at[i].last, now_us) != 0;
 }
 
 void transfer_give(struct transfer *t, const struct node_event *e, uint64_t now_us)
 {
 	static uint8_t object[SHARED_FILE_OBJECT_MAX];
 	uint32_t len;
-	int err = t->file != NULL ? shared_file_read(t->file, e->number, object, &len) : -ENOENT;
+	int err = -ENOENT;
 
+	if (t->file != NULL && e->number >= t->base)
+		err = shared_file_read(t->file, e->number - t->base, object, &len);
 	if (err == 0)
 		err = node_object_write(t->group, e->request, OBJECT_OPAQUE, object, len, now_us);
 	else

@@ -19,6 +19,7 @@ struct transfer {
 	struct node_group *group;
 	struct join join;
 	struct shared_file *file; // fetch: NULL until its root came
+	uint64_t base;            // its index 0 in the group (--number)
 	bool is_json, is_quiet;
 	int failure;     // exit code, once something is hopeless
 	bool has_untold; // something is there that did not fit into our have set

@@ -266,6 +266,7 @@ static const struct {
 		 "their SHA-256 hashes,\n"
 		 "until it is stopped. Prints the hash of the manifest: it names the file.\n"
 		 "\n"
+		 "  --number N                  which of the group's files it is (default 0)\n"
 		 "  --for SECONDS               and then end (default: never)\n"
 		 "  --progress lines            one key=value line a second on standard error"
 		 "\n" TALK_USAGE},
@@ -280,6 +281,7 @@ static const struct {
 		 "a kill the same\n"
 		 "command goes on with what was there, verified once more.\n"
 		 "\n"
+		 "  --number N                  which of the group's files (default 0)\n"
 		 "  --root HASH                 what `share` printed; default: what the first "
 		 "member says\n"
 		 "  --in-order                  from the beginning on (default: what the fewest "

@@ -121,6 +121,20 @@ static void nothing_is_lent_that_is_not_to_be(void **state)
 	}
 }
 
+// Its program hears of each who begins with a file.
+static void some_are_never_lent(void **state)
+{
+	static const struct group_replication o = {.is_lent = true, .unlent_each = 4};
+	struct object_duo *d = lender(BUDGET, &o);
+
+	ask(d, 1, 7);
+	ask(d, 2, 8);
+	ask(d, 3, 9);
+	assert_int_equal(object_hear(&d->raw)->n_objects, 3);
+	assert_int_equal(node_of(d)->lent.n_kept, 2);
+	object_duo_destroy(d);
+}
+
 // Who is interested finds the way of the answers open before it asks.
 static void requests_go_to_the_worker(void **state)
 {
@@ -179,6 +193,7 @@ int main(void)
 		cmocka_unit_test(what_leaves_the_have_set_is_taken_back),
 		cmocka_unit_test(a_late_answer_is_not_lent),
 		cmocka_unit_test(nothing_is_lent_that_is_not_to_be),
+		cmocka_unit_test(some_are_never_lent),
 		cmocka_unit_test(requests_go_to_the_worker),
 		cmocka_unit_test(without_memory_it_is_sent_and_not_lent),
 		cmocka_unit_test(what_workers_gave_is_in_the_figures),

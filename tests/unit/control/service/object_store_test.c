@@ -91,15 +91,15 @@ static void what_was_put_is_got(void **state)
 		assert_int_equal(get(p, group_b, indices[i], &s), -ENOENT);
 	}
 	ranges_init(&have, 100);
-	assert_int_equal(object_store_list(p->s, group_a, &have, &bytes), 0);
+	assert_int_equal(object_store_list(p->s, group_a, 0, OBJECT_INDEX_MAX, &have, &bytes), 0);
 	assert_int_equal(ranges_count(&have), 5);
 	assert_int_equal(have.n, 3); // in order: 0 .. 1, 255 .. 256, the last
 	assert_int_equal(bytes, 15);
 	assert_int_equal(put(p, group_a, 1, "another"), 0);
 	assert_int_equal(get(p, group_a, 1, &s), 0);
 	assert_int_equal(s.len, 7);
-	assert_int_equal(object_store_remove(p->s, group_a, 1), 0);
-	assert_int_equal(object_store_remove(p->s, group_a, 1), -ENOENT);
+	assert_int_equal(object_store_remove_range(p->s, group_a, 1, 1), 0);
+	assert_int_equal(object_store_remove_range(p->s, group_a, 1, 1), 0);
 	assert_int_equal(get(p, group_a, 1, &s), -ENOENT);
 	ranges_clear(&have);
 }
@@ -126,10 +126,45 @@ static void what_does_not_fit_changes_nothing(void **state)
 	assert_int_equal(err, -ENOSPC);
 	assert_in_range(n * LEN, MAX / 2, MAX);
 	ranges_init(&have, 10);
-	assert_int_equal(object_store_list(p->s, group_a, &have, &bytes), 0);
+	assert_int_equal(object_store_list(p->s, group_a, 0, OBJECT_INDEX_MAX, &have, &bytes), 0);
 	assert_int_equal(ranges_count(&have), n);
 	assert_int_equal(bytes, n * LEN);
-	assert_int_equal(object_store_remove(p->s, group_a, 0), 0); // and goes on
+	assert_int_equal(object_store_remove_range(p->s, group_a, 0, 0), 0); // and goes on
+	ranges_clear(&have);
+}
+
+// More than one transaction takes, and nothing beside it.
+static void a_range_goes(void **state)
+{
+	struct place *p = *state;
+	struct stored_object batch[5000];
+	struct ranges have;
+	uint64_t bytes = 0;
+	struct span s;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(batch); i++) {
+		batch[i] = (struct stored_object){
+			.index = 10 + 2 * i, .encoding = 2, .octets = span_of("x", 1)};
+		memcpy(batch[i].group, group_a, GROUP_ID_LEN);
+	}
+	assert_int_equal(object_store_put(p->s, batch, ARRAY_LEN(batch)), 0);
+	assert_int_equal(put(p, group_b, 12, "other"), 0);
+	assert_int_equal(object_store_remove_range(p->s, group_a, 0, 9), 0);
+	assert_int_equal(object_store_remove_range(p->s, group_a, 12, 10000), 0);
+	ranges_init(&have, 100);
+	assert_int_equal(object_store_list(p->s, group_a, 10, 20000, &have, &bytes), 0);
+	assert_int_equal(ranges_count(&have), 1 + 4); // 10, and 10002 .. 10008
+	assert_true(ranges_has(&have, 0) && ranges_has(&have, 10002 - 10));
+	ranges_clear(&have);
+	bytes = 0;
+	assert_int_equal(object_store_list(p->s, group_a, 10003, 10005, &have, &bytes), 0);
+	assert_true(ranges_count(&have) == 1 && ranges_has(&have, 1) && bytes == 1);
+	assert_int_equal(object_store_remove_range(p->s, group_a, 0, OBJECT_INDEX_MAX), 0);
+	assert_int_equal(object_store_remove_range(p->s, group_a, 0, OBJECT_INDEX_MAX), 0);
+	assert_int_equal(get(p, group_a, 10, &s), -ENOENT);
+	assert_int_equal(get(p, group_b, 12, &s), 0);
+	assert_int_equal(object_store_remove_range(p->s, group_b, 12, OBJECT_INDEX_MAX), 0);
+	assert_int_equal(get(p, group_b, 12, &s), -ENOENT);
 	ranges_clear(&have);
 }
 
@@ -196,7 +231,7 @@ static void check_whole(struct place *p, uint64_t n_said)
 	struct span s;
 
 	ranges_init(&have, 10);
-	assert_int_equal(object_store_list(p->s, group_a, &have, &bytes), 0);
+	assert_int_equal(object_store_list(p->s, group_a, 0, OBJECT_INDEX_MAX, &have, &bytes), 0);
 	assert_true(n_said == 0 || have.n == 1);
 	assert_true(ranges_count(&have) >= n_said);   // all that was said to be there
 	assert_int_equal(ranges_count(&have) % 8, 0); // batches are whole
@@ -236,6 +271,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
 		T(what_was_put_is_got),
+		T(a_range_goes),
 		T(what_does_not_fit_changes_nothing),
 		T(a_kill_at_any_moment_tears_nothing),
 		T(a_directory_that_cannot_be_is_told),

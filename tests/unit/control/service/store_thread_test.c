@@ -101,6 +101,35 @@ static void too_much_is_refused(void **state)
 	free(wait_for(p));
 }
 
+// What is put before a removal goes with it, what is put behind it stays.
+static void a_removal_is_in_its_place(void **state)
+{
+	static const uint8_t octets[20000];
+	struct place *p = *state;
+	struct stored_object from = {.index = 0};
+	struct store_job *j;
+
+	for (uint64_t i = 0; i < 500; i++)
+		assert_int_equal(submit(p, STORE_PUT, i, span_of(octets, sizeof(octets))), 0);
+	assert_int_equal(store_thread_submit(p->t, STORE_REMOVE, &from, 3, 400), 0);
+	for (uint64_t i = 0; i < 100; i++)
+		assert_int_equal(submit(p, STORE_PUT, i, span_of(octets, 1)), 0);
+	for (uint64_t i = 0; i < 601; i++) {
+		j = wait_for(p);
+		assert_int_equal(j->op, i == 500 ? STORE_REMOVE : STORE_PUT);
+		assert_int_equal(j->err, 0);
+		free(j);
+	}
+	for (uint64_t i = 0; i < 500; i += 50) {
+		assert_int_equal(submit(p, STORE_GET, i, span_of(NULL, 0)), 0);
+		j = wait_for(p);
+		assert_int_equal(j->err, i < 100 || i > 400 ? 0 : -ENOENT);
+		if (j->err == 0)
+			assert_int_equal(j->object.octets.len, i < 100 ? 1 : sizeof(octets));
+		free(j);
+	}
+}
+
 static void what_was_put_is_written_before_the_end(void **state)
 {
 	struct place *p = *state;
@@ -125,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(jobs_come_out_again),
 		T(too_much_is_refused),
+		T(a_removal_is_in_its_place),
 		T(what_was_put_is_written_before_the_end),
 	};
 

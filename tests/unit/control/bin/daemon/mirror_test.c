@@ -370,6 +370,164 @@ static void who_does_not_mirror_has_no_store(void **state)
 	assert_int_equal(p->group.want.n + p->group.have.n, 0);
 }
 
+// ---- several files ----
+
+#define SECOND 1000000ull
+#define IDLE   (3600 * SECOND)
+
+static void restart_with(struct place *p, uint64_t n_files, uint64_t bytes_max)
+{
+	p->groups[0].mirror.files = n_files;
+	p->groups[0].mirror.bytes_max = bytes_max;
+	p->groups[0].mirror.idle_us = IDLE;
+	again(p);
+}
+
+static void comes_at(struct place *p, uint64_t index, const void *octets, uint32_t len,
+		     uint64_t now_us)
+{
+	struct node_event e = {.kind = NODE_FETCH_RESULT,
+			       .number = index,
+			       .data = octets,
+			       .len = len,
+			       .encoding = OBJECT_OPAQUE};
+
+	ranges_remove(&p->group.want, index, index);
+	mirrors_event(&p->ms, 0, &e, now_us);
+}
+
+// What is wanted of a film comes.
+static void film_comes_as(struct place *p, uint32_t file, uint8_t seed, uint64_t now_us)
+{
+	static struct film film;
+	uint64_t base = file * FILE_STRIDE;
+	struct pollfd fd = {.fd = mirrors_fd(&p->ms), .events = POLLIN};
+
+	film_make(&film, seed);
+	comes_at(p, base, film.root, film.root_len, now_us);
+	if (ranges_has(&p->group.want, base + 1))
+		comes_at(p, base + 1, film.list, sizeof(film.list), now_us);
+	for (uint64_t i = 0; i < PIECES; i++)
+		if (ranges_has(&p->group.want, base + 2 + i))
+			comes_at(p, base + 2 + i, film.pieces[i], PIECE, now_us);
+	for (bool waits = true; waits;) {
+		waits = false;
+		for (uint32_t i = 0; i < p->ms.n; i++)
+			waits |= p->ms.all[i].waiting_bytes > 0 || p->ms.all[i].is_removing;
+		if (waits)
+			assert_int_equal(poll(&fd, 1, 60000), 1);
+		mirrors_poll(&p->ms, now_us);
+	}
+}
+
+static bool has_file(const struct place *p, uint32_t file)
+{
+	uint64_t base = file * FILE_STRIDE;
+
+	for (uint64_t i = 0; i < 2 + PIECES; i++)
+		if (!ranges_has(&p->group.have, base + i))
+			return false;
+	return true;
+}
+
+static void asks(struct place *p, uint64_t index, uint64_t now_us)
+{
+	struct node_event e = {.kind = NODE_OBJECT_REQUEST, .number = index, .request = 1};
+	uint32_t n = p->group.n_written + p->group.n_denied;
+
+	mirrors_event(&p->ms, 0, &e, now_us);
+	settle(p, n + 1);
+}
+
+// Time passes: whoever waits is looked for again.
+static void wait_until(struct place *p, uint64_t now_us)
+{
+	struct fake_backend b = {.base.kind = &fake_kind};
+
+	mirrors_look(&p->ms, &b.base, FAKE_WORKERS, now_us);
+}
+
+static void several_files_are_kept_side_by_side(void **state)
+{
+	struct place *p = *state;
+
+	restart_with(p, 3, 1 << 20);
+	assert_int_equal(ranges_count(&p->group.want), 3); // their roots
+	film_comes_as(p, 0, 1, SECOND);
+	film_comes_as(p, 2, 50, SECOND);
+	assert_true(has_file(p, 0) && has_file(p, 2));
+	assert_true(p->group.want.n == 1 && ranges_has(&p->group.want, FILE_STRIDE));
+	for (int round = 0; round < 2; round++) {
+		asks(p, 2 * FILE_STRIDE + 3, SECOND);
+		assert_int_equal(p->group.written_len, PIECE);
+		assert_int_equal(p->group.written[0], 51);
+		asks(p, 3, SECOND);
+		assert_int_equal(p->group.written[0], 2);
+		again(p);
+		assert_true(has_file(p, 0) && has_file(p, 2));
+		assert_true(ranges_count(&p->group.want) == 1);
+	}
+	comes_at(p, FILE_STRIDE, "no root", 7, SECOND); // among files, nothing else
+	assert_true(p->group.n_refused == 1 && p->group.refused == FILE_STRIDE);
+	asks(p, 3 * FILE_STRIDE - 1, SECOND);
+	assert_int_equal(p->group.n_denied, 1);
+	restart_with(p, 2, 1 << 20); // there is no third one any more
+	assert_true(has_file(p, 0) && !has_file(p, 2));
+	restart_with(p, 3, 1 << 20);
+	assert_false(has_file(p, 2));
+}
+
+// Two fit.
+static void who_has_no_room_waits_until_somebody_is_idle(void **state)
+{
+	struct place *p = *state;
+
+	restart_with(p, 3, 2 * (PIECES * PIECE + 1000));
+	film_comes_as(p, 0, 1, SECOND);
+	film_comes_as(p, 1, 50, 2 * SECOND);
+	film_comes_as(p, 2, 100, 3 * SECOND);
+	assert_int_equal(p->ms.all[2].state, MIRROR_NO_ROOM);
+	assert_true(p->ms.all[2].n_full == 1 && p->ms.all[2].bytes == 0);
+	assert_int_equal(p->group.want.n, 0);
+	asks(p, 0, 10 * SECOND);
+	wait_until(p, 62 * SECOND);
+	assert_int_equal(p->group.want.n, 0);
+	wait_until(p, 64 * SECOND); // once more, and it has no more luck
+	assert_true(ranges_has(&p->group.want, 2 * FILE_STRIDE));
+	film_comes_as(p, 2, 100, 64 * SECOND);
+	assert_true(has_file(p, 0) && has_file(p, 1) && !has_file(p, 2));
+	// The second one is the one that was asked for least recently.
+	wait_until(p, IDLE + 5 * SECOND);
+	film_comes_as(p, 2, 100, IDLE + 5 * SECOND);
+	assert_true(has_file(p, 0) && !has_file(p, 1) && has_file(p, 2));
+	assert_true(p->ms.all[1].state == MIRROR_NO_ROOM && p->ms.all[1].n_removed == 1);
+	asks(p, FILE_STRIDE, IDLE + 5 * SECOND);
+	assert_int_equal(p->group.n_denied, 1);
+	// It is looked for again when it may take somebody's place, not before.
+	wait_until(p, 2 * IDLE);
+	assert_int_equal(p->group.want.n, 0);
+	wait_until(p, 2 * IDLE + 5 * SECOND);
+	assert_true(ranges_has(&p->group.want, FILE_STRIDE));
+	again(p); // and it has gone from the disk
+	assert_true(has_file(p, 0) && !has_file(p, 1) && has_file(p, 2));
+	assert_int_equal(p->ms.all[1].bytes, 0);
+	film_comes_as(p, 1, 50, SECOND);
+	assert_false(has_file(p, 1));
+}
+
+static void a_file_that_never_fits_pushes_nobody_out(void **state)
+{
+	struct place *p = *state;
+
+	restart_with(p, 2, PIECES * PIECE + 1000);
+	film_comes_as(p, 0, 1, SECOND);
+	p->groups[0].mirror.bytes_max = PIECES * PIECE - 1;
+	wait_until(p, 2 * IDLE);
+	film_comes_as(p, 1, 50, 2 * IDLE);
+	assert_int_equal(p->ms.all[1].state, MIRROR_FULL);
+	assert_true(has_file(p, 0));
+}
+
 static void a_store_that_cannot_be_opened_is_told(void **state)
 {
 	struct place *p = *state;
@@ -392,6 +550,9 @@ int main(void)
 		T(what_is_no_file_is_kept_as_it_comes),
 		T(more_than_its_size_is_refused_and_what_is_there_stays),
 		T(a_file_beyond_its_size_is_not_begun),
+		T(several_files_are_kept_side_by_side),
+		T(who_has_no_room_waits_until_somebody_is_idle),
+		T(a_file_that_never_fits_pushes_nobody_out),
 		T(what_workers_gave_is_told_to_the_group),
 		T(another_root_than_the_configured_one_is_refused),
 		T(who_does_not_mirror_has_no_store),

@@ -87,19 +87,24 @@ static void doubt_ends(struct engine *e, uint32_t session_idx, struct sent *x, b
 
 // Which transmission of a number was acknowledged? The echo tells when that was sent of which the
 // far end heard last (as RFC 3522 has it). If that was before the number was sent again, the
-// earlier transmission has arrived.
-static bool is_of_earlier(const struct sent *x, const struct rx_ctx *ctx)
+// earlier transmission has arrived. A far end says an echo once in its tick: without one, the
+// second transmission is ruled out for as long as it cannot even have been answered.
+static bool is_of_earlier(const struct engine *e, const struct session *s, const struct sent *x,
+			  const struct rx_ctx *ctx)
 {
-	return ctx->has_echo && (int16_t)(ms_ticks(x->sent_ms) - ctx->echo) > 0;
+	if (ctx->has_echo)
+		return (int16_t)(ms_ticks(x->sent_ms) - ctx->echo) > 0;
+	return s->heard & HEARD_RTT && e->now_ms - x->sent_ms < s->srtt_us / 2000;
 }
 
 // It proves that its last transmission has arrived, or, from a far end that never echoes, is taken
 // for a proof.
-static bool is_of_last(const struct session *s, const struct sent *x, const struct rx_ctx *ctx)
+static bool is_of_last(const struct engine *e, const struct session *s, const struct sent *x,
+		       const struct rx_ctx *ctx)
 {
 	if (!(x->flags & SENT_RESENT) || !(s->flags & SESSION_HAS_ECHO_RX))
 		return true;
-	return ctx->has_echo && !is_of_earlier(x, ctx);
+	return ctx->has_echo && !is_of_earlier(e, s, x, ctx);
 }
 
 static void on_arrival(struct engine *e, uint32_t session_idx, struct sent *x, struct rx_ctx *ctx)
@@ -108,16 +113,19 @@ static void on_arrival(struct engine *e, uint32_t session_idx, struct sent *x, s
 	struct flow_table *t = flow_table_at(e->flows, session_idx);
 	bool was_needless;
 
-	if (x->tsn != 0 && tsn_is_after(x->tsn, s->tsn_acked) && is_of_last(s, x, ctx)) {
+	if (x->tsn != 0 && tsn_is_after(x->tsn, s->tsn_acked) && is_of_last(e, s, x, ctx)) {
 		s->tsn_acked = x->tsn;
 		t->late.arrived_ms = x->sent_ms;
 	}
 	if (!x->is_doubted)
 		return;
-	was_needless = !(x->flags & SENT_RESENT) || is_of_earlier(x, ctx);
-	// Known to the millisecond; else the echo says it, after the packet's last ack.
+	was_needless = !(x->flags & SENT_RESENT) || is_of_earlier(e, s, x, ctx);
+	// Known to the millisecond; else the echo says it, after the packet's last ack. What left
+	// in the same one was late by less, and would be taken for lost in each burst.
 	if (!(x->flags & SENT_RESENT))
 		lateness_saw(&t->late, (int32_t)(ctx->arrived_ms - x->sent_ms), e->now_ms);
+	if (was_needless && x->was_overtaken)
+		lateness_saw(&t->late, 1, e->now_ms);
 	doubt_ends(e, session_idx, x, !was_needless);
 }
 
@@ -191,6 +199,7 @@ void flight_lose(struct engine *e, uint32_t flow_idx, uint64_t sn)
 		return;
 	}
 	doubt(flow_table_at(e->flows, f->session_idx), x);
+	x->was_overtaken = x->naks >= NAKS_FOR_LOSS;
 	x->flags |= SENT_LOST;
 	if (c->n_lost++ == 0 || sn < c->lost_from)
 		c->lost_from = sn;

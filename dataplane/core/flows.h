@@ -69,9 +69,10 @@ struct sent {
 	uint32_t tsn;
 	uint32_t ref; // stream: fragment number (low 32 bits); queue: message index
 	uint16_t bytes;
-	uint8_t naks : 7;
-	uint8_t is_doubted : 1; // was declared lost, and is not settled yet
-	uint8_t flags;          // SENT_*
+	uint8_t naks : 6;
+	uint8_t was_overtaken : 1; // the last time it was declared lost; else nothing was heard
+	uint8_t is_doubted : 1;    // was declared lost, and is not settled yet
+	uint8_t flags;             // SENT_*
 	uint32_t sent_ms;
 };
 static_assert(sizeof(struct sent) == 16, "fastpath.md 2");

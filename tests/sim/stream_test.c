@@ -54,18 +54,15 @@ static const struct row rows[] = {
 	 200,
 	 3,
 	 {.delay_us = 1000000, .jitter_us = 1000},
-	 {500, 500000, 100},
+	 {500, 250000, 100},
 	 40000000,
 	 false,
 	 60000000},
-	// No faster than what one initial window (4380 octets) carries in a round trip of 6 s:
-	// under time critical data a window grows too slowly to be there before what waits is too
-	// late.
 	{"round trip 3 s, 6 s between",
 	 200,
 	 3,
 	 {.delay_us = 1500000, .jitter_us = 1000},
-	 {500, 1000000, 100},
+	 {500, 500000, 100},
 	 40000000,
 	 false,
 	 60000000},

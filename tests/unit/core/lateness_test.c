@@ -154,6 +154,37 @@ static void the_echo_tells_which_transmission_arrived(void **state)
 	}
 }
 
+// What left in one millisecond overtakes by less than one: it is late all the same.
+static void what_left_together_may_overtake_each_other(void **state)
+{
+	for (unsigned is_resent = 0; is_resent < 2; is_resent++) {
+		struct node *n = node_create(64);
+
+		node_session(n)->cwnd_bytes = WIDE;
+		node_flow_open(n, 5, META, PRIO_CONTROL);
+		for (uint64_t base = 0; base <= 6; base += 6) {
+			uint64_t left_us = n->e.now_us;
+
+			for (unsigned i = 0; i < 6; i++) {
+				node_send(n, 5, "message", 7, 0);
+				say_again(n);
+			}
+			wait_us(n, TRIP_US);
+			n->echo_us = left_us;
+			for (uint64_t to = base + 2; to <= base + 4; to++)
+				node_gets_ack(n, 5, 64, base,
+					      (const uint64_t[][2]){{base + 2, to}, {0, 0}});
+			assert_int_equal(is_lost(n, base + 1), base == 0);
+			if (base == 0 && is_resent)
+				say_again(n);
+			gets_all(n, left_us, base + 6);
+			assert_int_equal(table_of(n)->late.limit_ms, 1);
+			assert_true(node_session(n)->cwnd_bytes >= WIDE);
+		}
+		node_destroy(n);
+	}
+}
+
 static void an_echo_from_before_an_arrival_measures_lateness(void **state)
 {
 	uint64_t began_us;
@@ -356,6 +387,7 @@ int main(void)
 		cmocka_unit_test(a_path_that_loses_keeps_the_threshold),
 		cmocka_unit_test(who_arrives_before_it_is_sent_again_was_late),
 		cmocka_unit_test(the_echo_tells_which_transmission_arrived),
+		cmocka_unit_test(what_left_together_may_overtake_each_other),
 		cmocka_unit_test(an_echo_from_before_an_arrival_measures_lateness),
 		cmocka_unit_test(a_late_ack_is_no_late_fragment),
 		cmocka_unit_test(without_echoes_the_letter_counts),

@@ -8,6 +8,7 @@
 enum {
 	ASKED_LIFE_US = 30000000, // as long as a request is known (docs/spx.md)
 	ASKED_MAX = 3,            // for a message: each may have no such link either
+	LATELY_US = 10000000,     // reports of those beside us come every 2 s then
 };
 
 // ---- whom we asked ----
@@ -57,6 +58,17 @@ bool detour_is_over(struct group *g, const struct spx_peer *p, const struct rout
 
 // ---- who is out of reach ----
 
+// Where members come and go, most that gossip knows are gone, and the message would go round for
+// each of them: there it must have been called in vain, and be told of since.
+static bool is_there(const struct group *g, const struct member *who)
+{
+	uint64_t now_us = g->groups->now_us;
+
+	if (!g->is_unrest)
+		return member_is_there(who, now_us);
+	return who->n_tries > 0 && who->heard_us + LATELY_US > now_us;
+}
+
 // Of those that stand next to us on the target's side the nearest one that we have no link to. One
 // that has fallen silent is no such: a link there was, and it is gone most likely.
 static const struct member *out_of_reach(const struct group *g, struct u256 target)
@@ -70,7 +82,7 @@ static const struct member *out_of_reach(const struct group *g, struct u256 targ
 		struct member *who = member_of_ring(is_up ? ring_set_up(ring, g->address, k)
 							  : ring_set_down(ring, g->address, k));
 
-		if (who->neighbour == NULL && !member_is_there(who, g->groups->now_us))
+		if (who->neighbour == NULL && !is_there(g, who))
 			continue;
 		n++;
 		if (who->neighbour == NULL && ring_is_nearer(target, who->at.at, best)) {

@@ -201,6 +201,37 @@ static void without_somebody_nearer_it_stays(void **state)
 	}
 }
 
+// While members vanish, gossip is not enough: it was called in vain, and somebody says since that
+// it is there.
+static void where_members_vanish_gossip_of_somebody_nearer_is_doubted(void **state)
+{
+	static const struct {
+		const char *claim;
+		uint8_t n_tries;
+		uint64_t age_s;
+		bool is_asked_for;
+	} rows[] = {
+		{"not called yet", 0, 0, false},
+		{"called in vain, and not heard of since", 1, 11, false},
+		{"called in vain, and there", 1, 9, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct detour *d = detour_create(2);
+		struct group *g = d->t->node->group;
+		struct route_far f;
+
+		rumour(d, rows[i].age_s);
+		g->suspected_us[0] = world_now_us(d->t->w);
+		neighbours_unrest(g);
+		members_find(&g->members, d->stranger)->n_tries = rows[i].n_tries;
+		send_one(d);
+		assert_row((asked(d, &f) == 0) == rows[i].is_asked_for, rows[i].claim);
+		assert_row((d->told.n_sent == 1) != rows[i].is_asked_for, rows[i].claim);
+		detour_destroy(d);
+	}
+}
+
 // One after the other is asked, three at most; then it is at home, and once.
 static void who_knows_nobody_sends_it_back(void **state)
 {
@@ -461,6 +492,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_out_of_reach_is_reached_by_another),
 		cmocka_unit_test(without_somebody_nearer_it_stays),
+		cmocka_unit_test(where_members_vanish_gossip_of_somebody_nearer_is_doubted),
 		cmocka_unit_test(who_knows_nobody_sends_it_back),
 		cmocka_unit_test(a_super_peer_is_asked_second),
 		cmocka_unit_test(only_what_was_sent_aside_comes_back_and_once),

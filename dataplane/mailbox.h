@@ -47,17 +47,35 @@ static inline void mailbox_destroy(struct mailbox *m)
 	free(m);
 }
 
-static inline bool mailbox_push(struct mailbox *m, const void *value)
+// Where the next value belongs, for who writes it in place: a copy of what was just put together
+// waits for its stores. NULL: full. Nobody sees it before mailbox_send.
+static inline void *mailbox_slot(struct mailbox *m)
 {
 	uint32_t tail = atomic_load_explicit(&m->tail, memory_order_relaxed);
 
 	if (tail - m->head_seen > m->mask) {
 		m->head_seen = atomic_load_explicit(&m->head, memory_order_acquire);
 		if (tail - m->head_seen > m->mask)
-			return false;
+			return NULL;
 	}
-	memcpy(m->slots + (size_t)(tail & m->mask) * MAILBOX_SLOT, value, MAILBOX_SLOT);
+	return m->slots + (size_t)(tail & m->mask) * MAILBOX_SLOT;
+}
+
+static inline void mailbox_send(struct mailbox *m)
+{
+	uint32_t tail = atomic_load_explicit(&m->tail, memory_order_relaxed);
+
 	atomic_store_explicit(&m->tail, tail + 1, memory_order_release);
+}
+
+static inline bool mailbox_push(struct mailbox *m, const void *value)
+{
+	void *slot = mailbox_slot(m);
+
+	if (slot == NULL)
+		return false;
+	memcpy(slot, value, MAILBOX_SLOT);
+	mailbox_send(m);
 	return true;
 }
 

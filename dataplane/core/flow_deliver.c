@@ -1,5 +1,7 @@
 // What receive flows give out: messages in their order, to control or the relay, and the flow's own
 // end (RFC 7016 §§3.6.3.3, 3.6.3.7).
+#include <string.h>
+
 #include "dataplane/core/flow_pools.h"
 #include "dataplane/wire/rtmp_msg.h"
 
@@ -8,12 +10,11 @@
 static void report_base(const struct engine *e, const struct flow_rx *f, struct report *r,
 			enum report_op op)
 {
-	*r = (struct report){
-		.op = (uint8_t)op,
-		.flow = f->slot,
-		.session_idx = f->session_idx,
-		.session_id = e->sessions[f->session_idx].id_rx,
-	};
+	memset(r, 0, sizeof(*r));
+	r->op = (uint8_t)op;
+	r->flow = f->slot;
+	r->session_idx = f->session_idx;
+	r->session_id = e->sessions[f->session_idx].id_rx;
 }
 
 // What comes after a Flow Synchronization may have to wait for other flows (rtmfp.md §14.3), and
@@ -30,16 +31,17 @@ static bool report_message(struct engine *e, uint32_t idx, uint64_t seq, struct 
 {
 	struct flow_rx *f = &e->flows->rx[idx];
 	bool is_last = is_barrier(f, span_of(body->data, body->len));
-	struct report r;
+	struct report *r = engine_report_begin(e);
 
-	report_base(e, f, &r, REP_MESSAGE);
-	r.len = body->len;
-	r.body = body;
-	r.message.flow_id = f->flow_id;
-	r.message.seq = seq;
-	r.message.gap_before = !(f->flags & FLOW_RX_NETWORK_ORDER) && f->held.has_gap;
-	if (!engine_report(e, &r))
+	if (r == NULL)
 		return false;
+	report_base(e, f, r, REP_MESSAGE);
+	r->len = body->len;
+	r->body = body;
+	r->message.flow_id = f->flow_id;
+	r->message.seq = seq;
+	r->message.gap_before = !(f->flags & FLOW_RX_NETWORK_ORDER) && f->held.has_gap;
+	engine_report_end(e);
 	if (is_last)
 		flow_rx_hold(e, idx);
 	return true;

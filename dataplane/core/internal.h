@@ -152,6 +152,16 @@ void engine_flush(struct engine *);
 void engine_bodies_flush(struct engine *); // the same of bodies alone
 // False: the ring is full. The caller decides what that means; nothing was sent.
 bool engine_report(struct engine *, const struct report *);
+// The same for who writes it in place, all of it. NULL: the ring is full.
+static inline struct report *engine_report_begin(struct engine *e)
+{
+	e->n_reported++;
+	return mailbox_slot(e->opts.reports);
+}
+static inline void engine_report_end(struct engine *e)
+{
+	mailbox_send(e->opts.reports);
+}
 // The same with a copy of octets as its body. -EAGAIN: ring full, -ENOBUFS: no body; both count as
 // drops.
 int engine_report_copy(struct engine *, struct report *, struct span octets);

@@ -22,6 +22,23 @@ static void a_body_is_as_long_as_asked_and_aligned(void **state)
 	body_pool_destroy(p);
 }
 
+static void no_body_wastes_more_than_a_third(void **state)
+{
+	struct body_pool *p = body_pool_create(16u << 20);
+
+	for (uint32_t len = 64; len <= 1 << 20; len++) {
+		struct body *b = body_get(p, len);
+		size_t whole = sizeof(*b) + len;
+
+		assert_non_null(b);
+		assert_true(b->cap >= len && 2 * (sizeof(*b) + b->cap) <= 3 * whole);
+		body_put(b);
+		assert_ptr_equal(body_get(p, len), b); // it has gone back to where it came from
+		body_put(b);
+	}
+	body_pool_destroy(p);
+}
+
 static void the_largest_body_is_a_mebibyte_where_the_arena_allows(void **state)
 {
 	struct body_pool *p = body_pool_create(4u << 20);
@@ -98,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_body_is_as_long_as_asked_and_aligned),
+		cmocka_unit_test(no_body_wastes_more_than_a_third),
 		cmocka_unit_test(the_largest_body_is_a_mebibyte_where_the_arena_allows),
 		cmocka_unit_test(an_empty_pool_says_so_and_recovers),
 		cmocka_unit_test(an_idle_longer_body_serves_a_shorter_message),

@@ -42,19 +42,23 @@ int packet_form_strip(struct packet_form form, const uint8_t *buf, size_t len, u
 }
 
 // csum_whole of what lies behind the front, of which crypto_open has summed all but the first
-// block. A front is longer only by zeros before its number.
+// block. A front is as long as that only by zeros before its number.
 static uint16_t opened_csum(const struct crypto_op *op, size_t front_len)
 {
-	const uint8_t *from = op->dst + front_len;
-	size_t len = op->len - front_len, in_block = CRYPTO_BLOCK_LEN - front_len;
-	uint32_t sum;
+	uint64_t words[CRYPTO_BLOCK_LEN / 8], sum;
+	uint16_t folded;
 
-	if (front_len > CRYPTO_BLOCK_LEN)
-		return csum_whole(from, len);
-	sum = csum_partial(from, in_block) + csum_join(op->sum, (in_block & 1) != 0);
-	if ((len & 1) != 0)
-		sum += csum_last_low(from[len - 1]);
-	return csum_finish(sum);
+	if (front_len >= CRYPTO_BLOCK_LEN)
+		return csum_whole(op->dst + front_len, op->len - front_len);
+	memcpy(words, op->dst, sizeof(words)); // little-endian, and the front's octets become 0
+	words[front_len / 8] &= ~UINT64_C(0) << front_len % 8 * 8;
+	words[0] &= front_len < 8 ? ~UINT64_C(0) : 0;
+	sum = (words[0] & 0xffffffff) + (words[0] >> 32) + (words[1] & 0xffffffff) +
+	      (words[1] >> 32) + __builtin_bswap16(op->sum);
+	folded = csum_swap_fold(sum);
+	if (front_len % 2 == 0) // and so is the length
+		return (uint16_t)~folded;
+	return csum_finish(csum_join(folded, true) + csum_last_low(op->dst[op->len - 1]));
 }
 
 int packet_form_strip_opened(struct packet_form form, const struct crypto_op *op, uint64_t *sseq)

@@ -187,7 +187,7 @@ static void deliver_in_order(struct engine *e, uint32_t idx)
 	struct segment m;
 	bool goes_on = true;
 
-	while (goes_on && flow_rx_may_deliver(f)) {
+	while (goes_on && !reasm_is_idle(&f->held, f->seen.cum) && flow_rx_may_deliver(f)) {
 		if (reasm_next(&f->held, &e->flows->cells, e->flows->rx_slabs, f->seen.cum, &m))
 			goes_on = give_out(e, idx, &m);
 		else

@@ -60,29 +60,36 @@ enum flow_rx_state { // §3.6.3
 #define FLOW_RX_STALLED        0x40 // a whole message waits for the report ring
 #define FLOW_RX_TOLD_EXCEPTION 0x80 // the far end has been told that it is rejected
 
+#define FLOW_RX_HOT 128 // octets
+
 #define FLOW_RX_CAPACITY (256 << 10) // octets, where control does not say
 #define FLOW_HELD_MAX_MS 60000       // control's answer takes no longer
 
 struct flow_rx {
-	uint64_t flow_id;
-	uint64_t final_sn;   // RF_FINAL_SN
-	struct seq_set seen; // SEQUENCE_SET
-	struct reasm held;   // RECV_BUFFER
+	// What data in order looks at, and acks: two lines.
+	alignas(64) uint64_t flow_id;
+	uint32_t session_idx;
+	uint16_t stream; // of STREAM_CONTROL and RELAY; NO_STREAM: not known yet
+	uint8_t slot, state, class, flags;
+	uint8_t kind;      // enum flow_kind
+	bool is_crowded;   // what flows of its session hold beyond their windows is at its limit
+	int32_t prev_rwnd; // blocks in the last ack sent; -1: none yet
+	uint32_t capacity_bytes; // BUFFER_CAPACITY
+	struct seq_set seen;     // SEQUENCE_SET
+	struct reasm held;       // RECV_BUFFER
+	uint32_t next_untold;
+	// The rest.
+	alignas(64) uint64_t final_sn; // RF_FINAL_SN
 	uint64_t exception;
 	uint64_t answer_flow_id; // of STORE
-	uint32_t session_idx;
-	uint32_t capacity_bytes; // BUFFER_CAPACITY
-	int32_t prev_rwnd;       // blocks in the last ack sent; -1: none yet
 	uint32_t held_since_ms, held_prev, held_next;
-	uint32_t next_untold;
-	uint16_t stream;     // of STREAM_CONTROL and RELAY; NO_STREAM: not known yet
 	uint16_t assoc_slot; // our send slot that it returns, or NO_FLOW
 	uint16_t meta_len;   // true length; meta has at most FLOW_META_MAX octets of it
-	uint8_t slot, state, class, flags;
-	uint8_t kind;    // enum flow_kind
-	bool is_crowded; // what flows of its session hold beyond their windows is at its limit
 	uint8_t meta[FLOW_META_MAX];
 };
+static_assert(offsetof(struct flow_rx, final_sn) == FLOW_RX_HOT &&
+		      sizeof(struct flow_rx) == FLOW_RX_HOT + 64,
+	      "two lines for most, and one");
 
 // ---- both ----
 
@@ -113,7 +120,7 @@ struct flow_table {
 					   // flow
 	struct cc_cut cut;
 	struct linger_ack linger_acks[LINGER_ACKS_MAX];
-	uint8_t tx_turn[PRIO_N]; // send slot served first next time
+	uint8_t tx_turn[PRIO_N];  // send slot served first next time
 	uint64_t tx_prio[PRIO_N]; // send slots, by priority
 	uint64_t tx_first;        // of those, FLOW_OPEN_FIRST
 };

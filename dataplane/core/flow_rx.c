@@ -33,7 +33,7 @@ void flows_fetch_rx(const struct engine *e, uint32_t session_idx)
 {
 	const uint8_t *f = (const uint8_t *)heard_last(e, session_idx);
 
-	for (size_t at = 0; f != NULL && at < sizeof(struct flow_rx) + 63; at += 64)
+	for (size_t at = 0; f != NULL && at < FLOW_RX_HOT; at += 64)
 		__builtin_prefetch(f + at, 1);
 }
 

@@ -88,6 +88,12 @@ struct segment {
 // The next message in original order. On the way, fragments of messages that can never become whole
 // are dropped: those whose missing number is at or below cum (§3.6.3.3). False: none now.
 bool reasm_next(struct reasm *, struct cell_pool *, struct slabs *, uint64_t cum, struct segment *);
+// Nothing is held or missing up to cum: reasm_next would find nothing to do.
+static inline bool reasm_is_idle(const struct reasm *r, uint64_t cum)
+{
+	return r->n == 0 && r->ring == NULL && r->base > cum;
+}
+
 // The message that fragment sn belongs to, in any order. False: it is not whole.
 bool reasm_around(const struct reasm *, const struct cell_pool *, uint64_t sn, struct segment *);
 // Any whole message.

@@ -175,12 +175,11 @@ void object_cache_keep(struct engine *e, const struct command *cmd)
 	struct kept_object *o;
 	uint32_t *at;
 
-	assert(group < c->n_gauges && cmd->len <= cmd->body->cap);
+	assert(group < c->n_gauges && cmd->len == cmd->body->len);
 	if (find(c, group, cmd->object.first) != NULL) { // whoever changes it drops it before
 		engine_body_home(e, cmd->body);
 		return;
 	}
-	cmd->body->len = cmd->len;
 	if (bytes_of(cmd->body) > c->bytes_max || !make_room(e, c, bytes_of(cmd->body))) {
 		c->gauges[group].n_refused++;
 		engine_body_home(e, cmd->body);

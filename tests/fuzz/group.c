@@ -67,7 +67,15 @@ static void own_objects(struct group *group, uint8_t what, struct span octets, u
 	uint64_t first = octets.len > 0 ? octets.data[0] : 0;
 	uint64_t last = octets.len > 1 ? octets.data[1] : OBJECT_INDEX_MAX;
 
-	if (what & 0x40)
+	if (what & 0x80)
+		group_set_replication(group,
+				      &(struct group_replication){.is_lowest_first = what & 1,
+								  .is_seed = what & 2,
+								  .is_spread = what & 4,
+								  .is_lent = what & 0x40,
+								  .spread_from = first & 3},
+				      now_us);
+	else if (what & 0x40)
 		group_object_write(group, group->objects->asked_ever - (what & 3), OBJECT_OPAQUE,
 				   octets, now_us);
 	else if (what & 4)
@@ -162,6 +170,42 @@ static void deed(struct game *g, struct rd *r)
 	}
 }
 
+static bool is_within(const struct ranges *r, const struct ranges *all)
+{
+	struct index_range out;
+
+	for (uint32_t i = 0; i < r->n; i++)
+		if (ranges_next_out(all, r->at[i].first, r->at[i].last, &out))
+			return false;
+	return true;
+}
+
+static bool is_apart(const struct ranges *r, const struct ranges *from)
+{
+	struct index_range in;
+
+	for (uint32_t i = 0; i < r->n; i++)
+		if (ranges_next_in(from, r->at[i].first, r->at[i].last, &in))
+			return false;
+	return true;
+}
+
+// Of what is spread, nobody is shown what we have not, and no two the same.
+static void check_slices(const struct objects *os)
+{
+	const struct object_spread *s = &os->spread;
+
+	assert(is_within(&s->ungiven, &os->have) && is_within(&s->unshown, &s->ungiven));
+	if (!object_spread_is_on(s))
+		return;
+	for (const struct object_peer *op = os->peers; op != NULL; op = op->next) {
+		assert(is_within(&op->slice.left, &os->have) &&
+		       is_apart(&op->slice.left, &s->unshown));
+		for (const struct object_peer *other = op->next; other != NULL; other = other->next)
+			assert(is_apart(&op->slice.left, &other->slice.left));
+	}
+}
+
 static void check_objects(const struct objects *os)
 {
 	uint64_t n_ranges = 0;
@@ -191,6 +235,7 @@ static void check(const struct game *g)
 	for (uint64_t i = group->postings->first; i < group->postings->next; i++)
 		assert(post_at(group->postings, i)->number == i);
 	check_objects(group->objects);
+	check_slices(group->objects);
 	for (const struct gstream *s = group->streams; s != NULL; s = s->next)
 		for (const struct stream_link *l = s->links; l != NULL; l = l->next_of_stream)
 			assert(memcmp(l->neighbour->cs->fingerprint, g->peer.raw->id, 32) == 0);
@@ -209,11 +254,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct game g = begin();
 	struct rd r = rd_over(data, size);
 
+	g.peer.node->group->limits.budget = 1; // workers may keep its objects
 	for (int i = 0; i < 200 && rd_left(&r) > 0; i++) {
 		deed(&g, &r);
 		world_run(g.peer.w, 30 * MS);
 		drain(g.stranger);
 		drain(g.peer.raw);
+		check_slices(g.peer.node->group->objects);
 	}
 	world_run(g.peer.w, 60 * S);
 	check(&g);

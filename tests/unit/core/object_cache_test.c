@@ -420,6 +420,36 @@ static void who_asks_faster_than_it_takes_is_controls(void **state)
 	stage_close(&s);
 }
 
+// Bytes are as dear as those of any other object.
+static void budgets_hold(void **state)
+{
+	static const enum limit_level levels[] = {LIMIT_TOTAL, LIMIT_GROUP, LIMIT_NEIGHBOUR};
+
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		struct command c = {.op = CMD_BUDGET};
+		struct stage s;
+
+		stage_open(&s, 0);
+		c.budget.level = (uint8_t)levels[i];
+		c.budget.group = GROUP;
+		c.budget.bytes_per_s = 400000;
+		loop_command(s.l, GIVER, &c);
+		keep(&s, GROUP, 1, LEN);
+		ask(&s, 0, 1);
+		go_on(&s, 1000);
+		for (uint64_t k = 1; k <= 20; k++)
+			ask(&s, k, 1);
+		go_on(&s, 1000);
+		assert_in_range(s.n_got, 5, 8); // six of 60 000 octets and their headers
+		go_on(&s, 1000);
+		assert_in_range(s.n_got, 11, 14);
+		go_on(&s, 3000);
+		assert_int_equal(s.n_got, 21);
+		assert_int_equal(missed(&s), 0);
+		stage_close(&s);
+	}
+}
+
 // Its slot may have another flow by then, of another group even.
 static void a_flow_that_has_ended_answers_nothing(void **state)
 {
@@ -502,6 +532,7 @@ int main(void)
 		cmocka_unit_test(what_is_dropped_meanwhile_arrives),
 		cmocka_unit_test(who_takes_nothing_holds_no_more_than_the_cache),
 		cmocka_unit_test(who_asks_faster_than_it_takes_is_controls),
+		cmocka_unit_test(budgets_hold),
 		cmocka_unit_test(a_flow_that_has_ended_answers_nothing),
 		cmocka_unit_test(a_session_that_ends_leaves_nothing_behind),
 		cmocka_unit_test(without_a_cache_all_is_told),

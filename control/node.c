@@ -454,6 +454,16 @@ uint64_t node_deadline_us(const struct node *n)
 	return n->n_sessions > 0 ? earlier(at, earlier(n->stats_us, n->clients_us)) : at;
 }
 
+void node_lines_of(const struct node *n, struct lines *l)
+{
+	l->n = 0;
+	lines_add(l, n, NODE_TURN_BYTES);
+	startup_lines_of(n->startup, l);
+	rpc_lines_of(n->rpc, l);
+	groups_lines_of(n->groups, l);
+	outbox_lines_of(n->opts.outbox, l);
+}
+
 // ---- the end ----
 
 void node_close(struct node *n, uint64_t now_us)

@@ -39,7 +39,7 @@ struct node_opts {
 	uint32_t groups_max, introduced_groups_max, members_max, neighbours_max, streams_max;
 	uint32_t streams_total_max; // of all groups: stream indices of a worker
 	uint32_t extents_per_stream;
-	uint64_t objects_out_max; // octets of replicated objects on their way; 0: group.h
+	uint64_t objects_out_max;        // octets of replicated objects on their way; 0: group.h
 	struct body_pool *object_bodies; // of objects that workers keep, as in group.h; NULL: none
 	struct startup_rate keyings_per_ip; // zero: startup's default
 	uint32_t sessions_per_ip;           // 0: any number
@@ -66,6 +66,8 @@ void node_destroy(struct node *); // without telling anybody; see node_close
 // follow.
 bool node_report(struct node *, uint32_t worker, const struct report *, uint64_t now_us);
 void node_timers(struct node *, uint64_t now_us);
+// What its turns look at; another one after it joined.
+void node_lines_of(const struct node *, struct lines *);
 uint64_t node_deadline_us(const struct node *);
 // Leaves groups, closes sessions in order; node_is_closed once all are gone (or 3 s have passed).
 void node_close(struct node *, uint64_t now_us);

@@ -62,29 +62,32 @@ struct session_figures {
 };
 
 struct node {
-	struct node_opts opts;
+	// What each turn looks at; opts begin with the outbox.
 	struct startup *startup;
 	struct rpc *rpc;
 	struct groups *groups;
-	struct node_conn conns[CONNS_MAX];
-	uint64_t conns_us; // the earliest retry of these, or earlier; UINT64_MAX: none waits
-	struct node_group *joined;
-	struct node_stream *streams;
 	struct direct *direct; // NULL: off
+	struct node_stream *streams;
 	struct direct_call *calls;
+	uint64_t conns_us;   // the earliest retry of conns, or earlier; UINT64_MAX: none waits
+	uint64_t stats_us;   // next time to ask the workers for figures
+	uint64_t clients_us; // next look for clients that never connected
+	uint64_t now_us;     // of the call we are in; events have no clock of their own
+	uint32_t n_events, first_event;
+	uint32_t n_sessions; // open or closing
+	bool is_closing;
+	struct node_opts opts;
+	// The rest.
+	struct node_conn conns[CONNS_MAX];
+	struct node_group *joined;
 	uint32_t next_direct_id;
 	struct node_event events[EVENTS_MAX]; // of connections; groups keeps its own
-	uint32_t n_events, first_event;
 	struct group_event group_event;  // the one last handed out: its name and message are lent
 	struct session_figures *figures; // worker * sessions_max + slot
-	uint64_t stats_us;               // next time to ask the workers for figures
 	uint64_t looked_us;              // somebody looked at them
-	uint64_t clients_us;             // next look for clients that never connected
-	uint64_t now_us;                 // of the call we are in; events have no clock of their own
-	uint32_t n_sessions;             // open or closing
-	bool is_closing;
 	uint64_t close_by_us;
 };
+#define NODE_TURN_BYTES (offsetof(struct node, opts) + sizeof(void *))
 
 void node_push_event(struct node *, const struct node_event *); // drops the oldest when full
 

@@ -286,6 +286,12 @@ bool outbox_bodies_put(struct outbox *o, const struct report *r)
 	return has_room;
 }
 
+void outbox_lines_of(const struct outbox *o, struct lines *l)
+{
+	lines_add(l, o, offsetof(struct outbox, to[1]));
+	lines_add(l, o->to[0].ring, offsetof(struct mailbox, mask));
+}
+
 bool outbox_flush(struct outbox *o)
 {
 	bool some_wait = false;

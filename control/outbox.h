@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/lines.h"
 #include "dataplane/body.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/messages.h"
@@ -50,6 +51,8 @@ void outbox_push(struct outbox *, uint32_t worker, const struct command *);
 void outbox_body_home(struct outbox *, uint32_t worker, struct body *);
 // Takes back what a REP_BODIES_PUT brought. True: some counted, so an account has more room.
 bool outbox_bodies_put(struct outbox *, const struct report *);
+// What a flush to the first worker looks at.
+void outbox_lines_of(const struct outbox *, struct lines *);
 // Moves waiting commands into rings with room. True: some still wait (call again soon).
 bool outbox_flush(struct outbox *);
 uint32_t outbox_waiting(const struct outbox *, uint32_t worker); // commands not yet in the ring

@@ -259,6 +259,7 @@ static struct group *group_make(struct groups *gs, const struct groupspec *spec,
 		       random_below(gs->o.random, JITTER_US);
 	g->purge_us = gs->now_us;
 	g->choose_us = gs->now_us;
+	g->answer_us = NEVER;
 	return g;
 }
 
@@ -404,6 +405,13 @@ void groups_timers(struct groups *gs, uint64_t now_us)
 		lan_timers(g);
 	}
 	figures_timers(gs);
+}
+
+void groups_lines_of(const struct groups *gs, struct lines *l)
+{
+	lines_add(l, gs, offsetof(struct groups, sessions));
+	if (gs->first != NULL)
+		lines_add(l, gs->first, offsetof(struct group, address));
 }
 
 uint64_t groups_deadline_us(const struct groups *gs)

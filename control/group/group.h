@@ -37,16 +37,16 @@ struct groups_opts {
 	// Says so in reports (flag 6D), only responds (design 3), accepts every neighbour, never
 	// asks to drop a link, pushes to whoever asks, reports from its whole member table.
 	bool is_super;
-	bool is_spx_off;                // never speaks our extension (docs/spx.md)
-	bool introduces_unlisted;       // GC also for groups we are not a member of
-	uint32_t groups_max;            // that we are a member of
-	uint32_t introduced_groups_max; // in the registry, our own included
-	uint32_t members_max;           // per group: in the table, and in the registry
-	uint32_t neighbours_max;        // per group
-	uint32_t streams_max;           // per group
-	uint32_t streams_total_max;     // stream indices of a worker
-	uint32_t extents_per_stream;    // 64 KiB each
-	uint64_t objects_out_max;       // octets of objects on their way; 0: as docs/spx.md
+	bool is_spx_off;                 // never speaks our extension (docs/spx.md)
+	bool introduces_unlisted;        // GC also for groups we are not a member of
+	uint32_t groups_max;             // that we are a member of
+	uint32_t introduced_groups_max;  // in the registry, our own included
+	uint32_t members_max;            // per group: in the table, and in the registry
+	uint32_t neighbours_max;         // per group
+	uint32_t streams_max;            // per group
+	uint32_t streams_total_max;      // stream indices of a worker
+	uint32_t extents_per_stream;     // 64 KiB each
+	uint64_t objects_out_max;        // octets of objects on their way; 0: as docs/spx.md
 	struct body_pool *object_bodies; // of what is lent to workers (object_lend.h); borrowed;
 					 // NULL: nothing is
 };
@@ -96,6 +96,7 @@ void groups_health(struct groups *, struct ctl_session *, const struct report *,
 void groups_stats(struct groups *, uint32_t worker, const struct report *, uint64_t now_us);
 
 void groups_timers(struct groups *, uint64_t now_us);
+void groups_lines_of(const struct groups *, struct lines *);
 uint64_t groups_deadline_us(const struct groups *); // UINT64_MAX: never
 
 // REP_DATAGRAM: what came by IP multicast (docs/spx.md).
@@ -407,6 +408,6 @@ struct groups_counters {
 	uint64_t objects_unasked, objects_false, objects_ranges_ignored;
 	uint64_t objects_sent, objects_denied[OBJECT_DENY_COUNT];
 	uint64_t objects_unlent; // that no body was there for, or whose worker does not keep up
-	uint64_t events_lost; // nobody asked for them
+	uint64_t events_lost;    // nobody asked for them
 };
 const struct groups_counters *groups_counters(const struct groups *);

@@ -142,28 +142,32 @@ struct ban {
 };
 
 struct group {
+	// What each turn looks at.
 	struct groups *groups;
 	struct group *next;
+	uint64_t choose_us;           // next choice of neighbours
+	uint64_t answer_us;           // the same, if somebody called has not answered by then
+	uint64_t chosen_us;           // last one
+	uint64_t report_us, purge_us; // next
+	struct gstream *streams;
+	struct group_play *plays;
+	struct group_publication *publications;
+	struct postings *postings;     // NULL: the groupspec has none
+	struct routes *routes;         // NULL: the same
+	struct objects *objects;       // NULL: the same
+	struct lan *lan;               // NULL: not spoken
+	struct neighbour **neighbours; // dense; also those only called
+	uint32_t n_neighbours, neighbours_cap, n_open;
+	uint32_t n_told; // members.n_changes at the last report to one at random
+	// The rest.
+	struct u256 address;
+	struct members members;
 	struct groupspec spec;
 	struct group_limits limits; // filled in
 	uint8_t (*publishers)[PEER_ID_LEN];
 	void *user;
-	struct u256 address;
-	struct members members;
-	struct neighbour **neighbours; // dense; also those only called
-	uint32_t n_neighbours, neighbours_cap, n_open;
-	uint64_t suspected_us[2]; // when neighbours fell silent: the last but one, the last
-	bool is_unrest;           // several did lately
-	uint64_t beside_us;       // when those beside us were last asked who else is
 	struct gc_join *joins;
-	struct gstream *streams;
 	uint32_t n_streams;
-	struct group_play *plays;
-	struct group_publication *publications;
-	struct postings *postings; // NULL: the groupspec has none
-	struct routes *routes;     // NULL: the same
-	struct objects *objects;   // NULL: the same
-	struct lan *lan;           // NULL: not spoken
 	uint64_t spx_peers_ever;
 	struct {
 		uint64_t tx_bytes, rx_bytes;
@@ -173,27 +177,34 @@ struct group {
 	uint32_t next_ban;
 	uint64_t banned_us; // nobody is banned for longer
 
-	uint64_t report_us, purge_us; // next
-	uint32_t n_told;              // members.n_changes at the last report to one at random
-	uint64_t choose_us;           // next choice of neighbours
-	uint64_t chosen_us;           // last one
-	uint32_t n_wanted;            // whom it named
-	bool is_choice_old;           // somebody came or went since
-	uint64_t random_us;           // when the random one is drawn anew
+	uint32_t n_wanted;        // whom the last choice named
+	bool is_choice_old;       // somebody came or went since
+	uint64_t suspected_us[2]; // when neighbours fell silent: the last but one, the last
+	bool is_unrest;           // several did lately
+	uint64_t beside_us;       // when those beside us were last asked who else is
+	uint64_t random_us;       // when the random one is drawn anew
 	uint8_t random_id[PEER_ID_LEN];
 	struct token_bucket dials;
 };
 
 struct groups {
-	struct groups_opts o;
+	// What each turn looks at.
 	uint64_t now_us;
 	struct group *first;
-	uint32_t n_groups;
+	struct gc_server *gc;  // NULL: no server endpoint
+	uint64_t dials_used;   // bit per row
+	uint64_t introduce_us; // earliest of the dials', or earlier; NEVER: none
+	uint64_t sweep_us;     // next look for idle sessions and silent calls
+	uint64_t streams_us;   // next look for silent streams; NEVER: there are none
+	uint64_t stats_us;     // next request
+	struct event_queue events;
+	// The rest.
 	struct group_session *sessions;
-	struct gc_server *gc; // NULL: no server endpoint
+	uint32_t n_groups;
+	uint32_t keepalive_ms; // of neighbours that are nothing special
+	struct groups_opts o;
 	struct conn conns[CONNS_MAX];
 	struct dial dials[DIALS_MAX];
-	uint64_t dials_used; // bit per row
 	struct addr_gate gate;
 	struct token_rate dial_rate, report_rate;
 	struct token_rate lan_rate, lan_fragment_rate, lan_answer_rate;
@@ -205,13 +216,7 @@ struct groups {
 	struct wire_addr own_addrs[OWN_ADDRS_MAX];
 	uint8_t n_own_addrs, own_addr_next;
 	struct stream_table *streams;
-	uint32_t keepalive_ms;              // of neighbours that are nothing special
-	uint64_t introduce_us;              // earliest of the dials', or earlier; NEVER: none
-	uint64_t sweep_us;                  // next look for idle sessions and silent calls
-	uint64_t streams_us;                // next look for silent streams; NEVER: there are none
-	uint64_t stats_us;                  // next request
 	struct outbox_account *objects_out; // of all groups
-	struct event_queue events;
 	struct groups_counters n;
 };
 

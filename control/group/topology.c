@@ -258,7 +258,8 @@ static void try_member(struct group *g, struct member *who)
 		who->next_try_us = gs->now_us + CHOOSE_MIN_US;
 	} else {
 		dial_start(g, who);
-		g->choose_us = earlier(g->choose_us, gs->now_us + ANSWER_US);
+		if (gs->dials_used != 0)
+			g->answer_us = earlier(g->answer_us, gs->now_us + ANSWER_US);
 		// Without success, or on a session that was open already and waits for their proof.
 		who->next_try_us = gs->now_us + RETRY_US;
 	}
@@ -381,6 +382,7 @@ static void run(struct group *g)
 	neighbours_fetch(g);
 	g->chosen_us = now_us;
 	g->choose_us = now_us + CHOOSE_IDLE_US;
+	g->answer_us = NEVER;
 	stand_beside(g, &ring);
 	stand_beside_anyway(g, &doubted);
 	neighbours_unrest(g);
@@ -487,6 +489,12 @@ void topology_failed(struct group *g, struct member *who)
 
 // ---- time ----
 
+// Who has answered meanwhile needs no look.
+static uint64_t choice_us(const struct group *g)
+{
+	return g->groups->dials_used != 0 ? earlier(g->choose_us, g->answer_us) : g->choose_us;
+}
+
 void topology_timers(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
@@ -498,11 +506,11 @@ void topology_timers(struct group *g)
 		if (g->purge_us < now_us + PURGE_US)
 			g->purge_us = now_us + PURGE_US;
 	}
-	if (g->choose_us <= now_us)
+	if (choice_us(g) <= now_us)
 		run(g);
 }
 
 uint64_t topology_deadline_us(const struct group *g)
 {
-	return earlier(g->choose_us, earlier(g->report_us, g->purge_us));
+	return earlier(choice_us(g), earlier(g->report_us, g->purge_us));
 }

@@ -47,16 +47,18 @@ struct nc_session {
 };
 
 struct rpc {
-	struct rpc_opts opts;
-	struct nc_session *all;
-	uint32_t n;
-	uint64_t next_us;         // no deadline of any of them, nor of a barrier, is before
-	struct flow_syncs *syncs; // of all sessions that had a barrier
-	struct rpc_counters counters;
-	struct net_streams streams;
+	// What each turn looks at.
+	uint64_t next_us;                  // no deadline of any of all, nor of a barrier, is before
 	struct live_hub *live;             // as a server
 	struct rpc_stream *client_streams; // as a client
-	struct rpc_command command;        // the one being read: large, and only one at a time
+	// The rest.
+	struct nc_session *all;
+	uint32_t n;
+	struct flow_syncs *syncs; // of all sessions that had a barrier
+	struct rpc_opts opts;
+	struct rpc_counters counters;
+	struct net_streams streams;
+	struct rpc_command command; // the one being read: large, and only one at a time
 };
 
 // NULL: too many, or no memory.

@@ -386,6 +386,11 @@ void live_hub_turn(struct live_hub *h, uint64_t now_us)
 		h->due_us = work.was_blocked && work.sends > 0 ? now_us + BLOCKED_US : now_us;
 }
 
+void live_hub_lines_of(const struct live_hub *h, struct lines *l)
+{
+	lines_add(l, &h->due_us, sizeof(h->due_us));
+}
+
 uint64_t live_hub_deadline_us(const struct live_hub *h)
 {
 	return h->due_us;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/lines.h"
 #include "control/rpc/net_stream.h"
 
 struct live_hub;
@@ -67,6 +68,7 @@ bool live_receives_video(const struct live_end *);
 
 // Serves players, for a bounded while.
 void live_hub_turn(struct live_hub *, uint64_t now_us);
+void live_hub_lines_of(const struct live_hub *, struct lines *);
 uint64_t
 live_hub_deadline_us(const struct live_hub *); // of the next turn; not later than now: at once
 

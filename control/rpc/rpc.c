@@ -433,6 +433,12 @@ void rpc_timers(struct rpc *r, uint64_t now_us)
 		nc_wake_by(nc, nc_deadline_us(nc));
 }
 
+void rpc_lines_of(const struct rpc *r, struct lines *l)
+{
+	lines_add(l, r, offsetof(struct rpc, all));
+	live_hub_lines_of(r->live, l);
+}
+
 uint64_t rpc_deadline_us(const struct rpc *r)
 {
 	uint64_t at = live_hub_deadline_us(r->live), client_us = stream_client_deadline_us(r);

@@ -92,6 +92,7 @@ void rpc_session_closed(struct rpc *, struct ctl_session *, uint64_t now_us);
 // Its far address is another now.
 void rpc_session_moved(struct rpc *, struct ctl_session *);
 void rpc_timers(struct rpc *, uint64_t now_us);
+void rpc_lines_of(const struct rpc *, struct lines *);
 uint64_t rpc_deadline_us(const struct rpc *);
 
 // Client: opens the control flow on an open session and sends connect. 0 or -errno. Answered by an

@@ -46,8 +46,18 @@ struct newcomer {
 };
 
 struct startup {
+	// What each turn looks at.
 	struct outbox *outbox;
 	struct keyer *keyer;
+	struct directory *directory;
+	struct opening *openings; // openings_max of them
+	uint32_t openings_max, n_openings;
+	uint32_t openings_end; // from here on none is in use
+	uint32_t jobs_max;
+	struct key_list jobs_free;
+	uint64_t cookie_at_us;
+	struct unproven_list unproven[UNPROVEN_ANSWERS + 1]; // by the next step
+	// The rest.
 	const struct random *rng;
 	struct startup_events events;
 	struct near_end ends[ENDPOINTS_MAX];
@@ -56,19 +66,11 @@ struct startup {
 	uint32_t sessions_per_ip; // UINT32_MAX: any number
 	bool spreads_sessions;
 
-	struct directory *directory;
-	struct opening *openings; // openings_max of them
-	uint32_t openings_max, n_openings;
-	uint32_t openings_end; // from here on none is in use
-	struct key_job *jobs;  // jobs_max of them
-	struct key_list jobs_free;
-	uint32_t jobs_max;
+	struct key_job *jobs;                        // jobs_max of them
 	struct token_table *keyings, *introductions; // per source
 	struct token_rate introductions_per_target;
 
-	struct unproven_list unproven[UNPROVEN_ANSWERS + 1]; // by the next step
 	struct newcomer newcomers[NEWCOMERS_MAX];
-	uint64_t cookie_at_us;
 	struct startup_counters counters;
 };
 

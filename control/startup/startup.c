@@ -223,6 +223,13 @@ uint64_t startup_deadline_us(const struct startup *st)
 	return min_u64(at_us, unproven_deadline_us(st));
 }
 
+void startup_lines_of(const struct startup *st, struct lines *l)
+{
+	lines_add(l, st, offsetof(struct startup, rng));
+	lines_add(l, st->keyer, 1);
+	lines_add(l, st->directory, 1);
+}
+
 // -- looking in --
 
 struct ctl_session *startup_find(struct startup *st, uint8_t endpoint,

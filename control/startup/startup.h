@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/lines.h"
 #include "control/startup/ctl_session.h"
 #include "control/startup/keyer.h"
 #include "dataplane/messages.h"
@@ -98,6 +99,7 @@ void startup_health(struct startup *, struct ctl_session *, enum session_health,
 void startup_timers(struct startup *, uint64_t now_us); // polls the keyer, too
 // UINT64_MAX never happens. While the keyer works, its wake_fd says when to call startup_timers;
 // without one (-1) the deadline does.
+void startup_lines_of(const struct startup *, struct lines *);
 uint64_t startup_deadline_us(const struct startup *);
 
 struct opening;

@@ -8,10 +8,10 @@
 #include "crypto/crypto.h"
 #include "crypto/epd.h"
 #include "dataplane/wire/cursor.h"
-#include "dataplane/wire/packet.h"
 #include "tests/sim/test_cipher.h"
 #include "tests/sim/test_dh.h"
 #include "tests/sim/path_witness.h"
+#include "tests/sim/world_fetch.h"
 #include "tests/sim/witness.h"
 
 #define SPIN_US        100 // a node that wants a turn right after one gets it so much later
@@ -161,55 +161,6 @@ static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, 
 	}
 }
 
-// ---- what comes next ----
-
-// Looks at so many who have their turns next: some milliseconds.
-#define AHEAD_LINES 7
-#define AHEAD_WHO   15 // before that, whose alarm it is
-
-static void lines_set(struct world *w, uint32_t i)
-{
-	struct world_lines *l = &w->lines[i];
-
-	*l = (struct world_lines){.sim = w->members[i].sim};
-	engine_lines_of(l->sim->engine, &l->engine);
-}
-
-static void fetch(struct world *w, uint32_t i, uint32_t slot)
-{
-	const struct world_lines *l = &w->lines[i];
-
-	__builtin_prefetch(&w->members[i], 1);
-	__builtin_prefetch(l->sim, 1);
-	__builtin_prefetch((const uint8_t *)l->sim + 64, 1);
-	engine_lines_fetch(&l->engine, slot);
-}
-
-static void herald(void *ctx, uint32_t host, const uint8_t *data, uint16_t len)
-{
-	uint32_t id = 0;
-
-	if (ssid_unscramble(data, len, &id) == 0)
-		fetch(ctx, host, id != 0 ? session_id_slot(id) : SESSION_NONE);
-}
-
-// Those whose alarms are next: the first of a heap are nearly the earliest.
-static void fetch_ahead(struct world *w)
-{
-	for (uint32_t k = 0; k < AHEAD_WHO && k < w->n; k++) {
-		uint32_t i = w->due->due[k].member, n = k < AHEAD_LINES ? 2 : 1;
-		struct world_lines *l = &w->lines[i];
-
-		if (l->n_fetched >= n)
-			continue;
-		if (n == 2)
-			fetch(w, i, l->alarm != NULL ? *l->alarm : SESSION_NONE);
-		else if (l->alarm != NULL)
-			__builtin_prefetch(l->alarm, 1);
-		l->n_fetched = (uint8_t)n;
-	}
-}
-
 // ---- create, destroy ----
 
 static void due_now(struct world *w, uint32_t i)
@@ -326,7 +277,7 @@ static void member_create(struct world *w, uint32_t i, const struct identity *id
 				     : net_host(w->net, nat, &o->up, &o->down);
 	assert(m->host == i);
 	m->sim = sim_node_create(&so, w->now_us);
-	lines_set(w, i);
+	world_lines_set(w, i);
 }
 
 // Identities in another order with each seed: which certificate prevails must not be the same ever.
@@ -366,7 +317,7 @@ struct world *world_create(const struct world_opts *o)
 	w->paths = o->watches_paths ? path_witness_create(w) : NULL;
 	w->net = net_create(random_u64(&w->random), deliver, w);
 	net_set_tap(w->net, tap, w);
-	net_set_herald(w->net, herald, w);
+	net_set_herald(w->net, world_herald, w);
 	make_spec(w);
 	w->n = o->n_members + o->has_super;
 	w->members = calloc(w->n, sizeof(*w->members));
@@ -453,9 +404,7 @@ void world_turn(struct world *w, uint32_t i)
 	if (m->write_us < due_us)
 		due_us = m->write_us;
 	world_heap_set(w->due, i, due_us);
-	w->lines[i].alarm = engine_next_alarm(m->sim->engine);
-	w->lines[i].n_fetched = 0;
-	fetch_ahead(w);
+	world_fetch_ahead(w, i);
 }
 
 static void happen(struct world *w)
@@ -542,7 +491,7 @@ void world_kill(struct world *w, uint32_t i)
 	sim_node_destroy(m->sim);
 	*m = (struct world_member){.world = w, .host = m->host, .write_us = UINT64_MAX};
 	m->sim = sim_node_create(&so, w->now_us);
-	lines_set(w, i);
+	world_lines_set(w, i);
 	awake(w, i);
 }
 

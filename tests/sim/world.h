@@ -67,7 +67,9 @@ struct world_lines {
 	const struct sim_node *sim;
 	struct engine_lines engine;
 	const uint32_t *alarm; // engine_next_alarm after its last turn
-	uint8_t n_fetched;     // steps of world.c's fetch_ahead since then
+	uint64_t node_due_us;  // its control's, then
+	uint8_t n_fetched;     // steps of world_fetch_ahead since then
+	struct lines node;
 };
 
 struct world_opts {
@@ -85,13 +87,13 @@ struct world_opts {
 	// none.
 	const struct net_nat_opts *nats;
 	uint32_t n_nats;
-	bool does_talk;       // the group has posting and directed routing, too
-	bool does_replicate;  // and object replication
+	bool does_talk;        // the group has posting and directed routing, too
+	bool does_replicate;   // and object replication
 	uint32_t object_bytes; // that workers of the super-peer keep, and give by themselves
-	bool is_one_nat;      // all behind nats[0], together
-	bool watches_paths;   // path_witness.h
-	bool has_small_nodes; // sim_node.h
-	bool opens_all;       // the same
+	bool is_one_nat;       // all behind nats[0], together
+	bool watches_paths;    // path_witness.h
+	bool has_small_nodes;  // sim_node.h
+	bool opens_all;        // the same
 };
 
 // Takes what a member sends out of the network's hands; true: it did.

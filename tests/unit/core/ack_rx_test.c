@@ -77,6 +77,66 @@ static void acks_settle_what_they_name(void **state)
 	}
 }
 
+// A stream's flow in slot 6 with 1..sent in flight, a millisecond apart.
+static uint32_t stream_with(struct node *n, uint32_t sent)
+{
+	uint32_t idx = flow_tx_open_stream(&n->e, NODE_SESSION, 6, 6, 1, 0);
+	struct flow_tx *f = flow_tx_at(n->e.flows, idx);
+
+	for (uint32_t i = 0; i < sent; i++) {
+		node_time(n, n->e.now_us + 1000);
+		assert_int_equal(sent_ring_reserve(f, n->e.flows->tx_slabs), 0);
+		flow_tx_sent(&n->e, idx, f->sn_next, i, (uint16_t)(100 + i));
+	}
+	return idx;
+}
+
+static uint32_t bytes_from(const struct flow_tx *f, uint64_t sn)
+{
+	uint32_t bytes = 0;
+
+	for (; sn < f->sn_next; sn++)
+		bytes += sent_at(f, sn)->flags & SENT_IN_FLIGHT ? sent_at(f, sn)->bytes : 0;
+	return bytes;
+}
+
+// What a stream's flow has in flight and nothing else of is settled together: with the same outcome
+// as one by one, where a number in the middle is more than in flight.
+static void a_stream_is_settled_as_any_flow(void **state)
+{
+	for (uint64_t odd = 0; odd <= 10; odd++) { // 0: none
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			struct node *n = with_flow(0);
+			struct flow_tx *f = flow_tx_at(n->e.flows, stream_with(n, 10));
+			const struct lateness *late =
+				&flow_table_at(n->e.flows, NODE_SESSION)->late;
+			uint64_t high = rows[i].cum < 10 ? rows[i].cum : 10;
+			uint32_t high_tsn = 0, high_ms = 0, first = sent_at(f, 1)->tsn;
+
+			if (odd > 0)
+				sent_at(f, odd)->flags |= SENT_RESENT;
+			for (int k = 0; rows[i].ranges[k][0] != 0; k++)
+				if (rows[i].ranges[k][0] <= 10)
+					high = rows[i].ranges[k][1] < 10 ? rows[i].ranges[k][1]
+									 : 10;
+			if (high > 0)
+				high_tsn = first + (uint32_t)high - 1;
+			if (high > 0)
+				high_ms = sent_at(f, high)->sent_ms;
+			node_gets_ack(n, 6, 64, rows[i].cum, rows[i].ranges);
+			assert_row(f->sn_base == rows[i].base, rows[i].name);
+			assert_row(f->in_flight_bytes == bytes_from(f, f->sn_base), rows[i].name);
+			assert_row(node_session(n)->in_flight_bytes == f->in_flight_bytes,
+				   rows[i].name);
+			assert_row((node_session(n)->tx_in_flight != 0) == (rows[i].n_left != 0),
+				   rows[i].name);
+			assert_row(node_session(n)->tsn_acked == high_tsn, rows[i].name);
+			assert_row(late->arrived_ms == high_ms, rows[i].name);
+			node_destroy(n);
+		}
+	}
+}
+
 static void gets_chunk(struct node *n, uint8_t type, const char *payload, size_t len)
 {
 	uint8_t packet[100] = {type, 0, (uint8_t)len};
@@ -378,6 +438,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(acks_settle_what_they_name),
+		cmocka_unit_test(a_stream_is_settled_as_any_flow),
 		cmocka_unit_test(acks_of_all_forms_are_understood),
 		cmocka_unit_test(an_ack_before_anything_was_sent_is_nothing),
 		cmocka_unit_test(windows_may_be_any_number),

@@ -20,6 +20,7 @@
 #define UNACKED_MAX    6 // RFC 7016 §3.5.2.3: beyond, the burst limit is what is measured
 #define COPY_EVERY     8 // turns
 #define FLOOD_TURN_MAX 128
+#define FLOOD_WARM_US  100000 // budgets of strangers have bursts, which are spent by then
 #define START_US       1000000
 #define STEPS_MAX      100000 // without a packet: something is stuck
 #define CONVOY_STEPS   1000
@@ -337,11 +338,14 @@ static uint64_t n_acks(const struct race *r)
 static void warm_up(struct race *r)
 {
 	uint64_t fragments = WARM_ROUNDS * (uint64_t)r->opts.fars.n_streams;
+	uint64_t flood_us = r->now_us + FLOOD_WARM_US;
 
 	if (r->opts.counts_in || r->opts.fars.worker > 0)
 		fragments = 0;
 	for (uint32_t i = 0;
-	     i < STEPS_MAX && (i < WARM_STEPS || r->fars->counts.fragments_in < fragments); i++)
+	     i < STEPS_MAX && (i < WARM_STEPS || r->fars->counts.fragments_in < fragments ||
+			       (r->flood != NULL && r->now_us < flood_us));
+	     i++)
 		step(r, false);
 	fars_forget(r->fars);
 	stages_forget(&r->stages);

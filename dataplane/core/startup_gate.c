@@ -1,6 +1,7 @@
 #include "dataplane/core/startup_gate.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "crypto/random.h"
 #include "dataplane/core/engine.h"
@@ -39,7 +40,10 @@ struct startup_gate {
 	uint64_t reserve_ns;
 	// Which STARTUP_QUIET_S it was when the last one came, modulo 16, and how many came in it.
 	uint8_t quiet[QUIET];
+	// Places of which it was enough, a bit each: a flood finds all that it needs in 4 KiB.
+	uint64_t loud[QUIET / 64];
 	uint64_t quiet_period, quiet_seed; // which it is, and what throws the places anew
+	bool is_shut; // the worker's budget was used up when somebody last asked
 	// The last who was expected, and when his prefix was found to have used up its budget.
 	uint64_t last_prefix, last_hash, over_hash, over_us;
 };
@@ -135,9 +139,14 @@ static uint64_t asked_ns(const struct startup_gate *g, uint64_t now_us)
 }
 
 // The places are thrown anew with the time, so nobody shares one with a flood for long.
-static uint8_t *quiet_place(struct startup_gate *g, uint64_t of_prefix)
+static uint32_t quiet_place(const struct startup_gate *g, uint64_t of_prefix)
 {
-	return &g->quiet[fold(of_prefix, g->quiet_seed) & (QUIET - 1)];
+	return (uint32_t)fold(of_prefix, g->quiet_seed) & (QUIET - 1);
+}
+
+static bool is_loud(const struct startup_gate *g, uint32_t place)
+{
+	return g->loud[place / 64] >> place % 64 & 1;
 }
 
 static void quiet_clock(struct startup_gate *g, uint64_t now_us)
@@ -148,19 +157,21 @@ static void quiet_clock(struct startup_gate *g, uint64_t now_us)
 		return;
 	g->quiet_period = period;
 	g->quiet_seed = hash(g, period) | 1;
+	memset(g->loud, 0, sizeof(g->loud));
 }
 
 // Beyond the worker's budget. Each packet counts, opened or not.
 static bool is_of_reserve(struct startup_gate *g, uint64_t of_prefix, uint64_t now_us)
 {
-	uint8_t *at = quiet_place(g, of_prefix);
-	uint8_t when = (uint8_t)(g->quiet_period & 15) << 4;
+	uint32_t place = quiet_place(g, of_prefix);
+	uint8_t *at = &g->quiet[place], when = (uint8_t)(g->quiet_period & 15) << 4;
 
+	if (is_loud(g, place))
+		return false;
 	if ((*at & 0xf0) != when)
 		*at = when;
-	if ((*at & 0x0f) >= STARTUP_QUIET_PACKETS)
-		return false;
-	++*at;
+	if ((++*at & 0x0f) == STARTUP_QUIET_PACKETS)
+		g->loud[place / 64] |= 1ull << place % 64;
 	return has_room(g->reserve, g->reserve_ns, now_us * 1000);
 }
 
@@ -193,19 +204,30 @@ static uint64_t family_mark(uint8_t family)
 	return family == 6 ? 0 : 1ull << 63;
 }
 
+// The lines that his question will need.
+static void fetch(struct startup_gate *g, uint64_t of_prefix)
+{
+	struct places p = places_of(g->prefixes[0], PREFIXES, of_prefix);
+	uint32_t place = quiet_place(g, of_prefix);
+
+	if (g->is_shut) {
+		if (!is_loud(g, place))
+			__builtin_prefetch(&g->quiet[place], 1);
+		return;
+	}
+	__builtin_prefetch(p.at[0], 1);
+	__builtin_prefetch(p.at[1], 1);
+}
+
 uint64_t startup_gate_expect(struct startup_gate *g, const uint8_t addr[16], uint8_t family)
 {
 	uint64_t prefix = address_of(addr, family) >> (family == 6 ? 16 : 8) | family_mark(family);
-	struct places p;
 
-	if (prefix == g->last_prefix) // a flood from one prefix, or a crowd behind one router
-		return g->last_hash;
-	g->last_prefix = prefix;
-	g->last_hash = hash(g, prefix);
-	p = places_of(g->prefixes[0], PREFIXES, g->last_hash);
-	__builtin_prefetch(quiet_place(g, g->last_hash), 1);
-	__builtin_prefetch(p.at[0], 1);
-	__builtin_prefetch(p.at[1], 1);
+	if (prefix != g->last_prefix) { // else a flood from one, or a crowd behind one router
+		g->last_prefix = prefix;
+		g->last_hash = hash(g, prefix);
+		fetch(g, g->last_hash);
+	}
 	return g->last_hash;
 }
 
@@ -232,7 +254,8 @@ enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[1
 
 	if (g->n_left == 0)
 		return DROP_STARTUP_TURN;
-	if (!has_room(g->total, g->total_ns, at_ns)) {
+	g->is_shut = !has_room(g->total, g->total_ns, at_ns);
+	if (g->is_shut) {
 		is_reserve = is_of_reserve(g, of_prefix, now_us);
 		if (!is_reserve)
 			return DROP_STARTUP_RATE;

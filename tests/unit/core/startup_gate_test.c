@@ -267,6 +267,36 @@ static void the_reserve_is_no_way_around(void **state)
 	world_destroy(&w);
 }
 
+// 100 000 of other prefixes, which use up the worker's budget.
+static void others_flood(struct world *w)
+{
+	for (uint32_t i = 0; i < 100000; i++) {
+		w->now_us++;
+		from(w, 0x0b000000 + (i % 1000 << 8));
+	}
+}
+
+static void who_was_loud_is_quiet_again(void **state)
+{
+	const uint64_t period_us = STARTUP_QUIET_S * 1000000;
+	struct world w;
+	uint32_t n = 0;
+
+	world_create(&w, 13, PER_WORKER);
+	w.now_us -= w.now_us % period_us;
+	others_flood(&w);
+	for (int i = 0; i < 1000; i++)
+		n += from(&w, 0x55000001) == DROP_NONE;
+	assert_int_equal(n, STARTUP_QUIET_PACKETS);
+	w.now_us += period_us - 300000; // still the same period
+	others_flood(&w);
+	assert_int_equal(from(&w, 0x55000001), DROP_STARTUP_RATE);
+	w.now_us += 100000;
+	others_flood(&w);
+	assert_int_equal(from(&w, 0x55000001), DROP_NONE);
+	world_destroy(&w);
+}
+
 static void a_turn_opens_what_its_sessions_leave(void **state)
 {
 	static const struct {
@@ -389,6 +419,7 @@ int main(void)
 		cmocka_unit_test(a_flood_from_everywhere_is_held_by_the_workers_budget),
 		cmocka_unit_test(who_comes_from_a_quiet_prefix_is_let_in),
 		cmocka_unit_test(the_reserve_is_no_way_around),
+		cmocka_unit_test(who_was_loud_is_quiet_again),
 		cmocka_unit_test(a_turn_opens_what_its_sessions_leave),
 		cmocka_unit_test(who_is_busy_with_sessions_takes_a_part),
 		cmocka_unit_test(who_is_busy_lets_them_in_together),

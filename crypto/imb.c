@@ -157,8 +157,14 @@ static void tags_append(struct imb *m, struct crypto_op *ops, const uint8_t *ord
 	if (k == 0)
 		return;
 	tags_compute(m, tagged, k);
-	for (uint16_t i = 0; i < k; i++)
-		memcpy(tagged[i]->dst + tagged[i]->len, m->tags[i], tagged[i]->tag_len);
+	for (uint16_t i = 0; i < k; i++) {
+		uint8_t *to = tagged[i]->dst + tagged[i]->len;
+
+		if (tagged[i]->tag_len == TAG_SHORT) // the usual one, without a call
+			memcpy(to, m->tags[i], TAG_SHORT);
+		else
+			memcpy(to, m->tags[i], tagged[i]->tag_len);
+	}
 }
 
 static void tags_verify(struct imb *m, struct crypto_op *ops, const uint8_t *order, uint16_t n)

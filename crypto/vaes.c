@@ -198,20 +198,54 @@ static void lanes_advance(struct vaes *v, uint32_t n)
 	}
 }
 
+// What a fan-out seals by the million: full lanes, one body for all, behind heads of equal length.
+static bool is_fan_out(const struct crypto_op *ops, const uint8_t *order, unsigned n)
+{
+	const struct crypto_op *a = &ops[order[0]];
+	bool differ = n < LANES || a->tail == NULL;
+
+	for (unsigned i = 1; !differ && i < LANES; i++) {
+		const struct crypto_op *b = &ops[order[i]];
+
+		differ = b->tail != a->tail || b->head_len != a->head_len || b->len != a->len;
+	}
+	return !differ;
+}
+
+static void fan_out(struct vaes *v)
+{
+	uint32_t head = v->lane[0].blocks, tail = v->lane[0].tail_blocks;
+
+	run_apart(v, head);
+	for (unsigned i = 0; i < LANES; i++)
+		v->lane[i].dst += (size_t)head * CRYPTO_BLOCK_LEN;
+	v->lane[0].src = v->lane[0].tail; // where all read
+	run_shared(v, tail);
+}
+
+static void any(struct vaes *v)
+{
+	uint32_t stretch;
+
+	while ((stretch = lanes_stretch(v)) > 0) {
+		if (lanes_share(v))
+			run_shared(v, stretch);
+		else
+			run_apart(v, stretch);
+		lanes_advance(v, stretch);
+	}
+}
+
 void vaes_seal(struct vaes *v, const struct crypto_op *ops, const uint8_t *order, uint16_t n)
 {
 	for (uint16_t at = 0; at < n; at += LANES) {
 		unsigned k = n - at < LANES ? n - at : LANES;
-		uint32_t stretch;
 
 		lanes_begin(v, ops, order + at, k);
-		while ((stretch = lanes_stretch(v)) > 0) {
-			if (lanes_share(v))
-				run_shared(v, stretch);
-			else
-				run_apart(v, stretch);
-			lanes_advance(v, stretch);
-		}
+		if (is_fan_out(ops, order + at, k))
+			fan_out(v);
+		else
+			any(v);
 	}
 }
 

@@ -277,7 +277,6 @@ static void whoever_becomes_the_next_one_is_asked_who_else_is_there(void **state
 	struct raw_peer *t = *state, peers[CROWD];
 	struct rumour ghosts[8];
 	uint8_t first[PEER_ID_LEN], ids[8][PEER_ID_LEN];
-	const struct u256 at = t->node->group->address;
 	uint32_t n_asked_again = 0;
 	int n_ghosts = 0;
 
@@ -286,14 +285,15 @@ static void whoever_becomes_the_next_one_is_asked_who_else_is_there(void **state
 	world_run(t->w, 12 * S);
 	for (int i = 0; i < CROWD; i++)
 		n_reports(&peers[i], first);
-	// Gossip has others between the first two, and nobody says that they are not there.
+	// Gossip has others behind the second one, and nobody says that they are not there.
 	for (uint32_t i = 0; n_ghosts < 3; i++) {
-		uint8_t id[PEER_ID_LEN] = {0xcc}, address[32], x[32];
+		uint8_t id[PEER_ID_LEN] = {0xcc}, address[32], low[32], high[32];
 
 		memcpy(id + 1, &i, sizeof(i));
 		group_address_of(id, address);
-		group_address_of(peers[1].raw->id, x);
-		if (u256_cmp(ring_up(at, u256_of(address)), ring_up(at, u256_of(x))) >= 0)
+		group_address_of(peers[1].raw->id, low);
+		group_address_of(peers[2].raw->id, high);
+		if (!ring_between(u256_of(address), u256_of(low), u256_of(high)))
 			continue;
 		memcpy(ids[n_ghosts], id, sizeof(id));
 		ghosts[n_ghosts] = (struct rumour){.id = ids[n_ghosts], .age_s = 3};

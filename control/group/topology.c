@@ -328,26 +328,21 @@ static void mark(struct neighbour *nb, const struct wanted *ring, const struct w
 				   is_first(ring, at) || is_first(doubted, at));
 }
 
-// The nearest neighbour up, or down, that is not silent; NULL.
+// The nearest neighbour up, or down, that is not silent; NULL. By the ring, not by the list of
+// neighbours: a super-peer has thousands, and asks with each that comes.
 static struct neighbour *nearest_linked(const struct group *g, bool is_up)
 {
-	struct neighbour *best = NULL;
-	struct u256 best_way = {{0}};
+	const struct ring_set *ring = &g->members.ring;
 
-	for (uint32_t i = 0; i < g->n_neighbours; i++) {
-		struct neighbour *nb = g->neighbours[i];
-		struct u256 way;
+	for (uint32_t k = 1; k <= ring->n && g->n_open > 0; k++) {
+		const struct member *who =
+			member_of_ring(is_up ? ring_set_up(ring, g->address, k)
+					     : ring_set_down(ring, g->address, k));
 
-		if (nb->state != NEIGHBOUR_OPEN || nb->member == NULL || nb->is_suspect)
-			continue;
-		way = is_up ? ring_up(g->address, nb->member->at.at)
-			    : ring_up(nb->member->at.at, g->address);
-		if (best == NULL || u256_cmp(way, best_way) < 0) {
-			best = nb;
-			best_way = way;
-		}
+		if (who->neighbour != NULL && !who->neighbour->is_suspect)
+			return who->neighbour;
 	}
-	return best;
+	return NULL;
 }
 
 // Whoever stands between us and the next one that we have a link with has his link there, or with

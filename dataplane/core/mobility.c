@@ -33,11 +33,22 @@ static void proof(const struct engine *e, uint32_t idx, const uint8_t *message,
 	hmac_sha256_with(&e->mobility_keys, buf, sizeof(buf), out);
 }
 
+// When an answer would have come. §3.5.4.2 suggests a second, but if both ends move, and the second
+// goes before it knows where the first is, neither finds the other again.
+static uint32_t patience_us(const struct session *s)
+{
+	uint32_t us = s->mrto_us > ERTO_MIN_MS * 1000 ? s->mrto_us : ERTO_MIN_MS * 1000;
+
+	return s->heard & HEARD_RTT && us < MOBILITY_CHECK_MS * 1000 ? us
+								     : MOBILITY_CHECK_MS * 1000;
+}
+
 void mobility_from_elsewhere(struct engine *e, uint32_t idx, const struct pkt *pkt)
 {
 	struct session_cold *c = session_cold_at(e, idx);
 
-	if (c->mobility_tx_us != 0 && e->now_us - c->mobility_tx_us < MOBILITY_CHECK_MS * 1000ull)
+	if (c->mobility_tx_us != 0 &&
+	    e->now_us - c->mobility_tx_us < patience_us(session_at(e, idx)))
 		return;
 	c->mobility_tx_us = e->now_us;
 	c->moved_to = source_of(pkt);

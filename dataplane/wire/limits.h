@@ -46,7 +46,7 @@
 #define RTO_DELACK_MS         200    // R 8.1: MRTO leaves room for a delayed ack
 #define DATA_BURST_PACKETS    6      // R 8.2: data packets between two acks
 #define TC_MEMORY_MS          800    // R 11
-#define MOBILITY_CHECK_MS     1000   // R 8.4: at most so often
+#define MOBILITY_CHECK_MS     1000   // R 8.4: so often; on short round trips sooner
 #define MOBILITY_REPLY_MAX_MS 120000 // R 8.4: an older reply does not count
 #define CLOSE_INTERVAL_MS     5000   // R 8.6: Close is repeated
 #define NEARCLOSE_MS          90000  // R 8.6

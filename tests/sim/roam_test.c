@@ -28,7 +28,7 @@ static const struct row rows[] = {
 };
 
 // Both publish and both play, so each session has data both ways.
-static const struct world_publish streams[2] = {{600, 40000, 1000, "a"}, {400, 40000, 1000, "b"}};
+static const struct world_publish streams[2] = {{600, 80000, 500, "a"}, {400, 80000, 500, "b"}};
 
 static void move(struct world *w, const struct row *row, uint32_t i)
 {

@@ -127,9 +127,9 @@ struct silence {
 
 static const struct silence silences[] = {
 	{"60 s, each alone", 60 * S, ALL_APART, 200},
-	{"60 s, one member", 60 * S, 1, 50},
-	{"60 s, the super-peer", 60 * S, 0, 50},
-	{"20 s, each alone", 20 * S, ALL_APART, 50},
+	{"60 s, one member", 60 * S, 1, 200},
+	{"60 s, the super-peer", 60 * S, 0, 200},
+	{"20 s, each alone", 20 * S, ALL_APART, 200},
 };
 
 struct ids {
@@ -225,7 +225,7 @@ static void open_slowly(const struct sim_run *r)
 
 static void members_meet_over_round_trips_of_3_s(void **state)
 {
-	each_seed(*state, "connect and meet, round trip of 3 s", 0, 50, open_slowly);
+	each_seed(*state, "connect and meet, round trip of 3 s", 0, 200, open_slowly);
 }
 
 static bool has_answered(struct world *w)

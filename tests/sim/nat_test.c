@@ -5,12 +5,11 @@
 #include "tests/sim/promises.h"
 #include "tests/support/test.h"
 
-#define SEEDS       200
-#define GROUP_SEEDS 40
-#define KINDS       5
-#define TRY_US      30000000
-#define QUICK_US    3000000
-#define NEVER       UINT64_MAX
+#define SEEDS    200
+#define KINDS    5
+#define TRY_US   30000000
+#define QUICK_US 3000000
+#define NEVER    UINT64_MAX
 
 struct meeting {
 	uint64_t took_us; // NEVER: they have not met
@@ -130,9 +129,9 @@ static void print_cell(const struct meeting *m, uint32_t n)
 			      (double)m[n - 1].took_us / 1e6, 100.0 * n_within(m, n, QUICK_US) / n);
 }
 
-// What can meet does, and soon: three attempts of each step fit into 3 s, and about one run of 50 000
-// loses something of all three of one step (three IIKeyings at 2 % are 8 in a million; RHellos and
-// Redirects are said three times). Who was slow is named. What cannot meet does not.
+// What can meet does, and soon: three attempts of each step fit into 3 s, and about one run of
+// 50 000 loses something of all three of one step (three IIKeyings at 2 % are 8 in a million;
+// RHellos and Redirects are said three times). Who was slow is named. What cannot meet does not.
 static void check_cell(const struct sim_scenario *s, struct meeting *m, uint32_t n, bool can)
 {
 	uint32_t n_slow = n - n_within(m, n, QUICK_US);
@@ -146,7 +145,7 @@ static void check_cell(const struct sim_scenario *s, struct meeting *m, uint32_t
 	assert_row(!can || n_slow <= n / 5000, s->scenario); // of CI's seeds nobody
 }
 
-static void pairs(const struct sim_pool *pool, const char *what, uint32_t n_seeds,
+static void pairs(const struct sim_pool *pool, const char *what,
 		  void (*run)(const struct sim_run *))
 {
 	print_message("%s: s to meet, median and longest; %% of runs within 3 s\n%-10s", what, "");
@@ -156,7 +155,7 @@ static void pairs(const struct sim_pool *pool, const char *what, uint32_t n_seed
 		struct sim_scenario s = {.test = "nat",
 					 .scenario = names[row / KINDS],
 					 .row = row,
-					 .n_seeds = n_seeds,
+					 .n_seeds = SEEDS,
 					 .pool = pool,
 					 .run = run,
 					 .figures_len = sizeof(struct meeting)};
@@ -173,12 +172,12 @@ static void pairs(const struct sim_pool *pool, const char *what, uint32_t n_seed
 
 static void who_asks_for_a_peer_reaches_it(void **state)
 {
-	pairs(*state, "the first asks for the second", SEEDS, ask);
+	pairs(*state, "the first asks for the second", ask);
 }
 
 static void members_of_a_group_reach_each_other(void **state)
 {
-	pairs(*state, "both join a group", GROUP_SEEDS, join);
+	pairs(*state, "both join a group", join);
 }
 
 // ---- behind one translator ----

@@ -21,7 +21,7 @@ struct got { // of a player
 };
 
 struct world {
-	struct lines lines;
+	struct rpc_lines lines;
 	struct direct *direct;
 	struct got got[PEERS];
 	// What went over the lines.

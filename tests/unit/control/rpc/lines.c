@@ -20,13 +20,13 @@ static void start(struct line_end *e, const struct rpc_opts *o, uint32_t n_sessi
 	}
 }
 
-void lines_start(struct lines *l, uint32_t n, const struct rpc_opts *server,
+void lines_start(struct rpc_lines *l, uint32_t n, const struct rpc_opts *server,
 		 const struct rpc_opts *client)
 {
 	struct rpc_opts s = *server, c = *client;
 
-	assert(n <= LINES_MAX);
-	*l = (struct lines){.n = n, .now_us = 1000000};
+	assert(n <= RPC_LINES_MAX);
+	*l = (struct rpc_lines){.n = n, .now_us = 1000000};
 	s.server_endpoint = 0;
 	c.server_endpoint = 0xff;
 	start(&l->server, &s, n);
@@ -57,7 +57,7 @@ static void stop(struct line_end *e)
 	mailbox_destroy(e->ring);
 }
 
-static void drop_waiting(struct lines *l, uint32_t client)
+static void drop_waiting(struct rpc_lines *l, uint32_t client)
 {
 	struct line_sent *s;
 
@@ -69,7 +69,7 @@ static void drop_waiting(struct lines *l, uint32_t client)
 	l->waiting_tail[client] = &l->waiting[client];
 }
 
-void lines_stop(struct lines *l)
+void lines_stop(struct rpc_lines *l)
 {
 	for (uint32_t i = 0; i < l->n; i++) {
 		drop_waiting(l, i);
@@ -80,7 +80,7 @@ void lines_stop(struct lines *l)
 
 // ---- what a worker and the far worker would make of a command ----
 
-static void deliver(struct lines *l, bool to_server, uint32_t client, const struct command *c)
+static void deliver(struct rpc_lines *l, bool to_server, uint32_t client, const struct command *c)
 {
 	struct line_end *from = to_server ? &l->clients[client] : &l->server;
 	struct line_end *to = to_server ? &l->server : &l->clients[client];
@@ -97,7 +97,7 @@ static void deliver(struct lines *l, bool to_server, uint32_t client, const stru
 	body_home(from, c->body);
 }
 
-static void wait(struct lines *l, uint32_t client, const struct command *c)
+static void wait(struct rpc_lines *l, uint32_t client, const struct command *c)
 {
 	struct line_sent *s = calloc(1, sizeof(*s));
 
@@ -106,7 +106,7 @@ static void wait(struct lines *l, uint32_t client, const struct command *c)
 	l->waiting_tail[client] = &s->next;
 }
 
-static void opened(struct lines *l, struct line_end *from, struct line_end *to,
+static void opened(struct rpc_lines *l, struct line_end *from, struct line_end *to,
 		   struct ctl_session *s, const struct command *c)
 {
 	uint16_t assoc = c->open.flags & FLOW_OPEN_ASSOC
@@ -122,7 +122,7 @@ static void opened(struct lines *l, struct line_end *from, struct line_end *to,
 				(struct span){c->open.meta, c->open.meta_len}, l->now_us);
 }
 
-static void carry_one(struct lines *l, bool to_server, uint32_t client, const struct command *c)
+static void carry_one(struct rpc_lines *l, bool to_server, uint32_t client, const struct command *c)
 {
 	struct line_end *from = to_server ? &l->clients[client] : &l->server;
 	struct line_end *to = to_server ? &l->server : &l->clients[client];
@@ -164,7 +164,7 @@ static void carry_one(struct lines *l, bool to_server, uint32_t client, const st
 }
 
 // What is past its deadline is given up, the rest arrives if the line is no longer slow.
-static void release(struct lines *l, uint32_t client)
+static void release(struct rpc_lines *l, uint32_t client)
 {
 	struct line_sent **at = &l->waiting[client], *s;
 
@@ -189,7 +189,7 @@ static void release(struct lines *l, uint32_t client)
 	l->waiting_tail[client] = at;
 }
 
-static bool take(struct lines *l, struct line_end *e, bool to_server, uint32_t client)
+static bool take(struct rpc_lines *l, struct line_end *e, bool to_server, uint32_t client)
 {
 	bool any = false;
 	struct command c;
@@ -203,7 +203,7 @@ static bool take(struct lines *l, struct line_end *e, bool to_server, uint32_t c
 	return any;
 }
 
-void lines_carry(struct lines *l)
+void lines_carry(struct rpc_lines *l)
 {
 	bool more = true;
 
@@ -216,19 +216,19 @@ void lines_carry(struct lines *l)
 	}
 }
 
-void lines_pass_us(struct lines *l, uint64_t us)
+void lines_pass_us(struct rpc_lines *l, uint64_t us)
 {
 	l->now_us += us;
 	lines_carry(l);
 }
 
-void lines_slow(struct lines *l, uint32_t client, bool is_slow)
+void lines_slow(struct rpc_lines *l, uint32_t client, bool is_slow)
 {
 	l->is_slow[client] = is_slow;
 	lines_carry(l);
 }
 
-void lines_cut(struct lines *l, uint32_t client)
+void lines_cut(struct rpc_lines *l, uint32_t client)
 {
 	drop_waiting(l, client);
 	l->clients[client].sessions[0].state = CTL_CLOSING;

@@ -12,7 +12,7 @@ static void on_connected(void *ctx, struct ctl_session *s, void *user, const cha
 void live_stage_start(struct live_stage *st, uint32_t n_clients, uint32_t queue_bytes,
 		      const struct live_hub_opts *hub)
 {
-	struct rpc_opts o = {.connects_max = LINES_MAX,
+	struct rpc_opts o = {.connects_max = RPC_LINES_MAX,
 			     .streams_max = 64,
 			     .streams_per_session_max = 4,
 			     .stream_queue_bytes = queue_bytes,

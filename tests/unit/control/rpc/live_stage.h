@@ -24,8 +24,8 @@ struct seat { // a stream of a client
 };
 
 struct live_stage {
-	struct lines lines;
-	struct seat seats[LINES_MAX]; // one for each client
+	struct rpc_lines lines;
+	struct seat seats[RPC_LINES_MAX]; // one for each client
 };
 
 // queue_bytes: of a stream; hub: its limits.

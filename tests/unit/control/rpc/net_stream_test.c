@@ -11,7 +11,7 @@
 #define BUDGET    20000
 
 static const struct rpc_opts opts = {
-	.connects_max = LINES_MAX, .streams_max = 12, .streams_per_session_max = 4};
+	.connects_max = RPC_LINES_MAX, .streams_max = 12, .streams_per_session_max = 4};
 
 // What one end heard.
 struct seen {
@@ -21,7 +21,7 @@ struct seen {
 };
 
 struct stage {
-	struct lines lines;
+	struct rpc_lines lines;
 	struct seen near, far; // client's end, server's end
 	struct command opens[8], sends[64], rejects[8];
 	uint32_t n_opens, n_sends, n_rejects, n_accepts;

@@ -28,7 +28,7 @@ struct side {
 };
 
 struct game {
-	struct lines lines;
+	struct rpc_lines lines;
 	struct side sides[CLIENTS];
 };
 
@@ -39,7 +39,7 @@ static struct ctl_session *session(struct game *g, uint32_t client)
 
 static void begin(struct game *g)
 {
-	static const struct rpc_opts o = {.connects_max = LINES_MAX,
+	static const struct rpc_opts o = {.connects_max = RPC_LINES_MAX,
 					  .streams_max = 64,
 					  .streams_per_session_max = STREAMS,
 					  .stream_queue_bytes = BUDGET,

@@ -248,8 +248,9 @@ static void a_third_introduces_two(void **state)
 {
 	uint32_t n_forwarded = 0;
 
-	for (uint32_t loss_permille = 0; loss_permille <= 300; loss_permille += 100) {
-		struct world *w = world_create(1 + loss_permille, 3, loss_permille);
+	for (uint32_t i = 0; i < 8; i++) {
+		uint32_t loss_permille = i / 2 * 100;
+		struct world *w = world_create(1 + i, 3, loss_permille);
 
 		open_at(w, 0, 2, 2);
 		open_at(w, 1, 2, 2);
@@ -259,9 +260,10 @@ static void a_third_introduces_two(void **state)
 		run_us(w, 40 * 1000000);
 		they_share_a_session(w, 0, 1);
 		n_forwarded += startup_counters(w->ends[1].startup)->fihellos_in > 0;
+		assert_true(loss_permille > 0 || n_forwarded == i + 1);
 		world_destroy(w);
 	}
-	assert_true(n_forwarded >= 3); // with 30 % loss the Redirect may come first
+	assert_true(n_forwarded >= 4); // where packets get lost the Redirect may come first
 }
 
 static void a_dead_session_gives_its_address_to_another_certificate(void **state)

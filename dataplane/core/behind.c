@@ -184,6 +184,7 @@ static enum parcel_state catch_up(struct engine *e, struct stream *s, struct lin
 				if (state != PARCEL_OK)
 					return state;
 				p->f->cursor = window_after(p->f->cursor, rec);
+				push_late(s, rec, 1, e->now_ms);
 				s->n.fragments_pushed_to++;
 				s->n.bytes_pushed_to += rec->len;
 				return PARCEL_OK;
@@ -213,7 +214,7 @@ static enum parcel_state answer_pull(struct engine *e, struct stream *s, struct 
 		} else { // left since it was asked for
 			skip(e, s, l);
 		}
-		pull_set_remove_lowest(pool, &l->pulls);
+		push_pull_done(e, s, l);
 		if (rec != NULL)
 			return PARCEL_OK;
 	}

@@ -127,6 +127,7 @@ void budgets_command(struct engine *e, const struct command *c)
 
 	switch (c->budget.level) {
 	case LIMIT_TOTAL:
+		b->is_told = c->budget.bytes_per_s != 0;
 		limit(&b->total, c->budget.bytes_per_s);
 		break;
 	case LIMIT_NEIGHBOUR:
@@ -137,6 +138,17 @@ void budgets_command(struct engine *e, const struct command *c)
 	default:
 		group_limit(b, c->budget.group, c->budget.bytes_per_s);
 	}
+	b->is_limited = any_limit(b);
+	relay_budget_changed(e);
+}
+
+void budgets_guess(struct engine *e, uint64_t bytes_per_s)
+{
+	struct budgets *b = &e->budgets;
+
+	if (b->is_told)
+		return;
+	limit(&b->total, bytes_per_s);
 	b->is_limited = any_limit(b);
 	relay_budget_changed(e);
 }

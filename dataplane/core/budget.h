@@ -98,6 +98,7 @@ struct group_budget {
 
 struct budgets {
 	bool is_limited; // any of all these is
+	bool is_told;    // control has said what all is limited to
 	uint64_t now_us;
 	struct budget total;
 	struct budget_rate neighbour;
@@ -112,6 +113,8 @@ void budgets_fini(struct budgets *);
 void budgets_clock(struct budgets *, uint64_t now_us);
 struct command;
 void budgets_command(struct engine *, const struct command *); // CMD_BUDGET
+// What all is limited to as long as control does not say it.
+void budgets_guess(struct engine *, uint64_t bytes_per_s);
 // A packet of that many octets of IP leaves. session_idx may be SESSION_NONE.
 void budgets_charge(struct budgets *, uint32_t session_idx, uint16_t group, uint32_t bytes);
 

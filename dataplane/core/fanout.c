@@ -153,6 +153,8 @@ static uint32_t walk_start(const struct stream *s)
 static void walk_begin(struct engine *e, struct stream *s, struct batch *b)
 {
 	batch_fill(e, s, b);
+	if (b->n > 0)
+		push_late(s, b->at[0].rec, s->n_subs, e->now_ms);
 	s->is_walking = true;
 	s->walk_left = b->n > 0 ? s->n_subs : 0;
 	s->walk_from = s->walk_at = walk_start(s);

@@ -106,18 +106,34 @@ void holder_on_map(struct engine *e, struct stream *s, struct link *l,
 	h->len = (uint32_t)map->bits.len;
 	memcpy(h->bits, map->bits.data, map->bits.len);
 	// What a super-peer shows a newcomer it will not push: no use in waiting for a push (OURS).
-	if (l->flags & LINK_IS_SUPER && l->n_maps <= 2)
+	if (l->flags & LINK_IS_SUPER && l->n_maps <= 2) {
 		horizon_pass(&h->announced, map->last);
-	else
+		if (map->last > s->past_to && s->window.head_no == 0)
+			s->past_to = map->last;
+	} else {
 		horizon_note(&h->announced, map->last, e->now_ms);
+	}
 	push_on_map(e, s, l);
+}
+
+static bool shows(const struct holder *h, uint64_t no)
+{
+	const struct fragments_map map = {h->last, span_of(h->bits, h->len)};
+
+	return fragments_map_has(&map, no);
 }
 
 static bool holds(const struct holder *h, uint64_t no)
 {
-	const struct fragments_map map = {h->last, span_of(h->bits, h->len)};
+	return no <= h->announced.passed && shows(h, no);
+}
 
-	return no <= h->announced.passed && fragments_map_has(&map, no);
+// What nobody pushes need not wait for a push, before members are asked.
+static bool is_due(const struct stream *s, const struct holder *h, uint64_t no, enum holder_who who)
+{
+	if (who >= HOLDER_MEMBER && s->orphans >> (no % PUSH_SLOTS) & 1)
+		return shows(h, no);
+	return holds(h, no);
 }
 
 static uint64_t first_of(const struct holder *h)
@@ -144,6 +160,8 @@ bool holders_range(struct engine *e, const struct stream *s, uint64_t *low, uint
 		uint64_t passed = horizon_passed(&h->announced, e->now_ms);
 		uint64_t first = first_of(h);
 
+		if (s->orphans != 0)
+			passed = h->last;
 		if (passed < first)
 			continue;
 		if (first < *low)
@@ -154,7 +172,24 @@ bool holders_range(struct engine *e, const struct stream *s, uint64_t *low, uint
 	return *high > 0;
 }
 
-struct link *holder_next(struct engine *e, const struct stream *s, uint64_t no, uint64_t ring_order)
+static bool may_ask(const struct link *l, enum holder_who who)
+{
+	bool is_super = l->flags & LINK_IS_SUPER;
+
+	switch (who) {
+	case HOLDER_SUPER:
+		return is_super;
+	case HOLDER_MEMBER:
+		return !is_super;
+	case HOLDER_WITH_ROOM:
+		return !is_super && l->n_pulls_open < l->pulls_may;
+	default:
+		return true;
+	}
+}
+
+struct link *holder_next(struct engine *e, const struct stream *s, uint64_t no, uint64_t ring_order,
+			 enum holder_who who)
 {
 	struct link *next = NULL, *first = NULL;
 
@@ -162,7 +197,7 @@ struct link *holder_next(struct engine *e, const struct stream *s, uint64_t no, 
 		const struct holder *h = holder_at(e, s->holder[i]);
 		struct link *l = link_at(e, h->link_idx);
 
-		if (!holds(h, no))
+		if (!may_ask(l, who) || !is_due(s, h, no, who))
 			continue;
 		if (first == NULL || l->ring_order < first->ring_order)
 			first = l;
@@ -183,9 +218,8 @@ bool holders_have(const struct engine *e, const struct stream *s, uint64_t no)
 {
 	for (uint32_t i = 0; i < s->n_holders; i++) {
 		const struct holder *h = holder_at(e, s->holder[i]);
-		const struct fragments_map map = {h->last, span_of(h->bits, h->len)};
 
-		if (fragments_map_has(&map, no))
+		if (shows(h, no))
 			return true;
 	}
 	return false;

@@ -1,6 +1,7 @@
 // Our map of a stream to its neighbours (groups.md 6.1, fastpath.md 6): one shared body per period,
 // sent when a neighbour is linked, and then to each at least twice a fetch period, spread evenly;
-// in a small group that is one neighbour per update period. Nobody gets one without news.
+// in a small group that is one neighbour per update period. Members with many neighbours show it to
+// fewer of them. Nobody gets one without news.
 #include <string.h>
 
 #include "dataplane/core/stream.h"
@@ -102,13 +103,21 @@ void maps_send_to_new(struct engine *e, struct stream *s)
 			maps_send_to(e, s, link_at(e, idx));
 }
 
-static uint32_t n_due(const struct stream *s)
+// Beside fragments, maps are what an uplink is spent on. So a member whose uplink is full, and that
+// has more neighbours than anybody keeps maps of, shows its own to half as many as those in a fetch
+// period.
+static uint32_t n_due(struct stream *s)
 {
 	uint64_t half_ms = s->fetch_ms / 2 > 0 ? s->fetch_ms / 2 : 1;
+	uint64_t due;
 
 	if (s->flags & STREAM_SEND_TO_ALL)
 		return s->n_links;
-	return (uint32_t)(((uint64_t)s->n_links * s->update_ms + half_ms - 1) / half_ms);
+	if (s->n_links <= HOLDERS_MAX || s->flags & STREAM_PUSH_ALL || !s->is_uplink_full)
+		return (uint32_t)(((uint64_t)s->n_links * s->update_ms + half_ms - 1) / half_ms);
+	due = (uint64_t)HOLDERS_MAX / 2 * s->update_ms + s->map_owed;
+	s->map_owed = (uint32_t)(due % s->fetch_ms);
+	return (uint32_t)(due / s->fetch_ms);
 }
 
 void maps_tick(struct engine *e, struct stream *s)

@@ -6,6 +6,9 @@
 #include "dataplane/core/stream.h"
 
 #define STEP_PULLS_MAX  256  // asked for in one step; a newcomer has a window to fill
+#define PULL_SLOW_MS    1000 // an answer after longer: too many wait there
+// Of one neighbour: fewer packets, and answers share acknowledgements.
+#define PULLS_IN_ROW    4
 #define STEP_LOOKS_MAX  8192 // holes looked at in one step; the next goes on there
 #define OFFER_LOOKS_MAX 1024 // and looked at for what is told to other workers
 // Beyond the newest fragment; what is announced farther ahead has its turn after that. Whoever lies
@@ -17,6 +20,29 @@ static struct asked *asked_at(const struct stream *s, uint64_t no)
 	return &s->asked[no % ASKED_MAX];
 }
 
+// How much is asked of a neighbour at a time follows from how it answers, as a congestion window
+// does: whose uplink is full is left alone, and who has bytes to spare is asked for more (OURS).
+static void settle(struct engine *e, const struct asked *a, bool is_answered, bool is_late)
+{
+	struct link *l;
+
+	if (a->no == 0 || a->link_idx == LINK_NONE)
+		return;
+	l = link_at(e, a->link_idx);
+	l->n_pulls_open -= l->n_pulls_open > 0;
+	if (is_late && l->pulls_may > 1) {
+		l->pulls_may /= 2;
+		l->n_pulls_kept = 0;
+	} else if (is_answered && e->now_ms - a->at_ms > PULL_SLOW_MS) {
+		l->pulls_may -= l->pulls_may > 1;
+		l->n_pulls_kept = 0;
+	} else if (is_answered && ++l->n_pulls_kept >= l->pulls_may &&
+		   l->pulls_may < PULLS_MAY_MAX) {
+		l->pulls_may++;
+		l->n_pulls_kept = 0;
+	}
+}
+
 bool pull_answered(struct engine *e, struct stream *s, uint64_t no, uint32_t link_idx)
 {
 	struct asked *a = asked_at(s, no);
@@ -26,6 +52,7 @@ bool pull_answered(struct engine *e, struct stream *s, uint64_t no, uint32_t lin
 	if (s->n_asked == 0 || a->no != no)
 		return false;
 	is_answer = a->link_idx == link_idx;
+	settle(e, a, is_answer, false);
 	*a = (struct asked){0};
 	s->n_asked--;
 	return is_answer;
@@ -56,7 +83,10 @@ static bool ask(struct engine *e, struct stream *s, struct link *l, uint64_t no)
 							 e->now_us + s->fetch_ms * 1000ull) != 0)
 		return false;
 	s->n_asked += a->no == 0;
-	*a = (struct asked){no, l->ring_order, link_idx(e, l), e->now_ms};
+	settle(e, a, false, a->no == no);
+	*a = (struct asked){no, l->ring_order, link_idx(e, l), e->now_ms, true};
+	l->n_pulls_open += l->n_pulls_open < UINT16_MAX;
+	s->n_in_row = l->ring_order == s->pull_order ? s->n_in_row + 1 : 1;
 	s->pull_order = l->ring_order;
 	control_sent(s, l, w.len);
 	return true;
@@ -132,7 +162,31 @@ static void leave_to_others(struct engine *e, struct stream *s, uint64_t no)
 	struct asked *a = asked_at(s, no);
 
 	s->n_asked += a->no == 0;
-	*a = (struct asked){no, s->pull_order, LINK_NONE, e->now_ms};
+	settle(e, a, false, false);
+	*a = (struct asked){no, s->pull_order, LINK_NONE, e->now_ms, false};
+}
+
+// Of a slot that nobody pushes, super-peers are asked last: they may be short of bytes, and then
+// these are for whom nobody else serves (OURS). First comes whoever of the others holds it and has
+// answered what it was asked before, for as long as a fetch period; then anybody.
+static struct link *whom_to_ask(struct engine *e, struct stream *s, uint64_t no,
+				uint64_t ring_order)
+{
+	const struct asked *a = asked_at(s, no);
+	bool is_new = a->no != no;
+	struct link *l;
+
+	if (s->n_supers == 0 || no <= s->past_to || !(s->orphans >> (no % PUSH_SLOTS) & 1))
+		return holder_next(e, s, no, ring_order, HOLDER_ANY);
+	if (is_new || !(a->is_again || e->now_ms - a->at_ms >= s->fetch_ms)) {
+		if (is_new && s->n_in_row % PULLS_IN_ROW != 0)
+			ring_order--; // itself once more
+		l = holder_next(e, s, no, ring_order, HOLDER_WITH_ROOM);
+		if (l != NULL || holder_next(e, s, no, ring_order, HOLDER_MEMBER) != NULL)
+			return l;
+	}
+	l = holder_next(e, s, no, ring_order, HOLDER_SUPER);
+	return l != NULL ? l : holder_next(e, s, no, ring_order, HOLDER_ANY);
 }
 
 // After a fetch period somebody else is asked (groups.md 6.3), but not before an answer can have
@@ -158,7 +212,20 @@ static bool is_askable(struct engine *e, const struct stream *s, uint64_t no, ui
 	if (a->no < no)
 		return e->now_ms - a->at_ms >= 2 * s->fetch_ms; // was given up
 	*ring_order = a->ring_order;
+	if (a->link_idx == LINK_NONE && a->is_waiting)
+		return true;
 	return e->now_ms - a->at_ms >= patience_ms(e, s, a);
+}
+
+static void wait_for_somebody(struct engine *e, struct stream *s, uint64_t no)
+{
+	struct asked *a = asked_at(s, no);
+
+	if (a->no == no || s->n_supers == 0 || !holders_have(e, s, no))
+		return;
+	s->n_asked += a->no == 0;
+	settle(e, a, false, false);
+	*a = (struct asked){no, s->pull_order, LINK_NONE, e->now_ms, .is_waiting = true};
 }
 
 // Nothing was received yet: the two newest, from two random holders; the rest follows from there.
@@ -221,8 +288,12 @@ static bool pull_some(struct engine *e, struct stream *s, uint64_t low, uint64_t
 		n_looked++;
 		if (!is_askable(e, s, *at, &ring_order))
 			continue;
-		l = holder_next(e, s, *at, ring_order);
-		if (l == NULL || is_beyond_end(s, *at))
+		l = whom_to_ask(e, s, *at, ring_order);
+		if (l == NULL) {
+			wait_for_somebody(e, s, *at);
+			continue;
+		}
+		if (is_beyond_end(s, *at))
 			continue;
 		if (asked_at(s, *at)->no != *at && !is_ours(e, s, *at)) {
 			leave_to_others(e, s, *at);

@@ -1,54 +1,8 @@
-// Who pushes to us, and to whom we push (groups.md 6.3). A stream's fragments fall into eight
+// Who pushes to us (groups.md 6.3). A stream's fragments fall into eight
 // slots; for each we want exactly one neighbour to push, the one who is first. Every 2 s another
 // neighbour is tested on one slot: whoever brings the newer fragment keeps it. Super-peers are
 // asked for everything at once.
 #include "dataplane/core/stream.h"
-
-// -- whom we push to --
-
-// Up to push_limit + 1 per slot, first come first served; super-peers beyond that, since whoever
-// serves them serves everybody.
-static void grant_within_limit(struct engine *e, struct stream *s)
-{
-	uint32_t left[PUSH_SLOTS];
-
-	for (int i = 0; i < PUSH_SLOTS; i++)
-		left[i] = s->push_limit + 1u;
-	for (uint32_t idx = s->link_first; idx != LINK_NONE; idx = link_at(e, idx)->next) {
-		struct link *l = link_at(e, idx);
-		uint8_t granted = 0;
-
-		for (int i = 0; i < PUSH_SLOTS && !l->is_refused; i++) {
-			if (!(l->slots_asked >> i & 1))
-				continue;
-			if (l->flags & LINK_IS_SUPER) {
-				granted |= (uint8_t)(1u << i);
-			} else if (left[i] > 0) {
-				granted |= (uint8_t)(1u << i);
-				left[i]--;
-			}
-		}
-		if (granted == l->slots_granted)
-			continue;
-		l->slots_granted = granted;
-		subscriber_update(e, l);
-	}
-}
-
-void push_grant(struct engine *e, struct stream *s, struct link *changed)
-{
-	if (!(s->flags & STREAM_PUSH_ALL)) {
-		grant_within_limit(e, s);
-		return;
-	}
-	if (changed == NULL || changed->is_refused ||
-	    changed->slots_granted == changed->slots_asked)
-		return;
-	changed->slots_granted = changed->slots_asked;
-	subscriber_update(e, changed);
-}
-
-// -- who pushes to us --
 
 void push_tell(struct engine *e, struct stream *s, struct link *l)
 {
@@ -83,7 +37,25 @@ static bool may_push(const struct stream *s, const struct link *l)
 static bool comes(const struct engine *e, const struct stream *s, uint64_t last, uint32_t at_ms)
 {
 	return (last != 0 && last + 2 * PUSH_SLOTS >= s->window.head_no) ||
-	       e->now_ms - at_ms < PUSH_PATIENCE_MS;
+	       e->now_ms - at_ms < (s->n_supers > 0 && !(s->flags & STREAM_PUSH_ALL)
+					    ? PUSH_SILENT_MS
+					    : PUSH_PATIENCE_MS);
+}
+
+// It pushes other slots, and not this one: it has no room for us there. Whoever is silent
+// altogether may be so for a moment, as lines are.
+static bool is_refused(const struct engine *e, const struct stream *s, uint32_t slot)
+{
+	uint64_t newest = 0;
+
+	if (s->n_supers == 0)
+		return false;
+	for (uint32_t i = 0; i < PUSH_SLOTS; i++)
+		if (s->pusher[i] == s->pusher[slot] && s->pusher_last[i] > newest &&
+		    e->now_ms - s->asked_ms[i] < PUSH_REFUSED_MS)
+			newest = s->pusher_last[i];
+	return newest > s->pusher_last[slot] + 2 * PUSH_SLOTS &&
+	       e->now_ms - s->asked_ms[slot] >= PUSH_REFUSED_MS;
 }
 
 // Nobody pushes the slot: nobody was asked, or who was asked is silent. Nor to another worker, who
@@ -95,7 +67,7 @@ static bool is_orphan(const struct engine *e, const struct stream *s, uint32_t s
 		return false;
 	if (s->pusher[slot] == LINK_NONE)
 		return s->flags & STREAM_HOME || !comes(e, s, 0, s->asked_ms[slot]);
-	return !comes(e, s, s->pusher_last[slot], s->asked_ms[slot]);
+	return is_refused(e, s, slot) || !comes(e, s, s->pusher_last[slot], s->asked_ms[slot]);
 }
 
 // It shall push every slot that nobody pushes.
@@ -121,6 +93,7 @@ static void test_slot(struct engine *e, struct stream *s, struct link *l, uint32
 {
 	clear_slot(e, s, s->tester[slot], slot); // it never answered
 	s->tester[slot] = link_idx(e, l);
+	s->tested_ms[slot] = e->now_ms;
 	l->slots_in |= (uint8_t)(1u << slot);
 	push_tell(e, s, l);
 }
@@ -249,9 +222,11 @@ void push_on_fragment(struct engine *e, struct stream *s, struct link *l, uint64
 		s->pusher_last[slot] = no;
 		s->asked_ms[slot] = e->now_ms;
 	}
-	if (s->tester[slot] != idx)
+	if (s->tester[slot] != idx && (s->pusher[slot] == idx || !(l->flags & LINK_IS_SUPER) ||
+				       is_eager(s) || !(l->slots_in >> slot & 1)))
 		return;
-	s->tester[slot] = LINK_NONE;
+	if (s->tester[slot] == idx)
+		s->tester[slot] = LINK_NONE;
 	if ((s->pusher[slot] != LINK_NONE && no <= s->pusher_last[slot]) ||
 	    no <= s->elsewhere[slot].last) {
 		clear_slot(e, s, idx, slot);
@@ -282,14 +257,56 @@ static struct link *test_candidate(struct engine *e, const struct stream *s, uin
 	return next != NULL ? next : last;
 }
 
+// Super-peers stay asked for what nobody pushes: they may have room again, which they do not tell.
+static void ask_supers(struct engine *e, struct stream *s, uint32_t slot)
+{
+	for (uint32_t i = 0; i < s->n_supers; i++) {
+		struct link *l = link_at(e, s->super[i]);
+
+		if (!may_push(s, l) || l->slots_in >> slot & 1)
+			continue;
+		l->slots_in |= (uint8_t)(1u << slot);
+		push_tell(e, s, l);
+	}
+}
+
+// Who is asked for a slot and has no room for it says nothing (push_grant.c). So silence is an
+// answer, and one neighbour after the other is asked until somebody pushes (OURS; the step of 2 s
+// is for slots that come).
+static void seek(struct engine *e, struct stream *s)
+{
+	s->orphans = 0;
+	for (uint32_t slot = 0; slot < PUSH_SLOTS; slot++) {
+		struct link *l;
+
+		if (!is_orphan(e, s, slot))
+			continue;
+		s->orphans |= (uint8_t)(1u << slot);
+		s->n_refused += is_refused(e, s, slot);
+		if (s->tester[slot] != LINK_NONE &&
+		    e->now_ms - s->tested_ms[slot] < PUSH_REFUSED_MS)
+			continue;
+		ask_supers(e, s, slot);
+		l = test_candidate(e, s, slot);
+		if (l == NULL)
+			continue;
+		s->test_order = l->ring_order;
+		test_slot(e, s, l, slot);
+	}
+}
+
 void push_tick(struct engine *e, struct stream *s)
 {
 	struct link *l;
 
-	if (s->flags & STREAM_PUBLISHER || s->end != 0 || is_eager(s) ||
-	    !ms_reached(s->test_due_ms, e->now_ms))
+	if (s->flags & STREAM_PUBLISHER || s->end != 0 || is_eager(s))
 		return;
-	s->test_due_ms = e->now_ms + PUSH_TEST_MS;
+	if (s->n_supers > 0)
+		seek(e, s);
+	if (!ms_reached(s->test_due_ms, e->now_ms))
+		return;
+	// Where bytes are short, each test costs some that come twice.
+	s->test_due_ms = e->now_ms + (s->is_uplink_full ? 4 * PUSH_TEST_MS : PUSH_TEST_MS);
 	l = s->flags & STREAM_HOME || is_orphan(e, s, s->test_slot)
 		    ? test_candidate(e, s, s->test_slot)
 		    : NULL;

@@ -260,12 +260,13 @@ static void multicast(struct engine *e, const struct command *c)
 
 static void on_push_mask(struct engine *e, struct stream *s, struct link *l, struct span message)
 {
-	bool is_first = l->slots_asked == 0;
+	bool is_first = l->slots_asked == 0 && !l->has_asked;
 
 	if (push_mask_read(&l->slots_asked, message) != 0) {
 		engine_drop(e, DROP_STREAM_MALFORMED);
 		return;
 	}
+	l->has_asked = true;
 	push_grant(e, s, l);
 	if (is_first &&
 	    l->slots_asked != 0) // what came before the mask is not pushed: it may pull that
@@ -303,7 +304,7 @@ static void on_pull(struct engine *e, struct stream *s, struct link *l, struct s
 	}
 	if (behind_is_under_way(e, s, l, no))
 		return;
-	if (pull_set_add(&e->relay->pulls, &l->pulls, no) != 0) {
+	if (push_pull_add(e, s, l, no) != 0) {
 		engine_drop(e, DROP_STREAM_PULLS);
 		return;
 	}
@@ -374,7 +375,7 @@ void relay_flow_gone(struct engine *e, uint32_t flow_idx)
 	l->slots_granted = 0;
 	subscriber_update(e, l);
 	behind_unlist(e, l);
-	pull_set_clear(&e->relay->pulls, &l->pulls);
+	push_pulls_clear(e, stream_at(e, l->stream), l);
 	l->flow_idx = FLOW_IDX_NONE;
 	push_grant(e, stream_at(e, l->stream), l);
 }

@@ -25,6 +25,7 @@ static void stream_tick(struct engine *e, struct stream *s)
 	maps_tick(e, s);
 	pull_tick(e, s);
 	push_tick(e, s);
+	push_room_tick(e, s);
 	spread_tick(e, s);
 	behind_nudge(e, s);
 }
@@ -39,6 +40,8 @@ void relay_timers(struct engine *e, uint64_t now_us)
 			tap_run(e, stream_at(e, r->active[i]));
 	if (!ms_reached(r->tick_ms, e->now_ms))
 		return;
+	if (r->n_active > 0)
+		push_uplink_tick(e);
 	for (uint32_t i = 0; i < r->n_active; i++) {
 		struct stream *s = stream_at(e, r->active[i]);
 

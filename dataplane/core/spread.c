@@ -42,7 +42,7 @@ void spread_tick(struct engine *e, struct stream *s)
 			return;
 		if (l == NULL)
 			l = taker(e, s);
-		if (l == NULL || pull_set_add(&e->relay->pulls, &l->pulls, s->spread_no) != 0)
+		if (l == NULL || push_pull_add(e, s, l, s->spread_no) != 0)
 			return;
 		behind_mark(e, l, LINK_DUE_PULLS);
 	}

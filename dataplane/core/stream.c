@@ -76,6 +76,9 @@ int stream_add(struct engine *e, uint32_t idx, const struct stream_seed *seed)
 	for (int i = 0; i < PUSH_SLOTS; i++)
 		s->asked_ms[i] = e->now_ms;
 	start_clocks(e, s);
+	push_room_init(&s->room);
+	s->pulls_max = UINT32_MAX;
+	s->room_at.ms = e->now_ms;
 	s->active_at = r->n_active;
 	r->active[r->n_active++] = idx;
 	handoff_stream_new(e, s);
@@ -192,6 +195,7 @@ int link_add(struct engine *e, const struct command *c)
 		.holder = IDX_NONE,
 	};
 	pull_set_init(&l->pulls);
+	l->pulls_may = PULLS_MAY_FIRST;
 	link_enlist(e, s, l);
 	handoff_take_part(e, s);
 	maps_send_to(e, s, l);
@@ -225,7 +229,7 @@ void link_remove(struct engine *e, struct link *l, bool is_session_open)
 	l->slots_asked = l->slots_granted = 0;
 	subscriber_update(e, l);
 	behind_unlist(e, l);
-	pull_set_clear(&e->relay->pulls, &l->pulls);
+	push_pulls_clear(e, s, l);
 	maps_link_gone(e, s, l);
 	holder_link_gone(e, s, l);
 	pull_link_gone(s, link_idx(e, l));

@@ -12,20 +12,27 @@
 #include "dataplane/core/horizon.h"
 #include "dataplane/core/internal.h"
 #include "dataplane/core/pull_set.h"
+#include "dataplane/core/push_room.h"
+#include "dataplane/core/uplink.h"
 #include "dataplane/core/window.h"
 #include "dataplane/wire/group_stream.h"
 #include "dataplane/wire/stream_fragment.h"
 
-#define PUSH_SLOTS           8    // groups.md 6.1: a fragment's slot is its number % 8
-#define HOLDERS_MAX          16   // neighbours per stream whose maps we keep
-#define ASKED_MAX            2048 // pulls of ours under way per stream
-#define PUSH_TEST_MS         2000 // groups.md 6.3
-#define PUSH_PATIENCE_MS     1000 // ours: a pusher that never pushed may be replaced
-#define PUSH_BEATEN_MAX      3    // ours: so often behind another worker's pusher, and it is let go
+#define PUSH_SLOTS       8    // groups.md 6.1: a fragment's slot is its number % 8
+#define HOLDERS_MAX      16   // neighbours per stream whose maps we keep
+#define ASKED_MAX        2048 // pulls of ours under way per stream
+#define PUSH_TEST_MS     2000 // groups.md 6.3
+#define PUSH_PATIENCE_MS 1000 // ours: a pusher that never pushed may be replaced
+#define PUSH_SILENT_MS   2500 // ours: the same, where there is a super-peer to repair it
+#define PUSH_REFUSED_MS  300  // ours: who pushes other slots and not this one for so long refuses it
+#define PUSH_BEATEN_MAX      3   // ours: so often behind another worker's pusher, and it is let go
 #define SUPERS_MAX           4   // super-peers among a stream's neighbours that are treated as such
 #define PULL_STEP_MS         100 // groups.md 6.3
-#define STREAM_UPDATE_MIN_MS 10  // ours: shorter periods are taken as this
-#define HANDOFFS_MAX         64  // of each other worker and turn
+#define PULLS_MAY_FIRST      4   // ours: asked of one neighbour at a time, in the beginning
+#define PULLS_MAY_MAX        256
+#define PULLS_MAX_LEAST      8  // ours: of all neighbours, that wait for us to answer
+#define STREAM_UPDATE_MIN_MS 10 // ours: shorter periods are taken as this
+#define HANDOFFS_MAX         64 // of each other worker and turn
 #define NUDGE_MS             1000 // ours: who waits for room is looked at so often, whatever was forgotten
 #define STREAM_NONE          UINT32_MAX
 
@@ -71,17 +78,30 @@ struct link {
 	uint8_t slots_asked;   // its PushMask
 	uint8_t slots_granted; // what of that we serve
 	bool is_refused;       // it rejected our GR-12
+	uint32_t srtt_min_us;  // the least of its session; 0: none yet
 	struct pull_set pulls;
 	bool was_shown;       // a map of ours
+	bool has_asked;       // for some slot, ever
 	uint32_t map_ordinal; // of the newest one
 	// What we get from it.
 	uint8_t slots_in;      // our PushMask
 	uint8_t slots_in_told; // as it knows it
 	uint8_t n_maps;        // received, up to 255
 	uint32_t holder;       // its map, IDX_NONE: not kept
+	uint16_t n_pulls_open; // asked of it and not answered
+	uint16_t pulls_may; // so many at a time: grows while it answers, is halved if it does not
+	uint16_t n_pulls_kept; // answers since it grew
 	// Figures.
 	uint32_t skipped;
 	uint64_t fragments_from;
+};
+
+// Whom a pull may go to.
+enum holder_who {
+	HOLDER_ANY,
+	HOLDER_SUPER,
+	HOLDER_MEMBER,    // no super-peer
+	HOLDER_WITH_ROOM, // of those, who has answered what it was asked
 };
 
 // The map of a neighbour, as it last sent it. Whoever lies in his map spoils nothing but what is
@@ -98,7 +118,9 @@ struct holder {
 struct asked {
 	uint64_t no; // 0: none
 	uint64_t ring_order;
-	uint32_t link_idx, at_ms;
+	uint32_t link_idx, at_ms; // LINK_NONE: nobody had room, or it is another worker's
+	bool is_again;            // somebody was asked before
+	bool is_waiting;          // nobody was, for want of room
 };
 
 // What another worker was lent of the log.
@@ -147,6 +169,7 @@ struct stream {
 	uint32_t map_due_ms;
 	uint32_t map_at;    // link whose turn is next
 	uint64_t map_first; // nobody wants anything below
+	uint32_t map_owed;  // of a map more, in parts of a fetch period
 	struct local_body *map;
 	uint32_t map_len;
 	uint32_t map_ordinal; // records appended before `map` was made
@@ -154,13 +177,15 @@ struct stream {
 
 	// holders.c, pull.c
 	uint32_t holder[HOLDERS_MAX], n_holders;
-	uint32_t heard_ms;    // last map
-	uint32_t answered_ms; // last fragment, or when pulling went on after a pause
-	uint64_t paused_at;   // newest number announced when it paused
-	uint64_t pull_at;     // where the next step looks on
-	uint64_t pull_far_at; // and where among numbers far ahead
+	uint32_t heard_ms;             // last map
+	uint32_t answered_ms;          // last fragment, or when pulling went on after a pause
+	uint64_t paused_at;            // newest number announced when it paused
+	uint64_t pull_at;              // where the next step looks on
+	uint64_t pull_far_at;          // and where among numbers far ahead
 	uint64_t whole_from, whole_to; // all of [from, to) has come
-	uint64_t pull_order;  // ring order of whom we asked last
+	uint64_t past_to;              // a super-peer has shown it to us when we came
+	uint64_t pull_order;           // ring order of whom we asked last
+	uint32_t n_in_row;             // numbers that it was asked for in this step
 	struct asked *asked;
 	uint32_t n_asked;
 	bool is_end_asked;
@@ -169,8 +194,9 @@ struct stream {
 	// push.c
 	uint32_t pusher[PUSH_SLOTS], tester[PUSH_SLOTS]; // links
 	uint64_t pusher_last[PUSH_SLOTS];                // newest number it pushed
-	uint32_t asked_ms[PUSH_SLOTS]; // when the pusher was asked, or last pushed
-	uint8_t n_beaten[PUSH_SLOTS];  // fragments of it in a row that another worker had first
+	uint32_t asked_ms[PUSH_SLOTS];  // when the pusher was asked, or last pushed
+	uint32_t tested_ms[PUSH_SLOTS]; // when the tester was asked
+	uint8_t n_beaten[PUSH_SLOTS];   // fragments of it in a row that another worker had first
 	struct {
 		uint64_t last; // newest number of the slot that other workers lent; 0: none
 		uint32_t at_ms;
@@ -178,7 +204,20 @@ struct stream {
 	uint64_t test_order; // ring order of whom we tested last
 	uint32_t test_due_ms;
 	uint8_t test_slot;
+	uint32_t n_refused; // steps in which a pusher refused a slot
+	uint8_t orphans; // slots that a member is looking for a pusher of
 	uint32_t super[SUPERS_MAX], n_supers;
+
+	// push_grant.c
+	struct push_room room;
+	bool is_uplink_full;         // all of the budget is used, or what leaves is late
+	bool is_grant_stale;         // what neighbours ask for changed
+	uint32_t n_pulls, pulls_max; // of all neighbours, not answered yet
+	uint64_t n_late;             // pushes that left late
+	struct {                     // as things stood when the room was looked at last
+		uint32_t ms, ordinal;
+		uint64_t n_sent, n_pushed, n_pulled, n_late, bytes, media_bytes;
+	} room_at;
 
 	// tap.c
 	uint64_t tap_pos;
@@ -216,17 +255,20 @@ struct relay {
 	uint32_t parked_head;            // groups for whose budgets somebody waits
 	uint64_t unpark_us;              // when they are looked at
 	uint32_t tick_ms;                // no stream's tick is due before
-	uint32_t n_tap_full;             // streams whose tap waits for the report ring
-	uint16_t body_max;               // longest fragment that fits a packet of ours
-	uint32_t *lent;                  // per worker: bodies it has of ours
-	struct handoff *returns;         // per worker: what we have read and not told yet
-	uint32_t n_returns;              // of those with something
-	uint32_t n_past;                 // streams whose past is arriving
-	uint32_t n_lending_full;         // streams whose lending waits for a ring
-	uint16_t called; // bit per worker: something that he shall not sleep through
-	uint16_t *takers;                // per stream: bit per worker that takes part
-	uint16_t *told;                  // per stream: bit per worker that thinks we do
-	uint64_t *untold;                // bit per stream: somebody does not know yet
+	struct uplink uplink;
+	uint32_t uplink_ms; // when it was looked at last, and how much had been sent then
+	uint64_t uplink_bytes, uplink_resent, uplink_sent;
+	uint32_t n_tap_full;     // streams whose tap waits for the report ring
+	uint16_t body_max;       // longest fragment that fits a packet of ours
+	uint32_t *lent;          // per worker: bodies it has of ours
+	struct handoff *returns; // per worker: what we have read and not told yet
+	uint32_t n_returns;      // of those with something
+	uint32_t n_past;         // streams whose past is arriving
+	uint32_t n_lending_full; // streams whose lending waits for a ring
+	uint16_t called;         // bit per worker: something that he shall not sleep through
+	uint16_t *takers;        // per stream: bit per worker that takes part
+	uint16_t *told;          // per stream: bit per worker that thinks we do
+	uint64_t *untold;        // bit per stream: somebody does not know yet
 	uint32_t n_untold;
 };
 
@@ -328,7 +370,8 @@ void holder_link_gone(struct engine *, struct stream *, struct link *);
 bool holders_range(struct engine *, const struct stream *, uint64_t *low, uint64_t *high);
 // Of those who announced the number a fetch period ago and hold it, the next one above ring_order,
 // ascending and around. NULL: nobody.
-struct link *holder_next(struct engine *, const struct stream *, uint64_t no, uint64_t ring_order);
+struct link *holder_next(struct engine *, const struct stream *, uint64_t no, uint64_t ring_order,
+			 enum holder_who);
 // Has anybody announced it, however lately?
 uint64_t holders_low(const struct engine *, const struct stream *); // the lowest, UINT64_MAX: none
 void holders_tune(struct engine *, struct stream *); // the fetch period is another one
@@ -354,12 +397,22 @@ void push_on_multicast(struct engine *, struct stream *, uint64_t no, bool is_ne
 void push_on_elses(struct engine *, struct stream *, const struct record *, uint32_t worker);
 void push_link_added(struct engine *, struct stream *, struct link *);
 void push_link_gone(struct engine *, struct stream *, struct link *);
-// Whom we push to: after the link's mask changed, or it came; NULL: one went.
-void push_grant(struct engine *, struct stream *, struct link *changed);
 // The neighbour has shown us a map.
 void push_on_map(struct engine *, struct stream *, struct link *);
 // Sends our mask, if it knows another one. What found its queue full is told with the next nudge.
 void push_tell(struct engine *, struct stream *, struct link *);
+
+// -- push_grant.c --
+// After the link's mask changed, or it came; NULL: one went.
+void push_grant(struct engine *, struct stream *, struct link *changed);
+void push_room_tick(struct engine *, struct stream *);
+void push_uplink_tick(struct engine *); // of a member whose uplink nobody has told
+// A pull of it that we may answer. -EBUSY: there are more already than we can send soon.
+int push_pull_add(struct engine *, struct stream *, struct link *, uint64_t no);
+void push_pull_done(struct engine *, struct stream *, struct link *); // the lowest
+void push_pulls_clear(struct engine *, struct stream *, struct link *);
+// The record leaves to n neighbours, or is about to: that may be late.
+void push_late(struct stream *, const struct record *, uint32_t n, uint32_t now_ms);
 
 // -- tap.c --
 void tap_run(struct engine *, struct stream *);

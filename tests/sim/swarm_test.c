@@ -13,22 +13,23 @@
 struct row {
 	const char *name;
 	uint32_t n_members, super_permille; // players; of what the group consumes
+	uint32_t told_permille; // of its uplink, that a member has for its budget; 0: it finds out
 	// What has to be: permille of the messages inside the window, and of the members that have
 	// 995 of a thousand.
 	uint32_t inside_permille, good_permille;
 	bool is_long; // for ./run soak
 };
 
-// Where the super-peer has nine tenths everybody has everything. With three fifths, the proportion
-// of the figure that was asked for, there are 110 bytes of uplink for each 100 of the stream, and
-// those 100 are 108 as packets: what acknowledgements, maps, pulls and repetitions take is not
-// there. The bounds are what is reached, so that it does not become less.
+// 60 % is the proportion of the figure that was asked for: there are 110 bytes of uplink for each 100
+// of the stream, and those 100 are 108 as packets. The source's uplink, which serves five, is what
+// makes up for acknowledgements, maps and pulls here. The bounds are a little below what is reached.
 static const struct row rows[] = {
-	{"40 members, super-peer 60 %", 40, 600, 780, 0, false},
-	{"40 members, super-peer 75 %", 40, 750, 950, 0, false},
-	{"40 members, super-peer 90 %", 40, 900, 995, 990, false},
-	{"150 members, super-peer 60 %", 150, 600, 0, 0, true},
-	{"150 members, super-peer 90 %", 150, 900, 995, 990, true},
+	{"40 members, super-peer 60 %", 40, 600, 980, 990, 800, false},
+	{"40 members, super-peer 60 %, not told", 40, 600, 0, 780, 0, false},
+	{"40 members, super-peer 90 %, not told", 40, 900, 0, 995, 990, false},
+	{"150 members, super-peer 60 %", 150, 600, 980, 0, 0, true},
+	{"150 members, super-peer 60 %, not told", 150, 600, 0, 0, 0, true},
+	{"150 members, super-peer 90 %", 150, 900, 0, 995, 990, true},
 };
 
 struct figures {
@@ -38,25 +39,27 @@ struct figures {
 	uint64_t super_bytes, all_bytes; // of stream data
 };
 
+static void limit(struct world *w, uint32_t i, uint64_t bytes_per_s)
+{
+	struct command c = {.op = CMD_BUDGET};
+
+	c.budget.level = LIMIT_TOTAL;
+	c.budget.bytes_per_s = bytes_per_s;
+	assert_true(mailbox_push(w->members[i].sim->commands[0], &c));
+	world_wake(w, i);
+}
+
 // Half of them have a quarter of a megabit upward, the others three quarters.
-static void give_uplinks(struct world *w)
+static void give_uplinks(struct world *w, uint32_t told_permille)
 {
 	for (uint32_t i = 2; i < w->n; i++) {
 		struct net_link *up = net_up(w->net, w->members[i].host);
 
 		up->rate_bps = i % 2 == 0 ? 250000 : 750000;
 		up->queue_bytes = up->rate_bps / 8 / 2; // half a second
+		if (told_permille != 0)
+			limit(w, i, up->rate_bps / 8ull * told_permille / 1000);
 	}
-}
-
-static void limit_super(struct world *w, uint64_t bytes_per_s)
-{
-	struct command c = {.op = CMD_BUDGET};
-
-	c.budget.level = LIMIT_TOTAL;
-	c.budget.bytes_per_s = bytes_per_s;
-	assert_true(mailbox_push(w->members[0].sim->commands[0], &c));
-	world_wake(w, 0);
 }
 
 static uint64_t data_sent(struct world *w, uint32_t i)
@@ -93,8 +96,8 @@ static void swarm(const struct sim_run *r)
 
 	world_join_all(w);
 	world_run_us(w, SETTLE_US);
-	give_uplinks(w);
-	limit_super(w, (uint64_t)n_players * 125000 * row->super_permille / 1000);
+	give_uplinks(w, row->told_permille);
+	limit(w, 0, (uint64_t)n_players * 125000 * row->super_permille / 1000);
 	for (uint32_t i = 2; i < w->n; i++)
 		world_play(w, i);
 	begin_us = w->now_us;
@@ -129,7 +132,7 @@ static void swarm(const struct sim_run *r)
 static void print_figures(const struct row *row, const struct figures *f)
 {
 	print_message(
-		"%-30s %5.1f %% of the messages inside the window, %u of %u members have 99.5 %%, "
+		"%-38s %5.1f %% of the messages inside the window, %u of %u members have 99.5 %%, "
 		"start p95 %u ms, super-peer's share %.0f %%\n",
 		row->name, 100.0 * (double)f->n_inside / (double)f->n_expected, f->n_good,
 		row->n_members, f->start_p95_ms,

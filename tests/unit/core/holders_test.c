@@ -12,7 +12,7 @@ static struct world *world_of_links(uint32_t n)
 
 static struct link *next(struct world *w, uint64_t no, uint64_t ring_order)
 {
-	return holder_next(&w->e, stream_at(&w->e, WORLD_STREAM), no, ring_order);
+	return holder_next(&w->e, stream_at(&w->e, WORLD_STREAM), no, ring_order, HOLDER_ANY);
 }
 
 // Lets the announcements ripen.

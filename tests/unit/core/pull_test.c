@@ -311,6 +311,66 @@ static void a_liar_delays_no_pull(void **state)
 	world_destroy(w);
 }
 
+// No slot has a pusher.
+static void nobody_pushes(struct world *w)
+{
+	struct stream *s = stream_at(&w->e, WORLD_STREAM);
+
+	s->flags |= STREAM_HOME;
+	for (int slot = 0; slot < PUSH_SLOTS; slot++)
+		s->pusher[slot] = LINK_NONE;
+}
+
+// Super-peers have bytes for whom nobody else serves.
+static void a_super_peer_is_asked_last(void **state)
+{
+	struct world *w = world_of_links(3, 0);
+
+	world_link(w, 3, WORLD_STREAM, LINK_IS_SUPER);
+	for (uint64_t no = 1; no <= 40; no++) // and a hole at 20
+		if (no != 20)
+			world_receive(w, no < 20 ? 3 : 2, WORLD_STREAM, no, 100);
+	nobody_pushes(w);
+	for (uint64_t last = 8; last <= 10; last++) // the third is no past any more
+		world_map(w, 3, 1, last == 10 ? 40 : last);
+	for (uint32_t i = 0; i < 3; i++)
+		world_map(w, i, 1, 40);
+	world_run_ms(w, 2400); // its slot is nobody's, so it is asked for at once
+	assert_int_equal(n_pulls(w, 20, SESSION_NONE), 1);
+	assert_int_equal(n_pulls(w, 20, 3), 0);
+	world_run_ms(w, 3000); // nobody answers
+	assert_true(n_pulls(w, 20, 3) >= 1);
+	world_destroy(w);
+}
+
+// Who does not answer is asked for less at a time, and who does for more.
+static void who_answers_is_asked_for_more(void **state)
+{
+	struct world *w = world_of_links(2, 0);
+	struct link *l;
+
+	world_link(w, 2, WORLD_STREAM, LINK_IS_SUPER);
+	nobody_pushes(w);
+	world_receive(w, 2, WORLD_STREAM, 1, 100);
+	world_receive(w, 2, WORLD_STREAM, 100, 100);
+	world_map(w, 0, 1, 99);
+	world_run_ms(w, 500); // no slot is pushed
+	l = link_find(&w->e, 0, WORLD_STREAM);
+	assert_int_equal(n_pulls_of_all(w), PULLS_MAY_FIRST);
+	assert_int_equal(l->n_pulls_open, PULLS_MAY_FIRST);
+	for (uint64_t no = 2; no < 100; no++)
+		if (n_pulls(w, no, 0) > 0)
+			world_receive(w, 0, WORLD_STREAM, no, 100);
+	assert_int_equal(l->n_pulls_open, 0);
+	assert_int_equal(l->pulls_may, PULLS_MAY_FIRST + 1);
+	world_run_ms(w, 200);
+	assert_int_equal(n_pulls_of_all(w), PULLS_MAY_FIRST + PULLS_MAY_FIRST + 1);
+	world_map(w, 1, 1, 98); // somebody else to ask when time is over
+	world_run_ms(w, 2800);
+	assert_true(l->pulls_may < PULLS_MAY_FIRST);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +390,8 @@ int main(void)
 		cmocka_unit_test(what_is_under_way_is_bounded),
 		cmocka_unit_test(a_liar_spoils_only_what_is_asked_of_him),
 		cmocka_unit_test(a_liar_delays_no_pull),
+		cmocka_unit_test(a_super_peer_is_asked_last),
+		cmocka_unit_test(who_answers_is_asked_for_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -282,72 +282,46 @@ static void a_mask_that_found_no_room_is_told_later(void **state)
 	world_destroy(w);
 }
 
-// -- whom we push to --
-
-static uint8_t granted(const struct world *w, uint32_t session_idx)
+// Whoever has no room for us says nothing; a super-peer stays asked.
+static void who_is_silent_on_a_slot_is_followed_by_another(void **state)
 {
-	return link_find(&w->e, session_idx, WORLD_STREAM)->slots_granted;
-}
+	struct world *w = world_of_links(4, MEMBER);
+	uint32_t n_asked = 0;
 
-// push_limit is 4: librtmfp serves one more, and so do we.
-static void a_member_serves_the_first_five_per_slot(void **state)
-{
-	struct world *w = world_create(NULL);
-
-	world_stream(w, WORLD_STREAM, 0);
-	for (uint32_t i = 0; i < 8; i++)
-		world_link(w, 7 - i, WORLD_STREAM, 0); // 7 came first
-	for (uint32_t i = 0; i < 8; i++)
-		world_mask(w, i, i == 6 ? 0x0f : 0xff);
-	for (uint32_t i = 3; i < 8; i++)
-		assert_int_equal(granted(w, i), i == 6 ? 0x0f : 0xff);
-	assert_int_equal(granted(w, 2), 0xf0);
-	assert_int_equal(granted(w, 1), 0);
-	world_mask(w, 7, 0); // its place is free
-	assert_int_equal(granted(w, 2), 0xff);
-	assert_int_equal(granted(w, 1), 0xf0);
-	world_unlink(w, 5, WORLD_STREAM);
-	assert_int_equal(granted(w, 1), 0xff);
-	assert_int_equal(granted(w, 0), 0xf0);
-	world_publish(w, WORLD_STREAM, 1, 900); // slot 1
-	assert_int_equal(world_tx(w, 128), 5);
+	world_link(w, 4, WORLD_STREAM, LINK_IS_SUPER);
+	for (uint32_t i = 0; i < 4; i++)
+		world_map(w, i, 1, 1);
+	for (uint64_t no = 1; no <= 64; no++) { // all but slot 3
+		if (no % 8 != 3)
+			world_receive(w, 4, WORLD_STREAM, no, 100);
+		world_run_ms(w, 20);
+	}
+	for (uint32_t i = 0; i < 4; i++)
+		n_asked += world_n_messages_to(w, i, STREAM_PUSH_MASK) > 0;
+	assert_in_range(n_asked, 2, 4); // one after the other
+	assert_int_equal(world_mask_to(w, 4), 0xff);
+	world_receive(w, 2, WORLD_STREAM, 67, 100); // was asked, whenever that was
 	world_destroy(w);
 }
 
-static void super_peers_are_served_beyond_that(void **state)
+// A pusher that was found stays, and the super-peer is not asked for that slot any more.
+static void who_pushes_a_slot_that_nobody_pushed_keeps_it(void **state)
 {
-	struct world *w = world_of_links(8, 0);
+	struct world *w = world_of_links(1, MEMBER);
 
-	world_link(w, 8, WORLD_STREAM, LINK_IS_SUPER);
-	for (uint32_t i = 0; i < 9; i++)
-		world_mask(w, i, 0xff);
-	assert_int_equal(granted(w, 4), 0xff);
-	assert_int_equal(granted(w, 5), 0);
-	assert_int_equal(granted(w, 8), 0xff);
-	world_destroy(w);
-}
+	world_link(w, 1, WORLD_STREAM, LINK_IS_SUPER);
+	world_map(w, 0, 1, 1);
+	for (uint64_t no = 1; no <= 64; no++) {
+		bool is_asked = world_mask_to(w, 0) >> 3 & 1;
 
-static void a_super_peer_serves_all(void **state)
-{
-	struct world *w = world_of_links(100, STREAM_PUSH_ALL);
-
-	for (uint32_t i = 0; i < 100; i++)
-		world_mask(w, i, 0xff);
-	for (uint32_t i = 0; i < 100; i++)
-		assert_int_equal(granted(w, i), 0xff);
-	world_destroy(w);
-}
-
-static void the_place_of_one_who_rejects_us_is_free(void **state)
-{
-	struct world *w = world_of_links(6, 0);
-
-	for (uint32_t i = 0; i < 6; i++)
-		world_mask(w, i, 0xff);
-	assert_int_equal(granted(w, 5), 0);
-	relay_flow_gone(&w->e, link_find(&w->e, 2, WORLD_STREAM)->flow_idx);
-	assert_int_equal(granted(w, 2), 0);
-	assert_int_equal(granted(w, 5), 0xff);
+		if (no % 8 != 3)
+			world_receive(w, 1, WORLD_STREAM, no, 100);
+		else if (is_asked)
+			world_receive(w, 0, WORLD_STREAM, no, 100);
+		world_run_ms(w, 20);
+	}
+	assert_int_equal(world_mask_to(w, 0) & 0x08, 0x08);
+	assert_int_equal(world_mask_to(w, 1), 0xf7);
 	world_destroy(w);
 }
 
@@ -367,10 +341,8 @@ int main(void)
 		cmocka_unit_test(and_leaves_who_falls_silent_on_a_slot),
 		cmocka_unit_test(some_are_never_asked),
 		cmocka_unit_test(a_mask_that_found_no_room_is_told_later),
-		cmocka_unit_test(a_member_serves_the_first_five_per_slot),
-		cmocka_unit_test(super_peers_are_served_beyond_that),
-		cmocka_unit_test(a_super_peer_serves_all),
-		cmocka_unit_test(the_place_of_one_who_rejects_us_is_free),
+		cmocka_unit_test(who_is_silent_on_a_slot_is_followed_by_another),
+		cmocka_unit_test(who_pushes_a_slot_that_nobody_pushed_keeps_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -407,11 +407,18 @@ static bool is_as_published(const struct fars *f, uint32_t slot, struct span pla
 	struct stream_fragment m;
 	struct packet_header h;
 	struct user_data d;
-	struct chunk c;
+	struct chunk c = {0};
 	bool is_same;
 
-	if (packet_header_read(&r, &h) != 0 || !chunk_next(&r, &c) || c.type != CHUNK_USER_DATA ||
-	    user_data_read(&d, c.payload) != 0 || stream_fragment_read(&m, d.body) != 0)
+	if (packet_header_read(&r, &h) != 0)
+		return false;
+	while (chunk_next(&r, &c) && (c.type == CHUNK_ACK_RANGES || c.type == CHUNK_ACK_BITMAP))
+		; // of what the far end sent
+	if (c.type != CHUNK_USER_DATA || user_data_read(&d, c.payload) != 0)
+		return false;
+	if (d.flags & USER_DATA_ABANDON && d.body.len == 0) // a lost one, too late to send again
+		return true;
+	if (stream_fragment_read(&m, d.body) != 0)
 		return false;
 	is_same = d.body.len == f->opts.body_len && m.number <= f->published[stream];
 	for (size_t i = 0; i < m.payload.len; i++)

@@ -133,11 +133,11 @@ static const struct watch_field flow_tx_fields[] = {
 
 #define F(field) WATCH_FIELD(flow_rx, field)
 static const struct watch_field flow_rx_fields[] = {
-	F(flow_id),     F(final_sn),       F(seen),      F(held),          F(exception),
-	F(session_idx), F(capacity_bytes), F(prev_rwnd), F(held_since_ms), F(held_prev),
-	F(held_next),   F(next_untold),    F(stream),    F(assoc_slot),    F(meta_len),
-	F(slot),        F(state),          F(class),     F(flags),         F(kind),
-	F(meta),
+	F(flow_id),        F(session_idx),    F(stream),        F(slot),        F(state),
+	F(class),          F(flags),          F(kind),          F(is_crowded),  F(prev_rwnd),
+	F(capacity_bytes), F(seen),           F(held),          F(next_untold), F(final_sn),
+	F(exception),      F(answer_flow_id), F(held_since_ms), F(held_prev),   F(held_next),
+	F(assoc_slot),     F(meta_len),       F(meta),
 };
 #undef F
 
@@ -158,29 +158,18 @@ static const struct watch_field seat_fields[] = {
 
 #define F(field) WATCH_FIELD(startup, field)
 static const struct watch_field startup_fields[] = {
-	F(outbox),    F(ends),    F(openings), F(openings_max), F(n_openings),   F(jobs),
-	F(jobs_free), F(keyings), F(unproven), F(newcomers),    F(cookie_at_us), F(counters),
+	F(outbox),    F(openings),     F(openings_max), F(n_openings), F(openings_end),
+	F(jobs_free), F(cookie_at_us), F(unproven),     F(ends),       F(jobs),
+	F(keyings),   F(newcomers),    F(counters),
 };
 #undef F
 
 #define F(field) WATCH_FIELD(world_member, field)
 static const struct watch_field member_fields[] = {
-	F(sim),
-	F(conn),
-	F(opened_us),
-	F(connected_us),
-	F(write_us),
-	F(world),
-	F(host),
-	F(group),
-	F(stream),
-	F(publish),
-	F(n_written),
-	F(play),
-	F(n_neighbours),
-	F(n_failures),
-	F(n_disconnects),
-	F(n_neighbour_losses),
+	F(sim),          F(conn),       F(opened_us),     F(connected_us),
+	F(write_us),     F(world),      F(host),          F(group),
+	F(stream),       F(publish),    F(n_written),     F(play),
+	F(n_neighbours), F(n_failures), F(n_disconnects), F(n_neighbour_losses),
 	F(is_done),
 };
 #undef F

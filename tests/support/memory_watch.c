@@ -191,6 +191,8 @@ void watch_name(const void *at, size_t len, size_t item_len, const struct watch_
 	struct name *n;
 	va_list args;
 
+	for (size_t i = 1; i < n_fields; i++)
+		assert(fields[i - 1].at < fields[i].at);
 	watch.names = __real_realloc(watch.names, (watch.n_names + 1) * sizeof(*watch.names));
 	assert(watch.names != NULL);
 	n = &watch.names[watch.n_names++];

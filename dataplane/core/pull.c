@@ -6,7 +6,7 @@
 #include "dataplane/core/stream.h"
 
 #define STEP_PULLS_MAX  256  // asked for in one step; a newcomer has a window to fill
-#define PULL_SLOW_MS    1000 // an answer after longer: too many wait there
+#define PULL_SLOW_MS    1000 // an answer that much after its path's time: too many wait there
 // Of one neighbour: fewer packets, and answers share acknowledgements.
 #define PULLS_IN_ROW    4
 #define STEP_LOOKS_MAX  8192 // holes looked at in one step; the next goes on there
@@ -25,15 +25,17 @@ static struct asked *asked_at(const struct stream *s, uint64_t no)
 static void settle(struct engine *e, const struct asked *a, bool is_answered, bool is_late)
 {
 	struct link *l;
+	uint32_t path_ms;
 
 	if (a->no == 0 || a->link_idx == LINK_NONE)
 		return;
 	l = link_at(e, a->link_idx);
+	path_ms = session_at(e, l->session_idx)->srtt_us / 1000;
 	l->n_pulls_open -= l->n_pulls_open > 0;
 	if (is_late && l->pulls_may > 1) {
 		l->pulls_may /= 2;
 		l->n_pulls_kept = 0;
-	} else if (is_answered && e->now_ms - a->at_ms > PULL_SLOW_MS) {
+	} else if (is_answered && e->now_ms - a->at_ms > PULL_SLOW_MS + path_ms) {
 		l->pulls_may -= l->pulls_may > 1;
 		l->n_pulls_kept = 0;
 	} else if (is_answered && ++l->n_pulls_kept >= l->pulls_may &&

@@ -261,7 +261,7 @@ static int snapshot_send(struct objects *os, struct object_peer *op, const struc
 			n = OBJECT_RANGES_MAX;
 			flags |= OBJECT_HAVE_MORE;
 		}
-		object_have_write(&w, flags, op->seq + 1, have->at + i, n);
+		object_have_write(&w, flags, op->seq + 1, n > 0 ? have->at + i : NULL, n);
 		err = control_send(op, &w);
 		if (err != 0)
 			return err;

@@ -263,7 +263,7 @@ static void a_third_introduces_two(void **state)
 		assert_true(loss_permille > 0 || n_forwarded == i + 1);
 		world_destroy(w);
 	}
-	assert_true(n_forwarded >= 4); // where packets get lost the Redirect may come first
+	assert_true(n_forwarded >= 6); // where packets get lost the Redirect may come first
 }
 
 static void a_dead_session_gives_its_address_to_another_certificate(void **state)

@@ -111,23 +111,28 @@ static void print_order(const struct order_row *row, const struct glare_figures 
 	assert_row(lost > n / 2 && twice > n / 2 && moved > 0, row->name);
 }
 
+static void orders(const struct sim_pool *pool, uint32_t row)
+{
+	struct sim_scenario s = {.test = "glare",
+				 .scenario = order_rows[row].name,
+				 .row = row,
+				 .n_seeds = order_rows[row].n_seeds,
+				 .n_soak = order_rows[row].n_soak,
+				 .pool = pool,
+				 .run = glare_order,
+				 .figures_len = sizeof(struct glare_figures)};
+	uint32_t n;
+	struct glare_figures *f = sim_each_seed(&s, &n);
+
+	print_order(&order_rows[row], f, n);
+	sim_figures_free(&s, f, n);
+}
+
 static void any_order_leaves_one_session(void **state)
 {
-	for (uint32_t i = 0; i < ARRAY_LEN(order_rows); i++) {
-		struct sim_scenario s = {.test = "glare",
-					 .scenario = order_rows[i].name,
-					 .row = i,
-					 .n_seeds = order_rows[i].n_seeds,
-					 .n_soak = order_rows[i].n_soak,
-					 .pool = *state,
-					 .run = glare_order,
-					 .figures_len = sizeof(struct glare_figures)};
-		uint32_t n;
-		struct glare_figures *f = sim_each_seed(&s, &n);
-
-		print_order(&order_rows[i], f, n);
-		sim_figures_free(&s, f, n);
-	}
+	for (uint32_t i = 0; i < ARRAY_LEN(order_rows); i++)
+		if (sim_wants(i))
+			orders(*state, i);
 }
 
 // Seeds that once broke a promise.

@@ -228,6 +228,11 @@ static uint64_t asked(const char *name, uint64_t else_it_is)
 	return text != NULL ? strtoull(text, NULL, 0) : else_it_is;
 }
 
+bool sim_wants(uint32_t row)
+{
+	return asked("ROW", row) == row;
+}
+
 static void choose_seeds(struct runs *rs)
 {
 	const struct sim_scenario *s = rs->scenario;

@@ -10,6 +10,7 @@
 //	SIM_JOBS=N	so many processes side by side
 //	SIM_SOAK=1	./run soak: as many as each scenario asks for there, and on after a failure
 //	SIM_FROM=N SIM_COUNT=N	the first seed, and how many
+//	ROW=N		of a scenario's table that row alone, where sim_wants is asked
 //	SIM_WORKERS=N	so many engines of a super-peer whose scenario does not say
 #pragma once
 
@@ -68,6 +69,9 @@ struct sim_scenario {
 // program fails in the end.
 void *sim_each_seed(const struct sim_scenario *, uint32_t *n);
 void sim_figures_free(const struct sim_scenario *, void *figures, uint32_t n);
+
+// Is the row among those that were asked for?
+bool sim_wants(uint32_t row);
 
 // Ends a run: "why", and how to replay it.
 _Noreturn void sim_fail(const struct sim_run *, const char *format, ...)

@@ -32,19 +32,33 @@ static bool may_push(const struct stream *s, const struct link *l)
 	return !(s->flags & STREAM_PUBLISHER) && !(l->flags & LINK_NO_PUSH_IN);
 }
 
+// Until what a neighbour was asked for can have come: the question and the answer take a round
+// trip.
+static uint32_t answer_ms(struct engine *e, uint32_t idx)
+{
+	return idx == LINK_NONE ? 0 : session_at(e, link_at(e, idx)->session_idx)->srtt_us / 1000;
+}
+
+static uint32_t later(uint32_t a_ms, uint32_t b_ms)
+{
+	return a_ms > b_ms ? a_ms : b_ms;
+}
+
 // So it goes on, or has had no time to show that it does not: it has been silent for a second while
 // the stream went on by two rounds of the slots.
-static bool comes(const struct engine *e, const struct stream *s, uint64_t last, uint32_t at_ms)
+static bool comes(struct engine *e, const struct stream *s, uint64_t last, uint32_t at_ms,
+		  uint32_t pusher)
 {
+	uint32_t patience_ms = s->n_supers > 0 && !(s->flags & STREAM_PUSH_ALL) ? PUSH_SILENT_MS
+										: PUSH_PATIENCE_MS;
+
 	return (last != 0 && last + 2 * PUSH_SLOTS >= s->window.head_no) ||
-	       e->now_ms - at_ms < (s->n_supers > 0 && !(s->flags & STREAM_PUSH_ALL)
-					    ? PUSH_SILENT_MS
-					    : PUSH_PATIENCE_MS);
+	       e->now_ms - at_ms < later(patience_ms, answer_ms(e, pusher));
 }
 
 // It pushes other slots, and not this one: it has no room for us there. Whoever is silent
 // altogether may be so for a moment, as lines are.
-static bool is_refused(const struct engine *e, const struct stream *s, uint32_t slot)
+static bool is_refused(struct engine *e, const struct stream *s, uint32_t slot)
 {
 	uint64_t newest = 0;
 
@@ -55,19 +69,21 @@ static bool is_refused(const struct engine *e, const struct stream *s, uint32_t 
 		    e->now_ms - s->asked_ms[i] < PUSH_REFUSED_MS)
 			newest = s->pusher_last[i];
 	return newest > s->pusher_last[slot] + 2 * PUSH_SLOTS &&
-	       e->now_ms - s->asked_ms[slot] >= PUSH_REFUSED_MS;
+	       e->now_ms - s->asked_ms[slot] >=
+		       later(PUSH_REFUSED_MS, answer_ms(e, s->pusher[slot]));
 }
 
 // Nobody pushes the slot: nobody was asked, or who was asked is silent. Nor to another worker, who
 // would lend it to us; the one that is the stream's home has its second to ask somebody.
-static bool is_orphan(const struct engine *e, const struct stream *s, uint32_t slot)
+static bool is_orphan(struct engine *e, const struct stream *s, uint32_t slot)
 {
 	if (s->elsewhere[slot].last != 0 &&
-	    comes(e, s, s->elsewhere[slot].last, s->elsewhere[slot].at_ms))
+	    comes(e, s, s->elsewhere[slot].last, s->elsewhere[slot].at_ms, LINK_NONE))
 		return false;
 	if (s->pusher[slot] == LINK_NONE)
-		return s->flags & STREAM_HOME || !comes(e, s, 0, s->asked_ms[slot]);
-	return is_refused(e, s, slot) || !comes(e, s, s->pusher_last[slot], s->asked_ms[slot]);
+		return s->flags & STREAM_HOME || !comes(e, s, 0, s->asked_ms[slot], LINK_NONE);
+	return is_refused(e, s, slot) ||
+	       !comes(e, s, s->pusher_last[slot], s->asked_ms[slot], s->pusher[slot]);
 }
 
 // It shall push every slot that nobody pushes.
@@ -214,6 +230,16 @@ void push_settle(struct engine *e, struct stream *s, const struct link *l, uint6
 		let_go(e, s, slot);
 }
 
+// What left before the question arrived is no answer. It was asked for once before and told to
+// stop, and between the two fragments of the slot may be missing: whoever has pushed it until now
+// must not stop for that.
+static bool is_too_soon(struct engine *e, const struct stream *s, uint32_t slot)
+{
+	uint32_t least_ms = answer_ms(e, s->tester[slot]);
+
+	return e->now_ms - s->tested_ms[slot] < least_ms - least_ms / 8;
+}
+
 void push_on_fragment(struct engine *e, struct stream *s, struct link *l, uint64_t no)
 {
 	uint32_t slot = no % PUSH_SLOTS, idx = link_idx(e, l);
@@ -224,6 +250,8 @@ void push_on_fragment(struct engine *e, struct stream *s, struct link *l, uint64
 	}
 	if (s->tester[slot] != idx && (s->pusher[slot] == idx || !(l->flags & LINK_IS_SUPER) ||
 				       is_eager(s) || !(l->slots_in >> slot & 1)))
+		return;
+	if (s->tester[slot] == idx && is_too_soon(e, s, slot))
 		return;
 	if (s->tester[slot] == idx)
 		s->tester[slot] = LINK_NONE;
@@ -284,7 +312,8 @@ static void seek(struct engine *e, struct stream *s)
 		s->orphans |= (uint8_t)(1u << slot);
 		s->n_refused += is_refused(e, s, slot);
 		if (s->tester[slot] != LINK_NONE &&
-		    e->now_ms - s->tested_ms[slot] < PUSH_REFUSED_MS)
+		    e->now_ms - s->tested_ms[slot] <
+			    later(PUSH_REFUSED_MS, answer_ms(e, s->tester[slot])))
 			continue;
 		ask_supers(e, s, slot);
 		l = test_candidate(e, s, slot);

@@ -58,12 +58,12 @@ static const struct row rows[] = {
 	 40000000,
 	 false,
 	 60000000},
-	// At twice the rate seeds 18, 24 and 62 miss one message.
+	// At twice the rate, one seed in four misses some messages: the first windows carry less.
 	{"round trip 3 s, 6 s between",
 	 200,
 	 3,
 	 {.delay_us = 1500000, .jitter_us = 1000},
-	 {500, 1000000, 100},
+	 {500, 500000, 100},
 	 40000000,
 	 false,
 	 60000000},

@@ -125,6 +125,52 @@ static void the_one_in_charge_keeps_it_against_the_same(void **state)
 	world_destroy(w);
 }
 
+static void move_away(struct world *w, uint32_t session_idx, uint32_t rtt_ms)
+{
+	session_at(&w->e, session_idx)->srtt_us = rtt_ms * 1000;
+}
+
+// Who was tested before, told to stop and is tested again: what was under way in between says
+// nothing about what comes next, and of that some may never have left.
+static void what_left_before_the_question_is_no_answer(void **state)
+{
+	struct world *w = world_of_links(2, MEMBER);
+	uint32_t slot = challenge(w);
+
+	move_away(w, 1, 6000);
+	world_receive(w, 1, WORLD_STREAM, 8 * 11 + slot, 100);
+	world_run_ms(w, 4000);
+	world_receive(w, 1, WORLD_STREAM, 8 * 12 + slot, 100);
+	assert_true(world_mask_to(w, 0) >> slot & 1);
+	assert_true(world_mask_to(w, 1) >> slot & 1); // the question stands
+	world_run_ms(w, 2000);
+	world_receive(w, 1, WORLD_STREAM, 8 * 13 + slot, 100);
+	assert_false(world_mask_to(w, 0) >> slot & 1);
+	assert_true(world_mask_to(w, 1) >> slot & 1);
+	world_destroy(w);
+}
+
+// Nobody is silent before an answer can have come.
+static void who_is_far_away_has_the_time_of_a_round_trip(void **state)
+{
+	struct world *w = world_of_links(1, MEMBER);
+	const struct stream *s = stream_at(&w->e, WORLD_STREAM);
+
+	move_away(w, 0, 6000);
+	move_away(w, 1, 4000);
+	world_link(w, 1, WORLD_STREAM, LINK_IS_SUPER);
+	world_map(w, 0, 1, 1);
+	world_run_ms(w, 3800);
+	assert_int_equal(s->orphans, 0);
+	world_run_ms(w, 400);
+	assert_int_equal(s->orphans, 0xff);
+	assert_int_equal(world_mask_to(w, 0), 0xff); // and whoever is asked then,
+	world_run_ms(w, 5000);
+	assert_int_equal(world_mask_to(w, 0), 0xff);  // too
+	assert_int_equal(n_masks(w), 1 + PUSH_SLOTS); // nobody twice
+	world_destroy(w);
+}
+
 static void a_pulled_fragment_proves_nothing(void **state)
 {
 	struct world *w = world_of_links(2, MEMBER);
@@ -332,6 +378,8 @@ int main(void)
 		cmocka_unit_test(who_has_shown_nothing_is_not_tested),
 		cmocka_unit_test(the_newer_fragment_wins_the_slot),
 		cmocka_unit_test(the_one_in_charge_keeps_it_against_the_same),
+		cmocka_unit_test(what_left_before_the_question_is_no_answer),
+		cmocka_unit_test(who_is_far_away_has_the_time_of_a_round_trip),
 		cmocka_unit_test(a_pulled_fragment_proves_nothing),
 		cmocka_unit_test(a_super_peer_is_asked_for_everything_at_once),
 		cmocka_unit_test(others_are_tested_beside_a_super_peer),

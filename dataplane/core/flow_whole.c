@@ -81,10 +81,7 @@ bool flow_tx_send_whole(struct engine *e, uint32_t flow_idx, uint32_t ref, const
 	// Less than a block, but the same copy for all: the body goes on at either place, or ff
 	// does.
 	memcpy(p.plain + p.written, body, CRYPTO_BLOCK_LEN);
-	pkt->flags = 0;
-	pkt->path_idx = f->session_idx;
-	pkt->path_gen = s->path_gen;
-	pkt->session_idx = f->session_idx;
+	txp_address(pkt, s, f->session_idx);
 	op = txp_queue(e, pkt, p.plain, p.sealed, s->tx_tag_len, s->id_tx);
 	txp_use_session_keys(e, op, f->session_idx);
 	op->head_len = (uint16_t)p.head;

@@ -153,6 +153,9 @@ void flows_after_packet(struct engine *, uint32_t session_idx, struct rx_ctx *);
 // Writes the acks that are due (exception first where due). is_primary: the packet exists for them,
 // so an ack that does not fit is truncated; else it waits. Returns whether something was written.
 bool flows_write_acks(struct engine *, uint32_t session_idx, struct txp *, bool is_primary);
+// One flow's ack in a packet of its own, if that is all the session has to say. False: nothing
+// happened; it is not that simple, and goes the way above.
+bool flows_send_ack(struct engine *, uint32_t session_idx);
 // Writes User Data of ready message flows of this priority, best first, while they fit and cwnd,
 // window and burst allow. Returns whether something was written; clears the session's due bit when
 // idle.

@@ -80,10 +80,10 @@ static bool session_visit(struct engine *e, uint32_t idx, uint8_t due)
 
 	if (s->state == S_CLOSED)
 		s->due &= (uint8_t)~due;
-	if (due & DUE_CHUNK && !send_alone(e, idx))
+	if (s->due & due & DUE_CHUNK && !send_alone(e, idx))
 		return true;
 	for (uint16_t i = 0; i < e->opts.visit && s->due & due; i++) {
-		if (!session_packet(e, idx, due, BUDGET_CONTROL))
+		if (!flows_send_ack(e, idx) && !session_packet(e, idx, due, BUDGET_CONTROL))
 			break;
 	}
 	return s->due & due;

@@ -48,9 +48,7 @@ static bool begin_session(struct engine *e, struct txp *t, uint32_t session_idx,
 	t->echo = 0;
 	t->has_echo = clock_echo_due(s, e->now_us, &t->echo);
 	begin(e, t, s->sseq_tx, payload);
-	t->pkt->path_idx = session_idx;
-	t->pkt->path_gen = s->path_gen;
-	t->pkt->session_idx = session_idx;
+	txp_address(t->pkt, s, session_idx);
 	return true;
 }
 

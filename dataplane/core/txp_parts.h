@@ -1,5 +1,5 @@
 // What every packet of a session does when it leaves: shared by txp.c, which writes any packet, and
-// flow_whole.c, which writes the one kind that a fan-out sends by the million.
+// flow_whole.c and ack_whole.c, which write the two kinds that leave by the million.
 #pragma once
 
 #include <string.h>
@@ -44,6 +44,15 @@ static inline void txp_account(struct engine *e, uint32_t session_idx, bool has_
 	s->sseq_tx++;
 	s->tx_packets++;
 	s->tx_bytes += len;
+}
+
+// To its session's far end.
+static inline void txp_address(struct pkt *pkt, const struct session *s, uint32_t session_idx)
+{
+	pkt->flags = 0;
+	pkt->path_idx = session_idx;
+	pkt->path_gen = s->path_gen;
+	pkt->session_idx = session_idx;
 }
 
 // Octets of an IP packet.

@@ -60,6 +60,11 @@ WEAK bool flows_write_acks(struct engine *e, uint32_t idx, struct txp *t, bool i
 	return false;
 }
 
+WEAK bool flows_send_ack(struct engine *e, uint32_t idx)
+{
+	return false;
+}
+
 WEAK bool flows_write_data(struct engine *e, uint32_t idx, struct txp *t, uint8_t prio)
 {
 	return false;

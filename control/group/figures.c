@@ -60,6 +60,7 @@ void groups_health(struct groups *gs, struct ctl_session *cs, const struct repor
 	bool is_suspect = r->health.level == HEALTH_SUSPECT;
 
 	gs->now_us = now_us;
+	gc_server_health(cs, r->health.level != HEALTH_GOOD);
 	for (; nb != NULL; nb = nb->next) {
 		nb->rtt_us = r->health.rtt_us;
 		if (nb->is_suspect == is_suspect)

@@ -15,6 +15,7 @@ enum {
 	TELL_AFTER_US = 2000000,
 	REMIND_EVERY_US = 60000000,
 	REMINDED_AT_ONCE = 64, // more have their turn in the next one
+	LOOK_MAX = 32,         // so far past who is silent somebody is looked for
 };
 
 static_assert(offsetof(struct gc_flow, at) == 0, "gc_flow_of");
@@ -90,26 +91,41 @@ static void send_member(struct gc_flow *f, const uint8_t peer_id[PEER_ID_LEN])
 		ctl_flow_send(f->cs, (uint16_t)f->reply, message, (uint32_t)w.len, 0);
 }
 
-// The k-th on the ring, alternating up and down: +1, -1, +2, -2, ... Nobody twice.
-static uint32_t ring_neighbours(const struct gc_flow *f, struct gc_flow **out)
-{
-	uint32_t others = f->group->ring.n - 1, n = 0;
-
-	for (uint32_t k = 1; k <= RING_EACH_WAY; k++) {
-		if (n < others)
-			out[n++] = gc_flow_of(ring_set_up(&f->group->ring, f->at.at, k));
-		if (n < others)
-			out[n++] = gc_flow_of(ring_set_down(&f->group->ring, f->at.at, k));
-	}
-	return n;
-}
-
 static bool is_among(struct gc_flow *const *list, uint32_t n, const struct gc_flow *f)
 {
 	for (uint32_t i = 0; i < n; i++)
 		if (list[i] == f)
 			return true;
 	return false;
+}
+
+// The first one up, or down, from the k-th on who is not silent; NULL: there is none near. *k is
+// behind it then.
+static struct gc_flow *next_there(const struct gc_group *g, struct u256 at, bool is_up, uint32_t *k)
+{
+	while (*k <= LOOK_MAX && *k < g->ring.n) {
+		struct ring_node *node =
+			is_up ? ring_set_up(&g->ring, at, *k) : ring_set_down(&g->ring, at, *k);
+
+		++*k;
+		if (!gc_flow_of(node)->is_silent)
+			return gc_flow_of(node);
+	}
+	return NULL;
+}
+
+// Alternating up and down. Nobody twice.
+static uint32_t ring_neighbours(const struct gc_flow *f, struct gc_flow **out)
+{
+	uint32_t k[2] = {1, 1}, n = 0;
+
+	for (uint32_t i = 0; i < 2 * RING_EACH_WAY; i++) {
+		struct gc_flow *other = next_there(f->group, f->at.at, i % 2 == 0, &k[i % 2]);
+
+		if (other != NULL && !is_among(out, n, other))
+			out[n++] = other;
+	}
+	return n;
 }
 
 // Others at random; one that was drawn already is not replaced by another.
@@ -120,7 +136,7 @@ static uint32_t random_members(struct gc_server *gc, const struct gc_flow *f, st
 		uint64_t at = random_below(gc->o.random, f->group->ring.n);
 		struct gc_flow *other = gc_flow_of(f->group->ring.nodes[at]);
 
-		if (other != f && !is_among(out, n, other))
+		if (other != f && !other->is_silent && !is_among(out, n, other))
 			out[n++] = other;
 	}
 	return n;
@@ -151,9 +167,11 @@ static void tell_others(struct gc_flow *f)
 // of next ones is enough. Who is linked to the next one does nothing.
 static void remind(struct gc_flow *f)
 {
-	if (f->group->ring.n > 1)
-		send_member(f,
-			    gc_flow_of(ring_set_up(&f->group->ring, f->at.at, 1))->cs->fingerprint);
+	uint32_t k = 1;
+	struct gc_flow *up = next_there(f->group, f->at.at, true, &k);
+
+	if (up != NULL)
+		send_member(f, up->cs->fingerprint);
 }
 
 void gc_server_timers(struct gc_server *gc, uint64_t now_us)
@@ -184,10 +202,28 @@ uint64_t gc_server_deadline_us(const struct gc_server *gc)
 
 // ---- joining and leaving ----
 
-// Of those that stood beside one that left, the lower one is told who is next up now.
+// Of those that stood beside one that left, or fell silent, the lower one is told who is next up
+// now.
 static void close_gap(const struct gc_group *g, struct u256 at)
 {
-	remind(gc_flow_of(ring_set_down(&g->ring, at, 1)));
+	uint32_t k = 1;
+	struct gc_flow *down = next_there(g, at, false, &k);
+
+	if (down != NULL)
+		remind(down);
+}
+
+void gc_server_health(struct ctl_session *cs, bool is_silent)
+{
+	struct gc_flow *f = cs->groups != NULL ? cs->groups->gc_flows : NULL;
+
+	for (; f != NULL; f = f->next) {
+		if (f->is_silent == is_silent)
+			continue;
+		f->is_silent = is_silent;
+		if (is_silent && f->group != NULL)
+			close_gap(f->group, f->at.at);
+	}
 }
 
 void gc_leave(struct gc_server *gc, struct gc_flow *f)

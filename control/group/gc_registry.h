@@ -21,6 +21,7 @@ struct gc_flow {
 	uint16_t rx_slot;
 	int reply;            // our send slot, -1: none yet
 	bool is_over;         // the far end rejected that one
+	bool is_silent;       // its session is: nobody is told of it meanwhile
 	struct gc_flow *next; // of the session
 	struct gc_list *list; // NULL: in none
 	struct gc_flow *list_prev, *list_next;

@@ -42,6 +42,8 @@ void gc_server_message(struct gc_server *, struct ctl_session *, uint16_t rx_slo
 		       struct span message, uint64_t now_us);
 void gc_server_flow_finished(struct gc_server *, struct ctl_session *, uint16_t rx_slot);  // left
 void gc_server_flow_exception(struct gc_server *, struct ctl_session *, uint16_t tx_slot); // left
+// A client that does not answer is named to nobody until it does, and those beside it close the gap.
+void gc_server_health(struct ctl_session *, bool is_silent);
 void gc_server_session_closed(struct gc_server *, struct ctl_session *);
 void gc_server_timers(struct gc_server *, uint64_t now_us);
 uint64_t gc_server_deadline_us(const struct gc_server *); // UINT64_MAX: never

@@ -250,11 +250,15 @@ void ring_session_silent(struct ring_end *e)
 {
 	struct ring_world *w = e->node->world;
 	uint64_t heard_us = w->now_us;
+	// Either end's pings count for both.
+	uint32_t period_us = e->far->keepalive_us > 0 && e->far->keepalive_us < e->keepalive_us
+				     ? e->far->keepalive_us
+				     : e->keepalive_us;
 
 	if (e->is_told_closed)
 		return;
-	if (e->keepalive_us > 0)
-		heard_us -= random_below(&w->random, e->keepalive_us);
+	if (period_us > 0)
+		heard_us -= random_below(&w->random, period_us);
 	silence_look(e, heard_us + e->keepalive_us);
 	at_end(e, w->now_us + GONE_US,
 	       &(struct ring_deed){.kind = RING_CLOSED, .reason = CLOSED_TIMEOUT});
@@ -414,7 +418,9 @@ static void health(struct ring_end *e)
 	e->is_suspect = is_silent;
 	e->is_measured = true;
 	r.health.rtt_us = 2 * e->pair->latency_us;
-	r.health.level = is_silent ? HEALTH_SUSPECT : HEALTH_GOOD;
+	r.health.level = !is_silent          ? HEALTH_GOOD
+			 : e->ctl.nc != NULL ? HEALTH_SILENT
+					     : HEALTH_SUSPECT;
 	groups_health(e->node->groups, &e->ctl, &r, e->node->world->now_us);
 }
 

@@ -6,7 +6,14 @@
 
 #include "dataplane/mailbox.h"
 
-enum { RING = 64, SERVER = 0, MEMBER = 1 };
+enum {
+	RING = 64,
+	SERVER = 0,
+	MEMBER = 1,
+	CLIENT_SHOWS_US = 20000000,
+	SERVER_SLACK_US = 5000000,
+	SERVER_PATIENCE_US = 1000000,
+};
 
 // ---- later ----
 
@@ -203,6 +210,9 @@ void ring_world_join(struct ring_world *w, uint32_t member)
 	e = n->conn = ring_session(n, MEMBER, &w->nodes[0], SERVER);
 	e->ctl.nc = (struct nc_session *)(void *)e; // somebody's
 	e->far->ctl.nc = (struct nc_session *)(void *)e;
+	// What control/rpc commands: clients show themselves, and the server asks who did not.
+	ctl_session_keepalive(&e->ctl, CLIENT_SHOWS_US, 0);
+	ctl_session_keepalive(&e->far->ctl, CLIENT_SHOWS_US + SERVER_SLACK_US, SERVER_PATIENCE_US);
 	groups_conn_up(n->groups, &e->ctl, 1, w->now_us);
 	ring_world_wake(w, member);
 }

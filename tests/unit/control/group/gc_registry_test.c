@@ -132,6 +132,72 @@ static void whoever_leaves_is_stood_in_for_at_once(void **state)
 	ring_set_clear(&ring);
 }
 
+static void health(struct introducer *t, int i, enum session_health level)
+{
+	struct report r = {.op = REP_SESSION_HEALTH, .health.level = level};
+
+	groups_health(t->server->groups, &t->ends[i]->far->ctl, &r, world_now_us(t->w));
+	world_run(t->w, 50 * MS);
+}
+
+// A client that does not answer may be gone for a minute and a half before its session is.
+static void who_is_silent_is_named_to_nobody_meanwhile(void **state)
+{
+	struct introducer *t = *state;
+	uint8_t ids[32][32];
+	uint32_t n;
+
+	for (int i = 0; i < 5; i++)
+		client_join(t, i);
+	world_run(t->w, 10 * S);
+	for (int i = 0; i < 5; i++)
+		client_told(t, i, ids, 32);
+	for (int a = 0; a < 2; a++) { // the next one that answers is told who is next up now
+		health(t, a, HEALTH_SILENT);
+		n = 0;
+		for (int i = a + 1; i < 5; i++)
+			for (uint32_t k = client_told(t, i, ids, 32); k-- > 0; n++)
+				for (int b = 0; b <= a; b++)
+					assert_memory_not_equal(ids[k], t->clients[b]->id, 32);
+		assert_int_equal(n, 1);
+	}
+	health(t, 1, HEALTH_SUSPECT); // it knows
+	client_join(t, 5);
+	assert_int_equal(client_told(t, 5, ids, 32), 1 + 3);
+	for (int a = 0; a < 2; a++)
+		for (int k = 0; k < 4; k++)
+			assert_memory_not_equal(ids[k], t->clients[a]->id, 32);
+	for (int i = 0; i < 2; i++)
+		health(t, i, HEALTH_GOOD);
+	client_join(t, 6);
+	assert_int_equal(client_told(t, 6, ids, 32), 1 + 6);
+}
+
+// An outage of all lines at once: nobody is told of anybody, and nobody's turn is long.
+static void where_all_are_silent_there_is_nobody_to_tell(void **state)
+{
+	struct introducer *t = *state;
+	uint8_t ids[32][32];
+
+	for (int i = 0; i < CLIENTS; i++)
+		client_join(t, i);
+	world_run(t->w, 10 * S);
+	for (int i = 0; i < CLIENTS; i++)
+		health(t, i, HEALTH_SILENT);
+	for (int i = 0; i < CLIENTS; i++)
+		client_told(t, i, ids, 32);
+	world_run(t->w, 60 * S);
+	for (int i = 0; i < CLIENTS; i++)
+		assert_int_equal(client_told(t, i, ids, 32), 0);
+	health(t, 0, HEALTH_GOOD);
+	health(t, 1, HEALTH_GOOD);
+	world_run(t->w, 60 * S);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(client_told(t, i, ids, 32), 1);
+		assert_memory_equal(ids[0], t->clients[1 - i]->id, 32);
+	}
+}
+
 static void who_is_alone_is_told_nothing(void **state)
 {
 	struct introducer *t = *state;
@@ -183,6 +249,8 @@ int main(void)
 		T(a_newcomer_is_told_our_member_first_then_its_ring),
 		T(its_neighbours_are_told_two_seconds_later),
 		T(who_left_meanwhile_is_not_told_of),
+		T(who_is_silent_is_named_to_nobody_meanwhile),
+		T(where_all_are_silent_there_is_nobody_to_tell),
 		T(once_a_minute_each_is_told_who_is_next_up),
 		T(whoever_leaves_is_stood_in_for_at_once),
 		T(who_is_alone_is_told_nothing),

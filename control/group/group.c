@@ -22,6 +22,7 @@ enum {
 	SWEEP_IDLE_US = 30000000, // nothing waits (sweep_by)
 	DIALS_PER_S = 5,          // from gossip, per group (groups.md 10.5)
 	DIALS_BURST = 20,
+	DIALS_RESERVED = 5, // of the burst, for those who were heard of lately
 	REPORTS_PER_S = 2, // from a neighbour
 	REPORTS_BURST = 20,
 	JITTER_US = 2000000,
@@ -117,6 +118,7 @@ struct groups *groups_create(const struct groups_opts *o, uint64_t now_us)
 	gs->stats_us = NEVER;
 	gs->gate.seed = random_u64(o->random);
 	gs->dial_rate = token_rate_of(DIALS_PER_S, DIALS_BURST);
+	gs->dial_rate_stale = token_rate_of(DIALS_PER_S, DIALS_BURST - DIALS_RESERVED);
 	gs->report_rate = token_rate_of(REPORTS_PER_S, REPORTS_BURST);
 	spx_rates(gs);
 	if (gs->o.objects_out_max == 0)

@@ -206,7 +206,7 @@ struct groups {
 	struct conn conns[CONNS_MAX];
 	struct dial dials[DIALS_MAX];
 	struct addr_gate gate;
-	struct token_rate dial_rate, report_rate;
+	struct token_rate dial_rate, dial_rate_stale, report_rate;
 	struct token_rate lan_rate, lan_fragment_rate, lan_answer_rate;
 	// Of a neighbour that speaks SPX (docs/spx.md).
 	struct token_rate control_rate, control_byte_rate, data_byte_rate;

@@ -26,6 +26,8 @@ enum {
 	YIELD_US = 1000000,  // of two who heard of each other the one with the lower ID calls
 	WANTED_LAN = 3,
 	BESIDE_US = 2000000,
+	HEARD_US = 4000000, // who was told of since is there most likely
+	VAIN_TRIES = 3,
 };
 
 void topology_soon(struct group *g)
@@ -249,11 +251,18 @@ static uint64_t try_us(const struct group *g, struct member *who)
 	return who->next_try_us;
 }
 
+static bool was_heard_lately(const struct group *g, const struct member *who)
+{
+	return who->heard_us + HEARD_US > g->groups->now_us;
+}
+
 static void try_member(struct group *g, struct member *who)
 {
 	struct groups *gs = g->groups;
+	const struct token_rate *rate =
+		was_heard_lately(g, who) ? &gs->dial_rate : &gs->dial_rate_stale;
 
-	if (who->source == HEARD_GOSSIP && !token_take(&g->dials, &gs->dial_rate, gs->now_us)) {
+	if (who->source == HEARD_GOSSIP && !token_take(&g->dials, rate, gs->now_us)) {
 		gs->n.dials_limited++;
 		who->next_try_us = gs->now_us + CHOOSE_MIN_US;
 	} else {
@@ -345,14 +354,29 @@ static struct neighbour *nearest_linked(const struct group *g, bool is_up)
 	return NULL;
 }
 
+// Do those that should stand beside us not answer? After half a minute of it they may be out of our
+// reach alone.
+static bool is_in_vain(const struct wanted *ring)
+{
+	for (uint32_t i = 0; i < ring->n; i++) {
+		const struct member *who = member_of_ring(ring->nodes[i]);
+
+		if (who->neighbour == NULL && who->n_tries <= VAIN_TRIES && is_unanswered(&who->at))
+			return true;
+	}
+	return false;
+}
+
 // Whoever stands between us and the next one that we have a link with has his link there, or with
 // somebody nearer: so a report to that one, and his answer, close a gap that nobody else can see.
-// One goes to whoever has become the next one, and while members vanish all the time.
-static void ask_beside(struct group *g)
+// One goes to whoever has become the next one, and while members vanish, or those we call do not
+// answer, all the time.
+static void ask_beside(struct group *g, const struct wanted *ring, const struct wanted *doubted)
 {
 	const struct neighbour *up = nearest_linked(g, true), *down = nearest_linked(g, false);
 	uint64_t now_us = g->groups->now_us;
-	bool is_time = g->is_unrest && g->beside_us + BESIDE_US <= now_us;
+	bool is_seeking = g->is_unrest || is_in_vain(ring) || is_in_vain(doubted);
+	bool is_time = is_seeking && g->beside_us + BESIDE_US <= now_us;
 
 	if (is_time)
 		g->beside_us = now_us;
@@ -365,14 +389,32 @@ static void ask_beside(struct group *g)
 		    nb->reported_us + BESIDE_US <= now_us)
 			report_send(nb, false);
 	}
-	if (g->is_unrest)
+	if (is_seeking)
 		g->choose_us = earlier(g->choose_us, g->beside_us + BESIDE_US);
+}
+
+// On the way to the next neighbour that we are linked to, whoever was told of a moment ago: he is
+// there most likely, behind a row of others that gossip remembers and that are gone.
+static void want_heard(const struct group *g, struct wanted *w, bool is_up)
+{
+	const struct ring_set *ring = &g->members.ring;
+
+	for (uint32_t k = 1, n = 0; k <= ring->n && n < WANTED_EACH_WAY; k++) {
+		struct member *who = member_of_ring(is_up ? ring_set_up(ring, g->address, k)
+							  : ring_set_down(ring, g->address, k));
+
+		if (who->neighbour != NULL && !who->is_suspect)
+			return;
+		if (who->neighbour == NULL && who->dial == NULL && who->n_tries == 0 &&
+		    was_heard_lately(g, who))
+			n += wanted_add(w, &who->at);
+	}
 }
 
 static void run(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
-	struct wanted w, ring, doubted;
+	struct wanted w, ring, doubted, heard;
 
 	neighbours_fetch(g);
 	g->chosen_us = now_us;
@@ -383,7 +425,7 @@ static void run(struct group *g)
 	neighbours_unrest(g);
 	for (uint32_t i = 0; i < g->n_neighbours; i++)
 		mark(g->neighbours[i], &ring, &doubted);
-	ask_beside(g);
+	ask_beside(g, &ring, &doubted);
 	if (g->groups->o.is_super) { // it only responds (design 3)
 		g->is_choice_old = true;
 		return;
@@ -391,6 +433,10 @@ static void run(struct group *g)
 	choose_anew(g, &ring, &w);
 	if (g->random_us > now_us) // whatever was chosen in between, it is drawn in time
 		g->choose_us = earlier(g->choose_us, g->random_us);
+	wanted_clear(&heard);
+	want_heard(g, &heard, true);
+	want_heard(g, &heard, false);
+	call_all(g, &heard);
 	call_all(g, &w);
 	// Whom the ring would want but for failures so far is tried, too.
 	call_all(g, &doubted);

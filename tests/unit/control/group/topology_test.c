@@ -126,6 +126,40 @@ static void on_the_ring_the_next_one_stands_in_after_a_second(void **state)
 	assert_non_null(world_end_to(t->node, down, WORLD_MEMBER));
 }
 
+// NG-21: they are called five a second, and who was told of just now does not wait for them.
+static void whoever_was_told_of_just_now_is_called_first(void **state)
+{
+	enum { N = 180, A_REPORT = 60, BEFORE = 12 };
+	struct raw_peer *t = *state;
+	struct rumour rumours[N];
+	static uint8_t ids[N][PEER_ID_LEN];
+	struct wire_addr nowhere[N];
+	struct world_node *peer;
+	struct u256 here = t->node->group->address;
+	uint32_t n_before = 0;
+
+	for (int i = 0; i < N; i++) {
+		ids[i][0] = (uint8_t)i;
+		wire_addr_parse(&nowhere[i], "198.51.100.1:1936");
+		nowhere[i].ip[3] = (uint8_t)i;
+		rumours[i] = (struct rumour){ids[i], &nowhere[i], 30};
+	}
+	for (int i = 0; i < N; i += A_REPORT)
+		raw_gossip(t, rumours + i, A_REPORT);
+	do { // a dozen of them, and no more, stand between
+		peer = world_add(t->w, &(struct world_role){.is_raw = true});
+		n_before = 0;
+		for (int i = 0; i < N; i++)
+			n_before += u256_cmp(ring_up(here, place_of(ids[i])),
+					     ring_up(here, place_of(peer->id))) < 0;
+	} while (n_before < BEFORE || n_before > 2 * BEFORE);
+	world_run(t->w, 3 * S); // what may be called at once has been called
+	assert_true(groups_counters(t->node->groups)->dials_limited > 0);
+	raw_gossip(t, &(struct rumour){peer->id, &peer->addr, 0}, 1);
+	world_run(t->w, 1500 * MS); // a second of it for the one with the lower ID
+	assert_non_null(world_end_to(t->node, peer, WORLD_MEMBER));
+}
+
 static void rumours_of_the_dead_wake_nobody(void **state)
 {
 	struct raw_peer *t = *state;
@@ -564,6 +598,7 @@ int main(void)
 		T(gossip_does_not_make_us_call_the_world),
 		T(who_does_not_answer_is_tried_less_and_less_and_given_up),
 		T(on_the_ring_the_next_one_stands_in_after_a_second),
+		T(whoever_was_told_of_just_now_is_called_first),
 		T(rumours_of_the_dead_wake_nobody),
 		T(who_is_there_and_out_of_reach_is_not_forgotten),
 		T(of_two_who_heard_of_each_other_one_calls),

@@ -1,8 +1,10 @@
-// A load generator on a DPDK port: thousands of whole members in one thread, each with a
-// socket-less address of its own, who join a group, and a stream that one of them publishes to all
+// A load generator on a DPDK port: thousands of members in one thread, each with a socket-less
+// address of its own, who join a group, and a stream that the first of them publishes to all
 // others. They are the simulator's members (tests/sim/sim_node.h), real nodes over real engines,
-// with a port for their network: they shake hands, acknowledge, repair, and count what they got.
-// Says its own utilisation in the end, since a generator that is busy all the time measures itself.
+// with a port for their network. What most packets are goes another way than through a whole turn
+// (light.h); some members have all turns and play by themselves, as witnesses that the others hear
+// the same. Says its own utilisation in the end, since a generator that is busy all the time
+// measures itself.
 //
 //	load --device net_vhost0,iface=/tmp/v --server 10.99.0.1 --address 10.99.16.1 --group SPEC
 //
@@ -15,33 +17,34 @@
 #include <string.h>
 #include <time.h>
 
-#include <rte_ethdev.h>
-#include <rte_mbuf.h>
-
 #include "control/group/groupspec.h"
 #include "crypto/crypto.h"
 #include "crypto/identity.h"
-#include "dataplane/io/arp.h"
-#include "dataplane/io/eal.h"
-#include "dataplane/io/ipv4.h"
-#include "dataplane/io/port.h"
-#include "perf/probes/load_args.h"
+#include "dataplane/wire/limits.h"
+#include "perf/probes/heard.h"
+#include "perf/probes/light.h"
+#include "perf/probes/load_message.h"
+#include "perf/probes/load_net.h"
+#include "perf/probes/load_tell.h"
 #include "perf/ratio.h"
 #include "tests/sim/sim_node.h"
+#include "tests/sim/world_heap.h"
 
 #define CALL_EVERY_US 5000000
-// Of a member: the super-peer's two, and as many attempts at others as a group makes.
-#define SESSIONS_MAX 160
-#define BURST        64
-#define BUFFERS      16383
-#define OUT_MAX      128
-#define NAP_NS       20000
-#define PATIENCE_S   60 // that nobody more has joined
-#define STREAM       "load"
-#define SOUND        8
-#define SETTLE_US    5000000 // everybody has joined; before the stream
-#define REST_US      4000000 // after it
-#define URI          "rtmfp://load/load"
+#define SESSIONS_MAX  16 // of a member: the super-peer's two, and what is left of earlier ones
+// The first one finds the super-peer among whom it hears of. The others are told, and remember
+// nobody else: they would call each other all the time, and have the super-peer introduce them, in
+// vain.
+#define REMEMBERED_FIRST 4
+#define REMEMBERED       1
+#define TURNS_MAX        8 // of members, then the port is looked at again
+#define NAP_NS           50000
+#define PATIENCE_S       60 // that nobody more has joined
+#define STREAM           "load"
+#define SOUND            8
+#define SETTLE_US        5000000 // everybody has joined; before the stream
+#define REST_US          4000000 // after it
+#define URI              "rtmfp://load/load"
 
 static volatile sig_atomic_t is_over;
 
@@ -49,42 +52,30 @@ struct load_member {
 	struct sim_node *sim;
 	struct node_conn *conn;
 	struct node_group *group;
-	struct node_stream *stream;
+	struct node_stream *stream; // of those who play by themselves
 	struct identity identity;
-	uint64_t due_us;
 	bool is_connected, has_neighbour, has_failed;
 	uint64_t ask_us; // when the super-peer is called again
 	uint8_t neighbour[PEER_ID_LEN];
 	uint64_t n_messages, next, n_gaps; // played
 };
 
-// What they send to each other is thrown away, as if each were behind a translator that lets nobody
-// in: all is between them and the super-peer.
-
-// The simulator's network, as sim_node.c knows it: here it is the port.
-struct net {
-	struct load_opts opts;
-	struct eal *eal;
-	struct rte_mempool *pool;
-	struct port port;
-	bool has_server_mac;
-	struct mac server_mac;
-	struct rte_mbuf *out[OUT_MAX];
-	uint16_t n_out;
-	uint64_t rx_frames, tx_frames, tx_refused;
-};
-
 struct load {
+	struct load_opts opts;
 	struct net net;
 	struct crypto *crypto;
 	struct random random;
 	struct groupspec spec;
 	struct load_member *members;
+	struct lights *lights;
+	struct heard *heard;
+	struct world_heap *due;
 	uint32_t n_started;
+	char super_id[2 * PEER_ID_LEN + 1];
 	struct node_stream *published;
 	uint64_t n_written, write_us;
-	uint64_t busy_ns; // turns that had something to do
-	uint64_t stream_ns, stream_busy_ns, stream_cpu_ns;
+	uint8_t message[LOAD_MESSAGE_MAX];
+	struct load_spent spent, idle, stream;
 };
 
 static uint64_t now_us(void)
@@ -92,131 +83,76 @@ static uint64_t now_us(void)
 	return ratio_clock_ns() / 1000;
 }
 
-// -- frames out --
-
-static void flush(struct net *n)
+static void wake(struct load *l, uint32_t i)
 {
-	uint16_t sent = n->n_out > 0 ? rte_eth_tx_burst(n->port.id, 0, n->out, n->n_out) : 0;
-
-	n->tx_frames += sent;
-	n->tx_refused += n->n_out - sent;
-	if (sent < n->n_out)
-		rte_pktmbuf_free_bulk(n->out + sent, n->n_out - sent);
-	n->n_out = 0;
+	sim_node_wake(l->members[i].sim);
+	world_heap_set(l->due, i, 0);
 }
 
-static void send_frame(struct net *n, struct rte_mbuf *m)
+// -- datagrams --
+
+// Acks of light members that are due; how many.
+static uint32_t send_acks(struct load *l, uint64_t at_us)
 {
-	n->out[n->n_out++] = m;
-	if (n->n_out == OUT_MAX)
-		flush(n);
-}
+	struct light_ack room[LIGHT_BURST_MAX];
+	struct rte_mbuf *m[LIGHT_BURST_MAX];
+	uint32_t n_due = lights_n_due(l->lights, at_us);
+	uint16_t lent = 0, n;
 
-static void send_arp(struct net *n, const struct arp *a, const struct mac *to)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(n->pool);
+	if (n_due > LIGHT_BURST_MAX)
+		n_due = LIGHT_BURST_MAX;
+	while (lent < n_due && (room[lent].data = load_net_lend(&l->net, &m[lent])) != NULL)
+		lent++;
+	n = lights_acks(l->lights, room, lent, at_us);
+	for (uint16_t i = 0; i < lent; i++) {
+		struct net_addr to;
 
-	if (m == NULL)
-		return;
-	m->data_len = arp_write(rte_pktmbuf_mtod(m, uint8_t *), a, to);
-	m->pkt_len = m->data_len;
-	send_frame(n, m);
-}
-
-uint32_t net_ip(const struct net *n, uint32_t host)
-{
-	return ntohl(n->opts.address.s_addr) + host;
-}
-
-void net_send(struct net *n, uint32_t host, uint16_t src_port, struct net_addr dst,
-	      const uint8_t *data, uint16_t len, uint64_t at_us)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(n->pool);
-	struct l2_header l2 = {.dst = n->server_mac, .src = n->port.mac, .type = L2_TYPE_IPV4};
-	struct udp_flow f = {net_ip(n, host), dst.ip, src_port, dst.port};
-	uint8_t *at;
-
-	if (dst.ip - net_ip(n, 0) < n->opts.n) {
-		rte_pktmbuf_free(m);
-		return;
+		if (i >= n) {
+			load_net_give(m[i]);
+			continue;
+		}
+		to = (struct net_addr){be32_get(room[i].addr), room[i].port};
+		load_net_send(&l->net, m[i], room[i].member, SIM_MEMBER_PORT, to, room[i].len);
 	}
-	if (m == NULL || len > RTE_MBUF_DEFAULT_DATAROOM - L2_LEN - IPV4_UDP_LEN) {
-		rte_pktmbuf_free(m);
-		n->tx_refused++;
-		return;
-	}
-	m->data_len = (uint16_t)(L2_LEN + IPV4_UDP_LEN + len);
-	m->pkt_len = m->data_len;
-	at = rte_pktmbuf_mtod(m, uint8_t *);
-	l2_write(at, &l2);
-	ipv4_udp_prepare(at + L2_LEN, &f);
-	ipv4_udp_finish(at + L2_LEN, len, false); // UDP checksum 0: none
-	memcpy(at + L2_LEN + IPV4_UDP_LEN, data, len);
-	send_frame(n, m);
+	return n;
 }
 
-// -- frames in --
-
-static void on_arp(struct load *l, const uint8_t *frame, uint16_t len)
+static void take_burst(struct load *l, struct load_datagram *got, uint16_t n, uint64_t at_us)
 {
-	struct arp a;
+	struct light_datagram d[LOAD_BURST];
 
-	if (arp_read(&a, frame + L2_LEN, (uint16_t)(len - L2_LEN)) != 0)
-		return;
-	if (a.sender_ip == ntohl(l->net.opts.server.s_addr)) {
-		l->net.server_mac = a.sender_mac;
-		l->net.has_server_mac = true;
+	for (uint16_t i = 0; i < n; i++) {
+		d[i] = (struct light_datagram){.member = got[i].host,
+					       .data = got[i].data,
+					       .len = got[i].len,
+					       .port = got[i].src.port};
+		be32_put(d[i].addr, got[i].src.ip);
 	}
-	if (a.op != ARP_REQUEST || a.target_ip == a.sender_ip ||
-	    a.target_ip == ntohl(l->net.opts.server.s_addr))
-		return;
-	send_arp(&l->net,
-		 &(struct arp){.op = ARP_REPLY,
-			       .sender_mac = l->net.port.mac,
-			       .sender_ip = a.target_ip,
-			       .target_mac = a.sender_mac,
-			       .target_ip = a.sender_ip},
-		 &a.sender_mac);
-}
-
-static void on_datagram(struct load *l, uint8_t *packet, uint16_t len, uint64_t at_us)
-{
-	struct ipv4_header ip = {0};
-	struct udp_header u = {0};
-	uint32_t host;
-
-	if (ipv4_read(&ip, packet, len, false) != DROP_NONE || ip.proto != IPV4_PROTO_UDP ||
-	    udp_read(&u, packet + ip.header_len, (uint16_t)(ip.len - ip.header_len)) != DROP_NONE)
-		return;
-	host = ip.dst - net_ip(&l->net, 0);
-	if (host >= l->n_started)
-		return;
-	sim_node_rx(l->members[host].sim, (struct net_addr){ip.src, u.src}, u.dst,
-		    packet + ip.header_len + UDP_LEN, (uint16_t)(u.len - UDP_LEN), at_us);
-	l->members[host].due_us = 0;
+	lights_rx(l->lights, d, n, at_us);
+	for (uint16_t i = 0; i < n; i++) {
+		if (d[i].fate == LIGHT_TAKEN || got[i].host >= l->n_started)
+			continue;
+		if (d[i].fate == LIGHT_PASSED)
+			sim_node_rx(l->members[got[i].host].sim, got[i].src, got[i].dst_port,
+				    got[i].data, got[i].len, at_us);
+		world_heap_set(l->due, got[i].host, 0);
+	}
 }
 
 static uint32_t receive(struct load *l, uint64_t at_us)
 {
-	struct rte_mbuf *in[BURST];
+	struct load_datagram got[LOAD_BURST];
 	uint32_t sum = 0;
 
 	for (uint16_t q = 0; q < l->net.port.n_rx; q++) {
-		uint16_t n = rte_eth_rx_burst(l->net.port.id, q, in, BURST);
+		uint16_t n_frames, n = load_net_receive(&l->net, q, got, &n_frames);
 
-		for (uint16_t i = 0; i < n; i++) {
-			uint8_t *frame = rte_pktmbuf_mtod(in[i], uint8_t *);
-			uint16_t len = in[i]->data_len;
-
-			if (len > L2_LEN && be16_get(frame + 2 * MAC_LEN) == L2_TYPE_ARP)
-				on_arp(l, frame, len);
-			else if (len > L2_LEN && be16_get(frame + 2 * MAC_LEN) == L2_TYPE_IPV4)
-				on_datagram(l, frame + L2_LEN, (uint16_t)(len - L2_LEN), at_us);
-			rte_pktmbuf_free(in[i]);
-		}
-		sum += n;
+		take_burst(l, got, n, at_us);
+		load_net_done(&l->net);
+		if (n > 0)
+			send_acks(l, at_us);
+		sum += n_frames;
 	}
-	l->net.rx_frames += sum;
 	return sum;
 }
 
@@ -230,6 +166,7 @@ static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, 
 	switch (e->kind) {
 	case NODE_CONNECTED:
 		m->is_connected = true;
+		m->ask_us = at_us;
 		break;
 	case NODE_CONNECT_FAILED:
 	case NODE_DISCONNECTED:
@@ -240,9 +177,8 @@ static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, 
 		memcpy(m->neighbour, e->peer, sizeof(m->neighbour));
 		break;
 	case NODE_PLAY_MESSAGE:
-		if (e->len < LOAD_MESSAGE_LEAST)
+		if (!load_message_read(span_of(e->data, e->len), &number))
 			break;
-		number = be64_get(e->data + 2);
 		m->n_gaps += number != m->next;
 		m->next = number + 1;
 		m->n_messages++;
@@ -250,6 +186,11 @@ static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, 
 	default:
 		break;
 	}
+}
+
+static bool is_whole(const struct load *l, uint32_t i)
+{
+	return i == 0 || i >= l->opts.n - l->opts.n_whole;
 }
 
 static int start_member(struct load *l, uint64_t at_us)
@@ -262,11 +203,11 @@ static int start_member(struct load *l, uint64_t at_us)
 				   .random = &l->random,
 				   .identity = &m->identity,
 				   .sessions_max = SESSIONS_MAX,
-				   .members_max = 4, // the super-peer, and few who never answer
+				   .members_max = i == 0 ? REMEMBERED_FIRST : REMEMBERED,
 				   .on_event = on_event,
 				   .ctx = m};
 	struct wire_addr server =
-		sim_wire_addr((struct net_addr){ntohl(l->net.opts.server.s_addr), SIM_SERVER_PORT});
+		sim_wire_addr((struct net_addr){ntohl(l->opts.server.s_addr), SIM_SERVER_PORT});
 	int err = identity_generate(&m->identity, IDENTITY_PEER, &l->random);
 
 	if (err != 0)
@@ -276,82 +217,109 @@ static int start_member(struct load *l, uint64_t at_us)
 	m->group = node_join(m->sim->node, &l->spec, NULL, &err, at_us);
 	if (m->conn == NULL || m->group == NULL)
 		return err != 0 ? err : -ENOMEM;
-	if (i > 0)
+	if (i > 0) // before it hears of anybody else
+		node_add_neighbour(m->group, l->super_id, at_us);
+	if (i > 0 && is_whole(l, i))
 		err = node_play(m->group, STREAM, &m->stream, at_us);
-	sim_node_wake(m->sim);
+	if (!is_whole(l, i))
+		lights_add(l->lights, i, m->sim->engine);
 	l->n_started++;
+	wake(l, i);
 	return err;
 }
 
-// Members know of each other by hearsay, and of the super-peer by the same: with thousands whom
-// nobody can reach, it would be the last whom many try. Whoever is the first one's neighbour is the
-// super-peer, as nobody else answers; the others' program names it.
-static void call_super(struct load *l, struct load_member *m, uint64_t at_us)
+static bool wants_super(const struct load_member *m)
 {
-	char id[2 * PEER_ID_LEN + 1];
+	return m->is_connected && !m->has_neighbour;
+}
 
-	if (!m->is_connected || m->has_neighbour || !l->members[0].has_neighbour ||
-	    m->ask_us > at_us)
+static void call_super(struct load *l, uint32_t i, uint64_t at_us)
+{
+	struct load_member *m = &l->members[i];
+
+	if (i == 0 || !wants_super(m) || m->ask_us > at_us)
 		return;
-	for (int i = 0; i < PEER_ID_LEN; i++)
-		snprintf(id + 2 * i, 3, "%02x", l->members[0].neighbour[i]);
-	node_add_neighbour(m->group, id, at_us);
+	node_add_neighbour(m->group, l->super_id, at_us);
 	sim_node_wake(m->sim);
 	m->ask_us = at_us + CALL_EVERY_US;
+}
+
+// A light member's control may be as late as its stream's clock: nothing waits for it but figures
+// and its own housekeeping, and it shares a turn with what is due then.
+static uint64_t member_due_us(const struct load *l, uint32_t i)
+{
+	const struct load_member *m = &l->members[i];
+	const struct light *light = lights_at(l->lights, i);
+	uint64_t due_us = sim_node_deadline_us(m->sim), engine_us;
+
+	if (light->is_light && m->sim->node_due_us != 0 && !m->sim->is_called) {
+		engine_us = engine_deadline_us(m->sim->engine);
+		due_us =
+			light->tick_us > m->sim->node_due_us ? light->tick_us : m->sim->node_due_us;
+		due_us = engine_us < due_us ? engine_us : due_us;
+	}
+	return wants_super(m) && m->ask_us < due_us ? m->ask_us : due_us;
+}
+
+static void turn_member(struct load *l, uint32_t i, uint64_t at_us)
+{
+	struct load_member *m = &l->members[i];
+	uint64_t due_us;
+
+	call_super(l, i, at_us);
+	light_give(l->lights, i, at_us);
+	sim_node_turn(m->sim, at_us);
+	light_look(l->lights, i, at_us);
+	if (!is_whole(l, i))
+		heard_read(l->heard, i, m->sim->engine);
+	due_us = member_due_us(l, i);
+	world_heap_set(l->due, i, due_us > at_us ? due_us : at_us + 1);
 }
 
 static uint32_t turn_members(struct load *l, uint64_t at_us)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < l->n_started; i++) {
-		struct load_member *m = &l->members[i];
-
-		if (m->due_us > at_us)
-			continue;
-		call_super(l, m, at_us);
-		sim_node_turn(m->sim, at_us);
-		m->due_us = sim_node_deadline_us(m->sim);
-		if (m->due_us <= at_us)
-			m->due_us = at_us + 1;
-		n++;
-	}
+	for (; n < TURNS_MAX && l->due->due[0].at_us <= at_us; n++)
+		turn_member(l, l->due->due[0].member, at_us);
 	return n;
 }
 
 static void write_due(struct load *l, uint64_t at_us)
 {
-	uint8_t message[65536] = {0xaf, 0x01};
-
 	while (l->published != NULL && l->write_us <= at_us &&
-	       l->n_written < (uint64_t)l->net.opts.message_hz * l->net.opts.seconds) {
-		be64_put(message + 2, l->n_written);
-		if (node_stream_write(l->published, SOUND, (uint32_t)(at_us / 1000), message,
-				      l->net.opts.message_bytes, true, at_us) != 0)
+	       l->n_written < (uint64_t)l->opts.message_hz * l->opts.seconds) {
+		load_message_number(l->message, l->n_written);
+		if (node_stream_write(l->published, SOUND, (uint32_t)(at_us / 1000), l->message,
+				      l->opts.message_bytes, true, at_us) != 0)
 			break;
 		l->n_written++;
-		l->write_us += 1000000 / l->net.opts.message_hz;
-		sim_node_wake(l->members[0].sim);
-		l->members[0].due_us = 0;
+		l->write_us += 1000000 / l->opts.message_hz;
+		wake(l, 0);
 	}
 }
 
 // -- running --
 
-// One round; naps if there was nothing to do. The time of rounds that had something is busy time.
+// One round; naps if there was nothing to do. Rounds that had something are what it was busy with;
+// of those the time that others had the core in is not its own.
 static void round_once(struct load *l)
 {
 	const struct timespec nap = {.tv_nsec = NAP_NS};
-	uint64_t from_ns = ratio_clock_ns(), at_us = from_ns / 1000;
+	uint64_t from_ns = ratio_clock_ns(), at_us = from_ns / 1000, cpu_ns;
 	uint32_t n = receive(l, at_us);
 
 	write_due(l, at_us);
 	n += turn_members(l, at_us);
-	flush(&l->net);
-	if (n > 0)
-		l->busy_ns += ratio_clock_ns() - from_ns;
-	else
+	n += send_acks(l, at_us);
+	load_net_flush(&l->net);
+	if (n == 0)
 		nanosleep(&nap, NULL);
+	else
+		l->spent.busy_ns += ratio_clock_ns() - from_ns;
+	cpu_ns = ratio_time_ns(CLOCK_THREAD_CPUTIME_ID);
+	l->spent.work_ns += n > 0 ? cpu_ns - l->spent.cpu_ns : 0;
+	l->spent.cpu_ns = cpu_ns;
 }
 
 static void run_us(struct load *l, uint64_t us)
@@ -362,17 +330,24 @@ static void run_us(struct load *l, uint64_t us)
 		round_once(l);
 }
 
+// The same, and what it took.
+static void run_counted(struct load *l, uint64_t us, struct load_spent *s)
+{
+	const struct load_spent before = l->spent;
+	uint64_t wall_ns = ratio_clock_ns(), frames = l->net.rx_frames;
+
+	run_us(l, us);
+	s->wall_ns = ratio_clock_ns() - wall_ns;
+	s->frames = l->net.rx_frames - frames;
+	s->cpu_ns = l->spent.cpu_ns - before.cpu_ns;
+	s->busy_ns = l->spent.busy_ns - before.busy_ns;
+	s->work_ns = l->spent.work_ns - before.work_ns;
+}
+
 static bool find_server(struct load *l)
 {
-	const struct mac everybody = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
-
 	for (int i = 0; i < 100 && !l->net.has_server_mac && !is_over; i++) {
-		send_arp(&l->net,
-			 &(struct arp){.op = ARP_REQUEST,
-				       .sender_mac = l->net.port.mac,
-				       .sender_ip = ntohl(l->net.opts.gateway.s_addr),
-				       .target_ip = ntohl(l->net.opts.server.s_addr)},
-			 &everybody);
+		load_net_ask(&l->net);
 		run_us(l, 200000);
 	}
 	return l->net.has_server_mac;
@@ -387,116 +362,98 @@ static uint32_t count_ready(const struct load *l)
 	return n;
 }
 
+// Until all who were started are ready, or for a minute nobody more is.
+static int wait_ready(struct load *l)
+{
+	for (int i = 0; i < PATIENCE_S && count_ready(l) < l->n_started && !is_over; i++) {
+		uint32_t before = count_ready(l);
+
+		for (int k = 0; k < 10 && count_ready(l) < l->n_started; k++)
+			run_us(l, 100000);
+		if (count_ready(l) > before)
+			i = 0;
+	}
+	return count_ready(l) < l->n_started ? -ETIMEDOUT : 0;
+}
+
+// Whoever is the first one's neighbour is the super-peer, as nobody else answers.
+static int join_first(struct load *l)
+{
+	int err = start_member(l, now_us());
+
+	if (err == 0)
+		err = wait_ready(l);
+	for (int i = 0; i < PEER_ID_LEN; i++)
+		snprintf(l->super_id + 2 * i, 3, "%02x", l->members[0].neighbour[i]);
+	return err;
+}
+
 static int join_all(struct load *l)
 {
-	uint64_t start = now_us(), step = 1000000 / l->net.opts.join_per_s;
-	int err = 0;
+	int err = join_first(l);
+	uint64_t start = now_us(), step = 1000000 / l->opts.join_per_s;
 
-	while (err == 0 && !is_over && l->n_started < l->net.opts.n) {
+	while (err == 0 && !is_over && l->n_started < l->opts.n) {
 		if (now_us() >= start + l->n_started * step)
 			err = start_member(l, now_us());
 		round_once(l);
 	}
-	// Those who met others before the super-peer wait until these have not answered.
-	for (int i = 0; err == 0 && i < PATIENCE_S && count_ready(l) < l->net.opts.n && !is_over;
-	     i++) {
-		uint32_t before = count_ready(l);
-
-		run_us(l, 1000000);
-		if (count_ready(l) > before)
-			i = 0;
-	}
-	if (err == 0 && count_ready(l) < l->net.opts.n)
-		err = -ETIMEDOUT;
-	return err;
+	return err == 0 ? wait_ready(l) : err;
 }
 
 static int stream(struct load *l)
 {
-	uint64_t from_ns, busy_ns = l->busy_ns, cpu_ns;
 	int err;
 
-	run_us(l, SETTLE_US);
+	run_counted(l, SETTLE_US, &l->idle);
 	err = node_publish(l->members[0].group, STREAM, &(struct group_stream_params){0},
 			   &l->published, now_us());
 	if (err != 0)
 		return err;
-	from_ns = ratio_clock_ns();
-	busy_ns = l->busy_ns;
-	cpu_ns = ratio_time_ns(CLOCK_THREAD_CPUTIME_ID);
 	l->write_us = now_us();
-	run_us(l, l->net.opts.seconds * 1000000ull);
-	l->stream_ns = ratio_clock_ns() - from_ns;
-	l->stream_busy_ns = l->busy_ns - busy_ns;
-	l->stream_cpu_ns = ratio_time_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
+	run_counted(l, l->opts.seconds * 1000000ull, &l->stream);
 	run_us(l, REST_US);
 	return 0;
 }
 
 // -- the result --
 
-static int tell(const struct load *l, double joined_s)
+static struct load_result sum_up(const struct load *l, double joined_s)
 {
-	uint64_t got = 0, gaps = 0, whole = 0, failed = 0;
-	double s = (double)l->stream_ns / 1e9;
-	double busy = 100.0 * (double)l->stream_busy_ns / (double)l->stream_ns;
-	double cpu = 100.0 * (double)l->stream_cpu_ns / (double)l->stream_ns;
+	struct load_result r = {.n_members = l->n_started,
+				.joined_s = joined_s,
+				.written = l->n_written,
+				.rx_frames = l->net.rx_frames,
+				.tx_frames = l->net.tx_frames,
+				.tx_refused = l->net.tx_refused,
+				.light = *lights_counters(l->lights),
+				.idle = l->idle,
+				.stream = l->stream};
 
 	for (uint32_t i = 0; i < l->n_started; i++) {
 		const struct load_member *m = &l->members[i];
+		struct heard_count c = {m->n_messages, m->n_gaps};
 
-		failed += m->has_failed;
-		got += m->n_messages;
-		gaps += m->n_gaps;
-		whole += i > 0 && m->n_messages == l->n_written && m->n_gaps == 0;
+		if (!is_whole(l, i))
+			c = heard_count(l->heard, i);
+		r.n_light += lights_at(l->lights, i)->is_light;
+		r.failed += m->has_failed;
+		r.got += c.messages;
+		r.gaps += c.gaps;
+		r.whole += i > 0 && c.messages == l->n_written && c.gaps == 0;
 	}
-	printf(l->net.opts.wants_json
-		       ? "{\"members\":%u,\"joined_s\":%.1f,\"published\":%llu,\"played\":%llu,"
-			 "\"whole\":%llu,\"gaps\":%llu,\"failed\":%llu,\"seconds\":%.1f,"
-			 "\"rx_frames\":%llu,\"tx_frames\":%llu,\"tx_refused\":%llu,"
-			 "\"busy_percent\":%.1f,\"cpu_percent\":%.1f}\n"
-		       : "%u members, all joined after %.1f s; of %llu messages they played %llu: "
-			 "%llu "
-			 "members all of them, %llu gaps, %llu failures\nstream of %.1f s; frames "
-			 "%llu in, "
-			 "%llu out, %llu refused; the generator was busy %.1f %% of that time and "
-			 "took "
-			 "%.1f %% of a core\n",
-	       l->n_started, joined_s, (unsigned long long)l->n_written, (unsigned long long)got,
-	       (unsigned long long)whole, (unsigned long long)gaps, (unsigned long long)failed, s,
-	       (unsigned long long)l->net.rx_frames, (unsigned long long)l->net.tx_frames,
-	       (unsigned long long)l->net.tx_refused, busy, cpu);
-	return whole == l->n_started - 1 && failed == 0 ? 0 : 3;
+	return r;
+}
+
+static int tell(const struct load *l, double joined_s)
+{
+	struct load_result r = sum_up(l, joined_s);
+
+	load_tell(&r, l->opts.wants_json);
+	return r.whole == l->n_started - 1 && r.failed == 0 ? 0 : 3;
 }
 
 // -- start, end --
-
-static int open_port(struct net *n)
-{
-	const struct eal_opts eo = {.program = "load",
-				    .memory_mb = 256,
-				    .huge = n->opts.wants_huge ? EAL_HUGE_ON : EAL_HUGE_OFF};
-	struct rte_mempool *pools[PORT_QUEUES_MAX];
-	struct port_opts po = {.name = "load",
-			       .device = n->opts.device,
-			       .mtu = 1500,
-			       .n_rx = n->opts.queues,
-			       .n_tx = n->opts.queues,
-			       .pools = pools};
-	char why[512];
-
-	n->eal = eal_start(&eo, why, sizeof(why));
-	if (n->eal != NULL) {
-		n->pool = rte_pktmbuf_pool_create("load", BUFFERS, 256, 0,
-						  RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-		for (unsigned i = 0; i < PORT_QUEUES_MAX; i++)
-			pools[i] = n->pool;
-		if (n->pool != NULL && port_open(&n->port, n->eal, &po, why, sizeof(why)) == 0)
-			return 0;
-	}
-	fprintf(stderr, "load: %s\n", why);
-	return -1;
-}
 
 static void on_signal(int sig)
 {
@@ -521,10 +478,27 @@ static int run(struct load *l)
 		return 130;
 	if (err != 0) {
 		fprintf(stderr, "load: %s; %u of %u have joined\n", strerror(-err), count_ready(l),
-			l->net.opts.n);
+			l->opts.n);
 		return 2;
 	}
 	return tell(l, joined_s);
+}
+
+static bool take_memory(struct load *l)
+{
+	const struct load_opts *o = &l->opts;
+	uint64_t fragments = o->message_bytes / STREAM_FRAGMENT_MAX + 1;
+
+	l->random = random_system();
+	l->crypto = crypto_create(CRYPTO_AUTO);
+	l->members = calloc(o->n, sizeof(*l->members));
+	l->heard = heard_create(o->n, (uint64_t)o->message_hz * o->seconds * fragments + 64);
+	l->due = world_heap_create(o->n);
+	for (uint32_t i = 0; i < o->n; i++)
+		world_heap_set(l->due, i, UINT64_MAX);
+	if (l->crypto != NULL)
+		l->lights = lights_create(o->n, l->crypto, now_us());
+	return l->members != NULL && l->heard != NULL && l->lights != NULL;
 }
 
 int main(int argc, char **argv)
@@ -534,24 +508,23 @@ int main(int argc, char **argv)
 	uint32_t at;
 	int code;
 
-	if (l == NULL || !load_args_read(&l->net.opts, argc, argv))
+	if (l == NULL || !load_args_read(&l->opts, argc, argv))
 		return load_args_usage();
-	if (groupspec_parse(&l->spec, l->net.opts.group, &why, &at) != 0) {
+	if (groupspec_parse(&l->spec, l->opts.group, &why, &at) != 0) {
 		fprintf(stderr, "load: --group: %s\n", why);
 		return 1;
 	}
-	l->random = random_system();
-	l->crypto = crypto_create(CRYPTO_AUTO);
-	l->members = calloc(l->net.opts.n, sizeof(*l->members));
-	if (l->crypto == NULL || l->members == NULL || open_port(&l->net) != 0)
+	if (!take_memory(l) || load_net_open(&l->net, &l->opts) != 0)
 		return 2;
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	code = run(l);
 	for (uint32_t i = 0; i < l->n_started; i++)
 		sim_node_destroy(l->members[i].sim);
-	port_close(&l->net.port);
-	eal_stop(l->net.eal);
+	load_net_close(&l->net);
+	world_heap_destroy(l->due);
+	heard_destroy(l->heard);
+	lights_destroy(l->lights);
 	free(l->members);
 	crypto_destroy(l->crypto);
 	free(l);

@@ -5,13 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOAD_MESSAGE_LEAST 10 // sound's two octets, and a number
-
 struct load_opts {
 	const char *device, *group;
 	struct in_addr server, address; // the first member's; others follow
-	struct in_addr gateway;         // whose ARP questions we ask; the first member, unless given
-	uint32_t n, join_per_s, message_bytes, message_hz, seconds;
+	struct in_addr gateway; // whose ARP questions we ask; the first member, unless given
+	uint32_t n, n_whole;    // members; of those, the last ones play by themselves
+	uint32_t join_per_s, message_bytes, message_hz, seconds;
 	uint16_t queues;
 	bool wants_huge, wants_json;
 };

@@ -63,6 +63,79 @@ struct frame {
 void frame_read(struct frame *, const struct host *, uint8_t link, uint8_t *data, uint16_t len,
 		const struct frame_hint *);
 
+// -- the usual frame, which nearly all are --
+
+// To us from another, IPv4, no tag.
+static inline bool frame_is_usual_l2(const struct host_link *l, const uint8_t *data,
+				     const struct frame_hint *hint)
+{
+	const struct mac *dst = (const struct mac *)data;
+	const struct mac *src = (const struct mac *)(data + MAC_LEN);
+
+	return mac_equal(dst, &l->mac) && !mac_equal(src, &l->mac) && !mac_is_group(src) &&
+	       be16_get(data + 2 * MAC_LEN) == L2_TYPE_IPV4 && l->vlan == 0 && !hint->was_tagged;
+}
+
+// UDP in a whole packet without options that the link carries and this frame holds.
+static inline bool frame_is_usual_ip(const struct host_link *l, const uint8_t *ip, uint16_t len,
+				     const struct frame_hint *hint)
+{
+	uint16_t ip_len = be16_get(ip + 2), udp_len = be16_get(ip + IPV4_LEN + 4);
+
+	return ip[0] == 0x45 && ip[9] == IPV4_PROTO_UDP &&
+	       (be16_get(ip + 6) & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK)) == 0 &&
+	       ip_len <= len && ip_len <= l->mtu && ip_len >= IPV4_UDP_LEN && udp_len >= UDP_LEN &&
+	       udp_len <= ip_len - IPV4_LEN &&
+	       (hint->ip_sum_is_good || ipv4_sum_is_right(ip, IPV4_LEN));
+}
+
+// Nobody need look at its UDP checksum: there is none, the port did, or a session will verify it.
+static inline bool frame_is_usual_sum(const struct host_link *l, const uint8_t *udp,
+				      const struct frame_hint *hint)
+{
+	uint32_t id = 0;
+
+	if (be16_get(udp + 6) == 0 || hint->sum == FRAME_SUM_GOOD)
+		return true;
+	return hint->sum == FRAME_SUM_UNKNOWN && l->udp_sums != UDP_SUMS_IGNORED &&
+	       ssid_unscramble(udp + UDP_LEN, be16_get(udp + 4) - UDP_LEN, &id) == 0 && id != 0;
+}
+
+// A datagram for one of our endpoints as nearly all come: then f is what frame_read makes of it.
+// False: that is for frame_read to say.
+static inline bool frame_usual(struct frame *f, const struct host *h, uint8_t link, uint8_t *data,
+			       uint16_t len, const struct frame_hint *hint)
+{
+	const struct host_link *l = &h->links[link];
+	uint8_t *ip = data + L2_LEN, *udp = ip + IPV4_LEN;
+	int addr, endpoint;
+
+	if (len < L2_LEN + IPV4_UDP_LEN || !frame_is_usual_l2(l, data, hint) ||
+	    !frame_is_usual_ip(l, ip, (uint16_t)(len - L2_LEN), hint) ||
+	    !frame_is_usual_sum(l, udp, hint))
+		return false;
+	f->v4.src = be32_get(ip + 12);
+	f->src_port = be16_get(udp);
+	addr = host_addr_v4(h, l, be32_get(ip + 16));
+	if (addr < 0 || f->src_port == 0 || !ipv4_is_host(f->v4.src) ||
+	    host_addr_v4(h, l, f->v4.src) >= 0)
+		return false;
+	endpoint = host_endpoint_at(h, &h->addrs[addr].ip, be16_get(udp + 2));
+	if (endpoint < 0)
+		return false;
+	f->kind = FRAME_DATAGRAM;
+	f->drop = DROP_NONE;
+	f->is_v6 = f->is_over_mtu = f->is_unverified = f->is_closed_port = false;
+	f->skip = 0;
+	f->endpoint = (uint8_t)endpoint;
+	f->local = (uint8_t)(addr + 1);
+	f->payload = udp + UDP_LEN;
+	f->payload_len = (uint16_t)(be16_get(udp + 4) - UDP_LEN);
+	return true;
+}
+
+// -- strangers --
+
 // Is it a datagram to session id 0, as far as single octets at their usual places tell? Then its
 // source, as in struct pkt: enough to refuse it by, before anything else of it is looked at. NULL:
 // no, or it has a tag or options; frame_read says what it is.

@@ -162,7 +162,8 @@ static inline bool is_refused(struct burst *b, const struct arrival *a)
 	       !engine_admits(b->w->engine, a->stranger, a->family, a->expected);
 }
 
-static void take_frame(struct burst *b, struct rte_mbuf *m)
+// Whatever it is, by all that it says.
+static __attribute__((noinline)) void take_any(struct burst *b, struct rte_mbuf *m)
 {
 	struct worker *w = b->w;
 
@@ -186,6 +187,19 @@ static void take_frame(struct burst *b, struct rte_mbuf *m)
 		}
 		m = take_rare(b, &f, m);
 	}
+}
+
+static inline void take_frame(struct burst *b, struct rte_mbuf *m)
+{
+	struct worker *w = b->w;
+	struct frame_hint hint = hint_of(w->links[b->link].port, m);
+	struct frame f;
+
+	if (m->nb_segs == 1 &&
+	    frame_usual(&f, &w->host, b->link, rte_pktmbuf_mtod(m, uint8_t *), m->data_len, &hint))
+		take_datagram(b, &f, m);
+	else
+		take_any(b, m);
 }
 
 static void give_to_engine(struct burst *b)

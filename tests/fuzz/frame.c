@@ -179,6 +179,22 @@ static void on_piece(const struct frame *f, const uint8_t *packet)
 	ip_frag_destroy(t);
 }
 
+// What the short way says is what the long one says.
+static void compare_usual(const struct frame *f, const struct host *h, uint8_t *exact, uint16_t len,
+			  const struct frame_hint *hint)
+{
+	struct frame u;
+
+	if (!frame_usual(&u, h, 0, exact, len, hint))
+		return;
+	assert(f->kind == FRAME_DATAGRAM && u.kind == f->kind && u.drop == f->drop);
+	assert(!f->is_v6 && !u.is_v6 && u.v4.src == f->v4.src && u.src_port == f->src_port);
+	assert(u.payload == f->payload && u.payload_len == f->payload_len);
+	assert(u.endpoint == f->endpoint && u.local == f->local && u.skip == 0 && f->skip == 0);
+	assert(!u.is_over_mtu && !f->is_over_mtu && !u.is_unverified && !f->is_unverified);
+	assert(!u.is_closed_port && !f->is_closed_port);
+}
+
 static int run(const uint8_t *data, size_t size)
 {
 	uint8_t how = size > 0 ? data[0] : 0;
@@ -195,6 +211,8 @@ static int run(const uint8_t *data, size_t size)
 		repair(&host, exact, len);
 	frame_stranger(exact, len, &(uint8_t){0});
 	frame_read(&f, &host, 0, exact, len, &hint);
+	if (f.skip == 0) // else the tag is out now
+		compare_usual(&f, &host, exact, len, &hint);
 	assert((f.kind == FRAME_DROP) == (f.drop != DROP_NONE));
 	frame += f.skip;
 	if (f.kind == FRAME_DATAGRAM) {

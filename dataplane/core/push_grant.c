@@ -9,8 +9,8 @@
 
 #define LATE_MS         400 // after a fragment came, to leave
 #define SLOW_MS         200 // later than it could, for an answer
-#define LOST_PARTS    8  // one of so many packets lost is more than chance
-#define REFUSED_LEAST 100 // steps of a slot: a super-peer is short of bytes
+#define LOST_PARTS      8   // one of so many packets lost is more than chance
+#define REFUSED_LEAST   100 // steps of a slot: a super-peer is short of bytes
 #define FIRST_FRAGMENTS 16
 #define LATE_PARTS      16 // one of so many fragments late is too many
 #define OCTETS          72 // of a packet of a fragment that are no fragment, about
@@ -178,13 +178,14 @@ static uint64_t ip_bytes(const struct engine *e)
 	return n;
 }
 
-// A second's worth of what was answered lately, and a little of the budget for who begins.
+// A second's worth of what was answered lately, and an eighth of one of the budget for who begins:
+// all of them ask at once.
 static void pulls_limit(struct stream *s, const struct push_room_look *l, uint64_t pulled)
 {
-	uint64_t max = l->budget_bytes / l->octets / 4;
+	uint64_t max = l->budget_bytes * 1000 / l->period_ms / 8 / l->octets;
 
-	if (max < 2 * pulled)
-		max = 2 * pulled;
+	if (max < pulled * 1000 / l->period_ms)
+		max = pulled * 1000 / l->period_ms;
 	if (max < PULLS_MAX_LEAST)
 		max = PULLS_MAX_LEAST;
 	if (l->budget_bytes == 0 || max > UINT32_MAX)

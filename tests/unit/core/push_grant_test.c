@@ -177,6 +177,24 @@ static void pulls_beyond_what_can_be_sent_soon_are_ignored(void **state)
 	world_destroy(w);
 }
 
+// All who are there at a stream's beginning ask for it right after the first look, which has a
+// shorter time to count in than the others.
+static void the_first_look_allows_as_many_pulls_as_any(void **state)
+{
+	struct world *w = world_of_links(2, SUPER);
+	const struct stream *s = stream_at(&w->e, WORLD_STREAM);
+	uint64_t no = 0;
+	uint32_t first;
+
+	world_limit(w, LIMIT_TOTAL, 0, 1000 * OCTETS);
+	stream_goes_on(w, &no, 240);
+	first = s->pulls_max;
+	assert_in_range(first, 100, 125); // an eighth of a second
+	stream_goes_on(w, &no, 2000);
+	assert_in_range(s->pulls_max, first - first / 20, first + first / 20);
+	world_destroy(w);
+}
+
 // Nobody told it what its uplink carries: answers that come late do.
 static void a_full_uplink_shows_in_late_answers(void **state)
 {
@@ -214,6 +232,7 @@ int main(void)
 		cmocka_unit_test(a_super_peer_shares_its_budget_evenly),
 		cmocka_unit_test(a_member_promises_what_it_can_send),
 		cmocka_unit_test(pulls_beyond_what_can_be_sent_soon_are_ignored),
+		cmocka_unit_test(the_first_look_allows_as_many_pulls_as_any),
 		cmocka_unit_test(a_full_uplink_shows_in_late_answers),
 	};
 

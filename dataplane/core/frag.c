@@ -1,5 +1,6 @@
 #include "dataplane/core/frag.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 
 // One packet that is being put together. Pieces lie in order of arrival.
 struct reassembly {
-	uint64_t begun_us, progress_us;
+	uint64_t progress_us;
 	uint64_t packet_id;
 	struct msg_addr from;
 	uint32_t near_id;
@@ -47,10 +48,12 @@ void frag_table_destroy(struct frag_table *t)
 	free(t);
 }
 
+// §5 has a packet take a minute at most; it has too few pieces for that.
+static_assert(FRAG_PIECES_MAX * FRAGMENT_PROGRESS_MS <= FRAGMENT_LIFE_MS, "each makes progress");
+
 static bool is_over(const struct reassembly *r, uint64_t now_us)
 {
-	return now_us - r->begun_us > FRAGMENT_LIFE_MS * 1000ull ||
-	       now_us - r->progress_us > FRAGMENT_PROGRESS_MS * 1000ull;
+	return now_us - r->progress_us > FRAGMENT_PROGRESS_MS * 1000ull;
 }
 
 // The packet's slot, or one for it; NULL: all are taken by others.
@@ -71,7 +74,6 @@ static struct reassembly *find(struct frag_table *t, const struct msg_addr *from
 	if (unused != NULL) {
 		memset(unused, 0, offsetof(struct reassembly, data));
 		unused->is_used = true;
-		unused->begun_us = now_us;
 		unused->progress_us = now_us;
 		unused->packet_id = packet_id;
 		unused->from = *from;

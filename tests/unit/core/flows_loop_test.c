@@ -1,4 +1,5 @@
 // Flows over whole engines: sealed packets, real alarms, control on both sides.
+#include "dataplane/core/flow_pools.h"
 #include "dataplane/core/internal.h"
 #include "dataplane/core/timer.h"
 #include "tests/support/loop.h"
@@ -164,6 +165,18 @@ static void a_deaf_control_slows_the_far_end_down(void **state)
 }
 
 // §3.5.5: leaving S_OPEN ends all flows; bodies go home (loop_destroy asserts it).
+// Nothing is sent, nothing half received is kept, and what control has lent is home again.
+static void assert_no_flows(struct loop *l, uint32_t node)
+{
+	const struct flows *f = l->nodes[node].engine->flows;
+
+	assert_int_equal(f->tx_pool.n + f->rx_pool.n, 0);
+	assert_int_equal(slabs_lent(f->tx_slabs) + slabs_lent(f->rx_slabs), 0);
+	assert_int_equal(f->messages.free.n + f->cells.free.n, 0);
+	assert_int_equal(body_pool_lent(l->nodes[node].bodies), 0);
+}
+
+// §3.5: flows are of S_OPEN alone.
 static void a_close_in_the_middle_returns_everything(void **state)
 {
 	struct loop *l =
@@ -181,7 +194,10 @@ static void a_close_in_the_middle_returns_everything(void **state)
 		     &(struct command){.op = CMD_SESSION_CLOSE,
 				       .session_idx = p.slot[0],
 				       .session_id = p.id[0]});
+	loop_run_us(l, 10000); // long before the far end hears of it
+	assert_no_flows(l, 0);
 	loop_run_us(l, 25000000);
+	assert_no_flows(l, 1);
 	assert_int_equal(loop_count(l, 0, REP_SESSION_CLOSED), 1);
 	assert_int_equal(loop_count(l, 1, REP_SESSION_CLOSED), 1);
 	assert_int_equal(loop_count(l, 0, REP_FLOW_FREED), 0); // the session's end says it all

@@ -107,16 +107,26 @@ static void what_makes_no_progress_is_forgotten(void **state)
 	frag_table_destroy(t);
 }
 
+// Of a minute it could take, since so many pieces are all it may have, each within a second.
+// Repeating what is there does not prolong that.
 static void a_minute_is_the_longest_a_packet_takes(void **state)
 {
 	struct frag_table *t = frag_table_create();
 	struct span whole;
+	uint64_t at = 1;
 
-	for (uint64_t i = 0; i < 15; i++) // progress, but slow: a piece 0.9 s after the other
-		assert_int_equal(add(t, &alice, 1, i, true, "x", 1 + i * S * 9 / 10, &whole),
-				 FRAG_WAITS);
-	assert_int_equal(add(t, &alice, 1, 15, false, "x", 1 + 15 * S * 9 / 10, &whole),
+	for (uint64_t i = 0; i + 1 < FRAG_PIECES_MAX; i++, at += S * 9 / 10)
+		assert_int_equal(add(t, &alice, 1, i, true, "x", at, &whole), FRAG_WAITS);
+	assert_int_equal(add(t, &alice, 1, FRAG_PIECES_MAX - 1, false, "x", at, &whole),
 			 FRAG_WHOLE);
+	assert_in_range(at, 10 * S, 60 * S);
+	for (uint64_t i = 0; i + 1 < FRAG_PIECES_MAX; i++, at += S * 9 / 10) {
+		assert_int_equal(add(t, &bob, 1, i, true, "x", at, &whole), FRAG_WAITS);
+		assert_int_equal(add(t, &bob, 1, i, true, "x", at + S / 2, &whole), FRAG_WAITS);
+	}
+	at += S / 2; // more than a second after the last that was new
+	assert_int_equal(add(t, &bob, 1, 3, true, "x", at, &whole), FRAG_WAITS);
+	assert_int_equal(add(t, &bob, 1, FRAG_PIECES_MAX - 1, false, "x", at, &whole), FRAG_WAITS);
 	frag_table_destroy(t);
 }
 

@@ -23,7 +23,8 @@ static struct place begin(bool answers_fihello)
 					      .answers_fihello = answers_fihello,
 					      .may_initiate = true}},
 				    .kind = IDENTITY_PEER,
-				    .startup = {.introductions_per_target = {1, 20}},
+				    .startup = {.introductions_per_ip = {1, 30},
+						.introductions_per_target = {1, 20}},
 			    });
 	p.b = net_peer(p.n, B_AT);
 	host_open(p.a, p.b->identity.member.fingerprint, B_AT, NULL);
@@ -103,6 +104,26 @@ static void a_forwarder_has_its_limit(void **state)
 	net_destroy(p.n);
 }
 
+// However many forwarders there are: nobody's door is knocked at more often.
+static void so_has_who_is_answered(void **state)
+{
+	struct place p = begin(true);
+	struct host *other = net_peer(p.n, "192.0.2.3:40003");
+
+	for (unsigned i = 0; i < 20; i++)
+		give(&p, p.a->identity.member.fingerprint, "198.51.100.1:5", 16);
+	host_open(p.a, other->identity.member.fingerprint, "192.0.2.3:40003", NULL);
+	net_run_us(p.n, 1000000);
+	p.via = startup_find(p.a->startup, 0, other->identity.member.fingerprint);
+	for (unsigned i = 0; i < 15; i++)
+		give(&p, p.a->identity.member.fingerprint, "198.51.100.1:6", 16);
+	assert_int_equal(p.a->worker.n_hello_replies, 30 + 1); // a second has passed
+	for (unsigned i = 0; i < 5; i++)
+		give(&p, p.a->identity.member.fingerprint, "198.51.100.2:6", 16);
+	assert_int_equal(p.a->worker.n_hello_replies, 30 + 1 + 5);
+	net_destroy(p.n);
+}
+
 static void the_report_of_a_closed_session_is_nobodys(void **state)
 {
 	struct place p = begin(true);
@@ -121,6 +142,7 @@ int main(void)
 		cmocka_unit_test(an_rhello_goes_where_the_initiator_is),
 		cmocka_unit_test(others_are_not_answered),
 		cmocka_unit_test(a_forwarder_has_its_limit),
+		cmocka_unit_test(so_has_who_is_answered),
 		cmocka_unit_test(the_report_of_a_closed_session_is_nobodys),
 	};
 

@@ -103,7 +103,7 @@ static const char *const replay_may[] = {
  * seat, no opening, no key job.
  */
 static const char *const startup_may[] = {
-	"vaes_create", // as above
+	"vaes_create",  // as above
 	"hello_create", // rates
 	"startup_queue_create",
 	// An IHello for a registered peer is forwarded to it on its session (§15), at a limited
@@ -226,8 +226,8 @@ static void strike(struct world *w, struct attacker *a, enum attack kind, uint64
 	}
 }
 
-// What changed stays changed, so of ten million packets not every thousand needs a look: naming what
-// may change takes longer than a thousand packets.
+// What changed stays changed, so of ten million packets not every thousand needs a look: naming
+// what may change takes longer than a thousand packets.
 static void attack(struct world *w, struct attacker *a, struct judgement *j, uint64_t n)
 {
 	uint64_t step = (n / COMPARISONS / BATCH + 1) * BATCH, done = 0;
@@ -365,9 +365,9 @@ static void every_packet_has_a_name(const struct world *w, uint64_t n)
 			 n);
 }
 
-static void attack_row(const struct row *row, const struct sim_pool *pool)
+static void attack_row(const struct row *row, const struct sim_pool *pool, uint64_t seed)
 {
-	struct sim_run run = {.test = "attack", .scenario = row->name, .seed = 5, .pool = pool};
+	struct sim_run run = {.test = "attack", .scenario = row->name, .seed = seed, .pool = pool};
 	struct keying_policy policy = keying_policy_default;
 	unsigned kinds = row->changes_nothing | row->is_tolerated;
 	uint64_t each = n_packets() / n_bits(kinds);
@@ -405,14 +405,17 @@ static void attack_row(const struct row *row, const struct sim_pool *pool)
 
 static void replays_and_forgeries_change_nothing(void **state)
 {
+	struct sim_seeds seeds = sim_seeds(5);
+
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		attack_row(&rows[i], *state);
+		for (uint64_t k = 0; k < seeds.n; k++)
+			attack_row(&rows[i], *state, seeds.first + k);
 }
 
 // Startup packets have no keys; what they are repeated for is to make work, sessions or noise.
-static void startup_replays_leave_no_session_behind(void **state)
+static void replay_startup(const struct sim_pool *pool, uint64_t seed)
 {
-	struct sim_run run = {.test = "attack", .scenario = "startup", .seed = 6, .pool = *state};
+	struct sim_run run = {.test = "attack", .scenario = "startup", .seed = seed, .pool = pool};
 	struct judgement j = {.row = "startup",
 			      .kind = ATTACK_STARTUP,
 			      .may = startup_may,
@@ -441,6 +444,14 @@ static void startup_replays_leave_no_session_behind(void **state)
 	world_destroy(w);
 }
 
+static void startup_replays_leave_no_session_behind(void **state)
+{
+	struct sim_seeds seeds = sim_seeds(6);
+
+	for (uint64_t k = 0; k < seeds.n; k++)
+		replay_startup(*state, seeds.first + k);
+}
+
 static void strike_with_all(struct world *w, struct attacker *a, const struct row *row,
 			    const char *when)
 {
@@ -457,9 +468,9 @@ static void strike_with_all(struct world *w, struct attacker *a, const struct ro
 // RFC 7016 5: without sequence numbers, a recorded flow is a new one once its linger time is over.
 // And a member that was started anew has the slots of its former life, but not the ids and keys
 // (requirement 135).
-static void what_is_long_past_changes_nothing(void **state)
+static void strike_long_after(const struct sim_pool *pool, uint64_t seed)
 {
-	struct sim_run run = {.test = "attack", .scenario = "past", .seed = 7, .pool = *state};
+	struct sim_run run = {.test = "attack", .scenario = "past", .seed = seed, .pool = pool};
 	uint32_t n_session, n_startup;
 	struct attacker *a;
 	struct world *w = live_world(&run, NULL, &a);
@@ -485,6 +496,14 @@ static void what_is_long_past_changes_nothing(void **state)
 	an_honest_packet_shows(w);
 	attacker_destroy(a);
 	world_destroy(w);
+}
+
+static void what_is_long_past_changes_nothing(void **state)
+{
+	struct sim_seeds seeds = sim_seeds(7);
+
+	for (uint64_t k = 0; k < seeds.n; k++)
+		strike_long_after(*state, seeds.first + k);
 }
 
 int main(void)

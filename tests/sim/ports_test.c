@@ -22,46 +22,46 @@ static const struct row {
 	{"larger than the ring", 0, {900, 10000, 800, "s", 32, 80000}},
 };
 
+static void flow(const struct row *row, uint32_t i, const struct sim_pool *pool, uint64_t seed)
+{
+	const struct sim_run run = {
+		.test = "ports", .scenario = row->name, .row = i, .seed = seed, .pool = pool};
+	struct net_link line = {.delay_us = 15000, .loss_permille = row->loss_permille};
+	struct world *w = world_create(&(struct world_opts){
+		.run = &run, .has_super = true, .n_members = MEMBERS, .up = line, .down = line});
+	const struct worker_stats *s = engine_stats(w->members[0].sim->engine);
+	struct ported p;
+
+	ported_attach(&p, w, 0, &pair);
+	world_join_all(w);
+	world_run_us(w, 15000000);
+	promise_all_connected(w);
+	promise_full_mesh(w);
+	for (uint32_t k = 2; k < w->n; k++)
+		world_play(w, k);
+	world_publish(w, 1, &row->film);
+	world_run_us(w, 30000000);
+	promise_always(w);
+	promise_no_losses(w);
+	promise_all_delivered(w, row->film.n_messages);
+	print_message("  %s: %llu frames in (%llu found no room), %llu out (%llu refused)\n",
+		      row->name, (unsigned long long)p.n_frames_in,
+		      (unsigned long long)p.n_frames_lost,
+		      (unsigned long long)p.worker->counters[0].tx_frames,
+		      (unsigned long long)s->drops[DROP_TX_PORT]);
+	assert_true(p.worker->counters[0].rx_frames == p.n_frames_in);
+	assert_true(p.worker->counters[0].tx_frames > row->film.n_messages);
+	ported_detach(&p);
+	world_destroy(w);
+}
+
 static void a_stream_flows_through_the_driver(void **state)
 {
-	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct sim_run run = {.test = "ports",
-					    .scenario = rows[i].name,
-					    .row = i,
-					    .seed = 1,
-					    .pool = *state};
-		struct net_link line = {.delay_us = 15000, .loss_permille = rows[i].loss_permille};
-		struct world *w = world_create(&(struct world_opts){.run = &run,
-								    .has_super = true,
-								    .n_members = MEMBERS,
-								    .up = line,
-								    .down = line});
-		const struct worker_stats *s = engine_stats(w->members[0].sim->engine);
-		struct ported p;
+	struct sim_seeds seeds = sim_seeds(1);
 
-		ported_attach(&p, w, 0, &pair);
-		world_join_all(w);
-		world_run_us(w, 15000000);
-		promise_all_connected(w);
-		promise_full_mesh(w);
-		for (uint32_t k = 2; k < w->n; k++)
-			world_play(w, k);
-		world_publish(w, 1, &rows[i].film);
-		world_run_us(w, 30000000);
-		promise_always(w);
-		promise_no_losses(w);
-		promise_all_delivered(w, rows[i].film.n_messages);
-		print_message(
-			"  %s: %llu frames in (%llu found no room), %llu out (%llu refused)\n",
-			rows[i].name, (unsigned long long)p.n_frames_in,
-			(unsigned long long)p.n_frames_lost,
-			(unsigned long long)p.worker->counters[0].tx_frames,
-			(unsigned long long)s->drops[DROP_TX_PORT]);
-		assert_true(p.worker->counters[0].rx_frames == p.n_frames_in);
-		assert_true(p.worker->counters[0].tx_frames > rows[i].film.n_messages);
-		ported_detach(&p);
-		world_destroy(w);
-	}
+	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (uint64_t k = 0; k < seeds.n; k++)
+			flow(&rows[i], i, *state, seeds.first + k);
 }
 
 static int setup(void **state, enum pair_kind kind)

@@ -226,13 +226,15 @@ static void assert_quiet(void)
 
 static struct port_pair pair;
 
-static struct world *born(struct life *l, const struct sim_pool *pool, struct sim_run *run,
-			  const struct keying_policy *policy, uint32_t member)
+#define SEED 7
+
+static struct world *born(struct life *l, const struct sim_pool *pool, uint64_t seed,
+			  struct sim_run *run, const struct keying_policy *policy, uint32_t member)
 {
 	const struct net_link line = {.delay_us = 15000, .jitter_us = 2000, .loss_permille = 20};
 	struct world *w;
 
-	*run = (struct sim_run){.test = "quiet", .scenario = "a life", .seed = 7, .pool = pool};
+	*run = (struct sim_run){.test = "quiet", .scenario = "a life", .seed = seed, .pool = pool};
 	memset(l, 0, sizeof(*l));
 	if (!trap_begin())
 		return NULL;
@@ -261,42 +263,56 @@ static void die(struct life *l)
 	trap_end();
 }
 
-static void whole_lives_ask_nobody(void **state)
+static const struct life_row {
+	const char *name;
+	enum keying_want want;
+	uint32_t member;
+} life_rows[] = {
+	{"super-peer, HMAC and sequence numbers", KEYING_REQUIRE, 0},
+	{"super-peer, checksums", KEYING_OFF, 0},
+	{"publisher", KEYING_REQUIRE, 1},
+	{"player", KEYING_PREFER, 2},
+};
+
+// False: traps cannot be set here.
+static bool whole_life(const struct life_row *row, const struct sim_pool *pool, uint64_t seed,
+		       uint64_t *seen_commands, uint64_t *seen_reports)
 {
-	static const struct {
-		const char *name;
-		enum keying_want want;
-		uint32_t member;
-	} rows[] = {
-		{"super-peer, HMAC and sequence numbers", KEYING_REQUIRE, 0},
-		{"super-peer, checksums", KEYING_OFF, 0},
-		{"publisher", KEYING_REQUIRE, 1},
-		{"player", KEYING_PREFER, 2},
-	};
-	uint64_t seen_commands = 0, seen_reports = 0;
+	struct keying_policy policy = keying_policy_default;
 	struct sim_run run;
 	struct life l;
+	struct world *w;
 
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct keying_policy policy = keying_policy_default;
-		struct world *w;
+	policy.hmac = policy.sseq = row->want;
+	w = born(&l, pool, seed, &run, &policy, row->member);
+	if (w == NULL)
+		return false;
+	live(w);
+	print_message("  %s: %llu turns, %llu frames in\n", row->name,
+		      (unsigned long long)l.ported.n_turns,
+		      (unsigned long long)l.ported.n_frames_in);
+	assert_quiet();
+	assert_was_full(&l);
+	*seen_commands |= l.commands;
+	*seen_reports |= l.reports;
+	die(&l);
+	return true;
+}
 
-		policy.hmac = policy.sseq = rows[i].want;
-		w = born(&l, *state, &run, &policy, rows[i].member);
-		if (w == NULL)
-			skip();
-		live(w);
-		print_message("  %s: %llu turns, %llu frames in\n", rows[i].name,
-			      (unsigned long long)l.ported.n_turns,
-			      (unsigned long long)l.ported.n_frames_in);
-		assert_quiet();
-		assert_was_full(&l);
-		seen_commands |= l.commands;
-		seen_reports |= l.reports;
-		die(&l);
+static void whole_lives_ask_nobody(void **state)
+{
+	struct sim_seeds seeds = sim_seeds(SEED);
+
+	for (uint64_t k = 0; k < seeds.n; k++) {
+		uint64_t seen_commands = 0, seen_reports = 0;
+
+		for (size_t i = 0; i < ARRAY_LEN(life_rows); i++)
+			if (!whole_life(&life_rows[i], *state, seeds.first + k, &seen_commands,
+					&seen_reports))
+				skip();
+		assert_ops(seen_commands, commands, ARRAY_LEN(commands), "command");
+		assert_ops(seen_reports, reports, ARRAY_LEN(reports), "report");
 	}
-	assert_ops(seen_commands, commands, ARRAY_LEN(commands), "command");
-	assert_ops(seen_reports, reports, ARRAY_LEN(reports), "report");
 }
 
 // -- a control that sleeps is woken by one write, and nothing else --
@@ -315,7 +331,7 @@ static void a_sleeping_control_is_woken_by_one_write(void **state)
 	struct world *w;
 	struct life l;
 
-	w = born(&l, *state, &run, &keying_policy_default, 0);
+	w = born(&l, *state, SEED, &run, &keying_policy_default, 0);
 	if (w == NULL)
 		skip();
 	l.ported.before = arm_bell;
@@ -341,7 +357,7 @@ static void a_lap_looks_at_the_clock_once(void **state)
 	struct sim_run run;
 	struct life l;
 
-	if (born(&l, *state, &run, &keying_policy_default, 0) == NULL)
+	if (born(&l, *state, SEED, &run, &keying_policy_default, 0) == NULL)
 		skip();
 	l.ported.worker->idle.mode = IDLE_SPIN;
 	for (uint32_t i = 0; i < LAPS; i++) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -206,13 +207,24 @@ static void run_all(struct runs *rs, uint32_t n_jobs)
 	}
 }
 
-static void tell_soak(const struct runs *rs, time_t took_s)
+// Of all processes that have run seeds so far.
+static double cpu_s(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_CHILDREN, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static void tell_soak(const struct runs *rs, time_t took_s, double took_cpu_s)
 {
 	const struct sim_scenario *s = rs->scenario;
 
-	printf("soak: %s, %s, row %u: seeds %llu to %llu in %lld s, %u failed", s->test,
-	       s->scenario, s->row, (unsigned long long)rs->first_seed,
-	       (unsigned long long)(rs->first_seed + rs->n - 1), (long long)took_s, rs->n_failed);
+	printf("soak: %s, %s, row %u: seeds %llu to %llu in %lld s (%.1f of CPU), %u failed",
+	       s->test, s->scenario, s->row, (unsigned long long)rs->first_seed,
+	       (unsigned long long)(rs->first_seed + rs->n - 1), (long long)took_s, took_cpu_s,
+	       rs->n_failed);
 	for (uint32_t i = 0; i < rs->n_failed && i < FAILURES_TOLD; i++)
 		printf("%s%llu", i == 0 ? ": " : " ", (unsigned long long)rs->failed[i]);
 	printf("%s\n", rs->n_failed > FAILURES_TOLD ? " ..." : "");
@@ -226,6 +238,15 @@ static uint64_t asked(const char *name, uint64_t else_it_is)
 	const char *text = getenv(name);
 
 	return text != NULL ? strtoull(text, NULL, 0) : else_it_is;
+}
+
+struct sim_seeds sim_seeds(uint64_t usual)
+{
+	if (getenv("SEED") != NULL)
+		return (struct sim_seeds){asked("SEED", usual), 1};
+	if (getenv("SIM_FROM") != NULL)
+		return (struct sim_seeds){asked("SIM_FROM", usual), asked("SIM_COUNT", 1)};
+	return (struct sim_seeds){usual, 1};
 }
 
 bool sim_wants(uint32_t row)
@@ -248,7 +269,7 @@ static void choose_seeds(struct runs *rs)
 		if (rs->is_soak)
 			rs->n = s->n_soak > 0 ? s->n_soak : SIM_SOAK_SEEDS;
 		rs->first_seed = asked("SIM_FROM", 1);
-		if (s->n_soak != 1)
+		if (s->n_soak != 1 || !rs->is_soak)
 			rs->n = (uint32_t)asked("SIM_COUNT", rs->n);
 	} else {
 		rs->n = s->n_seeds;
@@ -268,6 +289,7 @@ void *sim_each_seed(const struct sim_scenario *s, uint32_t *n)
 {
 	struct runs rs = {.scenario = s};
 	time_t start = time(NULL);
+	double start_cpu_s = cpu_s();
 	uint64_t n_jobs;
 
 	choose_seeds(&rs);
@@ -284,7 +306,7 @@ void *sim_each_seed(const struct sim_scenario *s, uint32_t *n)
 	run_all(&rs, n_jobs < 1 ? 1 : n_jobs < JOBS_MAX ? (uint32_t)n_jobs : JOBS_MAX);
 	munmap(rs.shared, sizeof(*rs.shared));
 	if (rs.is_soak)
-		tell_soak(&rs, time(NULL) - start);
+		tell_soak(&rs, time(NULL) - start, cpu_s() - start_cpu_s);
 	else if (rs.n_failed > 0)
 		fail_msg("seed %llu of %s", (unsigned long long)rs.failed[0], s->scenario);
 	return rs.figures;

@@ -20,10 +20,10 @@
 
 #include "crypto/identity.h"
 
-#define SIM_IDENTITIES 1004 // with test keys; of real ones, which cost time,
+#define SIM_IDENTITIES      1004 // with test keys; of real ones, which cost time,
 #define SIM_IDENTITIES_REAL 104
-#define SIM_REAL_EVERY 10 // of so many seeds, the first runs with real keys
-#define SIM_SOAK_SEEDS 10000
+#define SIM_REAL_EVERY      10 // of so many seeds, the first runs with real keys
+#define SIM_SOAK_SEEDS      10000
 
 // Keys cost more than everything else in a short run: made once for all of them, from a seed.
 struct sim_pool {
@@ -69,6 +69,13 @@ struct sim_scenario {
 // program fails in the end.
 void *sim_each_seed(const struct sim_scenario *, uint32_t *n);
 void sim_figures_free(const struct sim_scenario *, void *figures, uint32_t n);
+
+// For a scenario whose single run says it all and needs no process of its own: its usual seed, or
+// the n from first on that SEED, or SIM_FROM and SIM_COUNT, ask for.
+struct sim_seeds {
+	uint64_t first, n;
+};
+struct sim_seeds sim_seeds(uint64_t usual);
 
 // Is the row among those that were asked for?
 bool sim_wants(uint32_t row);

@@ -154,7 +154,7 @@ static void everybody_who_has_an_uplink_carries(void **state)
 		struct figures *f;
 		uint32_t n;
 
-		if (rows[i].is_long && getenv("SIM_SOAK") == NULL)
+		if (!sim_wants(i) || (rows[i].is_long && getenv("SIM_SOAK") == NULL))
 			continue;
 		f = sim_each_seed(&s, &n);
 		for (uint32_t k = 0; k < n; k++) {

@@ -42,6 +42,7 @@ struct startup_gate {
 	uint8_t quiet[QUIET];
 	// Places of which it was enough, a bit each: a flood finds all that it needs in 4 KiB.
 	uint64_t loud[QUIET / 64];
+	bool is_any_loud;
 	uint64_t quiet_period, quiet_seed; // which it is, and what throws the places anew
 	bool is_shut; // the worker's budget was used up when somebody last asked
 	// The last who was expected, and when his prefix was found to have used up its budget.
@@ -157,7 +158,9 @@ static void quiet_clock(struct startup_gate *g, uint64_t now_us)
 		return;
 	g->quiet_period = period;
 	g->quiet_seed = hash(g, period) | 1;
-	memset(g->loud, 0, sizeof(g->loud));
+	if (g->is_any_loud) // else 4 KiB would go through the cache for nothing
+		memset(g->loud, 0, sizeof(g->loud));
+	g->is_any_loud = false;
 }
 
 // Beyond the worker's budget. Each packet counts, opened or not.
@@ -170,8 +173,10 @@ static bool is_of_reserve(struct startup_gate *g, uint64_t of_prefix, uint64_t n
 		return false;
 	if ((*at & 0xf0) != when)
 		*at = when;
-	if ((++*at & 0x0f) == STARTUP_QUIET_PACKETS)
+	if ((++*at & 0x0f) == STARTUP_QUIET_PACKETS) {
 		g->loud[place / 64] |= 1ull << place % 64;
+		g->is_any_loud = true;
+	}
 	return has_room(g->reserve, g->reserve_ns, now_us * 1000);
 }
 

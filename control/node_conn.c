@@ -69,6 +69,8 @@ struct node_conn *node_connect(struct node *n, const char *uri, const struct wir
 			c = &n->conns[i];
 	if (c == NULL || n_addrs == 0 || strlen(uri) >= sizeof(c->uri))
 		return NULL;
+	if (c - n->conns >= n->conns_end)
+		n->conns_end = (uint8_t)(c - n->conns + 1);
 	*c = (struct node_conn){.node = n, .backoff_us = BACKOFF_FIRST_US};
 	snprintf(c->uri, sizeof(c->uri), "%s", uri);
 	c->n_addrs = n_addrs < sizeof(c->addrs) / sizeof(c->addrs[0])
@@ -89,7 +91,7 @@ struct node_conn *conn_of_user(struct node *n, const void *user)
 
 struct node_conn *conn_of_session(struct node *n, const struct ctl_session *s)
 {
-	for (unsigned i = 0; i < CONNS_MAX; i++)
+	for (unsigned i = 0; i < n->conns_end; i++)
 		if (n->conns[i].state != CONN_UNUSED && n->conns[i].session == s)
 			return &n->conns[i];
 	return NULL;

@@ -79,6 +79,7 @@ struct node {
 	struct node_opts opts;
 	// The rest.
 	struct node_conn conns[CONNS_MAX];
+	uint8_t conns_end; // from here on none was ever used
 	struct node_group *joined;
 	uint32_t next_direct_id;
 	struct node_event events[EVENTS_MAX]; // of connections; groups keeps its own

@@ -15,6 +15,12 @@ static bool slot_is_used(const struct ctl_session *s, uint16_t slot)
 	return slot < FLOWS_PER_SESSION && (s->tx_slots >> slot & 1) != 0;
 }
 
+static void slot_is_written(struct ctl_session *s, unsigned slot)
+{
+	if (slot >= s->flows_end)
+		s->flows_end = (uint8_t)(slot + 1);
+}
+
 // The lowest free slot, taken; or -ENOBUFS. Its id was never used in this session (§3.6.2.2 asks
 // for 130 s only, but numbers are cheap and then no old ack can be mistaken).
 static int slot_take(struct ctl_session *s, uint8_t owner, void *ctx)
@@ -25,6 +31,7 @@ static int slot_take(struct ctl_session *s, uint8_t owner, void *ctx)
 		return -ENOBUFS;
 	slot = (unsigned)__builtin_ctzll(~s->tx_slots);
 	s->tx_slots |= UINT64_C(1) << slot;
+	slot_is_written(s, slot);
 	s->tx[slot] = (struct ctl_flow){
 		.flow_id = slot + (uint64_t)FLOWS_PER_SESSION * s->tx_uses[slot]++,
 		.ctx = ctx,
@@ -173,6 +180,7 @@ static void flow_accept(struct ctl_session *s, uint16_t rx_slot, const struct ct
 {
 	if (s->state != CTL_OPEN || rx_slot >= FLOWS_PER_SESSION)
 		return;
+	slot_is_written(s, rx_slot);
 	s->rx[rx_slot] = *flow;
 	flow_classify(s, rx_slot, flow->flow_id, c);
 }

@@ -72,6 +72,7 @@ struct ctl_session {
 	uint8_t n_reported;
 	struct wire_addr reported[REPORTED_ADDRS_MAX];
 
+	uint8_t flows_end; // slots from here on were never written
 	uint64_t tx_slots; // bit per send slot in use
 	uint32_t *tx_uses; // of its struct ctl_flows
 	struct ctl_flow *tx, *rx;

@@ -43,11 +43,14 @@ struct direct_name {
 };
 
 struct direct {
+	// What each turn looks at.
+	uint64_t hub_us; // hub's next turn
+	struct direct_peer *peers;
+	// The rest.
 	struct direct_opts o;
 	struct direct_counters counters;
 	struct live_hub *hub;
 	struct direct_name *names;
-	struct direct_peer *peers;
 	struct rpc_command command;  // being read: large, and only one at a time
 	uint32_t n_names, n_waiting; // n_waiting: of PEER_ASKING and PEER_WAITING
 };
@@ -63,7 +66,7 @@ struct direct *direct_create(const struct direct_opts *o)
 	if (d == NULL)
 		return NULL;
 	d->o = *o;
-	d->hub = live_hub_create(&hub);
+	d->hub = live_hub_create(&hub, &d->hub_us);
 	if (d->hub != NULL)
 		return d;
 	free(d);
@@ -456,7 +459,7 @@ void direct_timers(struct direct *d, uint64_t now_us)
 
 uint64_t direct_deadline_us(const struct direct *d)
 {
-	uint64_t at = live_hub_deadline_us(d->hub);
+	uint64_t at = d->hub_us;
 
 	for (const struct direct_peer *p = d->peers; p != NULL; p = p->next)
 		if (p->state == PEER_ASKING && p->give_up_us < at)

@@ -49,6 +49,7 @@ struct nc_session {
 struct rpc {
 	// What each turn looks at.
 	uint64_t next_us;                  // no deadline of any of all, nor of a barrier, is before
+	uint64_t live_us;                  // the same of live
 	struct live_hub *live;             // as a server
 	struct rpc_stream *client_streams; // as a client
 	// The rest.

@@ -19,7 +19,7 @@
 
 // ---- hub ----
 
-struct live_hub *live_hub_create(const struct live_hub_opts *o)
+struct live_hub *live_hub_create(const struct live_hub_opts *o, uint64_t *due_us)
 {
 	struct live_hub *h = calloc(1, sizeof(*h));
 
@@ -27,7 +27,8 @@ struct live_hub *live_hub_create(const struct live_hub_opts *o)
 		return NULL;
 	h->opts = *o;
 	h->ready_last = &h->ready_first;
-	h->due_us = UINT64_MAX;
+	h->due_us = due_us;
+	*due_us = UINT64_MAX;
 	return h;
 }
 
@@ -128,7 +129,7 @@ void live_stream_ready(struct live_stream *s)
 	s->next_ready = NULL;
 	*h->ready_last = s;
 	h->ready_last = &s->next_ready;
-	h->due_us = 0;
+	*h->due_us = 0;
 }
 
 // ---- ends ----
@@ -366,7 +367,7 @@ void live_hub_turn(struct live_hub *h, uint64_t now_us)
 	struct live_work work = {TURN_SENDS, TURN_BYTES, false};
 	struct live_stream *s, *left = NULL, **left_last = &left;
 
-	if (now_us < h->due_us)
+	if (now_us < *h->due_us)
 		return;
 	while ((s = h->ready_first) != NULL && work.sends > 0 && work.bytes > 0) {
 		ready_remove(s);
@@ -381,19 +382,9 @@ void live_hub_turn(struct live_hub *h, uint64_t now_us)
 		live_stream_ready(s);
 	}
 	if (h->ready_first == NULL)
-		h->due_us = UINT64_MAX;
+		*h->due_us = UINT64_MAX;
 	else
-		h->due_us = work.was_blocked && work.sends > 0 ? now_us + BLOCKED_US : now_us;
-}
-
-void live_hub_lines_of(const struct live_hub *h, struct lines *l)
-{
-	lines_add(l, &h->due_us, sizeof(h->due_us));
-}
-
-uint64_t live_hub_deadline_us(const struct live_hub *h)
-{
-	return h->due_us;
+		*h->due_us = work.was_blocked && work.sends > 0 ? now_us + BLOCKED_US : now_us;
 }
 
 // ---- looking in ----

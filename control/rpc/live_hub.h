@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/lines.h"
 #include "control/rpc/net_stream.h"
 
 struct live_hub;
@@ -39,8 +38,10 @@ enum live_refusal { // what publish and play answer
 	LIVE_FULL,
 };
 
-struct live_hub *live_hub_create(const struct live_hub_opts *); // NULL: no memory
-void live_hub_destroy(struct live_hub *);                       // no end is left
+// due_us: where it keeps the time of its next turn, beside what its owner looks at each time. NULL:
+// no memory.
+struct live_hub *live_hub_create(const struct live_hub_opts *, uint64_t *due_us);
+void live_hub_destroy(struct live_hub *); // no end is left
 const struct live_counters *live_hub_counters(const struct live_hub *);
 
 // An end for a net_stream that the caller makes and keeps; before that stream is destroyed, its end
@@ -68,9 +69,6 @@ bool live_receives_video(const struct live_end *);
 
 // Serves players, for a bounded while.
 void live_hub_turn(struct live_hub *, uint64_t now_us);
-void live_hub_lines_of(const struct live_hub *, struct lines *);
-uint64_t
-live_hub_deadline_us(const struct live_hub *); // of the next turn; not later than now: at once
 
 struct live_info {
 	char app[128], name[256];

@@ -60,7 +60,7 @@ struct live_hub {
 	struct live_stream *streams;
 	uint32_t n;
 	struct live_stream *ready_first, **ready_last;
-	uint64_t due_us;
+	uint64_t *due_us;                     // not later than now: at once
 	uint8_t scratch[LIVE_HEAD_BYTES_MAX]; // a message being written anew
 };
 

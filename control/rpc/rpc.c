@@ -19,8 +19,8 @@ struct rpc *rpc_create(const struct rpc_opts *o)
 	*r = (struct rpc){
 		.opts = *o,
 		.next_us = UINT64_MAX,
-		.streams = {.max = o->streams_max, .per_session_max = o->streams_per_session_max},
-		.live = live_hub_create(&o->live)};
+		.streams = {.max = o->streams_max, .per_session_max = o->streams_per_session_max}};
+	r->live = live_hub_create(&o->live, &r->live_us);
 	if (r->live != NULL)
 		return r;
 	free(r);
@@ -436,12 +436,11 @@ void rpc_timers(struct rpc *r, uint64_t now_us)
 void rpc_lines_of(const struct rpc *r, struct lines *l)
 {
 	lines_add(l, r, offsetof(struct rpc, all));
-	live_hub_lines_of(r->live, l);
 }
 
 uint64_t rpc_deadline_us(const struct rpc *r)
 {
-	uint64_t at = live_hub_deadline_us(r->live), client_us = stream_client_deadline_us(r);
+	uint64_t at = r->live_us, client_us = stream_client_deadline_us(r);
 
 	at = client_us < at ? client_us : at;
 	return r->next_us < at ? r->next_us : at;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/lines.h"
 #include "control/rpc/apps.h"
 #include "control/rpc/flow_sync.h"
 #include "control/rpc/live_hub.h"

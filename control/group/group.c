@@ -141,7 +141,7 @@ static void relations_forget(struct groups *gs)
 	while (gs->sessions != NULL) {
 		struct ctl_session *cs = gs->sessions->cs;
 
-		neighbours_session_closed(cs);
+		neighbours_session_closed(gs, cs);
 		if (gs->gc != NULL)
 			gc_server_session_closed(gs->gc, cs);
 	}
@@ -357,7 +357,7 @@ void groups_session_closed(struct groups *gs, struct ctl_session *cs, enum sessi
 	(void)why;
 	gs->now_us = now_us;
 	gc_conn_down(gs, cs);
-	neighbours_session_closed(cs);
+	neighbours_session_closed(gs, cs);
 	if (gs->gc != NULL)
 		gc_server_session_closed(gs->gc, cs);
 }

@@ -158,7 +158,8 @@ struct group {
 	struct lan *lan;               // NULL: not spoken
 	struct neighbour **neighbours; // dense; also those only called
 	uint32_t n_neighbours, neighbours_cap, n_open;
-	uint32_t n_told; // members.n_changes at the last report to one at random
+	uint32_t n_nameless; // the first of neighbours: no member yet, and most of them called
+	uint32_t n_told;     // members.n_changes at the last report to one at random
 	// The rest.
 	struct u256 address;
 	struct members members;
@@ -201,6 +202,7 @@ struct groups {
 	// The rest.
 	struct group_session *sessions;
 	uint32_t n_groups;
+	uint32_t n_main_rx;    // main flows that are nameless yet, of all sessions
 	uint32_t keepalive_ms; // of neighbours that are nothing special
 	struct groups_opts o;
 	struct conn conns[CONNS_MAX];

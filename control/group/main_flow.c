@@ -36,12 +36,13 @@ void main_flow_opened(struct groups *gs, struct ctl_session *cs, const struct re
 			       .rx_slot = r->flow};
 	s->main_rx = rx;
 	s->n_main_rx++;
+	gs->n_main_rx++;
 	sweep_by(gs, gs->now_us + NAMELESS_LIFE_US);
 	ctl_flow_accept(cs, rx->rx_slot, rx->flow_id, FLOW_CONTROL, NO_STREAM, OWNER_GROUP, rx);
 }
 
 // Off the session's list of nameless ones.
-static void nameless_remove(struct main_rx *rx)
+static void nameless_remove(struct groups *gs, struct main_rx *rx)
 {
 	struct group_session *s = rx->cs->groups;
 	struct main_rx **at = &s->main_rx;
@@ -50,13 +51,14 @@ static void nameless_remove(struct main_rx *rx)
 		at = &(*at)->next;
 	*at = rx->next;
 	s->n_main_rx--;
+	gs->n_main_rx--;
 }
 
 static void nameless_reject(struct groups *gs, struct main_rx *rx)
 {
 	struct ctl_session *cs = rx->cs;
 
-	nameless_remove(rx);
+	nameless_remove(gs, rx);
 	group_session_reject(cs, rx->rx_slot, rx->flow_id, REJECT_CODE);
 	free(rx);
 	session_release(gs, cs);
@@ -112,7 +114,7 @@ static void connect_take(struct groups *gs, struct main_rx *rx, struct span mess
 		nameless_reject(gs, rx);
 		return;
 	}
-	nameless_remove(rx);
+	nameless_remove(gs, rx);
 	rx->neighbour = nb;
 	nb->main_rx = rx;
 	neighbour_open(nb);
@@ -174,7 +176,7 @@ void main_flow_finished(struct groups *gs, struct main_rx *rx)
 
 uint64_t main_flows_sweep(struct groups *gs, struct ctl_session *cs)
 {
-	struct main_rx *rx = cs->groups != NULL ? cs->groups->main_rx : NULL;
+	struct main_rx *rx = gs->n_main_rx > 0 && cs->groups != NULL ? cs->groups->main_rx : NULL;
 	uint64_t next_us = NEVER;
 
 	while (rx != NULL) {
@@ -189,12 +191,12 @@ uint64_t main_flows_sweep(struct groups *gs, struct ctl_session *cs)
 	return next_us;
 }
 
-void main_flows_forget(struct ctl_session *cs)
+void main_flows_forget(struct groups *gs, struct ctl_session *cs)
 {
 	while (cs->groups != NULL && cs->groups->main_rx != NULL) {
 		struct main_rx *rx = cs->groups->main_rx;
 
-		nameless_remove(rx);
+		nameless_remove(gs, rx);
 		free(rx);
 	}
 }

@@ -9,4 +9,4 @@ void main_message(struct groups *, struct main_rx *, struct span message);
 void main_flow_finished(struct groups *, struct main_rx *);
 // Flows that said nothing for long. When the next must go; NEVER: there is none.
 uint64_t main_flows_sweep(struct groups *, struct ctl_session *);
-void main_flows_forget(struct ctl_session *); // the session is gone
+void main_flows_forget(struct groups *, struct ctl_session *); // the session is gone

@@ -194,17 +194,49 @@ static bool list_reserve(struct group *g)
 	return true;
 }
 
-static void neighbour_free(struct neighbour *nb)
+static void place(struct neighbour *nb, uint32_t index)
+{
+	nb->group->neighbours[index] = nb;
+	nb->index = index;
+}
+
+static void list_add(struct neighbour *nb)
 {
 	struct group *g = nb->group;
-	struct neighbour **at = &nb->cs->groups->neighbours, *last;
+
+	if (g->n_nameless < g->n_neighbours)
+		place(g->neighbours[g->n_nameless], g->n_neighbours);
+	g->n_neighbours++;
+	place(nb, g->n_nameless++);
+}
+
+// To the last of the nameless ones, who is then the first of the others.
+static void list_name(struct neighbour *nb)
+{
+	struct group *g = nb->group;
+	struct neighbour *last = g->neighbours[--g->n_nameless];
+
+	place(last, nb->index);
+	place(nb, g->n_nameless);
+}
+
+static void list_remove(struct neighbour *nb)
+{
+	struct group *g = nb->group;
+
+	if (nb->index < g->n_nameless)
+		list_name(nb);
+	place(g->neighbours[--g->n_neighbours], nb->index);
+}
+
+static void neighbour_free(struct neighbour *nb)
+{
+	struct neighbour **at = &nb->cs->groups->neighbours;
 
 	while (*at != nb)
 		at = &(*at)->next;
 	*at = nb->next;
-	last = g->neighbours[--g->n_neighbours];
-	g->neighbours[nb->index] = last;
-	last->index = nb->index;
+	list_remove(nb);
 	free(nb);
 }
 
@@ -228,8 +260,7 @@ struct neighbour *neighbour_make(struct group *g, struct ctl_session *cs)
 	nb->next = s->neighbours;
 	s->neighbours = nb;
 	sweep_by(gs, gs->now_us + CALL_LIFE_US);
-	nb->index = g->n_neighbours;
-	g->neighbours[g->n_neighbours++] = nb;
+	list_add(nb);
 	slot = main_open(nb);
 	nb->main_tx = (uint16_t)slot;
 	if (slot < 0 || main_greet(nb) != 0) {
@@ -367,6 +398,7 @@ void neighbour_open(struct neighbour *nb)
 	g->n_open++;
 	nb->member = members_hear(&g->members, nb->cs->fingerprint, &news);
 	if (nb->member != NULL) {
+		list_name(nb);
 		nb->member->neighbour = nb;
 		nb->member->is_suspect = nb->is_suspect;
 		nb->is_super = nb->member->is_super || gc_client_names_super(g, nb->cs);
@@ -380,20 +412,22 @@ void neighbour_open(struct neighbour *nb)
 	routes_soon(g);
 }
 
+static bool is_double(const struct neighbour *nb, const struct ctl_session *cs)
+{
+	return nb->cs != cs && nb->cs->state == CTL_OPEN &&
+	       memcmp(nb->cs->fingerprint, cs->fingerprint, PEER_ID_LEN) == 0;
+}
+
 // Another session to the same peer that is its neighbour in this group, or called to be; NULL.
 static struct neighbour *neighbour_double(const struct group *g, const struct ctl_session *cs)
 {
 	const struct member *who = members_find(&g->members, cs->fingerprint);
 
-	for (uint32_t i = 0; i < g->n_neighbours; i++) {
-		struct neighbour *nb = g->neighbours[i];
-
-		if (nb->member != NULL && nb->member != who) // most are somebody else, at a glance
-			continue;
-		if (nb->cs != cs && nb->cs->state == CTL_OPEN &&
-		    memcmp(nb->cs->fingerprint, cs->fingerprint, PEER_ID_LEN) == 0)
-			return nb;
-	}
+	if (who != NULL && who->neighbour != NULL && is_double(who->neighbour, cs))
+		return who->neighbour;
+	for (uint32_t i = 0; i < g->n_nameless; i++)
+		if (is_double(g->neighbours[i], cs))
+			return g->neighbours[i];
 	return NULL;
 }
 
@@ -488,12 +522,12 @@ uint64_t neighbours_sweep(struct groups *gs)
 	return next_us;
 }
 
-void neighbours_session_closed(struct ctl_session *cs)
+void neighbours_session_closed(struct groups *gs, struct ctl_session *cs)
 {
 	struct group_session *s = cs->groups;
 
 	while (s != NULL && s->neighbours != NULL)
 		neighbour_end(s->neighbours, END_SESSION_GONE);
-	main_flows_forget(cs);
+	main_flows_forget(gs, cs);
 	group_session_put(cs);
 }

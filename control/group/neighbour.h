@@ -50,4 +50,4 @@ void neighbours_unrest(struct group *);
 void session_release(struct groups *, struct ctl_session *);
 // Calls that nobody answered, sessions that nobody uses. When the next may have to go; NEVER: none.
 uint64_t neighbours_sweep(struct groups *);
-void neighbours_session_closed(struct ctl_session *);
+void neighbours_session_closed(struct groups *, struct ctl_session *);

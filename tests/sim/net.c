@@ -261,13 +261,13 @@ static void cross(struct net *n, struct line *l, struct frame *f, uint64_t now_u
 			n->counters.corrupted++;
 		}
 		if (happens(n, l->link.duplicate_permille)) {
-			fly(n, l, frame_copy(f), from_us);
+			fly(n, l, frame_copy(&n->air, f), from_us);
 			n->counters.duplicated++;
 		}
 		fly(n, l, f, from_us);
 		return;
 	}
-	free(f);
+	frame_free(&n->air, f);
 }
 
 // ---- between the lines ----
@@ -340,7 +340,7 @@ void net_send(struct net *n, uint32_t host, uint16_t src_port, struct net_addr d
 	// The translator is the host's neighbour: what the line then loses has opened a port.
 	if (n->hosts[host].nat != NET_PUBLIC && !is_private(dst.ip))
 		src = nat_out(&n->nats[n->hosts[host].nat], src, dst, now_us);
-	f = frame_create(data, len);
+	f = frame_create(&n->air, data, len);
 	f->from = host;
 	f->src = src;
 	f->dst = dst;
@@ -356,19 +356,24 @@ bool net_step(struct net *n, uint64_t now_us)
 	if (f->is_down) {
 		n->counters.delivered++;
 		n->deliver(n->deliver_ctx, f->to, f->src, f->dst, f->data, f->len);
-		free(f);
+		frame_free(&n->air, f);
 		return true;
 	}
 	f->to = route(n, f, f->at_us);
 	f->is_down = true;
 	if (f->to == NOBODY) {
-		free(f);
+		frame_free(&n->air, f);
 		return true;
 	}
 	if (n->herald != NULL)
 		n->herald(n->herald_ctx, f->to, f->data, f->len);
 	cross(n, &n->hosts[f->to].down, f, f->at_us);
 	return true;
+}
+
+const void *net_frames(const struct net *n)
+{
+	return n->air.cells;
 }
 
 uint64_t net_deadline_us(const struct net *n)

@@ -94,5 +94,6 @@ void net_send(struct net *, uint32_t host, uint16_t src_port, struct net_addr ds
 	      const uint8_t *data, uint16_t len, uint64_t now_us);
 // Delivers the next datagram that is due. False: none is.
 bool net_step(struct net *, uint64_t now_us);
+const void *net_frames(const struct net *); // the memory of short ones in the air; NULL: none
 uint64_t net_deadline_us(const struct net *); // UINT64_MAX: nothing is in the air
 const struct net_counters *net_counters(const struct net *);

@@ -232,6 +232,8 @@ void state_name(struct world *w)
 	watch_name(w->members, w->n * sizeof(*w->members), sizeof(*w->members), member_fields,
 		   N(member_fields), "member");
 	watch_ignore_block(w->lines);
+	if (net_frames(w->net) != NULL)
+		watch_ignore_block(net_frames(w->net));
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct sim_node *s = w->members[i].sim;
 

@@ -55,7 +55,7 @@ bool flows_send_ack(struct engine *e, uint32_t session_idx)
 {
 	struct session *s = session_at(e, session_idx);
 	struct packet_form form = {s->tx_tag_len, (s->flags & SESSION_TX_SSEQ) != 0};
-	struct pkt *pkt = &e->tx.room[e->tx.n];
+	struct pkt *pkt = &e->tx->room[e->tx->n];
 	uint8_t *plain, *at, flags;
 	size_t front_len, sealed;
 	bool has_echo;
@@ -63,7 +63,7 @@ bool flows_send_ack(struct engine *e, uint32_t session_idx)
 	struct crypto_op *op;
 	struct flow_rx *f;
 
-	if (e->tx.n >= e->tx.max || pkt->room < SSID_LEN + ROOM + form.tag_len)
+	if (e->tx->n >= e->tx->max || pkt->room < SSID_LEN + ROOM + form.tag_len)
 		return false;
 	f = the_one(e, session_idx);
 	if (f == NULL)

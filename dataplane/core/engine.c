@@ -115,7 +115,7 @@ static int create_tables(struct engine *e)
 	for (int i = 0; i < DATA_LISTS_N; i++)
 		e->data[i].next = pages_take(o->sessions_max * sizeof(*e->data[i].next));
 	e->wheel = timer_wheel_create(o->sessions_max);
-	e->bodies = body_pool_create(o->body_bytes);
+	e->bodies = o->bodies != NULL ? o->bodies : body_pool_create(o->body_bytes);
 	if (e->sessions == NULL || e->cold == NULL || e->paths == NULL || e->hmac == NULL ||
 	    e->wheel == NULL || e->bodies == NULL || e->data[DATA_MEDIA].next == NULL ||
 	    e->data[DATA_BULK].next == NULL || e->data[DATA_POST].next == NULL ||
@@ -150,6 +150,16 @@ static void make_keys(struct engine *e)
 		      e->default_open.sched);
 }
 
+struct engine_scratch *engine_scratch_create(void)
+{
+	return pages_take(sizeof(struct engine_scratch));
+}
+
+void engine_scratch_destroy(struct engine_scratch *s)
+{
+	pages_give(s, sizeof(*s));
+}
+
 struct engine *engine_create(const struct engine_opts *opts)
 {
 	struct engine *e;
@@ -163,6 +173,8 @@ struct engine *engine_create(const struct engine_opts *opts)
 	if (e == NULL)
 		return NULL;
 	e->opts = *opts;
+	e->tx = opts->scratch != NULL ? &opts->scratch->tx : &e->scratch.tx;
+	e->rx = opts->scratch != NULL ? &opts->scratch->rx : &e->scratch.rx;
 	e->ready_head = SESSION_NONE;
 	for (int i = 0; i < DATA_LISTS_N; i++)
 		e->data[i].head = SESSION_NONE;
@@ -198,7 +210,8 @@ void engine_destroy(struct engine *e)
 	datagrams_destroy(e->datagrams);
 	startup_gate_destroy(e->gate);
 	early_destroy(e->early);
-	body_pool_destroy(e->bodies);
+	if (e->opts.bodies == NULL)
+		body_pool_destroy(e->bodies);
 	timer_wheel_destroy(e->wheel);
 	if (e->sessions != NULL)
 		octets_wipe(e->sessions, n * sizeof(*e->sessions));

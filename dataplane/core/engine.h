@@ -58,7 +58,15 @@ struct engine_opts {
 	// Startup packets that are opened at all (startup_gate.h); 0: all of them.
 	uint32_t startup_per_s, startup_per_prefix_per_s, startup_per_address_per_s;
 	uint16_t mtu_max; // largest IP packet of our links: path MTU discovery looks no further
+	// Borrowed, or NULL: its own. Of a thousand engines in one thread each would find its own in
+	// no cache.
+	struct engine_scratch *scratch;
+	struct body_pool *bodies; // body_bytes does not matter then
 };
+
+// For engines that take turns in one thread. NULL: no memory.
+struct engine_scratch *engine_scratch_create(void);
+void engine_scratch_destroy(struct engine_scratch *);
 
 // Sensible small and large settings; the caller fills in the borrowed parts.
 void engine_opts_member(struct engine_opts *); // a laptop's member: some hundred sessions

@@ -284,8 +284,8 @@ static inline void ahead_ring(struct engine *e, const struct ahead *a)
 {
 	const struct flow_tx *f;
 
-	if (e->tx.n + AHEAD_BUFFER < e->tx.max)
-		__builtin_prefetch(e->tx.room[e->tx.n + AHEAD_BUFFER].data, 1);
+	if (e->tx->n + AHEAD_BUFFER < e->tx->max)
+		__builtin_prefetch(e->tx->room[e->tx->n + AHEAD_BUFFER].data, 1);
 	if (a->n < AHEAD - AHEAD_RING)
 		return;
 	f = flow_tx_at(e->flows, a->flow[(a->n - (AHEAD - AHEAD_RING)) % AHEAD]);

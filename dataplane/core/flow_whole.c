@@ -29,7 +29,7 @@ static bool write_before(struct engine *e, const struct flow_tx *f, uint16_t len
 	bool has_echo = clock_echo_due(s, e->now_us, &p->echo);
 	uint8_t *at, head_len;
 
-	p->plain = e->tx.room[e->tx.n].data + SSID_LEN;
+	p->plain = e->tx->room[e->tx->n].data + SSID_LEN;
 	p->front_len = packet_form_front_write(form, p->plain, s->sseq_tx);
 	p->flags = txp_session_flags(e, f->session_idx, has_echo, true);
 	at = p->plain + p->front_len;
@@ -64,12 +64,12 @@ bool flow_tx_send_whole(struct engine *e, uint32_t flow_idx, uint32_t ref, const
 {
 	struct flow_tx *f = flow_tx_at(e->flows, flow_idx);
 	struct session *s = session_at(e, f->session_idx);
-	struct pkt *pkt = &e->tx.room[e->tx.n];
+	struct pkt *pkt = &e->tx->room[e->tx->n];
 	struct crypto_op *op;
 	struct whole p = {.echo = 0};
 
 	if (f->flags != (FLOW_TX_STREAM | FLOW_TX_TC) || f->state != F_OPEN ||
-	    f->in_flight_bytes >= f->rwnd_bytes || !session_may_send(s) || e->tx.n >= e->tx.max ||
+	    f->in_flight_bytes >= f->rwnd_bytes || !session_may_send(s) || e->tx->n >= e->tx->max ||
 	    pkt->room < HEADER_MAX + CRYPTO_BLOCK_LEN || !write_before(e, f, len, &p) ||
 	    sent_ring_reserve(f, e->flows->tx_slabs) != 0)
 		return false;

@@ -102,7 +102,7 @@ enum frag_tx_result frag_tx_send(struct engine *e, struct frag_tx *f, const stru
 
 	if (n > FRAGMENT_BURST_PACKETS || n_octets > FRAGMENT_BURST_BYTES)
 		return FRAG_TX_TOO_LONG;
-	if (e->tx.n + n > e->tx.max)
+	if (e->tx->n + n > e->tx->max)
 		return FRAG_TX_NO_BUFFER;
 	if (!may_send(f, to, n, n_octets, e->now_us))
 		return FRAG_TX_TOO_SOON;

@@ -43,6 +43,12 @@ struct rx_batch {
 	struct crypto_op ops[ENGINE_BURST_MAX];
 };
 
+// What nobody looks at between two calls.
+struct engine_scratch {
+	struct tx_batch tx;
+	struct rx_batch rx;
+};
+
 // Sessions with messages to send that budgets may hold back, a list for each priority of them.
 enum data_list_idx { DATA_MEDIA, DATA_BULK, DATA_POST, DATA_LISTS_N };
 struct data_list {
@@ -78,6 +84,8 @@ struct engine {
 	struct flows *flows;
 	struct timer_wheel *wheel;
 	struct body_pool *bodies; // ours, lent to control
+	struct tx_batch *tx; // of scratch, or of what engines share
+	struct rx_batch *rx;
 	uint32_t n_home;
 	bool relay_has_more; // the last engine_tx ended before the relay did
 	uint8_t stats_asked; // bit per enum stats_table
@@ -104,8 +112,7 @@ struct engine {
 	struct hmac_keys mobility_keys; // of our mobility pings
 	struct seal_keys default_seal;
 	struct open_keys default_open;
-	struct tx_batch tx;
-	struct rx_batch rx;
+	struct engine_scratch scratch;
 	struct worker_stats stats;
 };
 

@@ -17,8 +17,8 @@ static void fetch(const uint8_t *at, const uint16_t *offsets, size_t n)
 #define S(field) offsetof(struct session, field)
 #define C(field) offsetof(struct session_cold, field)
 static const uint16_t of_engine[] = {
-	E(now_us), E(sessions), E(has_tc_tx), E(data),   E(data) + LINE, E(opts),
-	E(tx),     E(tx.ops),   E(rx),        E(rx.ops), E(stats),       E(stats.tx_ip_bytes),
+	E(now_us),        E(sessions), E(has_tc_tx), E(data),
+	E(data) + LINE,   E(opts),     E(stats),     E(stats.tx_ip_bytes),
 };
 // Of the keys' schedules, the first and the last lines.
 static const uint16_t of_session[] = {

@@ -16,7 +16,7 @@ static struct packet_form rx_form(const struct session *s)
 // A packet joins the burst to be opened: with the session's keys, or the default key.
 static void join(struct engine *e, uint16_t which, uint32_t id, bool is_default)
 {
-	struct rx_batch *b = &e->rx;
+	struct rx_batch *b = e->rx;
 	struct pkt *pkt = &b->pkts[which];
 	struct crypto_op *op = &b->ops[b->n]; // in place: a copy would wait for its own stores
 	struct packet_form form = {0};
@@ -49,7 +49,7 @@ static void join(struct engine *e, uint16_t which, uint32_t id, bool is_default)
 // a look can tell. One whose length alone says otherwise is early.
 static void find_reserved(struct engine *e, uint16_t which, uint32_t id)
 {
-	struct pkt *pkt = &e->rx.pkts[which];
+	struct pkt *pkt = &e->rx->pkts[which];
 	uint32_t cell;
 
 	if (packet_form_open_check((struct packet_form){0}, pkt->len - SSID_LEN) >= 0) {
@@ -66,7 +66,7 @@ static void find_reserved(struct engine *e, uint16_t which, uint32_t id)
 // A stranger's packet. What is over its budget is not worth its decryption.
 static void find_nobody(struct engine *e, uint16_t which)
 {
-	struct pkt *pkt = &e->rx.pkts[which];
+	struct pkt *pkt = &e->rx->pkts[which];
 	enum drop_reason over = DROP_NONE;
 
 	if (!(pkt->flags & PKT_ADMITTED))
@@ -82,7 +82,7 @@ static void find_nobody(struct engine *e, uint16_t which)
 // Which session, by nothing but the id (requirement 11).
 static void find_one(struct engine *e, uint16_t which, uint32_t id)
 {
-	struct pkt *pkt = &e->rx.pkts[which];
+	struct pkt *pkt = &e->rx->pkts[which];
 	uint32_t slot = session_id_slot(id);
 
 	pkt->session_idx = SESSION_NONE;
@@ -153,7 +153,7 @@ static void stage_find_session(struct engine *e, struct pkt *pkts, uint16_t n)
 // The flow that a session's table has named by now.
 static void stage_fetch_flows(struct engine *e)
 {
-	struct rx_batch *b = &e->rx;
+	struct rx_batch *b = e->rx;
 
 	for (uint16_t i = 0; i < b->n; i++) {
 		if (b->items[i].is_default)
@@ -168,7 +168,7 @@ static void stage_fetch_flows(struct engine *e)
 // And what that flow names, some packets ahead.
 static inline void fetch_next(struct engine *e, uint32_t i)
 {
-	struct rx_batch *b = &e->rx;
+	struct rx_batch *b = e->rx;
 
 	if (i >= b->n || b->items[i].is_default)
 		return;
@@ -180,7 +180,7 @@ static inline void fetch_next(struct engine *e, uint32_t i)
 
 static inline void fetch_place(struct engine *e, uint32_t i)
 {
-	struct rx_batch *b = &e->rx;
+	struct rx_batch *b = e->rx;
 
 	if (i < b->n && b->ops[i].len >= DATA_LEN && !b->items[i].is_default)
 		flows_fetch_relay(e, b->pkts[b->items[i].which].session_idx, RELAY_FETCH_PLACE);
@@ -190,7 +190,7 @@ static inline void fetch_place(struct engine *e, uint32_t i)
 // first.
 static void stage_copy_early(struct engine *e, uint32_t *cells)
 {
-	struct rx_batch *b = &e->rx;
+	struct rx_batch *b = e->rx;
 
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct pkt *pkt = &b->pkts[b->items[i].which];
@@ -204,7 +204,7 @@ static void stage_copy_early(struct engine *e, uint32_t *cells)
 // §2.2 startup: the default key's checksum tells a keying packet from an early one.
 static void open_default(struct engine *e, uint16_t i, uint32_t cell)
 {
-	struct rx_batch *b = &e->rx;
+	struct rx_batch *b = e->rx;
 	struct pkt *pkt = &b->pkts[b->items[i].which];
 	const struct crypto_op *op = &b->ops[i];
 	uint64_t sseq;
@@ -227,7 +227,7 @@ static void open_default(struct engine *e, uint16_t i, uint32_t cell)
 
 static void open_session(struct engine *e, uint16_t i)
 {
-	struct rx_batch *b = &e->rx;
+	struct rx_batch *b = e->rx;
 	struct pkt *pkt = &b->pkts[b->items[i].which];
 	const struct crypto_op *op = &b->ops[i];
 	struct session *s = session_at(e, pkt->session_idx);
@@ -253,7 +253,7 @@ static void open_session(struct engine *e, uint16_t i)
 
 void rx_run(struct engine *e, struct pkt *pkts, uint16_t n)
 {
-	struct rx_batch *b = &e->rx;
+	struct rx_batch *b = e->rx;
 	uint32_t cells[ENGINE_BURST_MAX];
 
 	assert(n <= ENGINE_BURST_MAX);

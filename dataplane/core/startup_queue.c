@@ -196,7 +196,7 @@ static enum frag_tx_result send_one(struct engine *e, struct startup_queue *q, c
 {
 	struct txp t;
 
-	e->tx.startup_class = c->class;
+	e->tx->startup_class = c->class;
 	if (frag_tx_n_packets(e, c->len) > 1)
 		return frag_tx_send(e, &q->frags, &c->to, c->id_tx, span_of(c->chunk, c->len));
 	if (!txp_begin_startup(e, &t, &c->to, c->id_tx))

@@ -113,7 +113,7 @@ static bool data_visit(struct engine *e, uint32_t idx, uint8_t due, enum budget_
 
 static bool is_full(const struct engine *e)
 {
-	return e->tx.n >= e->tx.max;
+	return e->tx->n >= e->tx->max;
 }
 
 // Ends: a visit fills a buffer or takes its session off the list.
@@ -169,7 +169,7 @@ static void tx_relay(struct engine *e)
 
 static void fill(struct engine *e, uint16_t n)
 {
-	struct tx_batch *b = &e->tx;
+	struct tx_batch *b = e->tx;
 	bool is_quiet = engine_is_quiet(e);
 	uint32_t n_startup = is_quiet ? 0 : hello_n_due(e);
 	uint16_t share =
@@ -198,7 +198,7 @@ static void fill(struct engine *e, uint16_t n)
 
 static void seal(struct engine *e)
 {
-	struct tx_batch *b = &e->tx;
+	struct tx_batch *b = e->tx;
 
 	crypto_seal(e->opts.crypto, b->ops, b->n);
 	for (uint16_t i = 0; i < b->n; i++)
@@ -212,13 +212,13 @@ uint16_t engine_tx(struct engine *e, struct pkt *room, uint16_t n, uint64_t now_
 	engine_clock(e, now_us);
 	if (n > ENGINE_BURST_MAX)
 		n = ENGINE_BURST_MAX;
-	e->tx.room = room;
-	e->tx.n = 0;
+	e->tx->room = room;
+	e->tx->n = 0;
 	has_datagrams = !engine_is_quiet(e) && datagrams_n_due(e) > 0;
 	budgets_clock(&e->budgets, now_us);
 	if (n > 0) // the rare datagram that is not sealed has a place behind those that are
 		fill(e, has_datagrams && n > 1 ? n - 1 : n);
 	seal(e);
 	engine_flush(e);
-	return has_datagrams ? e->tx.n + datagrams_tx(e, room + e->tx.n, n - e->tx.n) : e->tx.n;
+	return has_datagrams ? e->tx->n + datagrams_tx(e, room + e->tx->n, n - e->tx->n) : e->tx->n;
 }

@@ -18,7 +18,7 @@ static void begin(struct engine *e, struct txp *t, uint64_t sseq, uint16_t paylo
 {
 	size_t path_max, base_max;
 
-	t->pkt = &e->tx.room[e->tx.n];
+	t->pkt = &e->tx->room[e->tx->n];
 	t->pkt->flags = 0;
 	t->plain = t->pkt->data + SSID_LEN;
 	t->front_len = (uint8_t)packet_form_front_write(t->form, t->plain, sseq);
@@ -40,7 +40,7 @@ static bool begin_session(struct engine *e, struct txp *t, uint32_t session_idx,
 {
 	struct session *s = session_at(e, session_idx);
 
-	if (e->tx.n >= e->tx.max)
+	if (e->tx->n >= e->tx->max)
 		return false;
 	t->session_idx = session_idx;
 	t->id_tx = s->id_tx;
@@ -79,7 +79,7 @@ void txp_send_to(struct txp *t, const struct msg_addr *to)
 
 bool txp_begin_startup(struct engine *e, struct txp *t, const struct msg_addr *to, uint32_t id_tx)
 {
-	if (e->tx.n >= e->tx.max)
+	if (e->tx->n >= e->tx->max)
 		return false;
 	t->session_idx = SESSION_NONE;
 	t->id_tx = id_tx;
@@ -89,7 +89,7 @@ bool txp_begin_startup(struct engine *e, struct txp *t, const struct msg_addr *t
 	begin(e, t, 0, e->opts.payload_base);
 	txp_send_to(t, to);
 	t->pkt->session_idx = SESSION_NONE;
-	t->class = e->tx.startup_class;
+	t->class = e->tx->startup_class;
 	return true;
 }
 

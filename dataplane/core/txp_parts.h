@@ -69,7 +69,7 @@ static inline void txp_charge(struct engine *e, uint32_t session_idx, uint8_t cl
 static inline struct crypto_op *txp_queue(struct engine *e, struct pkt *pkt, uint8_t *plain,
 					  size_t sealed_len, uint8_t tag_len, uint32_t id_tx)
 {
-	struct tx_batch *b = &e->tx;
+	struct tx_batch *b = e->tx;
 	struct crypto_op *op = &b->ops[b->n];
 
 	op->dst = plain;

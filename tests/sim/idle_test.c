@@ -51,7 +51,12 @@ static void idle(const struct sim_run *r)
 {
 	struct net_link line = {.delay_us = 15000, .jitter_us = 5000};
 	struct world *w = world_create(&(struct world_opts){
-		.run = r, .has_super = true, .n_members = MEMBERS, .up = line, .down = line});
+		.run = r,
+		.has_super = true,
+		.n_members = MEMBERS,
+		.up = line,
+		.down = line,
+		.shares_scratch = true});
 	struct figures *f = r->figures, before;
 
 	world_join_all(w);

@@ -103,6 +103,8 @@ static void create_engine(struct sim_node *s, uint32_t worker)
 	o.streams_max = 16;
 	o.links_max = 4 * n;
 	o.extents_max = 256;
+	o.scratch = s->opts.scratch;
+	o.bodies = s->opts.bodies;
 	if (s->opts.is_small) {
 		o.extents_max = 1;
 		o.body_bytes = BODY_BYTES_SMALL;
@@ -179,7 +181,9 @@ static void create_rings(struct sim_node *s)
 	}
 	if (s->n_workers > 1)
 		create_handoffs(s);
-	s->bodies = body_pool_create(s->opts.is_small ? BODY_BYTES_SMALL : BODY_BYTES);
+	s->bodies = s->opts.bodies;
+	if (s->bodies == NULL)
+		s->bodies = body_pool_create(s->opts.is_small ? BODY_BYTES_SMALL : BODY_BYTES);
 	assert(s->bodies != NULL);
 	if (s->opts.object_bytes > 0)
 		s->object_bodies =
@@ -225,7 +229,8 @@ void sim_node_destroy(struct sim_node *s)
 		engine_destroy(s->engines[i]);
 	s->keyer->destroy(s->keyer);
 	outbox_destroy(s->outbox);
-	body_pool_destroy(s->bodies);
+	if (s->opts.bodies == NULL)
+		body_pool_destroy(s->bodies);
 	body_pool_destroy(s->object_bodies);
 	for (uint32_t i = 0; i < s->n_workers; i++) {
 		mailbox_destroy(s->commands[i]);

@@ -44,6 +44,9 @@ struct sim_node_opts {
 	bool is_small;                      // little memory: sessions come and go, but no streams
 	uint32_t object_bytes;              // that each worker keeps of objects; 0: none
 	bool opens_all;                     // startup packets, however many (startup_gate.h)
+	// What members share who live as long as their world, or NULL: each its own.
+	struct engine_scratch *scratch;
+	struct body_pool *bodies;
 	sim_event *on_event;
 	void *ctx;
 };

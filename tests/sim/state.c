@@ -181,8 +181,7 @@ static void engine_name(struct engine *e, uint32_t i)
 	struct relay *r = e->relay;
 
 	watch_ignore(&e->stats, sizeof(e->stats));
-	watch_ignore(&e->rx, sizeof(e->rx));
-	watch_ignore(&e->tx, sizeof(e->tx));
+	watch_ignore(&e->scratch, sizeof(e->scratch));
 	watch_ignore(&e->rooms_us, sizeof(e->rooms_us)); // a look more that finds nothing
 	watch_ignore(&e->n_reported, sizeof(e->n_reported));
 	watch_ignore_block(e->gate);

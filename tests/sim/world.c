@@ -23,6 +23,7 @@
 #define STREAM_NAME    "s"
 #define LEAVE_STEP_US  20000
 #define SESSIONS_MAX   240
+#define BODY_BYTES     ((size_t)1 << 30) // address space
 #define URI            "rtmfp://super/sim"
 
 // ---- streams ----
@@ -269,6 +270,8 @@ static void member_create(struct world *w, uint32_t i, const struct identity *id
 				   .is_small = o->has_small_nodes,
 				   .object_bytes = is_super ? o->object_bytes : 0,
 				   .opens_all = o->opens_all,
+				   .scratch = w->scratch,
+				   .bodies = w->bodies,
 				   .on_event = on_event,
 				   .ctx = m};
 
@@ -313,6 +316,11 @@ struct world *world_create(const struct world_opts *o)
 	w->random = o->run->has_test_keys ? test_dh_random(&w->seeded) : w->seeded;
 	w->crypto = o->run->has_test_keys ? test_cipher_create() : crypto_create(CRYPTO_AUTO);
 	assert(w->crypto != NULL);
+	if (o->shares_scratch) {
+		w->scratch = engine_scratch_create();
+		w->bodies = body_pool_create(BODY_BYTES);
+		assert(w->scratch != NULL && w->bodies != NULL);
+	}
 	w->witness = witness_create(w->crypto);
 	w->paths = o->watches_paths ? path_witness_create(w) : NULL;
 	w->net = net_create(random_u64(&w->random), deliver, w);
@@ -343,6 +351,8 @@ void world_destroy(struct world *w)
 	net_destroy(w->net);
 	witness_destroy(w->witness);
 	path_witness_destroy(w->paths);
+	engine_scratch_destroy(w->scratch);
+	body_pool_destroy(w->bodies);
 	crypto_destroy(w->crypto);
 	free(w);
 }

@@ -94,6 +94,7 @@ struct world_opts {
 	bool watches_paths;    // path_witness.h
 	bool has_small_nodes;  // sim_node.h
 	bool opens_all;        // the same
+	bool shares_scratch;   // the same; nobody is destroyed before all are
 };
 
 // Takes what a member sends out of the network's hands; true: it did.
@@ -113,6 +114,8 @@ struct world {
 	void *listener_ctx;
 	world_carrier *carrier; // NULL: the network carries everything
 	void *carrier_ctx;
+	struct engine_scratch *scratch; // NULL: each member has its own
+	struct body_pool *bodies;       // the same
 	struct witness *witness;
 	struct path_witness *paths; // NULL: nobody looks
 	struct groupspec spec;

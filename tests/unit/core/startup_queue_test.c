@@ -33,19 +33,19 @@ static uint16_t send(struct loop *l, struct startup_queue *q, uint16_t lent, uin
 
 	for (int i = 0; i < ENGINE_BURST_MAX; i++)
 		room[i] = (struct pkt){.data = data[i], .room = LOOP_DATAGRAM_MAX};
-	e->tx.room = room;
-	e->tx.n = 0;
-	e->tx.max = lent;
+	e->tx->room = room;
+	e->tx->n = 0;
+	e->tx->max = lent;
 	startup_queue_send(e, q);
-	crypto_seal(l->crypto, e->tx.ops, e->tx.n);
-	for (uint16_t i = 0; i < e->tx.n; i++) {
-		ssid_scramble(room[i].data, room[i].len, e->tx.id[i]);
+	crypto_seal(l->crypto, e->tx->ops, e->tx->n);
+	for (uint16_t i = 0; i < e->tx->n; i++) {
+		ssid_scramble(room[i].data, room[i].len, e->tx->id[i]);
 		assert_int_equal(
 			startup_unseal(l, span_of(room[i].data, room[i].len), &id, buf, &plain), 0);
 		numbers[i] = plain.data[6];
 		assert_int_equal(id, numbers[i]);
 	}
-	return e->tx.n;
+	return e->tx->n;
 }
 
 static void chunks_leave_in_order_as_buffers_allow(void **state)
@@ -128,14 +128,14 @@ static uint16_t send_joined(struct loop *l, struct startup_queue *q, struct frag
 
 	for (int i = 0; i < ENGINE_BURST_MAX; i++)
 		room[i] = (struct pkt){.data = data[i], .room = LOOP_DATAGRAM_MAX};
-	e->tx.room = room;
-	e->tx.n = 0;
-	e->tx.max = lent;
+	e->tx->room = room;
+	e->tx->n = 0;
+	e->tx->max = lent;
 	startup_queue_send(e, q);
-	crypto_seal(l->crypto, e->tx.ops, e->tx.n);
-	for (uint16_t i = 0; i < e->tx.n; i++) {
+	crypto_seal(l->crypto, e->tx->ops, e->tx->n);
+	for (uint16_t i = 0; i < e->tx->n; i++) {
 		assert_true(room[i].len <= e->opts.payload_base);
-		ssid_scramble(room[i].data, room[i].len, e->tx.id[i]);
+		ssid_scramble(room[i].data, room[i].len, e->tx->id[i]);
 		assert_int_equal(
 			startup_unseal(l, span_of(room[i].data, room[i].len), &id, buf, &plain), 0);
 		r = rd_over_span(plain);
@@ -146,7 +146,7 @@ static uint16_t send_joined(struct loop *l, struct startup_queue *q, struct frag
 		assert_int_equal(packet_fragment_read(&f, c.payload), 0);
 		frag_add(t, &to, id, &f, 1000000, whole);
 	}
-	return e->tx.n;
+	return e->tx->n;
 }
 
 static void a_chunk_no_packet_can_take_leaves_in_fragments(void **state)

@@ -28,16 +28,16 @@ static void burst_begin(struct burst *b, struct loop *l)
 	for (int i = 0; i < 8; i++)
 		b->room[i] = (struct pkt){.data = b->data[i], .room = LOOP_DATAGRAM_MAX};
 	engine_clock(b->e, l->now_us);
-	b->e->tx.room = b->room;
-	b->e->tx.n = 0;
-	b->e->tx.max = 8;
+	b->e->tx->room = b->room;
+	b->e->tx->n = 0;
+	b->e->tx->max = 8;
 }
 
 static void burst_seal(struct burst *b)
 {
-	crypto_seal(b->e->opts.crypto, b->e->tx.ops, b->e->tx.n);
-	for (uint16_t i = 0; i < b->e->tx.n; i++)
-		ssid_scramble(b->room[i].data, b->room[i].len, b->e->tx.id[i]);
+	crypto_seal(b->e->opts.crypto, b->e->tx->ops, b->e->tx->n);
+	for (uint16_t i = 0; i < b->e->tx->n; i++)
+		ssid_scramble(b->room[i].data, b->room[i].len, b->e->tx->id[i]);
 }
 
 static struct span burst_open(struct burst *b, int i, const struct session_seed *far, uint8_t *buf)
@@ -200,7 +200,7 @@ static void what_was_aborted_never_was(void **state)
 	t.has_data = true;
 	wr_u32(&t.w, 1);
 	txp_abort(b.e, &t);
-	assert_int_equal(b.e->tx.n, 0);
+	assert_int_equal(b.e->tx->n, 0);
 	assert_int_equal(s->sseq_tx, 0);
 	assert_int_equal(s->n_burst, 0);
 	assert_true(txp_begin(b.e, &t, f.slot));
@@ -223,7 +223,7 @@ static void no_more_packets_than_may_be_filled_now(void **state)
 	struct txp t;
 
 	burst_begin(&b, l);
-	b.e->tx.max = 2;
+	b.e->tx->max = 2;
 	build_empty(&b, f.slot, false);
 	build_empty(&b, f.slot, false);
 	assert_false(txp_begin(b.e, &t, f.slot));

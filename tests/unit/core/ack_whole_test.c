@@ -65,10 +65,10 @@ static void lend(struct fixture *x, uint16_t n)
 {
 	memset(x->buffer, 0xee, sizeof(x->buffer));
 	x->pkt = (struct pkt){.data = x->buffer, .room = sizeof(x->buffer)};
-	x->e->tx.room = &x->pkt;
-	x->e->tx.n = 0;
-	x->e->tx.max = n;
-	memset(x->e->tx.ops, 0, sizeof(x->e->tx.ops));
+	x->e->tx->room = &x->pkt;
+	x->e->tx->n = 0;
+	x->e->tx->max = n;
+	memset(x->e->tx->ops, 0, sizeof(x->e->tx->ops));
 }
 
 static void keep(const struct fixture *x, struct state *to)
@@ -102,7 +102,7 @@ static void look(struct fixture *x, struct outcome *o)
 {
 	keep(x, &o->after);
 	o->pkt = x->pkt;
-	o->op = x->e->tx.ops[0];
+	o->op = x->e->tx->ops[0];
 	memcpy(o->octets, x->buffer, sizeof(o->octets));
 }
 

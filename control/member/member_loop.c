@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -12,13 +13,18 @@
 
 struct slot {
 	struct member *member;
-	bool is_due; // a socket is readable, or it asked for another turn
+	uint32_t at; // its place in the loop
 };
 
 struct member_loop {
 	int epoll;
 	struct slot **slots;
+	// When each wants its turn, as it said after the last one; 0: a socket is readable, or it
+	// asked for another one at once. Beside each other, so that a thousand who have nothing to
+	// do are looked at without touching any.
+	uint64_t *due_us;
 	uint32_t n, cap;
+	bool is_told; // when the program has asked something of members
 	int watched_fd;
 	bool watched_always; // a plain file: epoll refuses it, it is always readable
 	void (*readable)(void *ctx);
@@ -47,6 +53,7 @@ void member_loop_destroy(struct member_loop *l)
 	for (uint32_t i = 0; i < l->n; i++)
 		free(l->slots[i]);
 	free(l->slots);
+	free(l->due_us);
 	close(l->epoll);
 	free(l);
 }
@@ -60,24 +67,38 @@ static int watch_fd(struct member_loop *l, int fd, void *ptr)
 	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) == 0 ? 0 : -errno;
 }
 
+static bool make_room(struct member_loop *l)
+{
+	uint32_t cap = l->cap ? 2 * l->cap : 16;
+	struct slot **slots;
+	uint64_t *due_us;
+
+	if (l->n < l->cap)
+		return true;
+	slots = realloc(l->slots, cap * sizeof(struct slot *));
+	if (slots == NULL)
+		return false;
+	l->slots = slots;
+	due_us = realloc(l->due_us, cap * sizeof(*due_us));
+	if (due_us == NULL)
+		return false;
+	l->due_us = due_us;
+	l->cap = cap;
+	return true;
+}
+
 int member_loop_add(struct member_loop *l, struct member *m)
 {
 	struct slot *s;
 	int err;
 
-	if (l->n == l->cap) {
-		uint32_t cap = l->cap ? 2 * l->cap : 16;
-		struct slot **grown = realloc(l->slots, cap * sizeof(struct slot *));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		l->slots = grown;
-		l->cap = cap;
-	}
+	if (!make_room(l))
+		return -ENOMEM;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
-	*s = (struct slot){.member = m, .is_due = true};
+	*s = (struct slot){.member = m, .at = l->n};
+	l->due_us[l->n] = 0;
 	l->slots[l->n++] = s;
 	err = watch_fd(l, member_wake_fd(m), s);
 	for (uint8_t i = 0; err == 0 && i < UDP_SOCKETS_MAX; i++)
@@ -91,18 +112,34 @@ static void unwatch_fd(struct member_loop *l, int fd)
 		epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
+static struct slot *slot_of(const struct member_loop *l, const struct member *m)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->slots[i]->member == m)
+			return l->slots[i];
+	return NULL;
+}
+
 void member_loop_remove(struct member_loop *l, struct member *m)
 {
-	for (uint32_t i = 0; i < l->n; i++) {
-		if (l->slots[i]->member != m)
-			continue;
-		unwatch_fd(l, member_wake_fd(m));
-		for (uint8_t j = 0; j < UDP_SOCKETS_MAX; j++)
-			unwatch_fd(l, member_fd(m, j));
-		free(l->slots[i]);
-		l->slots[i] = l->slots[--l->n];
+	struct slot *s = slot_of(l, m), *last;
+
+	if (s == NULL)
 		return;
-	}
+	unwatch_fd(l, member_wake_fd(m));
+	for (uint8_t i = 0; i < UDP_SOCKETS_MAX; i++)
+		unwatch_fd(l, member_fd(m, i));
+	last = l->slots[--l->n];
+	l->slots[s->at] = last;
+	l->due_us[s->at] = l->due_us[l->n];
+	last->at = s->at;
+	free(s);
+}
+
+void member_loop_wake_all(struct member_loop *l)
+{
+	l->is_told = true;
+	memset(l->due_us, 0, l->n * sizeof(*l->due_us));
 }
 
 int member_loop_watch(struct member_loop *l, int fd, void (*readable)(void *ctx), void *ctx)
@@ -129,12 +166,9 @@ static uint64_t next_deadline(const struct member_loop *l, uint64_t until_us)
 {
 	if (l->watched_fd >= 0 && l->watched_always)
 		return 0;
-	for (uint32_t i = 0; i < l->n; i++) {
-		uint64_t at = l->slots[i]->is_due ? 0 : member_deadline_us(l->slots[i]->member);
-
-		if (at < until_us)
-			until_us = at;
-	}
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->due_us[i] < until_us)
+			until_us = l->due_us[i];
 	return until_us;
 }
 
@@ -158,24 +192,40 @@ static void wait_for_work(struct member_loop *l, uint64_t until_us)
 		if (s == NULL)
 			is_readable = true;
 		else
-			s->is_due = true;
+			l->due_us[s->at] = 0;
 	}
 	if (is_readable)
 		l->readable(l->readable_ctx);
 }
 
+// Whatever a program asks of a member moves its deadline. Unless it tells, all are asked: before
+// the wait, and behind it, where its own descriptor was read.
+static void ask_all(struct member_loop *l)
+{
+	for (uint32_t i = 0; !l->is_told && i < l->n; i++)
+		if (l->due_us[i] != 0)
+			l->due_us[i] = member_deadline_us(l->slots[i]->member);
+}
+
 void member_loop_once(struct member_loop *l, uint64_t until_us,
 		      void (*after)(void *ctx, struct member *), void *ctx)
 {
-	wait_for_work(l, until_us);
-	for (uint32_t i = 0; i < l->n; i++) {
-		struct slot *s = l->slots[i];
-		uint64_t now = clock_us();
+	uint64_t now;
 
-		if (!s->is_due && member_deadline_us(s->member) > now)
+	ask_all(l);
+	wait_for_work(l, until_us);
+	ask_all(l);
+	now = clock_us();
+	for (uint32_t i = 0; i < l->n; i++) {
+		struct member *m = l->slots[i]->member;
+		bool wants_more;
+
+		if (l->due_us[i] > now)
 			continue;
-		s->is_due = member_turn(s->member, now);
+		now = clock_us();
+		wants_more = member_turn(m, now);
 		if (after != NULL)
-			after(ctx, s->member);
+			after(ctx, m);
+		l->due_us[i] = wants_more ? 0 : member_deadline_us(m);
 	}
 }

@@ -13,12 +13,13 @@
 #include "control/bin/peer/progress.h"
 #include "control/service/flv_compare.h"
 
-#define PATH_MAX_OUT 512
+#define PATH_MAX_OUT     512
+#define BUSY_PERCENT_MAX 80 // of a core, and waiting for it shows
 
 struct swarm {
 	struct peer peer;
 	struct viewer *viewers;
-	uint32_t n_started, n_failed;
+	uint32_t n_started, n_running, n_joined;
 	char dir[PATH_MAX_OUT];
 	bool is_own_dir; // made for --verify alone: goes at the end
 	struct progress progress;
@@ -64,6 +65,14 @@ static int open_dir(struct swarm *s)
 	return PEER_USAGE;
 }
 
+static uint64_t cpu_us(void)
+{
+	struct timespec t = {0};
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 static int start_one(struct swarm *s, uint64_t now_us)
 {
 	char path[PATH_MAX_OUT + 32] = "/dev/null";
@@ -78,13 +87,26 @@ static int start_one(struct swarm *s, uint64_t now_us)
 		return PEER_USAGE;
 	}
 	err = viewer_start(&s->viewers[s->n_started], &s->peer, out, now_us);
+	s->n_running += s->viewers[s->n_started].end == VIEWER_RUNNING;
+	s->n_joined += s->viewers[s->n_started].join.has_joined;
 	s->n_started++;
 	return err;
 }
 
 static void after_turn(void *ctx, struct member *m)
 {
-	viewer_turn(member_user(m), clock_us());
+	struct swarm *s = ctx;
+	struct viewer *v = member_user(m);
+	bool was_running = v->end == VIEWER_RUNNING, had_joined = v->join.has_joined;
+	uint64_t now_us = clock_us();
+
+	viewer_turn(v, now_us);
+	s->n_running -= was_running && v->end != VIEWER_RUNNING;
+	s->n_joined += v->join.has_joined && !had_joined;
+	if (v->has_begun && s->play_from_us == 0) {
+		s->play_from_us = now_us;
+		s->play_cpu_us = cpu_us();
+	}
 }
 
 struct tally {
@@ -146,32 +168,25 @@ static void show(struct swarm *s, uint64_t now_us, bool now)
 	progress_show(&s->progress, &state, now_us, now);
 }
 
-static uint64_t cpu_us(void)
-{
-	struct timespec t = {0};
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static void note_begin(struct swarm *s, uint64_t now_us)
-{
-	for (uint32_t i = 0; i < s->n_started && s->play_from_us == 0; i++) {
-		if (!s->viewers[i].has_begun)
-			continue;
-		s->play_from_us = now_us;
-		s->play_cpu_us = cpu_us();
-	}
-}
-
+// Its cost grows with members and their fragments alone, so it can tell how many such members it
+// could be before it would be the swarm that is measured.
 static void say_utilisation(struct swarm *s, uint64_t now_us)
 {
-	double wall_us = (double)(now_us - s->play_from_us);
+	double wall_us = (double)(now_us - s->play_from_us), percent;
 
 	if (s->play_from_us == 0 || wall_us <= 0)
 		return;
+	percent = 100.0 * (double)(cpu_us() - s->play_cpu_us) / wall_us;
 	progress_say(&s->progress, "the swarm itself took %.1f %% of a core for %.1f s of play",
-		     100.0 * (double)(cpu_us() - s->play_cpu_us) / wall_us, wall_us / 1e6);
+		     percent, wall_us / 1e6);
+	if (percent > BUSY_PERCENT_MAX)
+		progress_say(&s->progress, "above %d %% it is the swarm that is measured",
+			     BUSY_PERCENT_MAX);
+	else if (percent > 0)
+		progress_say(&s->progress,
+			     "at %d %% it would be the swarm that is measured: with about "
+			     "%.0f such members",
+			     BUSY_PERCENT_MAX, BUSY_PERCENT_MAX / percent * s->n_started);
 }
 
 static int run(struct swarm *s)
@@ -181,29 +196,24 @@ static int run(struct swarm *s)
 	bool said_joined = false;
 	int err = 0;
 
+	member_loop_wake_all(s->peer.loop); // they are asked nothing but in after_turn
 	while (err == 0 && !peer_interrupted) {
 		uint64_t now = clock_us(), until = progress_due_us(&s->progress);
-		uint32_t running = 0, joined = 0;
 
 		while (err == 0 && s->n_started < a->members && now >= start + s->n_started * step)
 			err = start_one(s, now);
 		if (s->n_started < a->members && start + s->n_started * step < until)
 			until = start + s->n_started * step;
-		for (uint32_t i = 0; i < s->n_started; i++) {
-			running += s->viewers[i].end == VIEWER_RUNNING;
-			joined += s->viewers[i].join.has_joined;
-		}
-		if (joined == a->members && !said_joined) {
+		if (s->n_joined == a->members && !said_joined) {
 			progress_say(&s->progress, "all %u members have joined after %.1f s",
-				     joined, (double)(now - start) / 1e6);
+				     s->n_joined, (double)(now - start) / 1e6);
 			said_joined = true;
 		}
-		if (running == 0 && s->n_started == a->members)
+		if (s->n_running == 0 && s->n_started == a->members)
 			return 0;
-		note_begin(s, now);
 		show(s, now, false);
 		member_loop_once(s->peer.loop, until < now + 1000000 ? until : now + 1000000,
-				 after_turn, NULL);
+				 after_turn, s);
 	}
 	return err;
 }
@@ -217,6 +227,7 @@ static void stop_all(struct swarm *s)
 	for (uint32_t i = 0; i < s->n_started; i++)
 		if (s->viewers[i].member != NULL)
 			node_close(member_node(s->viewers[i].member), start);
+	member_loop_wake_all(s->peer.loop);
 	while (open > 0 && clock_us() < start + 3000000) {
 		open = 0;
 		member_loop_once(s->peer.loop, clock_us() + 10000, NULL, NULL);

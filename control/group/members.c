@@ -9,6 +9,7 @@
 #include "control/group/groupspec.h"
 
 #define DIED_US         UINT64_C(300000000) // groups.md 5, 11
+#define CROSSED_US      UINT64_C(2000000)
 #define FORGET_EVERY_US UINT64_C(1000000)
 #define PURGE_LATEST_US UINT64_C(60000000) // gossip may tell of somebody that he is old
 
@@ -98,6 +99,14 @@ static struct died *died_find(struct members *m, const uint8_t id[ID_LEN], uint6
 		if (m->died[i].until_us > now_us && memcmp(m->died[i].id, id, ID_LEN) == 0)
 			return &m->died[i];
 	return NULL;
+}
+
+// Does it bring somebody back that died? Word of others that he is there may have crossed his
+// good-bye.
+static bool revives(const struct died *d, const struct member_news *news)
+{
+	return news->source > HEARD_GOSSIP ||
+	       (news->is_fresh && news->heard_us >= d->until_us - DIED_US + CROSSED_US);
 }
 
 void members_died(struct members *m, struct member *who, uint64_t now_us)
@@ -305,7 +314,7 @@ struct member *members_hear(struct members *m, const uint8_t peer_id[ID_LEN],
 		return NULL;
 	if (who == NULL) // who is in the table is not on the list of the dead
 		d = died_find(m, peer_id, news->now_us);
-	if (d != NULL && news->source == HEARD_GOSSIP && !news->is_fresh)
+	if (d != NULL && !revives(d, news))
 		return NULL;
 	if (who == NULL) {
 		if (!has_room(m, news))

@@ -103,7 +103,8 @@ tell bob "nearest nowhere x"
 hears bob '"command":"nearest","result":"error"'
 lab sp "$bin/annulus-peer" members --server "$sp_addr" --group "$without" --for 2 >"$work/members.log" 2>"$work/members.err" ||
 	scene_fail "no members"
-# Who posted and left may still be told of ("known"): whoever met it a moment ago counts it as there.
+# Who posted and left is known to nobody any more.
+[ "$(wc -l <"$work/members.log")" = 4 ] || scene_fail "members does not list four"
 [ "$(grep -c neighbour "$work/members.log")" = 4 ] || scene_fail "members does not list four neighbours"
 
 # ---- members by name (NG-9) ----

@@ -129,6 +129,10 @@ static void the_dead_come_back_by_fresh_word_only(void **state)
 	assert_null(members_find(&t->m, peer));
 	assert_null(members_hear(&t->m, peer, &news));
 	news.is_fresh = true;
+	news.now_us = NOW + 5 * S;
+	news.heard_us = NOW + 1 * S; // it was on its way when the good-bye came
+	assert_null(members_hear(&t->m, peer, &news));
+	news.heard_us = NOW + 2 * S;
 	assert_non_null(members_hear(&t->m, peer, &news));
 	members_died(&t->m, members_find(&t->m, peer), NOW);
 	assert_non_null(hear(t, 1, HEARD_SERVER, NOW, NOW));

@@ -76,6 +76,8 @@ static void reply_error(struct client *c, const char *text)
 
 static const char *error_text(int err)
 {
+	if (err == -ENOENT)
+		return "there is none of that name";
 	return err == -ENOBUFS ? "the reply would be too long" : strerror(-err);
 }
 

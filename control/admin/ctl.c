@@ -30,6 +30,8 @@ static const char usage[] =
 	"  group G   one of them, by name or ID: members, rates over five seconds\n"
 	"  ring G    its ring: members by address, our links, what we cover\n"
 	"  streams   streams that flow: fragments, late, missing\n"
+	"  live      streams through the server: publishers and players\n"
+	"  store     mirrored groups: which file, how much of it, what was given\n"
 	"  metrics   figures of groups and streams, as Prometheus reads them (a textfile)\n"
 	"  links     our addresses, neighbours, what ICMP says (DPDK ports)\n"
 	"  drops     packets dropped, and what had to wait, by reason\n"

@@ -54,7 +54,8 @@ static void take_root(struct transfer *t, const struct node_event *e, uint64_t n
 		t->failure = PEER_USAGE;
 		return;
 	}
-	t->rate_bytes = shared_file_bytes(t->file);
+	t->rate_bytes = t->begun_bytes = shared_file_bytes(t->file);
+	t->begun_us = clock_us();
 	if (shared_file_bytes(t->file) > 0)
 		transfer_say(t, "%.1f MB are there already, and verified",
 			     (double)shared_file_bytes(t->file) / 1e6);

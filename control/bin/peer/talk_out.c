@@ -174,7 +174,9 @@ static void say_member(const struct talk *t, const struct group_member_info *m)
 	print_hex(m->peer_id, sizeof(m->peer_id));
 	printf("  %-9s %-7s %s", m->is_neighbour ? "neighbour" : "known",
 	       m->is_nearest ? "nearest" : "exact", m->is_super ? "super-peer " : "");
-	if (m->rtt_us > 0)
+	if (!m->is_neighbour)
+		printf("heard of %u s ago", m->heard_s);
+	else if (m->rtt_us > 0)
 		printf("%.1f ms", m->rtt_us / 1e3);
 	putchar('\n');
 }

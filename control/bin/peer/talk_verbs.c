@@ -78,11 +78,14 @@ static enum talk_result do_nearest(struct talk *t, bool is_far, char *rest, uint
 {
 	static uint8_t message[ROUTE_LEN_MAX];
 	char hex[PEER_ID_DIGITS + 1];
+	uint8_t place[PEER_ID_LEN];
 	const char *address = address_of(word(&rest), hex);
 	uint32_t len = amf_string(message, sizeof(message), rest, (uint32_t)strlen(rest));
 
-	if (address == NULL)
+	if (address == NULL || peer_id_parse(place, address) != 0) {
+		peer_error("an address is 64 hex digits, or peer: and a peer ID");
 		return TALK_ERROR;
+	}
 	return result_of(is_far ? node_send_far(t->group, address, message, len, now_us)
 				: node_send_to_nearest(t->group, address, message, len, now_us));
 }

@@ -31,6 +31,7 @@ struct transfer {
 	// transfer_out.c
 	bool is_tty, has_line, wants_lines;
 	uint64_t start_us, say_us, rate_us, rate_bytes;
+	uint64_t begun_us, begun_bytes; // of a fetch: when it knew the file, and what was there
 	double rate; // octets a second, lately
 };
 

@@ -51,6 +51,16 @@ static void rate_measure(struct transfer *t, uint64_t bytes, uint64_t now_us)
 	t->rate_bytes = bytes;
 }
 
+// Of all of it, when it is over.
+static double rate_mean(const struct transfer *t, uint64_t bytes, uint64_t now_us)
+{
+	uint64_t since_us = t->begun_us > 0 ? t->begun_us : t->start_us;
+
+	if (now_us <= since_us)
+		return 0;
+	return (double)(bytes - t->begun_bytes) / ((double)(now_us - since_us) / 1e6);
+}
+
 static void say_bar(uint64_t bytes, uint64_t length)
 {
 	uint32_t full = length > 0 ? (uint32_t)((double)bytes / (double)length * BAR) : BAR;
@@ -75,6 +85,8 @@ void transfer_progress(struct transfer *t, const char *state, uint64_t now_us, b
 		t->is_tty = isatty(STDERR_FILENO);
 	}
 	rate_measure(t, is_fetch ? bytes : t->given_bytes, now_us);
+	if (now)
+		t->rate = rate_mean(t, is_fetch ? bytes : t->given_bytes, now_us);
 	if (!now && now_us < t->say_us)
 		return;
 	t->say_us = now_us + (a->wants_lines || t->is_tty ? LINE_US : SLOW_US);

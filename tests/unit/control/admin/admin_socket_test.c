@@ -91,7 +91,7 @@ static void a_failed_command_is_an_error_with_its_name(void **state)
 
 	say(fd, "fail\n");
 	assert_string_equal(listen_to(fd, 1),
-			    "{\"ok\":false,\"error\":\"No such file or directory\"}\n");
+			    "{\"ok\":false,\"error\":\"there is none of that name\"}\n");
 	say(fd, "flood\n");
 	assert_string_equal(listen_to(fd, 1),
 			    "{\"ok\":false,\"error\":\"the reply would be too long\"}\n");

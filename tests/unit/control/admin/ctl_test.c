@@ -53,7 +53,7 @@ static void what_the_daemon_refuses_ends_with_three(void **state)
 {
 	struct daemon *d = *state;
 
-	expect(d, "--socket @ fail", CTL_REFUSED, "", "No such file or directory\n");
+	expect(d, "--socket @ fail", CTL_REFUSED, "", "there is none of that name\n");
 	expect(d, "--socket @ statsu", CTL_REFUSED, "",
 	       "unknown command `statsu`; `help` lists them\n");
 }

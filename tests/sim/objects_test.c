@@ -360,7 +360,7 @@ static void objects_spread_from_one_to_all(void **state)
 	for (uint32_t i = 0; i < n; i++) {
 		say(&f[i], "all honest");
 		// A fair share of the work is everybody's.
-		assert_true(f[i].hits > (f[i].n < 40 ? 0.4 : 0.6));
+		assert_true(f[i].hits > (f[i].n < 40 ? 0.5 : 0.6));
 		assert_true(f[i].first_copy < 1.1);
 		assert_true(f[i].n_failed * 20 < f[i].n_asked);
 	}
@@ -383,7 +383,7 @@ static void neither_a_liar_nor_a_loss_stops_them(void **state)
 
 	for (uint32_t i = 0; i < n; i++) {
 		say(&f[i], "a liar among them, and the publisher dies");
-		assert_true(f[i].n_whole_at_death * 2 < f[i].n); // most of them still needed others
+		assert_int_equal(f[i].n_whole_at_death, 0); // all of them still needed others
 		assert_true(f[i].first_copy < 1.1);
 	}
 	sim_figures_free(&s, f, n);

@@ -29,13 +29,13 @@ static void take_seed(struct stream *s, const struct stream_seed *seed)
 	take_times(s, seed);
 }
 
-// What leaves a shorter window goes with the next tick; who is skipped for it is counted as ever.
+// Who is skipped for a shorter window is counted as ever.
 void stream_tune(struct engine *e, struct stream *s, const struct stream_seed *seed)
 {
 	take_times(s, seed);
 	s->flags &= (uint8_t)~STREAM_SEND_TO_ALL;
 	s->flags |= seed->flags & STREAM_SEND_TO_ALL;
-	s->window.keep_ms = s->window_ms + s->margin_ms;
+	window_keep(&s->window, s->window_ms + s->margin_ms, e->now_ms);
 	holders_tune(e, s);
 	push_grant(e, s, NULL);
 }

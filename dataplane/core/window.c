@@ -270,6 +270,16 @@ int window_append_record(struct window *w, struct extents *x, const struct recor
 
 // -- age --
 
+void window_keep(struct window *w, uint32_t keep_ms, uint32_t now_ms)
+{
+	bool is_shorter = keep_ms < w->keep_ms;
+
+	w->shorter_ms = is_shorter ? keep_ms : 0;
+	w->shorter_at_ms = now_ms + w->keep_ms;
+	if (!is_shorter)
+		w->keep_ms = keep_ms;
+}
+
 bool window_age_due(const struct window *w, const struct extents *x, uint32_t *at_ms)
 {
 	if (w->first == EXTENT_NONE)
@@ -283,6 +293,10 @@ bool window_age(struct window *w, struct extents *x, uint32_t now_ms)
 	bool has_left = false;
 	uint32_t at_ms;
 
+	if (w->shorter_ms != 0 && (int32_t)(now_ms - w->shorter_at_ms) >= 0) {
+		w->keep_ms = w->shorter_ms;
+		w->shorter_ms = 0;
+	}
 	while (window_age_due(w, x, &at_ms) && (int32_t)(now_ms - at_ms) >= 0) {
 		oldest_leaves(w, x);
 		has_left = true;

@@ -53,6 +53,7 @@ struct window {
 	uint32_t first, last; // extents, oldest and newest
 	uint32_t n_extents, extents_max;
 	uint32_t keep_ms;
+	uint32_t shorter_ms, shorter_at_ms; // what it will be from then on; 0: what it is
 	uint32_t ordinal_next;
 	uint32_t n_held; // numbers that the index finds
 	uint64_t bytes_held;
@@ -64,6 +65,9 @@ struct window {
 
 void window_init(struct window *, uint32_t extents_max, uint32_t keep_ms);
 void window_clear(struct window *, struct extents *); // gives everything back
+// For how long records are kept. Those that others were told of stay as long as they were told
+// (E-13): a shorter time begins when they have left.
+void window_keep(struct window *, uint32_t keep_ms, uint32_t now_ms);
 
 // Appends a copy of the body. 0, or
 //   -EEXIST  the number is held already

@@ -30,7 +30,7 @@ static void a_stream_is_tuned_while_it_flows(void **state)
 	c.len = sizeof(seed);
 	relay_command(&w->e, &c);
 	assert_int_equal(s->window_ms, 700);
-	assert_int_equal(s->window.keep_ms, 1000);
+	assert_int_equal(s->window.shorter_ms, 1000); // when what was told of has left (E-13)
 	assert_int_equal(s->update_ms, 20);
 	assert_int_equal(s->fetch_ms, 80);
 	assert_int_equal(s->push_limit, 2);

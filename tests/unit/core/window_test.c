@@ -136,6 +136,30 @@ static void jumps_are_bounded(void **state)
 	}
 }
 
+// E-13.
+static void a_shorter_window_is_for_what_comes(void **state)
+{
+	struct world o;
+	uint32_t at_ms;
+
+	world_open(&o, 4);
+	assert_int_equal(put(&o, 1, 900, 0), 0);
+	window_keep(&o.w, KEEP_MS / 4, 1000);
+	assert_false(window_age(&o.w, o.x, KEEP_MS - 1)); // it was told of
+	assert_true(window_age(&o.w, o.x, KEEP_MS));
+	assert_int_equal(put(&o, 2, 900, KEEP_MS), 0); // as before the last of those has gone
+	assert_false(window_age(&o.w, o.x, KEEP_MS + 1000));
+	assert_true(window_age_due(&o.w, o.x, &at_ms));
+	assert_int_equal(at_ms, KEEP_MS + KEEP_MS / 4);
+	assert_true(window_age(&o.w, o.x, at_ms));
+	assert_int_equal(put(&o, 3, 900, 2 * KEEP_MS), 0);
+	window_keep(&o.w, KEEP_MS / 8, 2 * KEEP_MS);
+	window_keep(&o.w, 2 * KEEP_MS, 2 * KEEP_MS); // longer is at once, and for all
+	assert_false(window_age(&o.w, o.x, 4 * KEEP_MS - 1));
+	assert_true(window_age(&o.w, o.x, 4 * KEEP_MS));
+	world_close(&o);
+}
+
 static void records_leave_by_age_and_extent(void **state)
 {
 	struct world o;
@@ -380,6 +404,7 @@ int main(void)
 		cmocka_unit_test(small_bodies_lie_close),
 		cmocka_unit_test(each_number_is_taken_once),
 		cmocka_unit_test(jumps_are_bounded),
+		cmocka_unit_test(a_shorter_window_is_for_what_comes),
 		cmocka_unit_test(records_leave_by_age_and_extent),
 		cmocka_unit_test(the_index_is_a_ring),
 		cmocka_unit_test(the_clock_may_wrap),

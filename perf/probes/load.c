@@ -37,7 +37,7 @@
 // vain.
 #define REMEMBERED_FIRST 4
 #define REMEMBERED       1
-#define TURNS_MAX        8 // of members, then the port is looked at again
+#define TURNS_MAX        4 // of members, then the port is looked at again; while it is full: one
 #define NAP_NS           50000
 #define PATIENCE_S       60 // that nobody more has joined
 #define STREAM           "load"
@@ -276,11 +276,11 @@ static void turn_member(struct load *l, uint32_t i, uint64_t at_us)
 	world_heap_set(l->due, i, due_us > at_us ? due_us : at_us + 1);
 }
 
-static uint32_t turn_members(struct load *l, uint64_t at_us)
+static uint32_t turn_members(struct load *l, uint32_t max, uint64_t at_us)
 {
 	uint32_t n = 0;
 
-	for (; n < TURNS_MAX && l->due->due[0].at_us <= at_us; n++)
+	for (; n < max && l->due->due[0].at_us <= at_us; n++)
 		turn_member(l, l->due->due[0].member, at_us);
 	return n;
 }
@@ -310,7 +310,7 @@ static void round_once(struct load *l)
 	uint32_t n = receive(l, at_us);
 
 	write_due(l, at_us);
-	n += turn_members(l, at_us);
+	n += turn_members(l, n >= LOAD_BURST / 2 ? 1 : TURNS_MAX, at_us);
 	n += send_acks(l, at_us);
 	load_net_flush(&l->net);
 	if (n == 0)

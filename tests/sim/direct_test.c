@@ -7,7 +7,7 @@
 
 #define SEEDS      200
 #define KINDS      5
-#define LONG_EVERY 20 // of so many seeds, one has the whole film
+#define LONG_EVERY 40 // of so many seeds, one has the whole film
 #define SHORT      250
 
 static const char *const names[KINDS] = {"none", "full cone", "address", "port", "symmetric"};
@@ -286,7 +286,7 @@ static void one_session_is_enough_and_its_loss_is_told(void **state)
 		void *figures;
 
 		s[i].test = "direct";
-		s[i].n_seeds = 20;
+		s[i].n_seeds = SEEDS;
 		s[i].pool = *state;
 		s[i].figures_len = 1;
 		figures = sim_each_seed(&s[i], &n);

@@ -277,7 +277,7 @@ static void keepalives_keep_ports_open(void **state)
 		struct sim_scenario s = {.test = "nat",
 					 .scenario = names[kind],
 					 .row = kind,
-					 .n_seeds = SEEDS / 4,
+					 .n_seeds = SEEDS,
 					 .pool = *state,
 					 .run = stay,
 					 .figures_len = sizeof(uint32_t)};

@@ -17,9 +17,9 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"clean", 20, 3, {.delay_us = 15000}, {1000, 10000, 1000}, 20000000, false},
+	{"clean", 200, 3, {.delay_us = 15000}, {1000, 10000, 1000}, 20000000, false},
 	{"25 % late by 50 ms, 5 % twice",
-	 40,
+	 200,
 	 3,
 	 {.delay_us = 15000,
 	  .reorder_permille = 250,
@@ -72,7 +72,7 @@ static const struct row rows[] = {
 	// comes a round trip later, after the 8 s for which a hole is waited for: at 500 octets one
 	// seed of 60 begins five messages later.
 	{"3 s to one, 20 ms to the others",
-	 60,
+	 200,
 	 5,
 	 {.delay_us = 10000, .jitter_us = 1000},
 	 {400, 500000, 200},
@@ -208,7 +208,7 @@ static void nobody_notices_that_a_super_peer_has_workers(void **state)
 	for (uint32_t k = 0; k < ARRAY_LEN(workers); k++)
 		for (uint32_t i = 0; i < ARRAY_LEN(rows); i++)
 			if (sim_wants(i))
-				run_row(*state, i, workers[k], 2 + rows[i].n_seeds / 10);
+				run_row(*state, i, workers[k], 2 + rows[i].n_seeds / 20);
 }
 
 int main(void)

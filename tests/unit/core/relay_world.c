@@ -318,6 +318,7 @@ struct world *world_create(const struct world_opts *given)
 	w->flows = aligned_alloc(64, (sizeof(*w->flows) + 63) & ~(size_t)63);
 	memset(w->flows, 0, sizeof(*w->flows));
 	w->flows->pub.tx = w->flows->tx;
+	e->tx = &w->tx;
 	e->opts.random = &w->random;
 	e->dice = w->random;
 	e->opts.n_workers = o.workers > 0 ? o.workers : 1;

@@ -31,6 +31,7 @@ struct world {
 	struct engine e; // first: the fakes find the world by it
 	struct session sessions[WORLD_SESSIONS];
 	struct flows *flows;
+	struct tx_batch tx; // nobody fills it; it is looked ahead at
 	uint32_t n_room;    // buffers left in this call
 	uint32_t n_packets; // ever
 	struct world_chunk *chunks;

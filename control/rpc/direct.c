@@ -447,7 +447,8 @@ void direct_timers(struct direct *d, uint64_t now_us)
 {
 	struct direct_peer *p, *next;
 
-	live_hub_turn(d->hub, now_us);
+	if (d->hub_us <= now_us)
+		live_hub_turn(d->hub, now_us);
 	for (p = d->peers; p != NULL; p = next) {
 		next = p->next;
 		if (p->state != PEER_ASKING || now_us < p->give_up_us)

@@ -418,7 +418,8 @@ void rpc_timers(struct rpc *r, uint64_t now_us)
 {
 	struct nc_session *nc;
 
-	live_hub_turn(r->live, now_us);
+	if (r->live_us <= now_us)
+		live_hub_turn(r->live, now_us);
 	stream_client_timers(r, now_us);
 	if (now_us < r->next_us)
 		return;

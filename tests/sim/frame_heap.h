@@ -19,8 +19,8 @@ struct frame_heap {
 	} * entries; // keys beside each other: who looks for a place touches no frame
 	uint32_t n, cap;
 	uint64_t order;
-	// For short ones: given back last, taken first, so that those few in the air are a few lines,
-	// where malloc would go through all of its memory.
+	// For short ones: given back last, taken first, so that those few in the air are a few
+	// lines, where malloc would go through all of its memory.
 	struct frame_cell *cells, *idle;
 };
 
@@ -30,4 +30,4 @@ void frame_free(struct frame_heap *, struct frame *);
 void frame_heap_push(struct frame_heap *, struct frame *);          // takes it over
 struct frame *frame_heap_pop(struct frame_heap *, uint64_t now_us); // NULL: none is due
 uint64_t frame_heap_next_us(const struct frame_heap *);             // UINT64_MAX: empty
-void frame_heap_clear(struct frame_heap *); // of all that is in the air
+void frame_heap_clear(struct frame_heap *);                         // of all that is in the air

@@ -82,10 +82,14 @@ static void open_blocks(struct chain *c, uint8_t *dst, size_t len)
 // In place of the HMAC: of the ciphertext and its length, under the same keys.
 static void make_tag(const struct crypto_op *op, uint8_t tag[CRYPTO_TAG_MAX])
 {
-	uint64_t key = load(op->hmac->state), sum = op->len;
+	uint64_t key = load(op->hmac->state), sum = op->len, odd = ~sum;
 
-	for (uint16_t i = 0; i < op->len; i += 8)
+	// Two at a time, or each multiplication would wait for the one before.
+	for (uint16_t i = 0; i < op->len; i += CRYPTO_BLOCK_LEN) {
 		sum = mix(sum ^ load(op->dst + i), key);
+		odd = mix(odd ^ load(op->dst + i + 8), key);
+	}
+	sum = mix(sum ^ odd >> 1, key) ^ odd;
 	for (unsigned i = 0; i < CRYPTO_TAG_MAX; i += 8)
 		store(tag + i, sum = mix(sum, load(op->hmac->state + 8 + i)));
 }

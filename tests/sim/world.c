@@ -24,6 +24,7 @@
 #define LEAVE_STEP_US  20000
 #define SESSIONS_MAX   240
 #define BODY_BYTES     ((size_t)1 << 30) // address space
+#define NOBODY         UINT32_MAX
 #define URI            "rtmfp://super/sim"
 
 // ---- streams ----
@@ -169,8 +170,8 @@ static void due_now(struct world *w, uint32_t i)
 	world_heap_set(w->due, i, w->now_us);
 }
 
-void world_deliver(struct world *w, uint32_t host, struct net_addr src, struct net_addr dst,
-		   uint8_t *data, uint16_t len)
+static void receive(struct world *w, uint32_t host, struct net_addr src, struct net_addr dst,
+		    uint8_t *data, uint16_t len)
 {
 	struct world_member *m = &w->members[host]; // made in the same order
 
@@ -178,13 +179,25 @@ void world_deliver(struct world *w, uint32_t host, struct net_addr src, struct n
 	if (w->paths != NULL)
 		path_witness_delivered(w->paths, host, src, data, len);
 	sim_node_rx(m->sim, src, dst.port, data, len, w->now_us);
+}
+
+void world_deliver(struct world *w, uint32_t host, struct net_addr src, struct net_addr dst,
+		   uint8_t *data, uint16_t len)
+{
+	receive(w, host, src, dst, data, len);
 	due_now(w, host);
 }
 
 static void deliver(void *ctx, uint32_t host, struct net_addr src, struct net_addr dst,
 		    uint8_t *data, uint16_t len)
 {
-	world_deliver(ctx, host, src, dst, data, len);
+	struct world *w = ctx;
+
+	receive(w, host, src, dst, data, len);
+	if (w->called == NOBODY)
+		w->called = host;
+	else if (w->called != host)
+		due_now(w, host);
 }
 
 // FNV-1a over words instead of octets.
@@ -417,10 +430,17 @@ void world_turn(struct world *w, uint32_t i)
 	world_fetch_ahead(w, i);
 }
 
+// Mostly somebody got a datagram, and nobody else is due: his place in the heap is looked for once,
+// after his turn.
 static void happen(struct world *w)
 {
+	w->called = NOBODY;
 	while (net_step(w->net, w->now_us))
 		;
+	if (w->called != NOBODY && w->due->due[0].at_us > w->now_us)
+		world_turn(w, w->called);
+	else if (w->called != NOBODY)
+		due_now(w, w->called);
 	while (w->due->due[0].at_us <= w->now_us)
 		world_turn(w, w->due->due[0].member);
 }

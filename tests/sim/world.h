@@ -123,6 +123,7 @@ struct world {
 	struct world_lines *lines; // of each member
 	uint32_t n;                // of members, the super-peer included
 	struct world_heap *due;    // who has the next turn; set by world_wake and world_turn alone
+	uint32_t called;           // the first who got a datagram now
 	uint64_t n_spins;          // turns asked for at once, right after one
 	uint64_t digest;           // of everything that was sent, and when
 };

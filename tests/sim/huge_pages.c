@@ -1,7 +1,8 @@
 // A world of a hundred members walks through a hundred times a dozen tables, each on pages of its
 // own: more pages than a TLB knows, and in a virtual machine each miss is a walk through two trees
 // of tables. A program that links this (--wrap=mmap64, --wrap=munmap) has what is small side by
-// side on huge pages, and malloc's memory on such, too. Where the kernel has none, nothing is lost.
+// side on huge pages, and malloc's memory on such, too: jemalloc's, as the programs have it, or
+// what the C library takes in one piece. Where the kernel has none, nothing is lost.
 //
 // What is given back is used again only once all of it was, so this is not for worlds that are made
 // by the thousand (page_arena.c), nor for sanitizer builds, which shall see each table's end.
@@ -11,10 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define HUGE        (UINT64_C(2) << 20)
 #define ARENA_BYTES (UINT64_C(8) << 30)   // address space
 #define SMALL_MAX   (UINT64_C(448) << 10) // larger ones are mostly empty
-#define HEAP_BYTES  (UINT64_C(64) << 20) // malloc's, at once: a world of a hundred members has half
 #define LINE        64
 #define ANONYMOUS   (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
@@ -29,6 +28,18 @@ static struct {
 	uint8_t *at;
 	size_t used, lent;
 } arena;
+
+#ifdef HAS_JEMALLOC
+// Read by it before main. Nothing goes back to the kernel: what a world had, the next one has.
+const char *malloc_conf = "thp:always,metadata_thp:always,narenas:1,"
+			  "dirty_decay_ms:-1,muzzy_decay_ms:-1";
+
+static void heap_take(void)
+{
+}
+#else
+#define HUGE       (UINT64_C(2) << 20)
+#define HEAP_BYTES (UINT64_C(64) << 20) // at once: a world of a hundred members has half
 
 static uint8_t *huge_after(uint8_t *p)
 {
@@ -48,6 +59,7 @@ static void heap_take(void)
 	if (end > from)
 		madvise(from, (size_t)(end - from), MADV_HUGEPAGE);
 }
+#endif
 
 static int arena_is_there(void)
 {

@@ -61,7 +61,7 @@ struct frame *frame_copy(struct frame_heap *h, const struct frame *f)
 	return copy;
 }
 
-void frame_free(struct frame_heap *h, struct frame *f)
+void frame_heap_give(struct frame_heap *h, struct frame *f)
 {
 	struct frame_cell *c = (struct frame_cell *)(void *)f;
 
@@ -125,7 +125,7 @@ uint64_t frame_heap_next_us(const struct frame_heap *h)
 void frame_heap_clear(struct frame_heap *h)
 {
 	for (uint32_t i = 0; i < h->n; i++)
-		frame_free(h, h->entries[i].frame);
+		frame_heap_give(h, h->entries[i].frame);
 	free(h->entries);
 	free(h->cells);
 	*h = (struct frame_heap){0};

@@ -26,7 +26,7 @@ struct frame_heap {
 
 struct frame *frame_create(struct frame_heap *, const uint8_t *data, uint16_t len);
 struct frame *frame_copy(struct frame_heap *, const struct frame *);
-void frame_free(struct frame_heap *, struct frame *);
+void frame_heap_give(struct frame_heap *, struct frame *);
 void frame_heap_push(struct frame_heap *, struct frame *);          // takes it over
 struct frame *frame_heap_pop(struct frame_heap *, uint64_t now_us); // NULL: none is due
 uint64_t frame_heap_next_us(const struct frame_heap *);             // UINT64_MAX: empty

@@ -267,7 +267,7 @@ static void cross(struct net *n, struct line *l, struct frame *f, uint64_t now_u
 		fly(n, l, f, from_us);
 		return;
 	}
-	frame_free(&n->air, f);
+	frame_heap_give(&n->air, f);
 }
 
 // ---- between the lines ----
@@ -356,13 +356,13 @@ bool net_step(struct net *n, uint64_t now_us)
 	if (f->is_down) {
 		n->counters.delivered++;
 		n->deliver(n->deliver_ctx, f->to, f->src, f->dst, f->data, f->len);
-		frame_free(&n->air, f);
+		frame_heap_give(&n->air, f);
 		return true;
 	}
 	f->to = route(n, f, f->at_us);
 	f->is_down = true;
 	if (f->to == NOBODY) {
-		frame_free(&n->air, f);
+		frame_heap_give(&n->air, f);
 		return true;
 	}
 	if (n->herald != NULL)

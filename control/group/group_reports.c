@@ -11,6 +11,7 @@
 enum {
 	FRESH_S = 10, // groups.md 11: so young a record revives the dead
 	TAKEN_TOGETHER = 16,
+	YOUNG_US = 15000000,
 };
 
 // ---- out ----
@@ -91,26 +92,44 @@ static bool is_not_linked(const struct ring_node *node)
 	return who->neighbour == NULL || who->is_suspect;
 }
 
-// The neighbours the receiver should want, as far as we can tell: his ring and fractions, and
-// others at random up to the degree a member has, since we know nothing of his round trip times.
-static void best_for(struct group *g, struct u256 at, bool is_beside, struct wanted *w)
+static bool is_old(const struct ring_node *node)
+{
+	const struct member *who = (const struct member *)(const void *)node;
+
+	return is_doubtful(node) ||
+	       (who->neighbour == NULL && !who->is_client && who->heard_us < who->table->young_us);
+}
+
+// The neighbours the receiver should want: his ring and fractions, and others at random up to the
+// degree a member has, since we know nothing of his round trip times.
+static void best_of(struct group *g, struct u256 at, wanted_skips skips, struct wanted *w)
 {
 	const struct ring_set *ring = &g->members.ring;
 	uint32_t target = wanted_target(ring_set_estimate(ring, g->address));
 	uint32_t offset;
 
-	wanted_clear(w);
-	if (is_beside) // whom he can do least without: of all others half may be gone
-		wanted_ring(w, ring, at, is_not_linked);
-	wanted_ring(w, ring, at, is_doubtful);
-	wanted_fractions(w, ring, at, is_doubtful);
+	wanted_ring(w, ring, at, skips);
+	wanted_fractions(w, ring, at, skips);
 	offset = ring->n > 0 ? (uint32_t)random_below(g->groups->o.random, ring->n) : 0;
 	for (uint32_t i = 0; i < ring->n && w->n < target; i++) {
 		struct ring_node *node = ring->nodes[(offset + i) % ring->n];
 
-		if (u256_cmp(node->at, at) != 0 && !is_doubtful(node))
+		if (u256_cmp(node->at, at) != 0 && !skips(node))
 			wanted_add(w, node);
 	}
+}
+
+// As far as we can tell. Where members come and go most of whom nobody has spoken for some seconds
+// are gone, and whoever is told of them calls them in vain.
+static void best_for(struct group *g, struct u256 at, bool is_beside, struct wanted *w)
+{
+	uint64_t now_us = g->groups->now_us;
+
+	wanted_clear(w);
+	if (is_beside) // whom he can do least without: of all others half may be gone
+		wanted_ring(w, &g->members.ring, at, is_not_linked);
+	g->members.young_us = now_us > YOUNG_US ? now_us - YOUNG_US : 0;
+	best_of(g, at, g->is_seeking ? is_old : is_doubtful, w);
 }
 
 void report_send(struct neighbour *nb, bool is_reply)

@@ -182,6 +182,7 @@ struct group {
 	bool is_choice_old;       // somebody came or went since
 	uint64_t suspected_us[2]; // when neighbours fell silent: the last but one, the last
 	bool is_unrest;           // several did lately
+	bool is_seeking;          // or those called on the ring do not answer
 	uint64_t beside_us;       // when those beside us were last asked who else is
 	uint64_t random_us;       // when the random one is drawn anew
 	uint8_t random_id[PEER_ID_LEN];

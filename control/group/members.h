@@ -74,6 +74,7 @@ struct members {
 	uint32_t died_next;
 	uint64_t died_us;   // nobody is remembered for longer
 	uint64_t forgot_us; // when old gossip last made room; 0: never
+	uint64_t young_us;  // who was heard of since is young (group_reports.c)
 	uint32_t n_changes; // of whom there is, or who is reached: what a choice goes by
 };
 

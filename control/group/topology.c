@@ -375,9 +375,10 @@ static void ask_beside(struct group *g, const struct wanted *ring, const struct 
 {
 	const struct neighbour *up = nearest_linked(g, true), *down = nearest_linked(g, false);
 	uint64_t now_us = g->groups->now_us;
-	bool is_seeking = g->is_unrest || is_in_vain(ring) || is_in_vain(doubted);
-	bool is_time = is_seeking && g->beside_us + BESIDE_US <= now_us;
+	bool is_time;
 
+	g->is_seeking = g->is_unrest || is_in_vain(ring) || is_in_vain(doubted);
+	is_time = g->is_seeking && g->beside_us + BESIDE_US <= now_us;
 	if (is_time)
 		g->beside_us = now_us;
 	for (uint32_t i = 0; i < g->n_neighbours; i++) {
@@ -389,7 +390,7 @@ static void ask_beside(struct group *g, const struct wanted *ring, const struct 
 		    nb->reported_us + BESIDE_US <= now_us)
 			report_send(nb, false);
 	}
-	if (is_seeking)
+	if (g->is_seeking)
 		g->choose_us = earlier(g->choose_us, g->beside_us + BESIDE_US);
 }
 
@@ -406,8 +407,10 @@ static void want_heard(const struct group *g, struct wanted *w, bool is_up)
 		if (who->neighbour != NULL && !who->is_suspect)
 			return;
 		if (who->neighbour == NULL && who->dial == NULL && who->n_tries == 0 &&
-		    was_heard_lately(g, who))
-			n += wanted_add(w, &who->at);
+		    was_heard_lately(g, who)) {
+			wanted_add(w, &who->at);
+			n += who->source == HEARD_GOSSIP; // others do not wait for their turn
+		}
 	}
 }
 

@@ -69,6 +69,7 @@ static void send_report(struct raw_peer *t, const struct group_report_self *flag
 						.age_s = records[i].age_s};
 
 		wire_addr_parse(&r.addrs.addrs[0], "198.51.100.7:1936");
+		r.addrs.addrs[0].ip[3] = records[i].id; // each is called once in 30 s
 		r.addrs.n = 1;
 		assert_int_equal(group_report_write_record(&w, &r), 0);
 	}
@@ -215,6 +216,7 @@ static void known_members_are_passed_on_with_their_age(void **state)
 	send_report(t, NULL, records, 2);
 	world_run(t->w, 5 * S);
 	raw_drain(t);
+	send_report(t, NULL, NULL, 0); // the answer: it has asked who else is there
 	send_report(t, NULL, NULL, 0);
 	g = next_report(t);
 	assert_non_null(g);
@@ -228,6 +230,39 @@ static void known_members_are_passed_on_with_their_age(void **state)
 	}
 	assert_true(n >= 1); // who could not be reached meanwhile is left out
 	free(g);
+}
+
+// NG-21: whoever comes and hears of those who are gone calls them in vain.
+static void where_calls_are_in_vain_the_young_alone_are_told(void **state)
+{
+	enum { N = 50, YOUNG_EVERY = 5 };
+	struct raw_peer *t = *state;
+	struct record records[N];
+	struct group_report_iter it;
+	struct group_report_record r;
+	uint32_t n[2] = {0, 0};
+
+	for (uint8_t i = 0; i < N; i++)
+		records[i] = (struct record){(uint8_t)(i + 1), i % YOUNG_EVERY == 0 ? 1 : 100};
+	raw_befriend(t);
+	raw_drain(t);
+	send_report(t, NULL, records, N);
+	for (int later = 0; later < 2; later++) {
+		struct got *g;
+
+		raw_drain(t);
+		send_report(t, NULL, NULL, 0);
+		send_report(t, NULL, NULL, 0); // one of them is no answer
+		g = next_report(t);
+		assert_non_null(g);
+		self_of(g, &it);
+		while (group_report_next(&it, &r))
+			n[later] += r.age_s >= 100;
+		free(g);
+		world_run(t->w, 3 * S); // nobody has answered
+	}
+	assert_true(n[0] > 10);
+	assert_int_equal(n[1], 0);
 }
 
 // Section 16: a super-peer calls nobody, but what it has heard of is told, whoever is near to the
@@ -337,6 +372,7 @@ int main(void)
 		T(records_are_taken_unless_they_are_old_or_foolish),
 		T(a_record_of_the_receiver_or_the_sender_is_ignored),
 		T(known_members_are_passed_on_with_their_age),
+		T(where_calls_are_in_vain_the_young_alone_are_told),
 		SUPER(a_report_is_chosen_from_all_that_is_known),
 		SUPER(only_news_makes_a_choice_due),
 		T(a_flood_of_reports_is_limited),

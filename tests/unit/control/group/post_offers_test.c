@@ -1,5 +1,6 @@
 // Telling neighbours what there is: in batches, at a pace, and never more than they take
 // (docs/spx.md).
+#include "control/group/neighbour.h"
 #include "control/group/postings.h"
 
 #include "tests/support/test.h"
@@ -145,7 +146,7 @@ static void who_takes_nothing_is_offered_later(void **state)
 {
 	struct raw_peer *t = peer_of(SPX_SPEC);
 	struct spx_raw a = spx_raw_of(t), b = spx_raw_add(t);
-	struct spx_peer *p = t->node->group->neighbours[1]->spx;
+	struct spx_peer *p = neighbour_find(t->node->group, &b.e->far->ctl)->spx;
 	struct body *body = outbox_account_body(p->out[OUT_POSTS], 1 << 20);
 
 	spx_data(&a, "news"); // a full queue toward b, at the node
@@ -167,7 +168,7 @@ static void a_slow_neighbour_holds_a_mebibyte(void **state)
 	static char text[60000];
 	struct raw_peer *t = peer_of(SPX_SPEC);
 	struct spx_raw a = spx_raw_of(t), b = spx_raw_add(t);
-	struct spx_peer *p = t->node->group->neighbours[1]->spx;
+	struct spx_peer *p = neighbour_find(t->node->group, &b.e->far->ctl)->spx;
 
 	b.e->far->is_slow = true;
 	memset(text, 'x', sizeof(text) - 1);

@@ -538,7 +538,8 @@ static void a_full_queue_on_the_way_drops_and_counts(void **state)
 	group_set_receive_mode(t->node->group, true, world_now_us(t->w));
 	world_run(t->w, 10 * S);
 	b.e->far->is_slow = true;
-	u256_octets(route_peer_address(t->node->group->neighbours[1]->spx), f.target);
+	u256_octets(route_peer_address(neighbour_find(t->node->group, &b.e->far->ctl)->spx),
+		    f.target);
 	for (int i = 0; i < 300; i++) {
 		uint8_t octets[256];
 		struct wr w = wr_over(octets, sizeof(octets));

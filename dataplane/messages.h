@@ -459,12 +459,12 @@ struct stream_stats { // netgroup-semantics 8.4, as far as a worker knows
 	uint32_t fragments_held, bytes_held;
 	uint64_t newest, oldest, end;
 	uint64_t fragments_pushed_to, bytes_pushed_to;
+	uint64_t fragments_received, fragments_pushed_from, bytes_pushed_from;
 	uint64_t fragments_pulled_by, bytes_pulled_by;
-	uint64_t fragments_pushed_from, bytes_pushed_from;
 	uint64_t fragments_pulled_from, bytes_pulled_from;
 	uint64_t fragments_from_multicast, bytes_from_multicast;
 	uint64_t fragments_from_super, bytes_from_super; // of both of these, from super-peers
-	uint64_t fragments_received, fragments_published, duplicates, late, missing, skipped;
+	uint64_t fragments_published, duplicates, late, missing, skipped;
 	uint64_t bytes_published;
 	uint64_t control_bytes_sent, control_bytes_received, resent;
 	uint64_t control_bytes_to_super;

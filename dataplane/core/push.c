@@ -65,12 +65,12 @@ static bool is_refused(struct engine *e, const struct stream *s, uint32_t slot)
 	if (s->n_supers == 0)
 		return false;
 	for (uint32_t i = 0; i < PUSH_SLOTS; i++)
-		if (s->pusher[i] == s->pusher[slot] && s->pusher_last[i] > newest &&
-		    e->now_ms - s->asked_ms[i] < PUSH_REFUSED_MS)
-			newest = s->pusher_last[i];
-	return newest > s->pusher_last[slot] + 2 * PUSH_SLOTS &&
-	       e->now_ms - s->asked_ms[slot] >=
-		       later(PUSH_REFUSED_MS, answer_ms(e, s->pusher[slot]));
+		if (s->slot[i].pusher == s->slot[slot].pusher && s->slot[i].last > newest &&
+		    e->now_ms - s->slot[i].asked_ms < PUSH_REFUSED_MS)
+			newest = s->slot[i].last;
+	return newest > s->slot[slot].last + 2 * PUSH_SLOTS &&
+	       e->now_ms - s->slot[slot].asked_ms >=
+		       later(PUSH_REFUSED_MS, answer_ms(e, s->slot[slot].pusher));
 }
 
 // Nobody pushes the slot: nobody was asked, or who was asked is silent. Nor to another worker, who
@@ -80,10 +80,10 @@ static bool is_orphan(struct engine *e, const struct stream *s, uint32_t slot)
 	if (s->elsewhere[slot].last != 0 &&
 	    comes(e, s, s->elsewhere[slot].last, s->elsewhere[slot].at_ms, LINK_NONE))
 		return false;
-	if (s->pusher[slot] == LINK_NONE)
-		return s->flags & STREAM_HOME || !comes(e, s, 0, s->asked_ms[slot], LINK_NONE);
+	if (s->slot[slot].pusher == LINK_NONE)
+		return s->flags & STREAM_HOME || !comes(e, s, 0, s->slot[slot].asked_ms, LINK_NONE);
 	return is_refused(e, s, slot) ||
-	       !comes(e, s, s->pusher_last[slot], s->asked_ms[slot], s->pusher[slot]);
+	       !comes(e, s, s->slot[slot].last, s->slot[slot].asked_ms, s->slot[slot].pusher);
 }
 
 // It shall push every slot that nobody pushes.
@@ -92,14 +92,14 @@ static void ask_for_orphans(struct engine *e, struct stream *s, struct link *l)
 	uint32_t idx = link_idx(e, l);
 
 	for (uint32_t slot = 0; slot < PUSH_SLOTS; slot++) {
-		if (!is_orphan(e, s, slot) || s->pusher[slot] == idx)
+		if (!is_orphan(e, s, slot) || s->slot[slot].pusher == idx)
 			continue;
-		clear_slot(e, s, s->pusher[slot], slot);
-		if (s->tester[slot] == idx)
-			s->tester[slot] = LINK_NONE;
-		s->pusher[slot] = idx;
-		s->pusher_last[slot] = 0;
-		s->asked_ms[slot] = e->now_ms;
+		clear_slot(e, s, s->slot[slot].pusher, slot);
+		if (s->slot[slot].tester == idx)
+			s->slot[slot].tester = LINK_NONE;
+		s->slot[slot].pusher = idx;
+		s->slot[slot].last = 0;
+		s->slot[slot].asked_ms = e->now_ms;
 		l->slots_in |= (uint8_t)(1u << slot);
 	}
 	push_tell(e, s, l);
@@ -107,9 +107,9 @@ static void ask_for_orphans(struct engine *e, struct stream *s, struct link *l)
 
 static void test_slot(struct engine *e, struct stream *s, struct link *l, uint32_t slot)
 {
-	clear_slot(e, s, s->tester[slot], slot); // it never answered
-	s->tester[slot] = link_idx(e, l);
-	s->tested_ms[slot] = e->now_ms;
+	clear_slot(e, s, s->slot[slot].tester, slot); // it never answered
+	s->slot[slot].tester = link_idx(e, l);
+	s->slot[slot].tested_ms = e->now_ms;
 	l->slots_in |= (uint8_t)(1u << slot);
 	push_tell(e, s, l);
 }
@@ -151,11 +151,11 @@ void push_link_gone(struct engine *e, struct stream *s, struct link *l)
 
 	supers_forget(s, idx);
 	for (uint32_t slot = 0; slot < PUSH_SLOTS; slot++) {
-		if (s->tester[slot] == idx)
-			s->tester[slot] = LINK_NONE;
-		if (s->pusher[slot] != idx)
+		if (s->slot[slot].tester == idx)
+			s->slot[slot].tester = LINK_NONE;
+		if (s->slot[slot].pusher != idx)
 			continue;
-		s->pusher[slot] = LINK_NONE;
+		s->slot[slot].pusher = LINK_NONE;
 		n_orphans++;
 	}
 	for (uint32_t i = 0; n_orphans > 0 && i < s->n_supers; i++)
@@ -180,9 +180,9 @@ static bool goes_before(const struct engine *e, const struct stream *s, uint32_t
 
 static void let_go(struct engine *e, struct stream *s, uint32_t slot)
 {
-	clear_slot(e, s, s->pusher[slot], slot);
-	s->pusher[slot] = LINK_NONE;
-	s->n_beaten[slot] = 0;
+	clear_slot(e, s, s->slot[slot].pusher, slot);
+	s->slot[slot].pusher = LINK_NONE;
+	s->slot[slot].n_beaten = 0;
 }
 
 // Also what it pulled counts: a pull may overtake the push, and its neighbours have what is new, so
@@ -192,11 +192,11 @@ void push_on_elses(struct engine *e, struct stream *s, const struct record *rec,
 	uint64_t no = rec->no;
 	uint32_t slot = no % PUSH_SLOTS;
 
-	if (no <= s->elsewhere[slot].last || no <= s->pusher_last[slot])
+	if (no <= s->elsewhere[slot].last || no <= s->slot[slot].last)
 		return; // sent again, or slow
 	s->elsewhere[slot].last = no;
 	s->elsewhere[slot].at_ms = e->now_ms;
-	if (!rec->is_pulled && s->pusher[slot] != LINK_NONE && goes_before(e, s, worker))
+	if (!rec->is_pulled && s->slot[slot].pusher != LINK_NONE && goes_before(e, s, worker))
 		let_go(e, s, slot);
 }
 
@@ -205,14 +205,14 @@ void push_on_multicast(struct engine *e, struct stream *s, uint64_t no, bool is_
 	uint32_t slot = no % PUSH_SLOTS;
 
 	if (!is_news) {
-		s->n_beaten[slot] = 0;
+		s->slot[slot].n_beaten = 0;
 		return;
 	}
 	if (no > s->elsewhere[slot].last) {
 		s->elsewhere[slot].last = no;
 		s->elsewhere[slot].at_ms = e->now_ms;
 	}
-	if (s->pusher[slot] != LINK_NONE && ++s->n_beaten[slot] >= PUSH_BEATEN_MAX)
+	if (s->slot[slot].pusher != LINK_NONE && ++s->slot[slot].n_beaten >= PUSH_BEATEN_MAX)
 		let_go(e, s, slot);
 }
 
@@ -222,11 +222,11 @@ void push_settle(struct engine *e, struct stream *s, const struct link *l, uint6
 	const struct record *rec = window_find(&s->window, e->relay->extents, no);
 	uint32_t slot = no % PUSH_SLOTS;
 
-	if (s->pusher[slot] != link_idx(e, l) || rec == NULL)
+	if (s->slot[slot].pusher != link_idx(e, l) || rec == NULL)
 		return;
 	if (is_news)
-		s->n_beaten[slot] = 0;
-	else if (rec->is_elses && !rec->is_pulled && ++s->n_beaten[slot] >= PUSH_BEATEN_MAX)
+		s->slot[slot].n_beaten = 0;
+	else if (rec->is_elses && !rec->is_pulled && ++s->slot[slot].n_beaten >= PUSH_BEATEN_MAX)
 		let_go(e, s, slot);
 }
 
@@ -235,35 +235,35 @@ void push_settle(struct engine *e, struct stream *s, const struct link *l, uint6
 // must not stop for that.
 static bool is_too_soon(struct engine *e, const struct stream *s, uint32_t slot)
 {
-	uint32_t least_ms = answer_ms(e, s->tester[slot]);
+	uint32_t least_ms = answer_ms(e, s->slot[slot].tester);
 
-	return e->now_ms - s->tested_ms[slot] < least_ms - least_ms / 8;
+	return e->now_ms - s->slot[slot].tested_ms < least_ms - least_ms / 8;
 }
 
 void push_on_fragment(struct engine *e, struct stream *s, struct link *l, uint64_t no)
 {
 	uint32_t slot = no % PUSH_SLOTS, idx = link_idx(e, l);
+	struct push_slot *p = &s->slot[slot];
 
-	if (s->pusher[slot] == idx && no > s->pusher_last[slot]) {
-		s->pusher_last[slot] = no;
-		s->asked_ms[slot] = e->now_ms;
+	if (p->pusher == idx && no > p->last) {
+		p->last = no;
+		p->asked_ms = e->now_ms;
 	}
-	if (s->tester[slot] != idx && (s->pusher[slot] == idx || !(l->flags & LINK_IS_SUPER) ||
-				       is_eager(s) || !(l->slots_in >> slot & 1)))
+	if (p->tester != idx && (p->pusher == idx || !(l->flags & LINK_IS_SUPER) || is_eager(s) ||
+				 !(l->slots_in >> slot & 1)))
 		return;
-	if (s->tester[slot] == idx && is_too_soon(e, s, slot))
+	if (p->tester == idx && is_too_soon(e, s, slot))
 		return;
-	if (s->tester[slot] == idx)
-		s->tester[slot] = LINK_NONE;
-	if ((s->pusher[slot] != LINK_NONE && no <= s->pusher_last[slot]) ||
-	    no <= s->elsewhere[slot].last) {
+	if (p->tester == idx)
+		p->tester = LINK_NONE;
+	if ((p->pusher != LINK_NONE && no <= p->last) || no <= s->elsewhere[slot].last) {
 		clear_slot(e, s, idx, slot);
 		return;
 	}
-	clear_slot(e, s, s->pusher[slot], slot);
-	s->pusher[slot] = idx;
-	s->pusher_last[slot] = no;
-	s->asked_ms[slot] = e->now_ms;
+	clear_slot(e, s, p->pusher, slot);
+	p->pusher = idx;
+	p->last = no;
+	p->asked_ms = e->now_ms;
 }
 
 // The next neighbour descending who has shown something and does not push this slot.
@@ -311,9 +311,9 @@ static void seek(struct engine *e, struct stream *s)
 			continue;
 		s->orphans |= (uint8_t)(1u << slot);
 		s->n_refused += is_refused(e, s, slot);
-		if (s->tester[slot] != LINK_NONE &&
-		    e->now_ms - s->tested_ms[slot] <
-			    later(PUSH_REFUSED_MS, answer_ms(e, s->tester[slot])))
+		if (s->slot[slot].tester != LINK_NONE &&
+		    e->now_ms - s->slot[slot].tested_ms <
+			    later(PUSH_REFUSED_MS, answer_ms(e, s->slot[slot].tester)))
 			continue;
 		ask_supers(e, s, slot);
 		l = test_candidate(e, s, slot);

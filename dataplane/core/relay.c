@@ -14,27 +14,25 @@ static void fetch(const void *from, size_t len)
 		__builtin_prefetch((const uint8_t *)from + at, 1);
 }
 
-// Not what lies between: that is other workers', maps' and pulls'.
+// Of the stream, what every fragment touches.
 static void fetch_stream(const struct engine *e, uint32_t session_idx, const struct stream *s)
 {
-	fetch(s, offsetof(struct stream, window.block));
-	fetch(&s->key_from, offsetof(struct stream, elsewhere) - offsetof(struct stream, key_from));
-	fetch(&s->n, sizeof(s->n));
+	fetch(s, offsetof(struct stream, window.seq_next));
+	__builtin_prefetch(&s->n.fragments_pushed_to, 1);
 	__builtin_prefetch(&e->relay->session_links[session_idx]);
 }
 
-// Its link, its place in the log, and that in the index.
+// The number's slot and its link, its place in the log, and the way to that in the index.
 static void fetch_place(const struct engine *e, uint32_t session_idx, const struct stream *s)
 {
 	const struct window *w = &s->window;
 	const struct extents *x = e->relay->extents;
 	uint32_t link = e->relay->session_links[session_idx];
-	uint32_t block = w->block[w->head_no % WINDOW_NUMBERS / BLOCK_NUMBERS];
 
+	__builtin_prefetch(&s->slot[w->head_no % PUSH_SLOTS], 1);
+	__builtin_prefetch(&w->block[w->head_no % WINDOW_NUMBERS / BLOCK_NUMBERS], 1);
 	if (link != LINK_NONE)
 		fetch(link_at(e, link), sizeof(struct link));
-	if (block != EXTENT_NONE)
-		__builtin_prefetch(&x->blocks[block].entry[w->head_no % BLOCK_NUMBERS], 1);
 	if (w->last != EXTENT_NONE) {
 		__builtin_prefetch(&x->extent[w->last], 1);
 		fetch(record_over(x, w->last, pos_step(w->head_pos)),
@@ -42,15 +40,29 @@ static void fetch_place(const struct engine *e, uint32_t session_idx, const stru
 	}
 }
 
+static void fetch_index(const struct engine *e, const struct stream *s)
+{
+	const struct window *w = &s->window;
+	uint32_t block = w->block[w->head_no % WINDOW_NUMBERS / BLOCK_NUMBERS].idx;
+
+	if (block != EXTENT_NONE)
+		__builtin_prefetch(
+			&e->relay->extents->blocks[block].entry[w->head_no % BLOCK_NUMBERS], 1);
+}
+
 void relay_fetch(const struct engine *e, uint32_t session_idx, uint16_t stream,
 		 enum relay_fetch what)
 {
 	const struct stream *s = stream_find(e, stream);
 
-	if (s != NULL && what == RELAY_FETCH_STREAM)
+	if (s == NULL)
+		return;
+	if (what == RELAY_FETCH_STREAM)
 		fetch_stream(e, session_idx, s);
-	else if (s != NULL)
+	else if (what == RELAY_FETCH_PLACE)
 		fetch_place(e, session_idx, s);
+	else
+		fetch_index(e, s);
 }
 
 // -- fragments --
@@ -115,7 +127,7 @@ static int take(struct engine *e, struct stream *s, uint64_t number, struct span
 {
 	struct window *w = &s->window;
 	bool is_first = w->head_no == 0;
-	uint64_t forced = w->n_forced;
+	uint32_t forced = w->n_forced;
 	int err;
 
 	if (message.len > e->relay->body_max) {
@@ -140,7 +152,7 @@ void stream_take_elses(struct engine *e, struct stream *s, const struct record *
 {
 	struct window *w = &s->window;
 	bool is_first = w->head_no == 0;
-	uint64_t forced = w->n_forced;
+	uint32_t forced = w->n_forced;
 	uint64_t pos = w->head_pos;
 	int err;
 

@@ -17,9 +17,10 @@ struct relay *relay_create(const struct engine_opts *);
 void relay_destroy(struct engine *, struct relay *);
 
 // -- from flows (receive side) --
-// What a fragment of that neighbour will look at and write to, in two steps: what the second one
-// asks for is found in what the first one has fetched. With many streams, none of it is in a cache.
-enum relay_fetch { RELAY_FETCH_STREAM, RELAY_FETCH_PLACE };
+// What a fragment of that neighbour will look at and write to, in three steps: what the next one
+// asks for is found in what the one before has fetched. With many streams, none of it is in a
+// cache.
+enum relay_fetch { RELAY_FETCH_STREAM, RELAY_FETCH_PLACE, RELAY_FETCH_INDEX };
 void relay_fetch(const struct engine *, uint32_t session_idx, uint16_t stream, enum relay_fetch);
 // One whole GR-12 message of a neighbour. Copied into the window if it is news.
 void relay_on_fragment(struct engine *, uint32_t session_idx, uint16_t stream, struct span message);

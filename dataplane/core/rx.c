@@ -178,12 +178,12 @@ static inline void fetch_next(struct engine *e, uint32_t i)
 		flows_fetch_ring(e, b->pkts[b->items[i].which].session_idx);
 }
 
-static inline void fetch_place(struct engine *e, uint32_t i)
+static inline void fetch_fragment(struct engine *e, uint32_t i, enum relay_fetch what)
 {
 	struct rx_batch *b = e->rx;
 
 	if (i < b->n && b->ops[i].len >= DATA_LEN && !b->items[i].is_default)
-		flows_fetch_relay(e, b->pkts[b->items[i].which].session_idx, RELAY_FETCH_PLACE);
+		flows_fetch_relay(e, b->pkts[b->items[i].which].session_idx, what);
 }
 
 // Opening happens in place, so what may turn out to be under keys we do not have yet is copied
@@ -265,9 +265,12 @@ void rx_run(struct engine *e, struct pkt *pkts, uint16_t n)
 	crypto_open(e->opts.crypto, b->ops, b->n);
 	for (uint32_t i = 0; i < AHEAD; i++)
 		fetch_next(e, i);
+	for (uint32_t i = 0; i < 2; i++)
+		fetch_fragment(e, i, RELAY_FETCH_PLACE);
 	for (uint32_t i = 0; i < b->n; i++) {
 		fetch_next(e, i + AHEAD);
-		fetch_place(e, i + 1);
+		fetch_fragment(e, i + 2, RELAY_FETCH_PLACE);
+		fetch_fragment(e, i + 1, RELAY_FETCH_INDEX);
 		if (b->items[i].is_default)
 			open_default(e, (uint16_t)i, cells[i]);
 		else

@@ -72,9 +72,9 @@ int stream_add(struct engine *e, uint32_t idx, const struct stream_seed *seed)
 	s->fresh_pos = s->walk_end = s->tap_pos = s->window.head_pos;
 	s->link_first = s->link_last = s->map_at = LINK_NONE;
 	for (int i = 0; i < PUSH_SLOTS; i++)
-		s->pusher[i] = s->tester[i] = LINK_NONE;
+		s->slot[i].pusher = s->slot[i].tester = LINK_NONE;
 	for (int i = 0; i < PUSH_SLOTS; i++)
-		s->asked_ms[i] = e->now_ms;
+		s->slot[i].asked_ms = e->now_ms;
 	start_clocks(e, s);
 	push_room_init(&s->room);
 	s->pulls_max = UINT32_MAX;

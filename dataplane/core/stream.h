@@ -138,10 +138,22 @@ struct offer {
 	uint8_t bits[HANDOFF_OFFERS / 8];
 };
 
+// Who pushes a slot to us. Half a line, since each fragment looks at one.
+struct push_slot {
+	alignas(32) uint64_t last; // newest number it pushed
+	uint32_t pusher, tester;   // links
+	uint32_t asked_ms;         // when the pusher was asked, or last pushed
+	uint32_t tested_ms;        // when the tester was asked
+	uint8_t n_beaten;          // fragments of it in a row that another worker had first
+};
+static_assert(sizeof(struct push_slot) == 32, "two in a line");
+
+// In the order of what is touched together: with many streams all of it comes from the third cache,
+// three lines for a fragment that comes in, and one of slots, counters and index blocks each.
 struct stream {
 	// The fresh walk (fanout.c). Records in [fresh_pos, walk_end) are on offer; who was not
 	// visited yet is walk_left long from walk_at on.
-	struct subscriber *subs; // in session slot order
+	alignas(64) struct subscriber *subs; // in session slot order
 	uint32_t n_subs;
 	uint32_t walk_at, walk_left, walk_from;
 	uint64_t fresh_pos, walk_end;
@@ -155,30 +167,43 @@ struct stream {
 	uint8_t home;  // worker
 	uint16_t push_limit;
 	uint16_t group; // whose budget; BUDGET_GROUP_NONE
-	uint32_t window_ms, margin_ms, update_ms, fetch_ms;
-	uint64_t end;       // complete below; 0: not known
+	uint32_t window_ms;
+
+	// What a fragment that comes in touches, and the window's first line.
+	alignas(64) uint64_t key_from; // numbers of the newest key message
+	uint64_t key_to;
+	uint64_t map_first;  // maps.c: nobody wants anything below
+	struct asked *asked; // pull.c
+	uint32_t n_asked;
+	uint32_t answered_ms; // pull.c: last fragment, or when pulling went on after a pause
+	uint64_t gone_told;   // tap.c: control knows that numbers below are gone
+	bool is_map_stale;    // maps.c
+	bool is_lending_full; // handoff.c: some ring was
+	uint32_t margin_ms, update_ms, fetch_ms;
+	struct window window;
+	struct push_slot slot[PUSH_SLOTS]; // push.c
+	uint64_t end;                      // complete below; 0: not known
+	uint64_t spread_no;    // spread.c: everything below was sent to somebody, or offered
+	uint64_t tap_pos;      // tap.c
+	struct stream_stats n; // counters; the gauges are filled in when asked for
+
+	// The rest.
 	uint32_t active_at; // place in relay.active
 	uint32_t link_first, link_last, n_links;
 	uint32_t tick_ms; // when stream_tick runs next
 	uint32_t nudge_ms;
-	struct window window;
-	uint64_t key_from, key_to; // numbers of the newest key message
-	uint64_t spread_no;        // spread.c: everything below was sent to somebody, or offered
 
 	// maps.c
 	uint32_t map_due_ms;
 	uint32_t map_at;    // link whose turn is next
-	uint64_t map_first; // nobody wants anything below
 	uint32_t map_owed;  // of a map more, in parts of a fetch period
 	struct local_body *map;
 	uint32_t map_len;
 	uint32_t map_ordinal; // records appended before `map` was made
-	bool is_map_stale;
 
 	// holders.c, pull.c
 	uint32_t holder[HOLDERS_MAX], n_holders;
 	uint32_t heard_ms;             // last map
-	uint32_t answered_ms;          // last fragment, or when pulling went on after a pause
 	uint64_t paused_at;            // newest number announced when it paused
 	uint64_t pull_at;              // where the next step looks on
 	uint64_t pull_far_at;          // and where among numbers far ahead
@@ -186,17 +211,10 @@ struct stream {
 	uint64_t past_to;              // a super-peer has shown it to us when we came
 	uint64_t pull_order;           // ring order of whom we asked last
 	uint32_t n_in_row;             // numbers that it was asked for in this step
-	struct asked *asked;
-	uint32_t n_asked;
 	bool is_end_asked;
 	struct offer *offers; // of other workers
 
 	// push.c
-	uint32_t pusher[PUSH_SLOTS], tester[PUSH_SLOTS]; // links
-	uint64_t pusher_last[PUSH_SLOTS];                // newest number it pushed
-	uint32_t asked_ms[PUSH_SLOTS];  // when the pusher was asked, or last pushed
-	uint32_t tested_ms[PUSH_SLOTS]; // when the tester was asked
-	uint8_t n_beaten[PUSH_SLOTS];   // fragments of it in a row that another worker had first
 	struct {
 		uint64_t last; // newest number of the slot that other workers lent; 0: none
 		uint32_t at_ms;
@@ -220,19 +238,20 @@ struct stream {
 	} room_at;
 
 	// tap.c
-	uint64_t tap_pos;
-	uint64_t gone_told; // control knows that numbers below are gone
 	bool is_tap_full;
 
 	// handoff.c
 	struct stream_lending lending[1u << SESSION_WORKER_BITS];
-	bool is_lending_full; // some ring was
 	bool is_part;         // the others know, or will, that we take part
 	uint8_t past;         // some is arriving: 2 in this turn, 1 in the last one
 	uint32_t part_ms;     // when we last had a neighbour
-
-	struct stream_stats n; // counters; the gauges are filled in when asked for
 };
+
+static_assert(offsetof(struct stream, key_from) == 64 && offsetof(struct stream, window) == 128,
+	      "a line of the walk, and one of what comes in");
+static_assert(offsetof(struct stream, n.fragments_pushed_to) / 64 ==
+		      offsetof(struct stream, n.bytes_pushed_from) / 64,
+	      "what each fragment counts, in one line");
 
 struct relay {
 	struct extents *extents;

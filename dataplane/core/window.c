@@ -24,7 +24,7 @@ void window_init(struct window *w, uint32_t extents_max, uint32_t keep_ms)
 		.head_pos = pos_make(1, 0, 0),
 	};
 	for (uint32_t i = 0; i < WINDOW_BLOCKS; i++)
-		w->block[i] = EXTENT_NONE;
+		w->block[i].idx = EXTENT_NONE;
 }
 
 // -- the index --
@@ -36,7 +36,7 @@ static uint32_t block_at(uint64_t no)
 
 static int index_reserve(struct window *w, struct extents *x, uint64_t no)
 {
-	uint32_t *block = &w->block[block_at(no)];
+	uint32_t *block = &w->block[block_at(no)].idx;
 
 	if (*block == EXTENT_NONE)
 		*block = index_block_get(x);
@@ -45,14 +45,14 @@ static int index_reserve(struct window *w, struct extents *x, uint64_t no)
 
 static uint32_t *index_entry(const struct window *w, struct extents *x, uint64_t no)
 {
-	return &x->blocks[w->block[block_at(no)]].entry[no % BLOCK_NUMBERS];
+	return &x->blocks[w->block[block_at(no)].idx].entry[no % BLOCK_NUMBERS];
 }
 
 static void index_put(struct window *w, struct extents *x, uint64_t no, uint32_t extent,
 		      uint32_t step)
 {
 	*index_entry(w, x, no) = ENTRY_HELD | (uint32_t)pos_make(0, extent, step);
-	w->block_n[block_at(no)]++;
+	w->block[block_at(no)].used++;
 	w->n_held++;
 }
 
@@ -72,16 +72,16 @@ static void tail_pass(struct window *w, struct extents *x, uint64_t to)
 
 	for (; w->tail_no < to; w->tail_no++) {
 		uint32_t *entry =
-			w->block[at] != EXTENT_NONE ? index_entry(w, x, w->tail_no) : NULL;
+			w->block[at].idx != EXTENT_NONE ? index_entry(w, x, w->tail_no) : NULL;
 
 		if (entry == NULL || *entry == 0) {
 			w->n_missing += w->tail_no > w->low_no;
 			continue;
 		}
 		*entry = 0;
-		if (--w->block_n[at] == 0) {
-			index_block_put(x, w->block[at]);
-			w->block[at] = EXTENT_NONE;
+		if (--w->block[at].used == 0) {
+			index_block_put(x, w->block[at].idx);
+			w->block[at].idx = EXTENT_NONE;
 		}
 	}
 }

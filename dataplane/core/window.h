@@ -10,6 +10,7 @@
 #pragma once
 
 #include <assert.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,24 +45,31 @@ struct record {
 static_assert(sizeof(struct record) == 32, "half a line before the body");
 
 struct window {
+	// A line of what every record that comes or goes looks at.
 	// Numbers below tail_no are gone for good; [tail_no, head_no) may be held.
-	uint64_t tail_no, head_no;
+	alignas(64) uint64_t tail_no;
+	uint64_t head_no;
 	uint64_t low_no; // lowest number ever held
 	// Positions of the oldest record and of the next one.
 	uint64_t tail_pos, head_pos;
-	uint64_t seq_next;    // of the next extent
-	uint32_t first, last; // extents, oldest and newest
+	uint64_t bytes_held;
+	uint32_t last;     // newest extent
+	uint32_t n_forced; // extents given back early, for want of memory
+	uint32_t ordinal_next;
+	uint32_t n_held; // numbers that the index finds
+	// The rest.
+	alignas(64) uint64_t seq_next; // of the next extent
+	uint64_t n_missing;            // numbers that went below tail_no and had never come
+	uint32_t first;                // oldest extent
 	uint32_t n_extents, extents_max;
 	uint32_t keep_ms;
 	uint32_t shorter_ms, shorter_at_ms; // what it will be from then on; 0: what it is
-	uint32_t ordinal_next;
-	uint32_t n_held; // numbers that the index finds
-	uint64_t bytes_held;
-	uint64_t n_missing;            // numbers that went below tail_no and had never come
-	uint64_t n_forced;             // extents given back early, for want of memory
-	uint32_t block[WINDOW_BLOCKS]; // EXTENT_NONE: no entry of it is in use
-	uint16_t block_n[WINDOW_BLOCKS];
+	alignas(64) struct window_block {
+		uint32_t idx;  // of the pool; EXTENT_NONE: no entry of it is in use
+		uint32_t used; // entries
+	} block[WINDOW_BLOCKS];
 };
+static_assert(offsetof(struct window, seq_next) == 64, "one line for most");
 
 void window_init(struct window *, uint32_t extents_max, uint32_t keep_ms);
 void window_clear(struct window *, struct extents *); // gives everything back
@@ -98,7 +106,7 @@ static inline uint32_t window_entry(const struct window *w, const struct extents
 
 	if (no < w->tail_no || no >= w->head_no)
 		return 0;
-	block = w->block[no % WINDOW_NUMBERS / BLOCK_NUMBERS];
+	block = w->block[no % WINDOW_NUMBERS / BLOCK_NUMBERS].idx;
 	return block != EXTENT_NONE ? x->blocks[block].entry[no % BLOCK_NUMBERS] : 0;
 }
 

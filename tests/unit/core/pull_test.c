@@ -318,7 +318,7 @@ static void nobody_pushes(struct world *w)
 
 	s->flags |= STREAM_HOME;
 	for (int slot = 0; slot < PUSH_SLOTS; slot++)
-		s->pusher[slot] = LINK_NONE;
+		s->slot[slot].pusher = LINK_NONE;
 }
 
 // Super-peers have bytes for whom nobody else serves.

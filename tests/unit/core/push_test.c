@@ -92,7 +92,7 @@ static uint32_t challenge(struct world *w)
 	while (!(world_mask_to(w, 0) >> slot & 1))
 		slot++;
 	world_receive(w, 0, WORLD_STREAM, 8 * 10 + slot, 100);
-	assert_int_equal(s->pusher[slot], link_idx(&w->e, link_find(&w->e, 0, WORLD_STREAM)));
+	assert_int_equal(s->slot[slot].pusher, link_idx(&w->e, link_find(&w->e, 0, WORLD_STREAM)));
 
 	world_map(w, 1, 1, 1);
 	for (int i = 0; i < 20 && !(world_mask_to(w, 1) >> slot & 1); i++)

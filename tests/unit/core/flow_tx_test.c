@@ -61,6 +61,27 @@ static void options_travel_until_the_first_ack(void **state)
 	node_destroy(n);
 }
 
+// Also where a gap lets a second User Data follow in the packet.
+static void options_travel_once_a_packet(void **state)
+{
+	struct node *n = node_create(16);
+	struct seen seen;
+
+	node_flow_open(n, 5, META, PRIO_CONTROL);
+	node_send(n, 5, "one", 3, 0);
+	node_send(n, 5, "two", 3, n->e.now_us + 200000);
+	node_send(n, 5, "three", 5, 0);
+	assert_int_equal(node_say(n, &seen), 3);
+	node_time(n, n->e.now_us + 260000);
+	node_alarms(n); // nothing came back
+	assert_int_equal(node_say(n, &seen), 2);
+	assert_true(seen.chunk[0].data.options.has_metadata);
+	assert_int_equal(seen.chunk[1].type, CHUNK_USER_DATA);
+	assert_int_equal(seen.chunk[1].data.seq, 3);
+	assert_false(seen.chunk[1].data.options.has_metadata);
+	node_destroy(n);
+}
+
 // Requirements 65, 69, 70: numbers from 1, fragments that fit with all options, FSN below.
 static void a_long_message_becomes_fragments(void **state)
 {
@@ -723,6 +744,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_travel_until_the_first_ack),
+		cmocka_unit_test(options_travel_once_a_packet),
 		cmocka_unit_test(a_long_message_becomes_fragments),
 		cmocka_unit_test(an_empty_message_is_a_message),
 		cmocka_unit_test(flows_take_turns_and_bulk_comes_last),

@@ -272,6 +272,8 @@ static void peer_info_may_come_again(void **state)
 	rpc_message(server.rpc, &server.session, 0, wr_span(&w), 2000);
 	carry(2000);
 	assert_int_equal(server.session.n_reported, REPORTED_ADDRS_MAX);
+	for (int i = 0; i < REPORTED_ADDRS_MAX; i++)
+		assert_int_equal(server.session.reported[i].ip[0], 10);
 	assert_true(rpc_client_info(&server.session)->is_behind_nat);
 	assert_int_equal(client.keepalive_us, 15000000);
 	amf0_wr_string(&w, "192.0.2.7:4000");
@@ -471,7 +473,10 @@ static void before_connect_nothing_is_answered(void **state)
 
 	rpc_flow_opened(server.rpc, &server.session, 0, 2, NO_FLOW, (struct span){meta, 4}, 1000);
 	send_command("makeCoffee", 7);
+	send_command("createStream", 8);
+	send_command("setPeerInfo", 0); // or anybody could be introduced
 	assert_int_equal(server.n_commands, 0);
+	assert_int_equal(rpc_counters(server.rpc)->strays, 0);
 	assert_false(server.session.is_registered);
 }
 

@@ -1,4 +1,5 @@
 // Slots, ids and finding.
+#include "control/outbox.h"
 #include "control/startup/directory.h"
 #include "crypto/random.h"
 #include "tests/support/test.h"
@@ -51,6 +52,41 @@ static void a_worker_has_so_many_slots_each_with_its_id(void **state)
 		}
 		assert_null(directory_take(w->d, worker));
 	}
+	end(w);
+}
+
+// The session's flows lie apart and are cleared as far as they were written.
+static void who_gets_a_seat_finds_no_flow_of_the_one_before(void **state)
+{
+	static const struct ctl_flows none;
+	struct world *w = begin(1, 1);
+	struct mailbox *ring = mailbox_create(16);
+	struct body_pool *bodies = body_pool_create(1 << 20);
+	struct outbox *outbox = outbox_create(&ring, 1, bodies);
+	uint64_t id;
+
+	// The last slot that was written is a send flow's, a receive flow's, or there is none.
+	for (unsigned rx_slot = 0; rx_slot < FLOWS_PER_SESSION + 1; rx_slot++) {
+		struct seat *s = directory_take(w->d, 0);
+
+		assert_memory_equal(directory_flows_at(w->d, s->at), &none, sizeof(none));
+		s->ctl.state = CTL_OPEN;
+		s->ctl.outbox = outbox;
+		for (unsigned i = 0; i < rx_slot / 2; i++)
+			assert_int_equal(ctl_flow_reserve(&s->ctl, OWNER_GROUP, w, &id), i);
+		ctl_flow_accept(&s->ctl, (uint16_t)rx_slot, 7, FLOW_CONTROL, NO_STREAM, OWNER_RPC,
+				w);
+		assert_int_equal(s->ctl.rx[0].owner != OWNER_NONE, rx_slot == 0);
+		directory_give(w->d, s);
+		while (mailbox_n(ring) > 0) {
+			struct command c;
+
+			mailbox_pop(ring, &c);
+		}
+	}
+	outbox_destroy(outbox);
+	body_pool_destroy(bodies);
+	mailbox_destroy(ring);
 	end(w);
 }
 
@@ -214,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_emptiest_worker_is_found),
 		cmocka_unit_test(a_worker_has_so_many_slots_each_with_its_id),
+		cmocka_unit_test(who_gets_a_seat_finds_no_flow_of_the_one_before),
 		cmocka_unit_test(seats_are_counted_by_host_while_they_are_listed),
 		cmocka_unit_test(a_network_of_64_bits_is_one_host),
 		cmocka_unit_test(an_id_does_not_outlive_its_session),

@@ -106,7 +106,7 @@ void holder_on_map(struct engine *e, struct stream *s, struct link *l,
 	h->len = (uint32_t)map->bits.len;
 	memcpy(h->bits, map->bits.data, map->bits.len);
 	// What a super-peer shows a newcomer it will not push: no use in waiting for a push (OURS).
-	if (l->flags & LINK_IS_SUPER && l->n_maps <= 2) {
+	if (l->flags & LINK_IS_SUPER && l->n_maps <= 2 && s->first_no == 0) {
 		horizon_pass(&h->announced, map->last);
 		if (map->last > s->past_to && s->window.head_no == 0)
 			s->past_to = map->last;
@@ -128,12 +128,55 @@ static bool holds(const struct holder *h, uint64_t no)
 	return no <= h->announced.passed && shows(h, no);
 }
 
-// What nobody pushes need not wait for a push, before members are asked.
-static bool is_due(const struct stream *s, const struct holder *h, uint64_t no, enum holder_who who)
+// The past need not wait for a push either, whenever a super-peer shows it: the first fragments of
+// a stream come to it late itself, and a player begins with them (OURS).
+static bool is_past_of(const struct stream *s, const struct link *l, uint64_t no)
 {
+	return l->flags & LINK_IS_SUPER && no < s->first_no;
+}
+
+// What nobody pushes need not wait for a push, before members are asked.
+static bool is_due(const struct stream *s, const struct holder *h, const struct link *l,
+		   uint64_t no, enum holder_who who)
+{
+	if (is_past_of(s, l, no))
+		return shows(h, no);
 	if (who >= HOLDER_MEMBER && s->orphans >> (no % PUSH_SLOTS) & 1)
 		return shows(h, no);
 	return holds(h, no);
+}
+
+// Does it show one of the slot's two newest that it can have? Then the slot comes to it.
+static bool shows_slot(const struct holder *h, uint32_t slot)
+{
+	uint64_t no = h->last - (h->last - slot) % PUSH_SLOTS;
+
+	return no <= h->last && (shows(h, no) || (no > PUSH_SLOTS && shows(h, no - PUSH_SLOTS)));
+}
+
+static bool has_refused(const struct engine *e, const struct link *l)
+{
+	return l->refused_ms != 0 && e->now_ms - l->refused_ms < PUSH_REFUSES_MS;
+}
+
+struct link *holder_of_slot(const struct engine *e, const struct stream *s, uint32_t slot)
+{
+	struct link *best = NULL;
+	uint32_t best_ms = 0;
+
+	for (uint32_t i = 0; i < s->n_holders; i++) {
+		const struct holder *h = holder_at(e, s->holder[i]);
+		struct link *l = link_at(e, h->link_idx);
+
+		if (l->slots_in >> slot & 1 || l->flags & (LINK_NO_PUSH_IN | LINK_IS_SUPER) ||
+		    has_refused(e, l) || !shows_slot(h, slot))
+			continue;
+		if (best == NULL || ms_reached(best_ms, h->at_ms)) {
+			best = l;
+			best_ms = h->at_ms;
+		}
+	}
+	return best;
 }
 
 static uint64_t first_of(const struct holder *h)
@@ -162,6 +205,8 @@ bool holders_range(struct engine *e, const struct stream *s, uint64_t *low, uint
 
 		if (s->orphans != 0)
 			passed = h->last;
+		else if (passed < s->first_no && is_past_of(s, link_at(e, h->link_idx), first))
+			passed = h->last < s->first_no ? h->last : s->first_no - 1;
 		if (passed < first)
 			continue;
 		if (first < *low)
@@ -197,7 +242,7 @@ struct link *holder_next(struct engine *e, const struct stream *s, uint64_t no, 
 		const struct holder *h = holder_at(e, s->holder[i]);
 		struct link *l = link_at(e, h->link_idx);
 
-		if (!may_ask(l, who) || !is_due(s, h, no, who))
+		if (!may_ask(l, who) || !is_due(s, h, l, no, who))
 			continue;
 		if (first == NULL || l->ring_order < first->ring_order)
 			first = l;

@@ -6,6 +6,12 @@
 
 #include "dataplane/core/stream.h"
 
+// Ours: a super-peer that is short of bytes shows a neighbour a map once a second, after the first
+// few: who has just come begins with what they show (holders.c), and the first fragments of a
+// stream often come late to the super-peer itself.
+#define SHORT_MS  1000
+#define SHORT_NOT 8 // maps
+
 // The newest number held: the map's `last` must be one. 0: none.
 static uint64_t newest_held(const struct engine *e, const struct stream *s)
 {
@@ -75,7 +81,7 @@ static bool map_ready(struct engine *e, struct stream *s)
 // comes, and whoever is told of nothing asks for nothing.
 static bool is_news(const struct stream *s, const struct link *l)
 {
-	return !l->was_shown || l->map_ordinal != s->map_ordinal;
+	return l->n_shown == 0 || l->map_ordinal != s->map_ordinal;
 }
 
 void maps_send_to(struct engine *e, struct stream *s, struct link *l)
@@ -91,7 +97,8 @@ void maps_send_to(struct engine *e, struct stream *s, struct link *l)
 	if (flow_tx_send_local(e, flow, s->map, s->map_len, e->now_us + s->window_ms * 1000ull) !=
 	    0)
 		return; // its queue is full: next period
-	l->was_shown = true;
+	l->n_shown += l->n_shown < UINT8_MAX;
+	l->shown_ms = e->now_ms;
 	l->map_ordinal = s->map_ordinal;
 	control_sent(s, l, s->map_len);
 }
@@ -99,8 +106,15 @@ void maps_send_to(struct engine *e, struct stream *s, struct link *l)
 void maps_send_to_new(struct engine *e, struct stream *s)
 {
 	for (uint32_t idx = s->link_first; idx != LINK_NONE; idx = link_at(e, idx)->next)
-		if (!link_at(e, idx)->was_shown)
+		if (link_at(e, idx)->n_shown == 0)
 			maps_send_to(e, s, link_at(e, idx));
+}
+
+// A fiftieth of such a super-peer's bytes had been maps.
+static bool may_wait(const struct engine *e, const struct stream *s, const struct link *l)
+{
+	return s->flags & STREAM_PUSH_ALL && s->room.slots != PUSH_ROOM_ALL &&
+	       l->n_shown >= SHORT_NOT && e->now_ms - l->shown_ms < SHORT_MS;
 }
 
 // Beside fragments, maps are what an uplink is spent on. So a member whose uplink is full, and that
@@ -140,6 +154,10 @@ void maps_tick(struct engine *e, struct stream *s)
 			s->map_at = s->link_first;
 		l = link_at(e, s->map_at);
 		s->map_at = l->next;
+		if (may_wait(e, s, l)) {
+			n--;
+			continue;
+		}
 		was_news = map_ready(e, s) && is_news(s, l);
 		maps_send_to(e, s, l);
 		n -= was_news && !is_news(s, l); // who needed none does not use up a turn

@@ -5,8 +5,8 @@
 
 #include "dataplane/core/stream.h"
 
-#define STEP_PULLS_MAX  256  // asked for in one step; a newcomer has a window to fill
-#define PULL_SLOW_MS    1000 // an answer that much after its path's time: too many wait there
+#define STEP_PULLS_MAX 256  // asked for in one step; a newcomer has a window to fill
+#define PULL_SLOW_MS   1000 // an answer that much after its path's time: too many wait there
 // Of one neighbour: fewer packets, and answers share acknowledgements.
 #define PULLS_IN_ROW    4
 #define STEP_LOOKS_MAX  8192 // holes looked at in one step; the next goes on there
@@ -168,23 +168,25 @@ static void leave_to_others(struct engine *e, struct stream *s, uint64_t no)
 	*a = (struct asked){no, s->pull_order, LINK_NONE, e->now_ms, false};
 }
 
-// Of a slot that nobody pushes, super-peers are asked last: they may be short of bytes, and then
-// these are for whom nobody else serves (OURS). First comes whoever of the others holds it and has
-// answered what it was asked before, for as long as a fetch period; then anybody.
+// Of a slot that nobody pushes, and of any where they refuse slots, super-peers are asked last:
+// they are short of bytes, and these are for whom nobody else serves (OURS). First comes whoever of
+// the others holds it and has answered what it was asked before; of a slot that nobody pushes that
+// is waited for as long as a fetch period. Then a super-peer, then anybody.
 static struct link *whom_to_ask(struct engine *e, struct stream *s, uint64_t no,
 				uint64_t ring_order)
 {
 	const struct asked *a = asked_at(s, no);
-	bool is_new = a->no != no;
+	bool is_new = a->no != no, is_orphan = s->orphans >> (no % PUSH_SLOTS) & 1;
 	struct link *l;
 
-	if (s->n_supers == 0 || no <= s->past_to || !(s->orphans >> (no % PUSH_SLOTS) & 1))
+	if (s->n_supers == 0 || is_past(s, no) || !(is_orphan || supers_are_short(s)))
 		return holder_next(e, s, no, ring_order, HOLDER_ANY);
 	if (is_new || !(a->is_again || e->now_ms - a->at_ms >= s->fetch_ms)) {
 		if (is_new && s->n_in_row % PULLS_IN_ROW != 0)
 			ring_order--; // itself once more
 		l = holder_next(e, s, no, ring_order, HOLDER_WITH_ROOM);
-		if (l != NULL || holder_next(e, s, no, ring_order, HOLDER_MEMBER) != NULL)
+		if (l != NULL ||
+		    (is_orphan && holder_next(e, s, no, ring_order, HOLDER_MEMBER) != NULL))
 			return l;
 	}
 	l = holder_next(e, s, no, ring_order, HOLDER_SUPER);

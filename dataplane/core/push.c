@@ -107,7 +107,9 @@ static void ask_for_orphans(struct engine *e, struct stream *s, struct link *l)
 
 static void test_slot(struct engine *e, struct stream *s, struct link *l, uint32_t slot)
 {
-	clear_slot(e, s, s->slot[slot].tester, slot); // it never answered
+	if (s->slot[slot].tester != LINK_NONE) // it never answered
+		link_at(e, s->slot[slot].tester)->refused_ms = e->now_ms;
+	clear_slot(e, s, s->slot[slot].tester, slot);
 	s->slot[slot].tester = link_idx(e, l);
 	s->slot[slot].tested_ms = e->now_ms;
 	l->slots_in |= (uint8_t)(1u << slot);
@@ -298,11 +300,21 @@ static void ask_supers(struct engine *e, struct stream *s, uint32_t slot)
 	}
 }
 
+// On lossy paths a slot seems refused now and then.
+static void forgive(const struct engine *e, struct stream *s)
+{
+	if (e->now_ms - s->forgave_ms < PUSH_FORGIVE_MS)
+		return;
+	s->forgave_ms = e->now_ms;
+	s->n_refused -= s->n_refused > 0;
+}
+
 // Who is asked for a slot and has no room for it says nothing (push_grant.c). So silence is an
-// answer, and one neighbour after the other is asked until somebody pushes (OURS; the step of 2 s
-// is for slots that come).
+// answer, and one neighbour after the other is asked until somebody pushes, first those that show
+// they have it (OURS; the step of 2 s is for slots that come).
 static void seek(struct engine *e, struct stream *s)
 {
+	forgive(e, s);
 	s->orphans = 0;
 	for (uint32_t slot = 0; slot < PUSH_SLOTS; slot++) {
 		struct link *l;
@@ -310,13 +322,15 @@ static void seek(struct engine *e, struct stream *s)
 		if (!is_orphan(e, s, slot))
 			continue;
 		s->orphans |= (uint8_t)(1u << slot);
-		s->n_refused += is_refused(e, s, slot);
+		s->n_refused += s->n_refused < PUSH_REFUSED_MAX && is_refused(e, s, slot);
 		if (s->slot[slot].tester != LINK_NONE &&
 		    e->now_ms - s->slot[slot].tested_ms <
 			    later(PUSH_REFUSED_MS, answer_ms(e, s->slot[slot].tester)))
 			continue;
 		ask_supers(e, s, slot);
-		l = test_candidate(e, s, slot);
+		l = holder_of_slot(e, s, slot);
+		if (l == NULL)
+			l = test_candidate(e, s, slot);
 		if (l == NULL)
 			continue;
 		s->test_order = l->ring_order;
@@ -335,7 +349,8 @@ void push_tick(struct engine *e, struct stream *s)
 	if (!ms_reached(s->test_due_ms, e->now_ms))
 		return;
 	// Where bytes are short, each test costs some that come twice.
-	s->test_due_ms = e->now_ms + (s->is_uplink_full ? 4 * PUSH_TEST_MS : PUSH_TEST_MS);
+	s->test_due_ms = e->now_ms + (s->is_uplink_full || supers_are_short(s) ? 4 * PUSH_TEST_MS
+									       : PUSH_TEST_MS);
 	l = s->flags & STREAM_HOME || is_orphan(e, s, s->test_slot)
 		    ? test_candidate(e, s, s->test_slot)
 		    : NULL;

@@ -10,7 +10,6 @@
 #define LATE_MS         400 // after a fragment came, to leave
 #define SLOW_MS         200 // later than it could, for an answer
 #define LOST_PARTS      8   // one of so many packets lost is more than chance
-#define REFUSED_LEAST   100 // steps of a slot: a super-peer is short of bytes
 #define FIRST_FRAGMENTS 16
 #define LATE_PARTS      16 // one of so many fragments late is too many
 #define OCTETS          72 // of a packet of a fragment that are no fragment, about
@@ -220,6 +219,8 @@ static struct push_room_look look(struct engine *e, struct stream *s)
 	for (uint32_t idx = s->link_first; idx != LINK_NONE; idx = link_at(e, idx)->next)
 		l.n_granted += n_bits(link_at(e, idx)->slots_granted);
 	l.is_late = n_late * LATE_PARTS > pushed;
+	l.n_pulled = (uint32_t)pulled;
+	l.n_waiting = s->n_pulls;
 	pulls_limit(s, &l, pulled);
 	return l;
 }
@@ -293,7 +294,7 @@ void push_uplink_tick(struct engine *e)
 		// Who serves everybody has been told what with; a source has nothing to choose,
 		// and where no super-peer is short of bytes nothing depends on ours.
 		if (s->flags & (STREAM_PUSH_ALL | STREAM_PUBLISHER) || s->n_supers == 0 ||
-		    s->n_refused < REFUSED_LEAST)
+		    !supers_are_short(s))
 			return;
 		l.is_slow |= is_uplink_slow(e, s);
 		n_resent += s->n.resent;

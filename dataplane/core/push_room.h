@@ -25,6 +25,8 @@ struct push_room_look {
 	uint32_t octets;       // of a fragment, as a packet
 	uint32_t n_fragments;  // of the stream that were new
 	uint32_t n_granted;    // slots
+	uint32_t n_pulled;     // pulls that were answered
+	uint32_t n_waiting;    // and that wait
 	bool is_late;          // too many fragments left late
 };
 

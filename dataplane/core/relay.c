@@ -210,6 +210,8 @@ void relay_on_fragment(struct engine *e, uint32_t session_idx, uint16_t stream, 
 	}
 	is_worth = is_key(s, &f);
 	is_pulled = pull_answered(e, s, f.number, link_idx(e, l));
+	if (!is_pulled && s->first_no == 0)
+		s->first_no = f.number;
 	if (!is_pulled)
 		push_on_fragment(e, s, l, f.number);
 	err = take(e, s, f.number, message, link_idx(e, l), is_worth, is_pulled);

@@ -18,14 +18,18 @@
 #include "dataplane/wire/group_stream.h"
 #include "dataplane/wire/stream_fragment.h"
 
-#define PUSH_SLOTS       8    // groups.md 6.1: a fragment's slot is its number % 8
-#define HOLDERS_MAX      16   // neighbours per stream whose maps we keep
-#define ASKED_MAX        2048 // pulls of ours under way per stream
-#define PUSH_TEST_MS     2000 // groups.md 6.3
-#define PUSH_PATIENCE_MS 1000 // ours: a pusher that never pushed may be replaced
-#define PUSH_SILENT_MS   2500 // ours: the same, where there is a super-peer to repair it
-#define PUSH_REFUSED_MS  300  // ours: who pushes other slots and not this one for so long refuses it
-#define PUSH_BEATEN_MAX      3   // ours: so often behind another worker's pusher, and it is let go
+#define PUSH_SLOTS           8    // groups.md 6.1: a fragment's slot is its number % 8
+#define HOLDERS_MAX          16   // neighbours per stream whose maps we keep
+#define ASKED_MAX            2048 // pulls of ours under way per stream
+#define PUSH_TEST_MS         2000 // groups.md 6.3
+#define PUSH_PATIENCE_MS     1000 // ours: a pusher that never pushed may be replaced
+#define PUSH_SILENT_MS       2500 // ours: the same, where there is a super-peer to repair it
+#define PUSH_REFUSED_MS      300 // ours: who pushes other slots and not this one for so long refuses it
+#define PUSH_REFUSES_MS      1500 // ours: who was asked for a slot in vain is asked after others so long
+#define PUSH_REFUSED_LEAST   48 // ours: steps and slots refused; super-peers are short of bytes
+#define PUSH_REFUSED_MAX     160
+#define PUSH_FORGIVE_MS      1000 // ours: one less each time, so chance does not add up
+#define PUSH_BEATEN_MAX      3    // ours: so often behind another worker's pusher, and it is let go
 #define SUPERS_MAX           4   // super-peers among a stream's neighbours that are treated as such
 #define PULL_STEP_MS         100 // groups.md 6.3
 #define PULLS_MAY_FIRST      4   // ours: asked of one neighbour at a time, in the beginning
@@ -80,12 +84,14 @@ struct link {
 	bool is_refused;       // it rejected our GR-12
 	uint32_t srtt_min_us;  // the least of its session; 0: none yet
 	struct pull_set pulls;
-	bool was_shown;       // a map of ours
+	uint8_t n_shown;      // maps of ours, up to 255
+	uint32_t shown_ms;    // the newest of them
 	bool has_asked;       // for some slot, ever
 	uint32_t map_ordinal; // of the newest one
 	// What we get from it.
 	uint8_t slots_in;      // our PushMask
 	uint8_t slots_in_told; // as it knows it
+	uint32_t refused_ms;   // when it had been asked for a slot and pushed nothing; 0: never
 	uint8_t n_maps;        // received, up to 255
 	uint32_t holder;       // its map, IDX_NONE: not kept
 	uint16_t n_pulls_open; // asked of it and not answered
@@ -195,8 +201,8 @@ struct stream {
 
 	// maps.c
 	uint32_t map_due_ms;
-	uint32_t map_at;    // link whose turn is next
-	uint32_t map_owed;  // of a map more, in parts of a fetch period
+	uint32_t map_at;   // link whose turn is next
+	uint32_t map_owed; // of a map more, in parts of a fetch period
 	struct local_body *map;
 	uint32_t map_len;
 	uint32_t map_ordinal; // records appended before `map` was made
@@ -209,6 +215,7 @@ struct stream {
 	uint64_t pull_far_at;          // and where among numbers far ahead
 	uint64_t whole_from, whole_to; // all of [from, to) has come
 	uint64_t past_to;              // a super-peer has shown it to us when we came
+	uint64_t first_no;             // the first that was pushed; 0: none yet
 	uint64_t pull_order;           // ring order of whom we asked last
 	uint32_t n_in_row;             // numbers that it was asked for in this step
 	bool is_end_asked;
@@ -222,8 +229,9 @@ struct stream {
 	uint64_t test_order; // ring order of whom we tested last
 	uint32_t test_due_ms;
 	uint8_t test_slot;
-	uint32_t n_refused; // steps in which a pusher refused a slot
-	uint8_t orphans; // slots that a member is looking for a pusher of
+	uint32_t n_refused;  // steps in which a pusher refused a slot, one less each second
+	uint32_t forgave_ms; // when it became one less
+	uint8_t orphans;     // slots that a member is looking for a pusher of
 	uint32_t super[SUPERS_MAX], n_supers;
 
 	// push_grant.c
@@ -242,9 +250,9 @@ struct stream {
 
 	// handoff.c
 	struct stream_lending lending[1u << SESSION_WORKER_BITS];
-	bool is_part;         // the others know, or will, that we take part
-	uint8_t past;         // some is arriving: 2 in this turn, 1 in the last one
-	uint32_t part_ms;     // when we last had a neighbour
+	bool is_part;     // the others know, or will, that we take part
+	uint8_t past;     // some is arriving: 2 in this turn, 1 in the last one
+	uint32_t part_ms; // when we last had a neighbour
 };
 
 static_assert(offsetof(struct stream, key_from) == 64 && offsetof(struct stream, window) == 128,
@@ -316,6 +324,18 @@ static inline uint32_t link_idx(const struct engine *e, const struct link *l)
 static inline bool record_is_late(const struct stream *s, const struct record *rec, uint32_t now_ms)
 {
 	return record_is_older(rec, s->window_ms + (rec->is_key ? s->margin_ms : 0), now_ms);
+}
+
+// From before we came: nobody is about to push it.
+static inline bool is_past(const struct stream *s, uint64_t no)
+{
+	return no <= s->past_to || no < s->first_no;
+}
+
+// They refuse slots, and it is no moment's doing.
+static inline bool supers_are_short(const struct stream *s)
+{
+	return s->n_refused >= PUSH_REFUSED_LEAST;
 }
 
 static inline void control_sent(struct stream *s, const struct link *l, uint64_t bytes)
@@ -391,9 +411,13 @@ bool holders_range(struct engine *, const struct stream *, uint64_t *low, uint64
 // ascending and around. NULL: nobody.
 struct link *holder_next(struct engine *, const struct stream *, uint64_t no, uint64_t ring_order,
 			 enum holder_who);
-// Has anybody announced it, however lately?
+// The member to ask for pushes of a slot that nobody pushes: of those to whom it comes, the one
+// that showed a map last, since whose uplink is full shows few. NULL: none, or they have just
+// refused.
+struct link *holder_of_slot(const struct engine *, const struct stream *, uint32_t slot);
 uint64_t holders_low(const struct engine *, const struct stream *); // the lowest, UINT64_MAX: none
 void holders_tune(struct engine *, struct stream *); // the fetch period is another one
+// Has anybody announced it, however lately?
 bool holders_have(const struct engine *, const struct stream *, uint64_t no);
 // A random holder, and the newest number but `skip` of those that he announced a fetch period ago.
 struct link *holder_random(struct engine *, const struct stream *, uint32_t skip, uint64_t *no);

@@ -18,6 +18,7 @@
 #define RTT_MAX_MS   200
 #define TC_MS        800
 #define QUEUE_MS_MAX 8000
+#define BEGIN_MS     10000
 
 struct stream_slot {
 	uint32_t first, last;
@@ -301,7 +302,7 @@ struct stream_world *stream_world_create(const struct stream_world_opts *o, uint
 	assert(w != NULL);
 	w->o = *o;
 	w->random = random_seeded(&w->random_state, o->seed);
-	w->now_ms = 10000;
+	w->now_ms = BEGIN_MS;
 	w->free_event = w->touched = NOBODY;
 	w->slots = malloc(SLOTS * sizeof(*w->slots));
 	memset(w->slots, 0xff, SLOTS * sizeof(*w->slots));
@@ -309,9 +310,10 @@ struct stream_world *stream_world_create(const struct stream_world_opts *o, uint
 	w->nodes = pages_take(w->n_nodes * sizeof(*w->nodes));
 	w->numbers_max = fragments_max;
 	w->published_ms = calloc(fragments_max + 1, sizeof(*w->published_ms));
+	w->inside_at = calloc(fragments_max * o->every_us / 1000000 + 2, sizeof(*w->inside_at));
 	w->fragment = calloc(1, sizeof(struct body) + 64);
 	assert(w->slots != NULL && w->nodes != NULL && w->published_ms != NULL &&
-	       w->fragment != NULL);
+	       w->inside_at != NULL && w->fragment != NULL);
 	mates_max = w->n_nodes < 96 ? w->n_nodes : 96;
 	for (uint32_t i = 0; i < w->n_nodes; i++)
 		node_create(w, i, i == 0 ? w->n_nodes : mates_max);
@@ -348,9 +350,12 @@ static void fragment_in(struct stream_node *n, const struct stream_event *ev)
 	relay_on_fragment(&n->e, ev->session, STREAM, wr_span(&m));
 	if (s->n.fragments_received == before)
 		return;
-	if (n->start_ms == 0)
+	if (f.number == 1) // who was there from the beginning begins with it (player_start.c)
 		n->start_ms = w->now_ms;
-	n->n_inside += w->now_ms - w->published_ms[f.number] <= w->o.window_ms;
+	if (n->index < 2 || w->now_ms - w->published_ms[f.number] > w->o.window_ms)
+		return;
+	n->n_inside++;
+	w->inside_at[(w->published_ms[f.number] - BEGIN_MS) / 1000]++;
 }
 
 static bool hears_others(const struct stream_node *n, uint32_t session)
@@ -565,6 +570,7 @@ void stream_world_destroy(struct stream_world *w)
 	free(w->events);
 	free(w->slots);
 	free(w->published_ms);
+	free(w->inside_at);
 	free(w->fragment);
 	free(w);
 }

@@ -11,7 +11,7 @@
 #include "crypto/random.h"
 #include "dataplane/core/stream.h"
 
-#define STREAM_WORLD_NEWS 32 // numbers of an acknowledgement
+#define STREAM_WORLD_NEWS 2 // numbers of an acknowledgement: every second packet has one
 
 struct stream_world;
 
@@ -43,7 +43,7 @@ struct stream_node {
 	bool is_touched;
 	uint32_t next_touched;
 	// Figures.
-	uint32_t start_ms;       // first fragment; 0: none yet
+	uint32_t start_ms;       // its first fragment, with which a player begins; 0: none yet
 	uint32_t n_inside;       // fragments that came within the window after they were published
 	uint64_t data_octets;    // sent, of fragments
 	uint64_t control_octets; // of acknowledgements, maps, masks and pulls
@@ -78,6 +78,7 @@ struct stream_world {
 	uint32_t touched;
 	struct body *fragment;  // to publish
 	uint32_t *published_ms; // by number
+	uint64_t *inside_at;    // fragments in time, of all who play, by the second of publishing
 	uint64_t n_published, numbers_max;
 	uint64_t due_us; // of the next
 };

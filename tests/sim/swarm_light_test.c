@@ -3,6 +3,12 @@
 // a quarter and half three quarters, from a super-peer that may send three fifths of what all
 // consume. Everything counts as octets of IP packets: the super-peer's bytes, the uplinks,
 // acknowledgements, maps and pulls on them, and where the row says so the stream.
+//
+// All know each other when the stream begins, which is when they come all at once: nobody pushes
+// yet, and what is missed then cannot be made up for, since the bytes that there are exceed those
+// that are needed by nine in a hundred before anything is acknowledged. What is counted is every
+// fragment from the first one published to the last, for every member; in time is what comes within
+// the window (8 s) after it was published. Start-up is from then to a member's first fragment.
 #include <stdlib.h>
 
 #include "tests/sim/stream_world.h"
@@ -25,11 +31,11 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"40 members, messages of 1 Mbit/s", 40, 30, 600, 980, AS_MESSAGES, 995, 950, false},
-	{"40 members, the same, uplinks not told", 40, 30, 600, 0, AS_MESSAGES, 850, 0, false},
-	{"200 members, packets of 1 Mbit/s", 200, 20, 600, 980, AS_PACKETS, 995, 950, false},
-	{"500 members, packets of 1 Mbit/s", 500, 30, 600, 980, AS_PACKETS, 995, 950, true},
-	{"5000 members, packets of 1 Mbit/s", 5000, 20, 600, 980, AS_PACKETS, 980, 0, true},
+	{"40 members, messages of 1 Mbit/s", 40, 30, 600, 980, AS_MESSAGES, 995, 990, false},
+	{"40 members, the same, uplinks not told", 40, 30, 600, 0, AS_MESSAGES, 950, 0, false},
+	{"200 members, packets of 1 Mbit/s", 200, 20, 600, 980, AS_PACKETS, 995, 990, false},
+	{"500 members, packets of 1 Mbit/s", 500, 30, 600, 980, AS_PACKETS, 995, 990, true},
+	{"5000 members, packets of 1 Mbit/s", 5000, 20, 600, 980, AS_PACKETS, 995, 990, true},
 };
 
 #define EVERY_US 7200
@@ -49,7 +55,8 @@ static int compare_u32(const void *a, const void *b)
 struct figures {
 	uint64_t n_fragments, n_inside;
 	uint32_t n_good, start_p95_ms;
-	uint64_t received, pushed, pulled, twice; // fragments, of all members
+	uint64_t worst_second, worst_fragments, worst_inside; // of those published in it
+	uint64_t received, pushed, pulled, twice;             // fragments, of all members
 	uint64_t up_octets, data_octets, control_octets;
 	uint64_t super_octets, super_may, source_octets;
 };
@@ -70,6 +77,25 @@ static void count_member(struct figures *f, struct stream_world *w, uint32_t i, 
 	f->up_octets += n->up_bps / 8;
 }
 
+static void count_seconds(struct figures *f, struct stream_world *w, const struct row *row)
+{
+	uint64_t no = 1;
+
+	for (uint32_t s = 0; s < row->seconds; s++) {
+		uint64_t n = 0, inside = w->inside_at[s];
+
+		for (;
+		     no <= w->n_published && (w->published_ms[no] - w->published_ms[1]) / 1000 == s;
+		     no++)
+			n += row->n_members;
+		if (s > 0 && inside * f->worst_fragments >= f->worst_inside * n)
+			continue;
+		f->worst_second = s + 1;
+		f->worst_fragments = n;
+		f->worst_inside = inside;
+	}
+}
+
 static void count(struct figures *f, struct stream_world *w, const struct row *row,
 		  uint32_t begin_ms)
 {
@@ -82,6 +108,7 @@ static void count(struct figures *f, struct stream_world *w, const struct row *r
 		count_member(f, w, i, w->n_published);
 		starts[i - 2] = start_ms == 0 ? UINT32_MAX : start_ms - begin_ms;
 	}
+	count_seconds(f, w, row);
 	qsort(starts, row->n_members, sizeof(*starts), compare_u32);
 	f->start_p95_ms = starts[row->n_members * 95 / 100];
 	f->n_fragments = w->n_published * row->n_members;
@@ -138,8 +165,10 @@ static void print_figures(const struct row *row, const struct figures *f)
 		f->start_p95_ms,
 		percent(f->super_octets, f->super_octets + f->source_octets + f->data_octets));
 	print_message(
+		"    worst second: no. %lu, %.2f %% inside\n"
 		"    pushed %.1f %%, pulled %.1f %%, twice %.1f %%; uplinks: fragments %.1f %%, "
 		"all else %.1f %%; super-peer %.1f %% of its bytes\n",
+		f->worst_second, percent(f->worst_inside, f->worst_fragments),
 		percent(f->pushed, f->received), percent(f->pulled, f->received),
 		percent(f->twice, f->received), percent(f->data_octets, f->up_octets),
 		percent(f->control_octets, f->up_octets), percent(f->super_octets, f->super_may));

@@ -165,6 +165,43 @@ static void the_source_shows_super_peers_every_period(void **state)
 	world_destroy(w);
 }
 
+// Its own fetch period is short, so it would show each neighbour eight a second.
+static void a_super_peer_short_of_bytes_shows_few(void **state)
+{
+	static const struct {
+		uint64_t bytes_per_s;
+		uint32_t least, most; // maps to each, in five seconds
+	} rows[] = {{0, 36, 42}, {20 * 10000 / 2, 10, 13}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world *w = world_create(NULL);
+
+		world_stream_seed(w, WORLD_STREAM,
+				  &(struct stream_seed){.window_ms = 8000,
+							.margin_ms = 2000,
+							.update_ms = 100,
+							.fetch_ms = 250,
+							.extents_max = 50,
+							.push_limit = 4,
+							.flags = STREAM_PUSH_ALL});
+		world_limit(w, LIMIT_TOTAL, 0, rows[i].bytes_per_s);
+		for (uint32_t k = 0; k < 20; k++) {
+			world_link(w, k, WORLD_STREAM, 0);
+			world_mask(w, k, 0xff);
+		}
+		for (uint64_t no = 1; no <= 250; no++) {
+			world_publish(w, WORLD_STREAM, no, 200);
+			world_tx(w, 1000);
+			world_ack_all(w);
+			world_run_ms(w, 20);
+		}
+		for (uint32_t k = 0; k < 20; k++)
+			assert_in_range(world_n_messages_to(w, k, STREAM_FRAGMENTS_MAP),
+					rows[i].least, rows[i].most);
+		world_destroy(w);
+	}
+}
+
 static void one_body_serves_all(void **state)
 {
 	struct world *w = world_of_links(30, STREAM_SEND_TO_ALL);
@@ -273,6 +310,7 @@ int main(void)
 		cmocka_unit_test(in_a_large_group_nobody_waits_longer_than_half_a_fetch_period),
 		cmocka_unit_test(send_to_all_means_all),
 		cmocka_unit_test(the_source_shows_super_peers_every_period),
+		cmocka_unit_test(a_super_peer_short_of_bytes_shows_few),
 		cmocka_unit_test(one_body_serves_all),
 		cmocka_unit_test(what_nobody_can_use_is_cut_off),
 		cmocka_unit_test(what_was_pulled_back_is_shown),

@@ -150,13 +150,52 @@ static void the_past_is_asked_of_a_super_peer_at_once(void **state)
 	assert_int_equal(n_pulls_of_all(w), 299);
 	for (uint64_t no = 1; no < 300; no++)
 		assert_int_equal(n_pulls(w, no, 0), 1);
+	world_map(w, 0, 1, 310); // what came after the first push is being pushed
+	world_run_ms(w, 100);
+	assert_int_equal(n_pulls_of_all(w), 299);
+	world_run_ms(w, 2600);
+	assert_int_equal(n_pulls(w, 310, 0), 1);
+	world_destroy(w);
+}
+
+// As long as nothing was pushed, that is so of what its second map shows, too.
+static void nothing_pushed_is_all_past(void **state)
+{
+	struct world *w = world_of_links(1, LINK_IS_SUPER);
+
+	world_map(w, 0, 1, 299);
+	world_run_ms(w, 100);
+	assert_int_equal(n_pulls(w, 299, 0), 1);
+	world_receive(w, 0, WORLD_STREAM, 299, 100); // the answer
 	world_map(w, 0, 1, 310);
 	world_map(w, 0, 1, 320); // the third: it is being pushed by now
-	world_run_ms(w, 100);
+	world_run_ms(w, 200);
+	assert_int_equal(n_pulls(w, 1, 0), 1);
 	assert_int_equal(n_pulls(w, 310, 0), 1);
 	assert_int_equal(n_pulls(w, 311, 0), 0);
 	world_run_ms(w, 2600);
 	assert_int_equal(n_pulls(w, 311, 0), 1);
+	world_destroy(w);
+}
+
+// The first fragments of a stream come to a super-peer late itself, and no push will bring what is
+// older than the first that was pushed.
+static void a_past_that_shows_late_is_asked_for_at_once(void **state)
+{
+	struct world *w = world_of_links(2, 0);
+
+	world_link(w, 2, WORLD_STREAM, LINK_IS_SUPER);
+	world_receive(w, 2, WORLD_STREAM, 4, 100);
+	for (uint64_t last = 5; last < 10; last++)
+		world_map(w, 2, 4, last);
+	world_map(w, 0, 1, 10);
+	world_run_ms(w, 300);
+	assert_int_equal(n_pulls_of_all(w), 0);
+	world_map(w, 2, 2, 10);
+	world_run_ms(w, 200);
+	assert_int_equal(n_pulls_of_all(w), 2);
+	assert_int_equal(n_pulls(w, 2, 2), 1);
+	assert_int_equal(n_pulls(w, 3, 2), 1);
 	world_destroy(w);
 }
 
@@ -343,6 +382,38 @@ static void a_super_peer_is_asked_last(void **state)
 	world_destroy(w);
 }
 
+// Where it refuses slots, holes of those that come wait for it, too, but for one fetch period only:
+// who shows one may have no room, and its time runs out.
+static void a_super_peer_short_of_bytes_is_asked_second(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t n_refused, n_super; // so many of the first pulls may go there
+	} rows[] = {{"short", PUSH_REFUSED_MAX, 0}, {"not short", 0, 1}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world *w = world_of_links(2, 0);
+
+		world_link(w, 2, WORLD_STREAM, LINK_IS_SUPER);
+		for (uint64_t no = 1; no <= 40; no++)
+			if (no != 20)
+				world_receive(w, 2, WORLD_STREAM, no, 100);
+		for (uint64_t last = 8; last <= 10; last++)
+			world_map(w, 2, 1, last == 10 ? 40 : last);
+		world_map(w, 0, 1, 40);
+		world_map(w, 1, 1, 40);
+		stream_at(&w->e, WORLD_STREAM)->pull_order = 1; // its turn would be next
+		stream_at(&w->e, WORLD_STREAM)->n_refused = rows[i].n_refused;
+		world_run_ms(w, 2800);
+		assert_row(n_pulls(w, 20, SESSION_NONE) == 1, rows[i].what);
+		assert_row(n_pulls(w, 20, 2) == rows[i].n_super, rows[i].what);
+		world_run_ms(w, 2500); // nobody answers
+		assert_row(n_pulls(w, 20, SESSION_NONE) == 2, rows[i].what);
+		assert_row(n_pulls(w, 20, 2) == 1, rows[i].what);
+		world_destroy(w);
+	}
+}
+
 // Who does not answer is asked for less at a time, and who does for more.
 static void who_answers_is_asked_for_more(void **state)
 {
@@ -381,6 +452,8 @@ int main(void)
 		cmocka_unit_test(who_does_not_answer_is_followed_by_another),
 		cmocka_unit_test(a_hole_comes_up_again_while_the_stream_goes_on),
 		cmocka_unit_test(the_past_is_asked_of_a_super_peer_at_once),
+		cmocka_unit_test(nothing_pushed_is_all_past),
+		cmocka_unit_test(a_past_that_shows_late_is_asked_for_at_once),
 		cmocka_unit_test(without_anything_the_two_newest_come_first),
 		cmocka_unit_test(nobody_is_asked_for_ever),
 		cmocka_unit_test(without_maps_there_are_no_pulls),
@@ -391,6 +464,7 @@ int main(void)
 		cmocka_unit_test(a_liar_spoils_only_what_is_asked_of_him),
 		cmocka_unit_test(a_liar_delays_no_pull),
 		cmocka_unit_test(a_super_peer_is_asked_last),
+		cmocka_unit_test(a_super_peer_short_of_bytes_is_asked_second),
 		cmocka_unit_test(who_answers_is_asked_for_more),
 	};
 

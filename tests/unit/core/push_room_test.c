@@ -77,6 +77,79 @@ static void the_part_that_is_left_is_learnt(void **state)
 	assert_true(r.left_permille < 5);
 }
 
+// Pushes go before pulls, so where too much is promised it is pulls that wait.
+static void pulls_that_wait_have_a_part_of_it(void **state)
+{
+	struct push_room_look l = half_a_second;
+	struct push_room r;
+	uint16_t before;
+
+	push_room_init(&r);
+	l.budget_bytes = 1000000;
+	l.bytes = 900000; // and they wait all the same
+	l.n_pulled = 10;
+	l.n_waiting = 40;
+	for (int i = 0; i < 5; i++) {
+		before = r.left_permille;
+		push_room_look(&r, &l);
+		assert_true(r.left_permille > before);
+	}
+	for (int i = 0; i < 20; i++)
+		push_room_look(&r, &l);
+	assert_in_range(r.left_permille, 200, 220);
+	l.n_waiting = 20; // a second's worth
+	push_room_look(&r, &l);
+	assert_true(r.left_permille < 200);
+}
+
+// What is left over is promised within a second or two; where nothing comes, nothing is learnt.
+static void what_is_left_over_is_promised_soon(void **state)
+{
+	struct push_room_look l = half_a_second;
+	struct push_room r;
+
+	push_room_init(&r);
+	l.budget_bytes = 1000000;
+	l.n_fragments = 0;
+	for (int i = 0; i < 20; i++)
+		push_room_look(&r, &l);
+	assert_int_equal(r.left_permille, 100);
+	l.n_fragments = 50;
+	l.bytes = 900000;
+	push_room_look(&r, &l);
+	assert_in_range(r.left_permille, 65, 75);
+	push_room_look(&r, &l);
+	push_room_look(&r, &l);
+	push_room_look(&r, &l);
+	assert_int_equal(r.left_permille, 0);
+}
+
+// Slots that are granted and slots there is room for go up and down by a few, which is no change
+// that lateness could come from.
+static void rounding_is_no_change(void **state)
+{
+	struct push_room_look l = half_a_second;
+	struct push_room r;
+	uint16_t before;
+
+	push_room_init(&r);
+	l.budget_bytes = l.bytes = 1000000; // good for 144 slots
+	l.is_late = true;
+	push_room_look(&r, &l);
+	before = r.left_permille;
+	for (int i = 0; i < 4; i++) {
+		l.n_granted = r.slots + 2;
+		push_room_look(&r, &l);
+	}
+	assert_true(r.left_permille > before);
+	before = r.left_permille;
+	for (int i = 0; i < 4; i++) {
+		l.n_granted = r.slots + r.slots / 8;
+		push_room_look(&r, &l);
+	}
+	assert_int_equal(r.left_permille, before);
+}
+
 static void an_uplink_is_what_was_sent_while_it_was_full(void **state)
 {
 	struct uplink_look l = {.period_ms = 500, .bytes = 40000};
@@ -128,6 +201,9 @@ int main(void)
 		cmocka_unit_test(without_a_budget_there_is_room_for_all),
 		cmocka_unit_test(a_budget_is_good_for_so_many_slots),
 		cmocka_unit_test(the_part_that_is_left_is_learnt),
+		cmocka_unit_test(pulls_that_wait_have_a_part_of_it),
+		cmocka_unit_test(what_is_left_over_is_promised_soon),
+		cmocka_unit_test(rounding_is_no_change),
 		cmocka_unit_test(an_uplink_is_what_was_sent_while_it_was_full),
 		cmocka_unit_test(an_uplink_that_is_used_up_and_not_slow_is_more),
 	};

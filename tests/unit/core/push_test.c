@@ -371,6 +371,57 @@ static void who_pushes_a_slot_that_nobody_pushed_keeps_it(void **state)
 	world_destroy(w);
 }
 
+// Of a slot that nobody pushes, who shows it is asked before those who do not, the latest map
+// first, and who has pushed nothing after the others.
+static void who_shows_a_slot_is_asked_for_it(void **state)
+{
+	struct world *w = world_of_links(4, MEMBER);
+	uint32_t asked[8], n_asked = 0;
+
+	world_link(w, 4, WORLD_STREAM, LINK_IS_SUPER);
+	world_map(w, 3, 1, 2);                   // slot 3 is beyond it
+	for (uint64_t no = 1; no <= 100; no++) { // all but slot 3
+		if (no % 8 != 3)
+			world_receive(w, 4, WORLD_STREAM, no, 100);
+		if (no == 1)
+			world_map(w, 1, 1, 12);
+		if (no == 2)
+			world_map(w, 2, 1, 12);
+		if (no == 3)
+			world_map(w, 0, 1, 2);
+		world_run_ms(w, 20);
+	}
+	for (uint32_t i = 0; i < w->n_messages; i++) {
+		const struct world_message *m = &w->messages[i];
+
+		if (m->octets[0] == STREAM_PUSH_MASK && m->octets[1] & 0x08 && m->session_idx < 4 &&
+		    n_asked < 8)
+			asked[n_asked++] = m->session_idx;
+	}
+	assert_in_range(n_asked, 4, 8);
+	assert_int_equal(asked[0], 2);
+	assert_int_equal(asked[1], 1);
+	for (uint32_t i = 2; i < 4; i++) // in vain, but they were not asked yet
+		assert_true(asked[i] == 0 || asked[i] == 3);
+	world_destroy(w);
+}
+
+// A slot that seems refused now and then, as on a lossy path, says nothing about super-peers.
+static void chance_does_not_add_up(void **state)
+{
+	struct world *w = world_of_links(1, MEMBER);
+	struct stream *s = stream_at(&w->e, WORLD_STREAM);
+
+	world_link(w, 1, WORLD_STREAM, LINK_IS_SUPER);
+	s->n_refused = PUSH_REFUSED_LEAST + 4;
+	assert_true(supers_are_short(s));
+	world_run_ms(w, 6500);
+	assert_false(supers_are_short(s));
+	world_run_ms(w, 60000);
+	assert_int_equal(s->n_refused, 0);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +442,8 @@ int main(void)
 		cmocka_unit_test(a_mask_that_found_no_room_is_told_later),
 		cmocka_unit_test(who_is_silent_on_a_slot_is_followed_by_another),
 		cmocka_unit_test(who_pushes_a_slot_that_nobody_pushed_keeps_it),
+		cmocka_unit_test(who_shows_a_slot_is_asked_for_it),
+		cmocka_unit_test(chance_does_not_add_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,7 @@ static struct stream_node *node_create(struct stream_world *w, uint32_t index, u
 	e->sessions = pages_take(ends_max * sizeof(struct session));
 	assert(n->ends != NULL && e->sessions != NULL && stream_flows_create(n) == 0);
 	e->dice = w->random;
+	e->tx = &e->scratch.tx; // the fan-out looks ahead at its buffers: there are none
 	e->opts = (struct engine_opts){.n_workers = 1,
 				       .sessions_max = ends_max,
 				       .streams_max = 1,

@@ -13,7 +13,8 @@ enum {
 	ANNOUNCE_JITTER_US = 10000000,
 	ANSWER_SPREAD_US = 200000,
 	DOUBT_US = 5000000, // between queries for the sake of those who cannot be believed
-	ANSWERS_ENOUGH = 8, // a newcomer needs no more: whoever answers knows the others
+	DOUBT_NEIGHBOUR_US = 1000000, // of neighbours: they are there, so an answer was lost
+	ANSWERS_ENOUGH = 8,           // a newcomer needs no more: whoever answers knows the others
 	MESSAGES_PER_S = 200,
 	MESSAGES_BURST = 400,
 	FRAGMENTS_PER_S = 4000, // 30 Mbit/s
@@ -110,8 +111,10 @@ static void ask(struct lan *l)
 	struct groups *gs = l->group->groups;
 	struct lan_msg m = {.type = LAN_QUERY};
 
-	if (gs->now_us >= l->asked_us + NONCE_LIFE_US || l->nonce == 0)
+	if (gs->now_us >= l->nonce_us + NONCE_LIFE_US / 2 || l->nonce == 0) {
 		l->nonce = random_u64(gs->o.random) | 1;
+		l->nonce_us = gs->now_us;
+	}
 	l->asked_us = gs->now_us;
 	m.nonce = l->nonce;
 	addrs_fill(gs, &m);
@@ -186,7 +189,7 @@ static bool is_believed(struct lan *l, const struct lan_msg *m)
 		s->is_fresh = !l->is_member; // nobody could be asked
 	}
 	if (m->type == LAN_MEMBER && m->nonce != 0 && m->nonce == l->nonce &&
-	    gs->now_us < l->asked_us + NONCE_LIFE_US && (!s->is_fresh || m->counter > s->highest)) {
+	    gs->now_us < l->nonce_us + NONCE_LIFE_US && (!s->is_fresh || m->counter > s->highest)) {
 		s->is_fresh = true;
 		s->highest = m->counter;
 		s->seen = 1;
@@ -245,13 +248,16 @@ static void query_take(struct lan *l, const struct lan_msg *m)
 	l->answer_us = gs->now_us + random_below(gs->o.random, spread_us);
 }
 
-// What cannot be believed is asked about: its sender, if it is there, answers for itself.
-static void doubt(struct lan *l)
+// What cannot be believed is asked about: its sender, if it is there, answers for itself. Query and
+// answer may be lost, and a stream does not wait.
+static void doubt(struct lan *l, const struct lan_msg *m)
 {
 	struct groups *gs = l->group->groups;
+	const struct member *who = members_find(&l->group->members, m->sender);
+	bool is_there = who != NULL && who->neighbour != NULL;
 
 	gs->n.lan_doubted++;
-	if (l->is_member && gs->now_us >= l->asked_us + DOUBT_US)
+	if (l->is_member && gs->now_us >= l->asked_us + (is_there ? DOUBT_NEIGHBOUR_US : DOUBT_US))
 		l->query_us = earlier(l->query_us, gs->now_us);
 }
 
@@ -283,7 +289,7 @@ static void message_take(struct lan *l, const struct lan_msg *m, const struct wi
 	if (is_neighbour(l, m))
 		return;
 	if (!is_one) {
-		doubt(l);
+		doubt(l, m);
 		return;
 	}
 	if (m->type == LAN_MEMBER)

@@ -20,7 +20,8 @@ struct lan {
 	struct hmac_keys keys;
 	uint8_t tag[LAN_TAG_LEN];
 	uint64_t counter;               // of our next message
-	uint64_t nonce, asked_us;       // our last query
+	uint64_t asked_us;              // our last query
+	uint64_t nonce, nonce_us;       // what it said, and since when
 	uint64_t query_us, announce_us; // next; NEVER: not
 	uint32_t n_queries;
 	uint64_t answer_us, answer_nonce; // NEVER: nobody waits

@@ -410,6 +410,29 @@ static void a_neighbours_stream_is_believed_once_it_has_answered(void **state)
 	assert_int_equal(counters(a)->lan_doubted, doubted);
 }
 
+static void an_answer_that_was_lost_is_asked_for_soon(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a = add(l, SPEC, false), *b = add_sender(l, SPEC, 1);
+	struct group_publication *p;
+	uint64_t doubted;
+
+	l->mute = b;
+	world_run(l->w, 5 * S);
+	assert_true(world_are_neighbours(a, b));
+	p = publish(l, b);
+	for (uint32_t ms = 0; ms < 3300; ms += 100)
+		write(l, p, ms);
+	l->mute = NULL;
+	for (uint32_t ms = 3300; ms < 5000; ms += 100)
+		write(l, p, ms);
+	doubted = counters(a)->lan_doubted;
+	assert_true(doubted > 33);
+	for (uint32_t ms = 5000; ms < 6000; ms += 100)
+		write(l, p, ms);
+	assert_int_equal(counters(a)->lan_doubted, doubted);
+}
+
 static void what_is_no_stream_is_counted(void **state)
 {
 	static const struct {
@@ -467,6 +490,7 @@ int main(void)
 		T(streams_need_no_peers),
 		T(fusion_is_one_stream),
 		T(a_neighbours_stream_is_believed_once_it_has_answered),
+		T(an_answer_that_was_lost_is_asked_for_soon),
 		T(what_is_no_stream_is_counted),
 	};
 

@@ -397,6 +397,17 @@ bool node_report(struct node *n, uint32_t worker, const struct report *r, uint64
 	return true;
 }
 
+void node_set_uplink(struct node *n, uint64_t octets_per_s)
+{
+	uint32_t n_workers = outbox_n_workers(n->opts.outbox);
+	struct command c = {.op = CMD_BUDGET, .budget.level = LIMIT_TOTAL};
+
+	for (uint32_t w = 0; w < n_workers; w++) {
+		c.budget.bytes_per_s = octets_per_s / n_workers + (w < octets_per_s % n_workers);
+		outbox_push(n->opts.outbox, w, &c);
+	}
+}
+
 // ---- time ----
 
 static void ask_for_figures(struct node *n)

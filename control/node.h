@@ -69,6 +69,10 @@ void node_timers(struct node *, uint64_t now_us);
 // What its turns look at; another one after it joined.
 void node_lines_of(const struct node *, struct lines *);
 uint64_t node_deadline_us(const struct node *);
+// What it may send in all, octets of IP packets a second (budget.h); 0: nobody has said. A member
+// that is told its uplink promises others no more than that carries; without it finds out, in
+// groups whose super-peer is short of bytes, when some of a stream is lost already (core/uplink.h).
+void node_set_uplink(struct node *, uint64_t octets_per_s);
 // Leaves groups, closes sessions in order; node_is_closed once all are gone (or 3 s have passed).
 void node_close(struct node *, uint64_t now_us);
 bool node_is_closed(const struct node *);

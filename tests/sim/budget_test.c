@@ -25,11 +25,7 @@ static struct engine *super_engine(struct world *w)
 
 static void limit(struct world *w, uint64_t bytes_per_s)
 {
-	struct command c = {.op = CMD_BUDGET};
-
-	c.budget.level = LIMIT_TOTAL;
-	c.budget.bytes_per_s = bytes_per_s;
-	assert_true(mailbox_push(w->members[SUPER].sim->commands[0], &c));
+	node_set_uplink(w->members[SUPER].sim->node, bytes_per_s);
 	world_wake(w, SUPER);
 }
 

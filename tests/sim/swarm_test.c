@@ -43,11 +43,7 @@ struct figures {
 
 static void limit(struct world *w, uint32_t i, uint64_t bytes_per_s)
 {
-	struct command c = {.op = CMD_BUDGET};
-
-	c.budget.level = LIMIT_TOTAL;
-	c.budget.bytes_per_s = bytes_per_s;
-	assert_true(mailbox_push(w->members[i].sim->commands[0], &c));
+	node_set_uplink(w->members[i].sim->node, bytes_per_s);
 	world_wake(w, i);
 }
 

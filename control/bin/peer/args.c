@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/units.h"
 #include "control/bin/peer/stream_args.h"
 #include "control/peer_id.h"
 
@@ -21,6 +22,7 @@ enum {
 	OPT_HMAC_LENGTH,
 	OPT_SEQUENCE_NUMBERS,
 	OPT_DH,
+	OPT_UPLINK,
 	OPT_QUIET,
 	OPT_PROGRESS,
 	OPT_HELP,
@@ -59,6 +61,8 @@ enum {
 	OPT_MULTICAST_TTL,
 };
 
+#define UPLINK_MIN_BITS 64000 // less is not a stream's, and a mistaken unit more likely
+
 #define FOR(c)     (1u << (c))
 #define FOR_GROUP  (FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_SWARM))
 #define FOR_STREAM (FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY))
@@ -80,6 +84,7 @@ static const struct {
 	{{"hmac-length", required_argument, NULL, OPT_HMAC_LENGTH}, FOR_NET},
 	{{"sequence-numbers", required_argument, NULL, OPT_SEQUENCE_NUMBERS}, FOR_NET},
 	{{"dh", required_argument, NULL, OPT_DH}, FOR_NET},
+	{{"uplink", required_argument, NULL, OPT_UPLINK}, FOR_GROUP | FOR_TALK | FOR_FILE},
 	{{"quiet", no_argument, NULL, OPT_QUIET}, FOR_NET},
 	{{"progress", required_argument, NULL, OPT_PROGRESS}, FOR_GROUP | FOR_FILE},
 	{{"group", required_argument, NULL, OPT_GROUP}, FOR_GROUP | FOR_TALK | FOR_FILE},
@@ -88,7 +93,8 @@ static const struct {
 	{{"for", required_argument, NULL, OPT_FOR},
 	 FOR(PEER_CMD_LISTEN) | FOR(PEER_CMD_MEMBERS) | FOR(PEER_CMD_COVERAGE) | FOR_FILE},
 	{{"root", required_argument, NULL, OPT_ROOT}, FOR(PEER_CMD_FETCH)},
-	{{"number", required_argument, NULL, OPT_NUMBER}, FOR(PEER_CMD_SHARE) | FOR(PEER_CMD_FETCH)},
+	{{"number", required_argument, NULL, OPT_NUMBER},
+	 FOR(PEER_CMD_SHARE) | FOR(PEER_CMD_FETCH)},
 	{{"in-order", no_argument, NULL, OPT_IN_ORDER}, FOR(PEER_CMD_FETCH)},
 	{{"name", required_argument, NULL, OPT_NAME},
 	 FOR(PEER_CMD_PUBLISH) | FOR(PEER_CMD_PLAY) | FOR(PEER_CMD_GROUPSPEC)},
@@ -183,6 +189,19 @@ static int dh_group(struct peer_args *a, const char *text)
 	if (err != 0 || a->dh_group == DH_GROUP_2 || a->dh_group == DH_GROUP_14)
 		return err;
 	fprintf(stderr, "annulus-peer: --dh: '%s' is not 2 or 14\n", text);
+	return PEER_USAGE;
+}
+
+// As annulusd's file has rates.
+static int uplink(struct peer_args *a, const char *text)
+{
+	if (units_parse_rate(&a->uplink_bits, text, strlen(text)) == 0 &&
+	    a->uplink_bits >= UPLINK_MIN_BITS)
+		return 0;
+	fprintf(stderr,
+		"annulus-peer: --uplink: '%s' is not a rate such as 500kbit/s or 2.5Mbit/s, "
+		"64kbit/s at least\n",
+		text);
 	return PEER_USAGE;
 }
 
@@ -297,6 +316,8 @@ static int take_option(struct peer_args *a, int opt, const char *v)
 		return want("sequence-numbers", v, &a->policy.sseq);
 	case OPT_DH:
 		return dh_group(a, v);
+	case OPT_UPLINK:
+		return uplink(a, v);
 	case OPT_WAIT:
 		return peer_args_number("wait", v, 0, 86400, &a->wait_s);
 	case OPT_QUIET:

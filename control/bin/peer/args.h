@@ -46,11 +46,13 @@ struct peer_args {
 	const char *identity; // file, or NULL: a new identity
 	const char *group;    // groupspec text, or file:PATH; NULL: through the server
 	const char *name;     // stream, or the group's name for `groupspec`
-	const char *file; // FLV or a shared file, in or out, "-": a pipe; host for `info`; played file for `compare`
+	const char *file;   // FLV or a shared file, in or out, "-": a pipe; host for `info`; played
+			    // file for `compare`
 	const char *source; // compare
-	struct wire_addr bind; // family 0: any, of the family that the servers want
+	struct wire_addr bind;       // family 0: any, of the family that the servers want
 	struct keying_policy policy; // what we want of sessions
 	uint32_t dh_group;           // of a new identity's key: 2 or 14
+	uint64_t uplink_bits;        // a second, of each member; 0: not told
 	uint32_t wait_s;             // for the first neighbour; 0: for ever
 	// publish: the stream's; play: our own for it. 0: as it comes
 	struct group_stream_params params, preset;

@@ -191,6 +191,8 @@ struct member *peer_member_create(struct peer *p, const struct identity *id)
 		member_destroy(m);
 		return NULL;
 	}
+	if (p->args->uplink_bits > 0)
+		node_set_uplink(member_node(m), p->args->uplink_bits / 8);
 	return m;
 }
 

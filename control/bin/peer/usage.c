@@ -9,6 +9,11 @@
 	"  --sequence-numbers WANT     off, prefer (default) or require; they stop replays\n"      \
 	"  --dh GROUP                  2 (default; old peers know no other) or 14\n"
 
+#define UPLINK_USAGE                                                                               \
+	"  --uplink RATE               what our line carries upward, 500kbit/s or 2.5Mbit/s: no "  \
+	"more is sent\n"                                                                           \
+	"                              or promised to others (default: found out)\n"
+
 #define STREAM_USAGE                                                                               \
 	"  --window MS                 how long holes are waited for (default 8000)\n"             \
 	"  --relay-margin MS           kept for others beyond that (default 2000)\n"               \
@@ -30,7 +35,7 @@
 	"  --json                      one JSON object a line: events and results\n"               \
 	"  --identity FILE             keep the peer ID in this file (default: a new one each "    \
 	"run)\n"                                                                                   \
-	"  --bind ADDRESS[:PORT]       local address (default: any)\n" SECURITY_USAGE              \
+	"  --bind ADDRESS[:PORT]       local address (default: any)\n" SECURITY_USAGE UPLINK_USAGE \
 	"  --wait SECONDS              for a first neighbour, and for somebody who takes it "      \
 	"(default 30)\n"                                                                           \
 	"  --quiet                     only what was asked for\n"
@@ -112,6 +117,7 @@ static const struct {
 		 "  --identity FILE             keep the peer ID in this file (default: a new one "
 		 "each run)\n"
 		 "  --bind ADDRESS[:PORT]       local address (default: any)\n" SECURITY_USAGE
+			 UPLINK_USAGE
 		 "  --wait SECONDS              for a first neighbour (default 30; 0: for ever)\n"
 		 "  --progress lines            one key=value line a second on standard error\n"
 		 "  --quiet                     no progress\n"},
@@ -140,6 +146,7 @@ static const struct {
 		 "  --identity FILE             keep the peer ID in this file (default: a new one "
 		 "each run)\n"
 		 "  --bind ADDRESS[:PORT]       local address (default: any)\n" SECURITY_USAGE
+			 UPLINK_USAGE
 		 "  --wait SECONDS              for a first neighbour (default 30; 0: for ever)\n"
 		 "  --progress lines            one key=value line a second on standard error\n"
 		 "  --quiet                     no progress\n"},
@@ -163,7 +170,7 @@ static const struct {
 		 "  --out DIR         keep what they got: DIR/member-1.flv ...\n"
 		 "  --server, --group, --bind, --wait, --progress, --quiet, --hmac, "
 		 "--hmac-length,\n"
-		 "  --sequence-numbers, --dh as for `play`\n"},
+		 "  --sequence-numbers, --dh, --uplink (of each) as for `play`\n"},
 	[PEER_CMD_GROUPSPEC] =
 		{"groupspec", "usage: annulus-peer groupspec --name NAME [--multicast] "
 			      "[--posting] [--routing] [--replication]\n"

@@ -69,6 +69,21 @@ static void help_is_no_mistake(void **state)
 	assert_true(a.wants_help);
 }
 
+static void an_uplink_is_a_rate(void **state)
+{
+	assert_int_equal(PARSE("play", GROUP, "x"), 0);
+	assert_int_equal(a.uplink_bits, 0);
+	assert_int_equal(PARSE("play", GROUP, "--uplink", "2.5Mbit/s", "x"), 0);
+	assert_int_equal(a.uplink_bits, 2500000);
+	assert_int_equal(PARSE("swarm", "--server", "h", "--group", "G:00", "--play", "n", "--members",
+			       "3", "--uplink", "64kbit/s"),
+			 0);
+	assert_int_equal(PARSE("share", "--server", "h", "--group", "G:00", "--uplink", "1Gbit/s", "x"),
+			 0);
+	assert_int_equal(PARSE("post", "--server", "h", "--group", "G:00", "--uplink", "1Gbit/s", "x"),
+			 0);
+}
+
 #define PEER_ID "0123456789abcdef0123456789abcdef0123456789ABCDEF0123456789ABCDEF"
 
 static void direct_streams_need_no_group(void **state)
@@ -160,6 +175,10 @@ static const char *const refused[][12] = {
 	{"play", GROUP, "--wait", "99999999999999999999", "x"},
 	{"play", GROUP, "--bind", "nowhere", "x"},
 	{"play", GROUP, "--progress", "bars", "x"},
+	{"play", GROUP, "--uplink", "500", "x"},
+	{"play", GROUP, "--uplink", "63kbit/s", "x"},
+	{"play", GROUP, "--uplink", "500KB/s", "x"},
+	{"info", "--uplink", "500kbit/s", "h"},
 	{"swarm", "--server", "h", "--group", "G:00", "--play", "n"},
 	{"swarm", "--server", "h", "--group", "G:00", "--play", "n", "--members", "0"},
 	{"groupspec"},
@@ -223,6 +242,7 @@ int main(void)
 		cmocka_unit_test(servers_repeat),
 		cmocka_unit_test(an_address_needs_no_port),
 		cmocka_unit_test(help_is_no_mistake),
+		cmocka_unit_test(an_uplink_is_a_rate),
 		cmocka_unit_test(direct_streams_need_no_group),
 		cmocka_unit_test(talking_needs_a_group_and_words),
 		cmocka_unit_test(every_command_has_a_name_and_help),

@@ -168,20 +168,30 @@ static void leave_to_others(struct engine *e, struct stream *s, uint64_t no)
 	*a = (struct asked){no, s->pull_order, LINK_NONE, e->now_ms, false};
 }
 
+// Whoever has no room for an answer says nothing (push_pull_add).
+static bool asked_a_member_in_vain(struct engine *e, const struct asked *a, uint64_t no)
+{
+	return a->no == no && a->is_again && a->link_idx != LINK_NONE &&
+	       !(link_at(e, a->link_idx)->flags & LINK_IS_SUPER);
+}
+
 // Of a slot that nobody pushes, and of any where they refuse slots, super-peers are asked last:
 // they are short of bytes, and these are for whom nobody else serves (OURS). First comes whoever of
 // the others holds it and has answered what it was asked before; of a slot that nobody pushes that
-// is waited for as long as a fetch period. Then a super-peer, then anybody.
+// is waited for as long as a fetch period. Then a super-peer, then anybody. Of other slots anybody
+// is asked, but after a member that did not answer a super-peer: a window is three fetch periods,
+// and with two members in a row that have no room it is over.
 static struct link *whom_to_ask(struct engine *e, struct stream *s, uint64_t no,
 				uint64_t ring_order)
 {
 	const struct asked *a = asked_at(s, no);
 	bool is_new = a->no != no, is_orphan = s->orphans >> (no % PUSH_SLOTS) & 1;
-	struct link *l;
+	bool is_dear = is_orphan || supers_are_short(s);
+	struct link *l = NULL;
 
-	if (s->n_supers == 0 || is_past(s, no) || !(is_orphan || supers_are_short(s)))
+	if (s->n_supers == 0 || is_past(s, no))
 		return holder_next(e, s, no, ring_order, HOLDER_ANY);
-	if (is_new || !(a->is_again || e->now_ms - a->at_ms >= s->fetch_ms)) {
+	if (is_dear && (is_new || !(a->is_again || e->now_ms - a->at_ms >= s->fetch_ms))) {
 		if (is_new && s->n_in_row % PULLS_IN_ROW != 0)
 			ring_order--; // itself once more
 		l = holder_next(e, s, no, ring_order, HOLDER_WITH_ROOM);
@@ -189,7 +199,8 @@ static struct link *whom_to_ask(struct engine *e, struct stream *s, uint64_t no,
 		    (is_orphan && holder_next(e, s, no, ring_order, HOLDER_MEMBER) != NULL))
 			return l;
 	}
-	l = holder_next(e, s, no, ring_order, HOLDER_SUPER);
+	if (is_dear || asked_a_member_in_vain(e, a, no))
+		l = holder_next(e, s, no, ring_order, HOLDER_SUPER);
 	return l != NULL ? l : holder_next(e, s, no, ring_order, HOLDER_ANY);
 }
 

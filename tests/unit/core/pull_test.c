@@ -414,6 +414,28 @@ static void a_super_peer_short_of_bytes_is_asked_second(void **state)
 	}
 }
 
+// Also where it refuses nobody a slot: of two members in a row neither may have room to answer, and
+// a third time is too late. But one that does not answer itself is not asked for ever.
+static void after_a_member_in_vain_comes_a_super_peer(void **state)
+{
+	struct world *w = world_of_links(3, 0);
+	struct stream *s = stream_at(&w->e, WORLD_STREAM);
+
+	world_link(w, 3, WORLD_STREAM, LINK_IS_SUPER);
+	for (uint64_t no = 1; no <= 40; no++)
+		if (no != 20)
+			world_receive(w, 3, WORLD_STREAM, no, 100);
+	for (uint32_t i = 0; i < 4; i++)
+		world_map(w, i, 1, 40);
+	s->pull_order = link_find(&w->e, 3, WORLD_STREAM)->ring_order;
+	for (uint32_t n = 1; n <= 3; n++) { // its turn in the ring is the fourth
+		world_run_ms(w, n == 1 ? 2800 : 2500);
+		assert_int_equal(n_pulls(w, 20, SESSION_NONE), n);
+		assert_int_equal(n_pulls(w, 20, 3), n / 2);
+	}
+	world_destroy(w);
+}
+
 // Who does not answer is asked for less at a time, and who does for more.
 static void who_answers_is_asked_for_more(void **state)
 {
@@ -465,6 +487,7 @@ int main(void)
 		cmocka_unit_test(a_liar_delays_no_pull),
 		cmocka_unit_test(a_super_peer_is_asked_last),
 		cmocka_unit_test(a_super_peer_short_of_bytes_is_asked_second),
+		cmocka_unit_test(after_a_member_in_vain_comes_a_super_peer),
 		cmocka_unit_test(who_answers_is_asked_for_more),
 	};
 

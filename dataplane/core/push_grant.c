@@ -151,10 +151,10 @@ void push_grant(struct engine *e, struct stream *s, struct link *changed)
 
 // ---- how much ----
 
-// What was sent of one kind since it was counted last.
+// What was sent of one kind since it was counted last; streams may have gone meanwhile.
 static uint64_t since(uint64_t *before, uint64_t now)
 {
-	uint64_t n = now - *before;
+	uint64_t n = now > *before ? now - *before : 0;
 
 	*before = now;
 	return n;
@@ -279,23 +279,40 @@ static bool is_uplink_slow(struct engine *e, struct stream *s)
 	return n_slow == s->n_supers;
 }
 
+// Who serves everybody has been told what with, and a source has nothing to choose.
+static bool has_uplink_to_find(struct engine *e)
+{
+	struct relay *r = e->relay;
+
+	for (uint32_t i = 0; i < r->n_active; i++) {
+		const struct stream *s = stream_at(e, r->active[i]);
+
+		if (s->flags & (STREAM_PUSH_ALL | STREAM_PUBLISHER) || s->n_supers == 0)
+			return false;
+	}
+	return true;
+}
+
+// Where no super-peer is short of bytes nothing depends on our uplink. But what is sent is counted,
+// and the paths' times are learnt: a look is of what was sent since the one before, and how long a
+// path takes is seen while nothing is full.
 void push_uplink_tick(struct engine *e)
 {
 	struct relay *r = e->relay;
 	struct uplink_look l = {.period_ms = e->now_ms - r->uplink_ms};
 	uint64_t n_resent = 0, n_sent = 0, bytes, before = r->uplink.bytes_per_s;
+	bool is_short = true, was_counted = r->is_uplink_counted;
 
 	if (e->budgets.is_told || l.period_ms < UPLINK_MS)
 		return;
 	r->uplink_ms = e->now_ms;
+	r->is_uplink_counted = has_uplink_to_find(e);
+	if (!r->is_uplink_counted)
+		return;
 	for (uint32_t i = 0; i < r->n_active; i++) {
 		struct stream *s = stream_at(e, r->active[i]);
 
-		// Who serves everybody has been told what with; a source has nothing to choose,
-		// and where no super-peer is short of bytes nothing depends on ours.
-		if (s->flags & (STREAM_PUSH_ALL | STREAM_PUBLISHER) || s->n_supers == 0 ||
-		    !supers_are_short(s))
-			return;
+		is_short &= supers_are_short(s);
 		l.is_slow |= is_uplink_slow(e, s);
 		n_resent += s->n.resent;
 		n_sent += s->n.fragments_pushed_to + s->n.fragments_pulled_by + s->n.resent;
@@ -303,6 +320,8 @@ void push_uplink_tick(struct engine *e)
 	bytes = since(&r->uplink_bytes, ip_bytes(e));
 	n_resent = since(&r->uplink_resent, n_resent);
 	n_sent = since(&r->uplink_sent, n_sent);
+	if (!was_counted || !is_short)
+		return;
 	l.is_slow |= n_resent * LOST_PARTS > n_sent && n_sent > LOST_PARTS;
 	l.bytes = n_sent > 0 ? bytes - bytes * n_resent / n_sent : bytes;
 	uplink_look(&r->uplink, &l);

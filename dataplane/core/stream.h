@@ -285,6 +285,7 @@ struct relay {
 	struct uplink uplink;
 	uint32_t uplink_ms; // when it was looked at last, and how much had been sent then
 	uint64_t uplink_bytes, uplink_resent, uplink_sent;
+	bool is_uplink_counted;  // these are of then
 	uint32_t n_tap_full;     // streams whose tap waits for the report ring
 	uint16_t body_max;       // longest fragment that fits a packet of ours
 	uint32_t *lent;          // per worker: bodies it has of ours

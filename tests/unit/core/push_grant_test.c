@@ -222,6 +222,30 @@ static void a_full_uplink_shows_in_late_answers(void **state)
 	world_destroy(w);
 }
 
+// It is known by what was sent while it was full, and not by all that was sent until somebody asked
+// for it; how long a path takes is known from before.
+static void what_was_sent_before_is_no_uplink(void **state)
+{
+	struct world *w = world_of_links(1, 0);
+	uint64_t no = 0;
+
+	world_link(w, 1, WORLD_STREAM, LINK_IS_SUPER);
+	w->sessions[1].srtt_us = 50000;
+	for (int i = 0; i < 10; i++) {
+		w->e.stats.tx_ip_bytes[BUDGET_MEDIA] += 50000;
+		stream_goes_on(w, &no, 500);
+	}
+	assert_int_equal(w->e.budgets.total.rate.per_s, 0);
+	stream_at(&w->e, WORLD_STREAM)->n_refused = 1000; // from now on it matters
+	w->sessions[1].srtt_us = 400000;
+	for (int i = 0; i < 3; i++) {
+		w->e.stats.tx_ip_bytes[BUDGET_MEDIA] += 50000;
+		stream_goes_on(w, &no, 500);
+	}
+	assert_in_range(w->e.budgets.total.rate.per_s, 80000, 100000);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +258,7 @@ int main(void)
 		cmocka_unit_test(pulls_beyond_what_can_be_sent_soon_are_ignored),
 		cmocka_unit_test(the_first_look_allows_as_many_pulls_as_any),
 		cmocka_unit_test(a_full_uplink_shows_in_late_answers),
+		cmocka_unit_test(what_was_sent_before_is_no_uplink),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

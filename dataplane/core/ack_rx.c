@@ -4,6 +4,7 @@
 #include "dataplane/core/flow_pools.h"
 #include "dataplane/core/pmtu.h"
 #include "dataplane/core/sent_ring.h"
+#include "dataplane/fetch.h"
 
 static bool tsn_is_before(uint32_t a, uint32_t b)
 {
@@ -16,7 +17,7 @@ void flows_fetch_tx(const struct engine *e, uint32_t session_idx)
 {
 	const struct flow_table *t = flow_table_at(e->flows, session_idx);
 
-	__builtin_prefetch(flow_tx_at(e->flows, t->tx_hint_idx), 1);
+	fetch_line_to_write(flow_tx_at(e->flows, t->tx_hint_idx));
 }
 
 void flows_fetch_ring(const struct engine *e, uint32_t session_idx)
@@ -25,7 +26,7 @@ void flows_fetch_ring(const struct engine *e, uint32_t session_idx)
 	const struct flow_tx *f = flow_tx_at(e->flows, t->tx_hint_idx);
 
 	if (f->ring != NULL)
-		__builtin_prefetch(sent_at(f, f->sn_base), 1);
+		fetch_line_to_write(sent_at(f, f->sn_base));
 }
 
 // ---- one chunk ----

@@ -5,6 +5,7 @@
 // used up and goes on there in the next engine_tx; it begins at another subscriber each time. Who
 // is blocked becomes `behind` and looks after himself (behind.c).
 #include "dataplane/core/parcel.h"
+#include "dataplane/fetch.h"
 
 #define BATCH_MAX      16
 #define PACKET_OCTETS  1150 // of chunks in a packet, about
@@ -247,9 +248,9 @@ static void ahead_enter(struct engine *e, struct ahead *a, const struct stream *
 		return;
 	next = stream_at(e, s->next_fresh);
 	if (next->n_subs > 0)
-		__builtin_prefetch(&next->subs[walk_start(next)]);
+		fetch_line(&next->subs[walk_start(next)]);
 	if (next->next_fresh != STREAM_NONE)
-		__builtin_prefetch(stream_at(e, next->next_fresh));
+		fetch_line(stream_at(e, next->next_fresh));
 }
 
 // The lines of the next visit but AHEAD: flow, session and its key schedule.
@@ -268,12 +269,12 @@ static inline void ahead_visit(struct engine *e, struct ahead *a)
 		return;
 	sub = &a->s->subs[a->at];
 	session = session_at(e, sub->session_idx);
-	__builtin_prefetch(flow_tx_at(e->flows, sub->flow_idx), 1);
-	__builtin_prefetch(session, 1);
-	__builtin_prefetch(session->seal_sched);
-	__builtin_prefetch(session->seal_sched + 64);
-	__builtin_prefetch(session->seal_sched + 128, 1);
-	__builtin_prefetch(&session->tx_in_flight, 1);
+	fetch_line_to_write(flow_tx_at(e->flows, sub->flow_idx));
+	fetch_line_to_write(session);
+	fetch_line(session->seal_sched);
+	fetch_line(session->seal_sched + 64);
+	fetch_line_to_write(session->seal_sched + 128);
+	fetch_line_to_write(&session->tx_in_flight);
 	a->flow[a->n++ % AHEAD] = sub->flow_idx;
 	a->at = a->at + 1 < a->s->n_subs ? a->at + 1 : 0;
 	a->left--;
@@ -285,12 +286,12 @@ static inline void ahead_ring(struct engine *e, const struct ahead *a)
 	const struct flow_tx *f;
 
 	if (e->tx->n + AHEAD_BUFFER < e->tx->max)
-		__builtin_prefetch(e->tx->room[e->tx->n + AHEAD_BUFFER].data, 1);
+		fetch_line_to_write(e->tx->room[e->tx->n + AHEAD_BUFFER].data);
 	if (a->n < AHEAD - AHEAD_RING)
 		return;
 	f = flow_tx_at(e->flows, a->flow[(a->n - (AHEAD - AHEAD_RING)) % AHEAD]);
 	if (f->ring != NULL)
-		__builtin_prefetch(&f->ring[f->sn_next & f->ring_mask], 1);
+		fetch_line_to_write(&f->ring[f->sn_next & f->ring_mask]);
 }
 
 // From the walk that begins now: at first, and where streams were marked again behind the last one.

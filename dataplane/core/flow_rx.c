@@ -1,6 +1,7 @@
 // Receive flows: opened by the far end, given a class by control, rejected, freed (RFC 7016
 // §3.6.3.1, design: a group message's way through).
 #include "dataplane/core/flow_pools.h"
+#include "dataplane/fetch.h"
 
 #include <string.h>
 
@@ -34,7 +35,7 @@ void flows_fetch_rx(const struct engine *e, uint32_t session_idx)
 	const uint8_t *f = (const uint8_t *)heard_last(e, session_idx);
 
 	for (size_t at = 0; f != NULL && at < FLOW_RX_HOT; at += 64)
-		__builtin_prefetch(f + at, 1);
+		fetch_line_to_write(f + at);
 }
 
 void flows_fetch_relay(const struct engine *e, uint32_t session_idx, enum relay_fetch what)

@@ -13,6 +13,7 @@
 
 #include "dataplane/core/relay.h"
 #include "dataplane/core/session.h"
+#include "dataplane/fetch.h"
 #include "dataplane/wire/chunk.h"
 
 struct engine;
@@ -88,7 +89,7 @@ static inline void flows_fetch(const struct flows *flows, uint32_t session_idx)
 {
 	const struct flows_pub *p = (const struct flows_pub *)flows;
 
-	__builtin_prefetch(p->tables + session_idx * p->table_size, 1);
+	fetch_line_to_write(p->tables + session_idx * p->table_size);
 }
 
 static inline struct flow_tx *flow_tx_at(const struct flows *flows, uint32_t flow_idx)

@@ -3,6 +3,7 @@
 #include "dataplane/core/flow_pools.h"
 #include "dataplane/core/internal.h"
 #include "dataplane/core/timer.h"
+#include "dataplane/fetch.h"
 
 #define LINE 64
 
@@ -10,7 +11,7 @@
 static void fetch(const uint8_t *at, const uint16_t *offsets, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		__builtin_prefetch(at + offsets[i], 1);
+		fetch_line_to_write(at + offsets[i]);
 }
 
 #define E(field) offsetof(struct engine, field)
@@ -48,16 +49,16 @@ void engine_lines_of(const struct engine *e, struct engine_lines *l)
 void engine_lines_fetch(const struct engine_lines *l, uint32_t slot)
 {
 	FETCH(l->engine, of_engine);
-	__builtin_prefetch(l->wheel, 1);
+	fetch_line_to_write(l->wheel);
 	if (slot >= l->sessions_max)
 		return;
 	FETCH(l->sessions + slot * sizeof(struct session), of_session);
 	FETCH(l->cold + slot * sizeof(struct session_cold), of_cold);
-	__builtin_prefetch(l->paths + slot * sizeof(struct path));
-	__builtin_prefetch(l->hmac + 2 * slot * sizeof(struct hmac_keys));
-	__builtin_prefetch(l->hmac + (2 * slot + 1) * sizeof(struct hmac_keys));
-	__builtin_prefetch(l->flows + slot * sizeof(struct flow_table), 1);
-	__builtin_prefetch(l->alarms + slot * TIMER_ENTRY_BYTES, 1);
+	fetch_line(l->paths + slot * sizeof(struct path));
+	fetch_line(l->hmac + 2 * slot * sizeof(struct hmac_keys));
+	fetch_line(l->hmac + (2 * slot + 1) * sizeof(struct hmac_keys));
+	fetch_line_to_write(l->flows + slot * sizeof(struct flow_table));
+	fetch_line_to_write(l->alarms + slot * TIMER_ENTRY_BYTES);
 }
 
 const uint32_t *engine_next_alarm(const struct engine *e)

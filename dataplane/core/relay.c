@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "dataplane/core/stream.h"
+#include "dataplane/fetch.h"
 #include "dataplane/wire/rtmp_msg.h"
 
 // -- looking ahead --
@@ -11,15 +12,15 @@
 static void fetch(const void *from, size_t len)
 {
 	for (size_t at = 0; at < len; at += 64)
-		__builtin_prefetch((const uint8_t *)from + at, 1);
+		fetch_line_to_write((const uint8_t *)from + at);
 }
 
 // Of the stream, what every fragment touches.
 static void fetch_stream(const struct engine *e, uint32_t session_idx, const struct stream *s)
 {
 	fetch(s, offsetof(struct stream, window.seq_next));
-	__builtin_prefetch(&s->n.fragments_pushed_to, 1);
-	__builtin_prefetch(&e->relay->session_links[session_idx]);
+	fetch_line_to_write(&s->n.fragments_pushed_to);
+	fetch_line(&e->relay->session_links[session_idx]);
 }
 
 // The number's slot and its link, its place in the log, and the way to that in the index.
@@ -29,12 +30,12 @@ static void fetch_place(const struct engine *e, uint32_t session_idx, const stru
 	const struct extents *x = e->relay->extents;
 	uint32_t link = e->relay->session_links[session_idx];
 
-	__builtin_prefetch(&s->slot[w->head_no % PUSH_SLOTS], 1);
-	__builtin_prefetch(&w->block[w->head_no % WINDOW_NUMBERS / BLOCK_NUMBERS], 1);
+	fetch_line_to_write(&s->slot[w->head_no % PUSH_SLOTS]);
+	fetch_line_to_write(&w->block[w->head_no % WINDOW_NUMBERS / BLOCK_NUMBERS]);
 	if (link != LINK_NONE)
 		fetch(link_at(e, link), sizeof(struct link));
 	if (w->last != EXTENT_NONE) {
-		__builtin_prefetch(&x->extent[w->last], 1);
+		fetch_line_to_write(&x->extent[w->last]);
 		fetch(record_over(x, w->last, pos_step(w->head_pos)),
 		      sizeof(struct record) + WINDOW_BODY_MAX);
 	}
@@ -46,8 +47,8 @@ static void fetch_index(const struct engine *e, const struct stream *s)
 	uint32_t block = w->block[w->head_no % WINDOW_NUMBERS / BLOCK_NUMBERS].idx;
 
 	if (block != EXTENT_NONE)
-		__builtin_prefetch(
-			&e->relay->extents->blocks[block].entry[w->head_no % BLOCK_NUMBERS], 1);
+		fetch_line_to_write(
+			&e->relay->extents->blocks[block].entry[w->head_no % BLOCK_NUMBERS]);
 }
 
 void relay_fetch(const struct engine *e, uint32_t session_idx, uint16_t stream,

@@ -7,6 +7,7 @@
 #include "dataplane/core/early.h"
 #include "dataplane/core/hello.h"
 #include "dataplane/core/startup_gate.h"
+#include "dataplane/fetch.h"
 
 static struct packet_form rx_form(const struct session *s)
 {
@@ -111,12 +112,12 @@ static inline void fetch_ahead(struct engine *e, uint32_t slot)
 {
 	const struct session *s = session_at(e, slot);
 
-	__builtin_prefetch(s, 1);
-	__builtin_prefetch(s->open_sched);
-	__builtin_prefetch(s->open_sched + 64);
-	__builtin_prefetch(s->open_sched + 128, 1);
-	__builtin_prefetch(&s->tx_in_flight, 1);
-	__builtin_prefetch(&e->paths[slot]);
+	fetch_line_to_write(s);
+	fetch_line(s->open_sched);
+	fetch_line(s->open_sched + 64);
+	fetch_line_to_write(s->open_sched + 128);
+	fetch_line_to_write(&s->tx_in_flight);
+	fetch_line(&e->paths[slot]);
 	flows_fetch(e->flows, slot);
 }
 

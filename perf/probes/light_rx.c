@@ -6,6 +6,7 @@
 
 #include "dataplane/core/clock.h"
 #include "dataplane/core/rx.h"
+#include "dataplane/fetch.h"
 #include "dataplane/wire/stream_fragment.h"
 #include "perf/probes/light_parts.h"
 
@@ -254,19 +255,18 @@ static void fetch(const struct light *l)
 	const struct session *s = l->session;
 	const struct sseq_window *w = &session_cold_at(l->engine, l->session_idx)->rx_window;
 
-	__builtin_prefetch(s, 1);
-	__builtin_prefetch(s->open_sched);
-	__builtin_prefetch(s->open_sched + 64);
-	__builtin_prefetch(s->open_sched + 128, 1);
-	__builtin_prefetch(&s->tx_in_flight, 1);
-	__builtin_prefetch(l->flow, 1);
+	fetch_line_to_write(s);
+	fetch_line(s->open_sched);
+	fetch_line(s->open_sched + 64);
+	fetch_line_to_write(s->open_sched + 128);
+	fetch_line_to_write(&s->tx_in_flight);
+	fetch_line_to_write(l->flow);
 	for (size_t at = 0; at <= sizeof(*w); at += 64)
-		__builtin_prefetch((const uint8_t *)w + at, 1);
+		fetch_line_to_write((const uint8_t *)w + at);
 	if (s->rx_tag_len > 0)
 		for (size_t at = 0; at < sizeof(struct hmac_keys); at += 64)
-			__builtin_prefetch(
-				(const uint8_t *)&l->engine->hmac[2 * l->session_idx + 1] + at);
-	__builtin_prefetch(light_kept((struct light *)l, l->n_kept), 1);
+			fetch_line((const uint8_t *)&l->engine->hmac[2 * l->session_idx + 1] + at);
+	fetch_line_to_write(light_kept((struct light *)l, l->n_kept));
 }
 
 static bool join(struct lights *ls, struct light *l, const struct light_datagram *d, uint16_t n)
@@ -316,7 +316,7 @@ void lights_rx(struct lights *ls, struct light_datagram *d, uint16_t n, uint64_t
 
 	assert(n <= LIGHT_BURST_MAX);
 	for (uint16_t i = 0; i < n; i++)
-		__builtin_prefetch(&ls->light[d[i].member], 1);
+		fetch_line_to_write(&ls->light[d[i].member]);
 	for (uint16_t i = 0; i < n; i++) {
 		d[i].fate = LIGHT_PASSED;
 		if (join(ls, &ls->light[d[i].member], &d[i], n_ops))

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/fetch.h"
+
 #define LINES_MAX  32
 #define LINE_BYTES 64
 
@@ -28,5 +30,5 @@ static inline void lines_add(struct lines *l, const void *from, size_t len)
 static inline void lines_fetch(const struct lines *l)
 {
 	for (uint32_t i = 0; i < l->n; i++)
-		__builtin_prefetch(l->at[i], 1);
+		fetch_line_to_write(l->at[i]);
 }

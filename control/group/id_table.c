@@ -1,4 +1,5 @@
 #include "control/group/id_table.h"
+#include "dataplane/fetch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -103,7 +104,7 @@ uint64_t id_table_place(const struct id_table *t, const uint8_t id[ID_LEN])
 {
 	uint64_t h = hash(t, id);
 
-	__builtin_prefetch(&t->buckets[h & t->mask]);
+	fetch_line(&t->buckets[h & t->mask]);
 	return h;
 }
 

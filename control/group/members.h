@@ -9,6 +9,7 @@
 
 #include "control/group/id_table.h"
 #include "control/group/ring_set.h"
+#include "dataplane/fetch.h"
 #include "dataplane/wire/address.h"
 #include "dataplane/wire/group_report.h"
 
@@ -93,8 +94,8 @@ struct member *members_find(const struct members *, const uint8_t peer_id[ID_LEN
 // Who will be looked at soon: a report names thirty, and most are in no cache.
 static inline void member_fetch(const struct member *who)
 {
-	__builtin_prefetch(who, 1);
-	__builtin_prefetch(&who->key);
+	fetch_line_to_write(who);
+	fetch_line(&who->key);
 }
 // The same of who will be looked for, in two steps with others between them: where he stands, then
 // himself.

@@ -8,6 +8,7 @@
 #include "control/group/spx.h"
 #include "control/group/wanted.h"
 #include "control/peer_id.h"
+#include "dataplane/fetch.h"
 #include "dataplane/wire/group_member.h"
 
 enum {
@@ -210,7 +211,7 @@ static void stand_beside_anyway(const struct group *g, struct wanted *ring)
 static void neighbours_fetch(const struct group *g)
 {
 	for (uint32_t i = 0; i < g->n_neighbours; i++)
-		__builtin_prefetch(g->neighbours[i], 1);
+		fetch_line_to_write(g->neighbours[i]);
 }
 
 bool topology_can_spare(const struct neighbour *nb)

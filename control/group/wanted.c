@@ -1,4 +1,5 @@
 #include "control/group/wanted.h"
+#include "dataplane/fetch.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -50,8 +51,7 @@ void wanted_ring(struct wanted *w, const struct ring_set *set, struct u256 at, w
 	uint32_t first = ring_set_first(set, at), i, n;
 
 	for (n = 0; n < 2 * WANTED_EACH_WAY && set->n > 0; n++) // all at once
-		__builtin_prefetch(
-			set->nodes[(first + set->n + n - WANTED_EACH_WAY % set->n) % set->n]);
+		fetch_line(set->nodes[(first + set->n + n - WANTED_EACH_WAY % set->n) % set->n]);
 	for (i = first, n = 0; n < WANTED_EACH_WAY && i < first + set->n; i++) {
 		struct ring_node *node = set->nodes[i < set->n ? i : i - set->n];
 
@@ -95,7 +95,7 @@ static uint32_t fractions(struct ring_node *found[FOUND_MAX], const struct ring_
 		for (int k = 0; k < 2; k++)
 			if (is_beyond(beside, ways[k])) {
 				found[n] = ring_set_nearest(set, ways[k]);
-				__builtin_prefetch(found[n++]);
+				fetch_line(found[n++]);
 			}
 		if (n == before)
 			*i = 256; // what follows is nearer still

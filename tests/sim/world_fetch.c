@@ -1,4 +1,5 @@
 #include "tests/sim/world_fetch.h"
+#include "dataplane/fetch.h"
 
 #include "dataplane/wire/packet.h"
 
@@ -23,9 +24,9 @@ static void fetch(struct world *w, uint32_t i, uint32_t slot)
 {
 	const struct world_lines *l = &w->lines[i];
 
-	__builtin_prefetch(&w->members[i], 1);
-	__builtin_prefetch(l->sim, 1);
-	__builtin_prefetch((const uint8_t *)l->sim + 64, 1);
+	fetch_line_to_write(&w->members[i]);
+	fetch_line_to_write(l->sim);
+	fetch_line_to_write((const uint8_t *)l->sim + 64);
 	engine_lines_fetch(&l->engine, slot);
 }
 
@@ -61,7 +62,7 @@ void world_fetch_ahead(struct world *w, uint32_t member)
 		if (n == 2)
 			fetch(w, due->member, l->alarm != NULL ? *l->alarm : SESSION_NONE);
 		else if (l->alarm != NULL)
-			__builtin_prefetch(l->alarm, 1);
+			fetch_line_to_write(l->alarm);
 		l->n_fetched = (uint8_t)n;
 	}
 }

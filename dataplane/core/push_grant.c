@@ -9,6 +9,7 @@
 
 #define LATE_MS         400 // after a fragment came, to leave
 #define SLOW_MS         200 // later than it could, for an answer
+#define PATH_PARTS      32  // what a path takes now is what it takes, after so many looks or so
 #define LOST_PARTS      8   // one of so many packets lost is more than chance
 #define FIRST_FRAGMENTS 16
 #define LATE_PARTS      16 // one of so many fragments late is too many
@@ -266,6 +267,8 @@ static bool is_slow(struct engine *e, struct link *l)
 		return false;
 	if (l->srtt_min_us == 0 || srtt_us < l->srtt_min_us)
 		l->srtt_min_us = srtt_us;
+	else // who has a new address may have a longer path
+		l->srtt_min_us += (srtt_us - l->srtt_min_us) / PATH_PARTS;
 	return srtt_us >= l->srtt_min_us + SLOW_MS * 1000u;
 }
 
@@ -293,9 +296,19 @@ static bool has_uplink_to_find(struct engine *e)
 	return true;
 }
 
-// Where no super-peer is short of bytes nothing depends on our uplink. But what is sent is counted,
-// and the paths' times are learnt: a look is of what was sent since the one before, and how long a
-// path takes is seen while nothing is full.
+void push_uplink_forget(struct engine *e)
+{
+	struct relay *r = e->relay;
+
+	if (r->uplink.bytes_per_s != 0)
+		budgets_guess(e, 0);
+	r->uplink = (struct uplink){0};
+	r->is_uplink_counted = false;
+}
+
+// Late answers say it by themselves, and at once, since the first seconds of a stream are not made
+// up for later. Lost packets may be the line's; they count where the super-peers are short of
+// bytes, where much depends on it.
 void push_uplink_tick(struct engine *e)
 {
 	struct relay *r = e->relay;
@@ -306,9 +319,10 @@ void push_uplink_tick(struct engine *e)
 	if (e->budgets.is_told || l.period_ms < UPLINK_MS)
 		return;
 	r->uplink_ms = e->now_ms;
-	r->is_uplink_counted = has_uplink_to_find(e);
-	if (!r->is_uplink_counted)
+	if (!has_uplink_to_find(e)) {
+		push_uplink_forget(e);
 		return;
+	}
 	for (uint32_t i = 0; i < r->n_active; i++) {
 		struct stream *s = stream_at(e, r->active[i]);
 
@@ -320,9 +334,10 @@ void push_uplink_tick(struct engine *e)
 	bytes = since(&r->uplink_bytes, ip_bytes(e));
 	n_resent = since(&r->uplink_resent, n_resent);
 	n_sent = since(&r->uplink_sent, n_sent);
-	if (!was_counted || !is_short)
+	r->is_uplink_counted = true;
+	if (!was_counted)
 		return;
-	l.is_slow |= n_resent * LOST_PARTS > n_sent && n_sent > LOST_PARTS;
+	l.is_slow |= is_short && n_resent * LOST_PARTS > n_sent && n_sent > LOST_PARTS;
 	l.bytes = n_sent > 0 ? bytes - bytes * n_resent / n_sent : bytes;
 	uplink_look(&r->uplink, &l);
 	if (r->uplink.bytes_per_s != before)

@@ -101,6 +101,8 @@ void stream_remove(struct engine *e, struct stream *s)
 	r->active[s->active_at] = r->active[--r->n_active];
 	r->streams[r->active[s->active_at]].active_at = s->active_at;
 	s->is_used = false;
+	if (r->n_active == 0)
+		push_uplink_forget(e);
 	handoff_take_part(e, s);
 }
 

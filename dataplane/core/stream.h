@@ -451,6 +451,7 @@ void push_tell(struct engine *, struct stream *, struct link *);
 void push_grant(struct engine *, struct stream *, struct link *changed);
 void push_room_tick(struct engine *, struct stream *);
 void push_uplink_tick(struct engine *); // of a member whose uplink nobody has told
+void push_uplink_forget(struct engine *);
 // A pull of it that we may answer. -EBUSY: there are more already than we can send soon.
 int push_pull_add(struct engine *, struct stream *, struct link *, uint64_t no);
 void push_pull_done(struct engine *, struct stream *, struct link *); // the lowest

@@ -32,10 +32,11 @@ struct row {
 
 static const struct row rows[] = {
 	{"40 members, messages of 1 Mbit/s", 40, 30, 600, 980, AS_MESSAGES, 995, 990, false},
-	{"40 members, the same, uplinks not told", 40, 30, 600, 0, AS_MESSAGES, 950, 0, false},
+	{"40 members, the same, uplinks not told", 40, 30, 600, 0, AS_MESSAGES, 995, 950, false},
 	{"200 members, packets of 1 Mbit/s", 200, 20, 600, 980, AS_PACKETS, 995, 990, false},
 	{"500 members, packets of 1 Mbit/s", 500, 30, 600, 980, AS_PACKETS, 995, 990, true},
 	{"5000 members, packets of 1 Mbit/s", 5000, 20, 600, 980, AS_PACKETS, 995, 990, true},
+	{"200 members, uplinks not told", 200, 20, 600, 0, AS_PACKETS, 995, 990, false},
 };
 
 #define EVERY_US 7200

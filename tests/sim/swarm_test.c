@@ -26,8 +26,8 @@ struct row {
 // reached.
 static const struct row rows[] = {
 	{"40 members, super-peer 60 %", 40, 600, 980, 995, 990, false},
-	{"40 members, super-peer 60 %, not told", 40, 600, 0, 950, 200, false},
-	{"40 members, super-peer 75 %, not told", 40, 750, 0, 995, 900, false},
+	{"40 members, super-peer 60 %, not told", 40, 600, 0, 995, 950, false},
+	{"40 members, super-peer 75 %, not told", 40, 750, 0, 995, 950, false},
 	{"40 members, super-peer 90 %, not told", 40, 900, 0, 995, 990, false},
 	{"150 members, super-peer 60 %", 150, 600, 980, 995, 950, true},
 	{"150 members, super-peer 60 %, not told", 150, 600, 0, 950, 0, true},

@@ -195,55 +195,123 @@ static void the_first_look_allows_as_many_pulls_as_any(void **state)
 	world_destroy(w);
 }
 
+static uint64_t uplink(const struct world *w)
+{
+	return w->e.budgets.total.rate.per_s;
+}
+
+static struct world *world_of_two_and_a_super_peer(void)
+{
+	struct world *w = world_of_links(2, 0);
+
+	world_link(w, 2, WORLD_STREAM, LINK_IS_SUPER);
+	for (uint32_t i = 0; i < 3; i++)
+		w->sessions[i].srtt_us = 50000;
+	return w;
+}
+
+// It sends 100 kB/s of something.
+static void goes_on_sending(struct world *w, uint64_t *no, uint32_t ms)
+{
+	for (; ms > 0; ms -= 500) {
+		w->e.stats.tx_ip_bytes[BUDGET_MEDIA] += 50000;
+		stream_goes_on(w, no, 500);
+	}
+}
+
 // Nobody told it what its uplink carries: answers that come late do.
 static void a_full_uplink_shows_in_late_answers(void **state)
 {
-	struct world *w = world_of_links(2, 0);
+	struct world *w = world_of_two_and_a_super_peer();
 	uint64_t no = 0;
 
-	world_link(w, 2, WORLD_STREAM, LINK_IS_SUPER);
-	stream_at(&w->e, WORLD_STREAM)->n_refused = 1000; // it is short of bytes
-	for (uint32_t i = 0; i < 2; i++)
-		world_mask(w, i, 0xff);
-	for (uint32_t i = 0; i < 3; i++)
-		w->sessions[i].srtt_us = 50000;
-	stream_goes_on(w, &no, 2000);
-	assert_int_equal(w->e.budgets.total.rate.per_s, 0);
+	goes_on_sending(w, &no, 2000);
+	assert_int_equal(uplink(w), 0);
 	w->sessions[0].srtt_us = w->sessions[1].srtt_us = 400000; // their uplinks may be full
-	stream_goes_on(w, &no, 1000);
-	assert_int_equal(w->e.budgets.total.rate.per_s, 0);
+	goes_on_sending(w, &no, 1000);
+	assert_int_equal(uplink(w), 0);
 	w->sessions[2].srtt_us = 400000; // a super-peer's is not
-	w->e.stats.tx_ip_bytes[BUDGET_MEDIA] += 80000;
-	stream_goes_on(w, &no, 600);
-	assert_true(w->e.budgets.total.rate.per_s > 0);
+	goes_on_sending(w, &no, 1000);
+	assert_in_range(uplink(w), 80000, 100000);
 	world_limit(w, LIMIT_TOTAL, 0, 1000000); // told
-	stream_goes_on(w, &no, 4000);
-	assert_int_equal(w->e.budgets.total.rate.per_s, 1000000);
+	goes_on_sending(w, &no, 4000);
+	assert_int_equal(uplink(w), 1000000);
 	world_destroy(w);
 }
 
-// It is known by what was sent while it was full, and not by all that was sent until somebody asked
-// for it; how long a path takes is known from before.
+// What was sent before it was counted is not of its first look: a source that becomes a player.
 static void what_was_sent_before_is_no_uplink(void **state)
 {
-	struct world *w = world_of_links(1, 0);
+	struct world *w = world_of_two_and_a_super_peer();
+	struct stream *s = stream_at(&w->e, WORLD_STREAM);
 	uint64_t no = 0;
 
-	world_link(w, 1, WORLD_STREAM, LINK_IS_SUPER);
-	w->sessions[1].srtt_us = 50000;
-	for (int i = 0; i < 10; i++) {
-		w->e.stats.tx_ip_bytes[BUDGET_MEDIA] += 50000;
-		stream_goes_on(w, &no, 500);
-	}
-	assert_int_equal(w->e.budgets.total.rate.per_s, 0);
-	stream_at(&w->e, WORLD_STREAM)->n_refused = 1000; // from now on it matters
-	w->sessions[1].srtt_us = 400000;
-	for (int i = 0; i < 3; i++) {
-		w->e.stats.tx_ip_bytes[BUDGET_MEDIA] += 50000;
-		stream_goes_on(w, &no, 500);
-	}
-	assert_in_range(w->e.budgets.total.rate.per_s, 80000, 100000);
+	s->flags |= STREAM_PUBLISHER;
+	w->e.stats.tx_ip_bytes[BUDGET_MEDIA] += 5000000;
+	stream_goes_on(w, &no, 2000);
+	s->flags &= (uint8_t)~STREAM_PUBLISHER;
+	goes_on_sending(w, &no, 1000);
+	w->sessions[2].srtt_us = 400000;
+	goes_on_sending(w, &no, 1500);
+	assert_in_range(uplink(w), 80000, 100000);
 	world_destroy(w);
+}
+
+// Lost packets may be the line's doing. Where bytes are short they count, too.
+static void losses_count_where_bytes_are_short(void **state)
+{
+	for (uint32_t is_short = 0; is_short < 2; is_short++) {
+		struct world *w = world_of_two_and_a_super_peer();
+		struct stream *s = stream_at(&w->e, WORLD_STREAM);
+		uint64_t no = 0;
+
+		s->n_refused = is_short * 1000;
+		for (uint32_t i = 0; i < 6; i++) {
+			s->n.fragments_pushed_to += 50;
+			s->n.resent += 10;
+			goes_on_sending(w, &no, 500);
+		}
+		assert_int_equal(uplink(w) != 0, is_short);
+		world_destroy(w);
+	}
+}
+
+// Who goes elsewhere may have a longer path from then on.
+static void a_longer_path_is_no_full_uplink(void **state)
+{
+	struct world *w = world_of_two_and_a_super_peer();
+	uint64_t no = 0;
+
+	goes_on_sending(w, &no, 2000);
+	w->sessions[2].srtt_us = 300000;
+	goes_on_sending(w, &no, 6000);
+	assert_in_range(uplink(w), UPLINK_MIN, 90000);
+	goes_on_sending(w, &no, 20000);
+	assert_true(uplink(w) > 100000);
+	world_destroy(w);
+}
+
+// A guess is of use for what is played: neither a source nor who plays nothing is held to it.
+static void a_guess_ends_with_what_it_is_for(void **state)
+{
+	for (uint32_t is_source = 0; is_source < 2; is_source++) {
+		struct world *w = world_of_two_and_a_super_peer();
+		struct stream *s = stream_at(&w->e, WORLD_STREAM);
+		uint64_t no = 0;
+
+		goes_on_sending(w, &no, 1000);
+		w->sessions[2].srtt_us = 400000;
+		goes_on_sending(w, &no, 1000);
+		assert_true(uplink(w) > 0);
+		if (is_source) {
+			s->flags |= STREAM_PUBLISHER;
+			world_run_ms(w, 600);
+		} else {
+			stream_remove(&w->e, s);
+		}
+		assert_int_equal(uplink(w), 0);
+		world_destroy(w);
+	}
 }
 
 int main(void)
@@ -259,6 +327,9 @@ int main(void)
 		cmocka_unit_test(the_first_look_allows_as_many_pulls_as_any),
 		cmocka_unit_test(a_full_uplink_shows_in_late_answers),
 		cmocka_unit_test(what_was_sent_before_is_no_uplink),
+		cmocka_unit_test(losses_count_where_bytes_are_short),
+		cmocka_unit_test(a_longer_path_is_no_full_uplink),
+		cmocka_unit_test(a_guess_ends_with_what_it_is_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,7 @@ static const struct row rows[] = {
 	{"500 members, packets of 1 Mbit/s", 500, 30, 600, 980, AS_PACKETS, 995, 990, true},
 	{"5000 members, packets of 1 Mbit/s", 5000, 20, 600, 980, AS_PACKETS, 995, 990, true},
 	{"200 members, uplinks not told", 200, 20, 600, 0, AS_PACKETS, 995, 990, false},
+	{"5000 members for a minute", 5000, 60, 600, 980, AS_PACKETS, 995, 990, true},
 };
 
 #define EVERY_US 7200

@@ -332,14 +332,9 @@ void engine_rx_early(struct engine *e, uint64_t now_us)
 	startup_gate_turn_early(e->gate, now_us);
 }
 
-uint64_t engine_expects(struct engine *e, const uint8_t addr[16], uint8_t family)
+bool engine_admits(struct engine *e, const uint8_t addr[16], uint8_t family)
 {
-	return startup_gate_expect(e->gate, addr, family);
-}
-
-bool engine_admits(struct engine *e, const uint8_t addr[16], uint8_t family, uint64_t expected)
-{
-	enum drop_reason over = startup_gate_admit(e->gate, addr, family, expected, e->now_us);
+	enum drop_reason over = startup_gate_admit(e->gate, addr, family, e->now_us);
 
 	if (over != DROP_NONE)
 		engine_drop(e, over);

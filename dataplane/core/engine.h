@@ -58,8 +58,8 @@ struct engine_opts {
 	// Startup packets that are opened at all (startup_gate.h); 0: all of them.
 	uint32_t startup_per_s, startup_per_prefix_per_s, startup_per_address_per_s;
 	uint16_t mtu_max; // largest IP packet of our links: path MTU discovery looks no further
-	// Borrowed, or NULL: its own. Of a thousand engines in one thread each would find its own in
-	// no cache.
+	// Borrowed, or NULL: its own. Of a thousand engines in one thread each would find its own
+	// in no cache.
 	struct engine_scratch *scratch;
 	struct body_pool *bodies; // body_bytes does not matter then
 };
@@ -88,12 +88,9 @@ void engine_rx(struct engine *, struct pkt *pkts, uint16_t n, uint64_t now_us);
 // What came to an IP multicast address: nothing of RTMFP's, and control's to judge (REP_DATAGRAM).
 void engine_rx_datagrams(struct engine *, const struct pkt *, uint16_t n, uint64_t now_us);
 // A world that can tell a stranger's datagram (session id 0) at little cost asks for it whether its
-// source has a budget left before it spends more on it. If not, it is dropped, and counted here.
-// Else it is charged, and has PKT_ADMITTED in engine_rx. Of those that come together, all are
-// expected (addr, family: as in struct pkt) before the first is asked for: then what that looks at
-// is there.
-uint64_t engine_expects(struct engine *, const uint8_t addr[16], uint8_t family);
-bool engine_admits(struct engine *, const uint8_t addr[16], uint8_t family, uint64_t expected);
+// source (addr, family: as in struct pkt) has a budget left before it spends more on it. If not, it
+// is dropped, and counted here. Else it is charged, and has PKT_ADMITTED in engine_rx.
+bool engine_admits(struct engine *, const uint8_t addr[16], uint8_t family);
 // Before the first of those that come together.
 void engine_rx_early(struct engine *, uint64_t now_us);
 void engine_timers(struct engine *, uint64_t now_us);

@@ -71,9 +71,7 @@ static void find_nobody(struct engine *e, uint16_t which)
 	enum drop_reason over = DROP_NONE;
 
 	if (!(pkt->flags & PKT_ADMITTED))
-		over = startup_gate_admit(e->gate, pkt->addr, pkt->family,
-					  startup_gate_expect(e->gate, pkt->addr, pkt->family),
-					  e->now_us);
+		over = startup_gate_admit(e->gate, pkt->addr, pkt->family, e->now_us);
 	if (over == DROP_NONE)
 		join(e, which, 0, true);
 	else

@@ -209,29 +209,13 @@ static uint64_t family_mark(uint8_t family)
 	return family == 6 ? 0 : 1ull << 63;
 }
 
-// The lines that his question will need.
-static void fetch(struct startup_gate *g, uint64_t of_prefix)
-{
-	struct places p = places_of(g->prefixes[0], PREFIXES, of_prefix);
-	uint32_t place = quiet_place(g, of_prefix);
-
-	if (g->is_shut) {
-		if (!is_loud(g, place))
-			__builtin_prefetch(&g->quiet[place], 1);
-		return;
-	}
-	__builtin_prefetch(p.at[0], 1);
-	__builtin_prefetch(p.at[1], 1);
-}
-
-uint64_t startup_gate_expect(struct startup_gate *g, const uint8_t addr[16], uint8_t family)
+static uint64_t prefix_hash(struct startup_gate *g, const uint8_t addr[16], uint8_t family)
 {
 	uint64_t prefix = address_of(addr, family) >> (family == 6 ? 16 : 8) | family_mark(family);
 
 	if (prefix != g->last_prefix) { // else a flood from one, or a crowd behind one router
 		g->last_prefix = prefix;
 		g->last_hash = hash(g, prefix);
-		fetch(g, g->last_hash);
 	}
 	return g->last_hash;
 }
@@ -251,8 +235,9 @@ static void charge_all(struct startup_gate *g, struct places prefix, struct plac
 }
 
 enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[16], uint8_t family,
-				    uint64_t of_prefix, uint64_t now_us)
+				    uint64_t now_us)
 {
+	uint64_t of_prefix = prefix_hash(g, addr, family);
 	uint64_t at_ns = asked_ns(g, now_us);
 	struct places prefix, address;
 	bool is_reserve = false;

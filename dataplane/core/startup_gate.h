@@ -52,9 +52,6 @@ void startup_gate_destroy(struct startup_gate *);
 void startup_gate_turn(struct startup_gate *, uint32_t n_of_sessions, uint64_t now_us);
 // One that is not known yet: it will be like the one before.
 void startup_gate_turn_early(struct startup_gate *, uint64_t now_us);
-// Somebody's prefix, for startup_gate_admit; what that looks at is fetched, so in a burst all are
-// expected before the first is admitted. addr, family: as in struct pkt.
-uint64_t startup_gate_expect(struct startup_gate *, const uint8_t addr[16], uint8_t family);
-// DROP_NONE: it may be opened, and is charged.
+// DROP_NONE: it may be opened, and is charged. addr, family: as in struct pkt.
 enum drop_reason startup_gate_admit(struct startup_gate *, const uint8_t addr[16], uint8_t family,
-				    uint64_t of_prefix, uint64_t now_us);
+				    uint64_t now_us);

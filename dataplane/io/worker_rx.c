@@ -136,30 +136,17 @@ static __attribute__((noinline)) struct rte_mbuf *take_rare(struct burst *b, con
 	return NULL;
 }
 
-// A frame of a burst, and who sent it if it is a stranger's.
-struct arrival {
-	struct rte_mbuf *m;
-	const uint8_t *stranger; // NULL: it is not
-	uint64_t expected;       // of the engine
-	uint8_t family;
-};
-
-static void look_at(struct worker *w, struct arrival *a)
-{
-	a->stranger =
-		frame_stranger(rte_pktmbuf_mtod(a->m, const uint8_t *), a->m->data_len, &a->family);
-	if (a->stranger != NULL)
-		a->expected = engine_expects(w->engine, a->stranger, a->family);
-}
-
 // What comes from strangers whose budgets are used up goes before it costs more: of a million a
 // second, the checksums alone would be 5 % of a core. What is charged and turns out not to be for
 // us, or not to be right, has been charged in vain.
-static inline bool is_refused(struct burst *b, const struct arrival *a)
+static inline bool is_refused(struct burst *b, const struct rte_mbuf *m)
 {
-	b->flags = a->stranger != NULL ? PKT_ADMITTED : 0;
-	return a->stranger != NULL &&
-	       !engine_admits(b->w->engine, a->stranger, a->family, a->expected);
+	uint8_t family = 0;
+	const uint8_t *stranger =
+		frame_stranger(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, &family);
+
+	b->flags = stranger != NULL ? PKT_ADMITTED : 0;
+	return stranger != NULL && !engine_admits(b->w->engine, stranger, family);
 }
 
 // Whatever it is, by all that it says.
@@ -216,7 +203,6 @@ static uint16_t receive_burst(struct worker *w, uint8_t link)
 {
 	struct burst b = {.w = w, .link = link};
 	struct rte_mbuf *in[WORKER_BURST];
-	struct arrival arrivals[WORKER_BURST];
 	const struct port *p = w->links[link].port;
 	uint16_t n = rte_eth_rx_burst(p->id, (uint16_t)w->opts.worker, in, WORKER_BURST);
 
@@ -231,11 +217,7 @@ static uint16_t receive_burst(struct worker *w, uint8_t link)
 			rte_prefetch0(in[i + 2 * PREFETCH]);
 		if (i + PREFETCH < n)
 			rte_prefetch0(rte_pktmbuf_mtod(in[i + PREFETCH], void *));
-		arrivals[i].m = in[i];
-		look_at(w, &arrivals[i]);
-	}
-	for (uint16_t i = 0; i < n; i++) {
-		if (is_refused(&b, &arrivals[i]))
+		if (is_refused(&b, in[i]))
 			w->rx_mbufs[b.n_frames++] = in[i];
 		else
 			take_frame(&b, in[i]);

@@ -41,7 +41,7 @@ static void world_destroy(struct world *w)
 static enum drop_reason admit(struct startup_gate *g, const uint8_t addr[16], uint8_t family,
 			      uint64_t now_us)
 {
-	return startup_gate_admit(g, addr, family, startup_gate_expect(g, addr, family), now_us);
+	return startup_gate_admit(g, addr, family, now_us);
 }
 
 // An IPv4 source, each packet in a turn of its own.

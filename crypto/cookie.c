@@ -23,7 +23,8 @@
 #define LABEL_OURS  0x01
 #define LABEL_BOUND 0x02
 
-static_assert(TIME_LEN + OURS_LEN + BOUND_LEN == COOKIE_LEN, "the parts fill the cookie");
+static_assert(TIME_LEN + OURS_LEN == COOKIE_OURS_LEN && COOKIE_OURS_LEN + BOUND_LEN == COOKIE_LEN,
+	      "the parts fill the cookie");
 static_assert(COOKIE_LIFETIME_S * 1000 >= COOKIE_LIFE_MIN_MS, "not to expire earlier");
 static_assert(1 + TIME_LEN + COOKIE_ADDRESS_MAX < 56, "one block of SHA-256 holds the longest");
 
@@ -32,11 +33,13 @@ void cookie_secrets_init(struct cookie_secrets *s, const uint8_t secret[COOKIE_S
 	hmac_keys_expand(&s->epoch[0], secret, COOKIE_SECRET_LEN);
 	s->epoch[1] = s->epoch[0];
 	s->current = 0;
+	s->has_ours = false;
 }
 
 void cookie_secrets_advance(struct cookie_secrets *s, const uint8_t secret[COOKIE_SECRET_LEN])
 {
 	s->current ^= 1;
+	s->has_ours = false;
 	hmac_keys_expand(&s->epoch[s->current], secret, COOKIE_SECRET_LEN);
 }
 
@@ -58,16 +61,25 @@ static uint32_t ticks_of(uint64_t us)
 	return (uint32_t)(us >> TICK_SHIFT) & TIME_MASK;
 }
 
-void cookie_make(uint8_t out[COOKIE_LEN], const struct cookie_secrets *s, uint64_t now_us,
+static void make_ours(struct cookie_secrets *s, uint64_t now_us)
+{
+	uint8_t stamp[TIME_LEN], whole[SHA256_LEN];
+
+	be32_put(stamp, (uint32_t)s->current << EPOCH_SHIFT | ticks_of(now_us));
+	if (s->has_ours && memcmp(s->ours, stamp, TIME_LEN) == 0)
+		return;
+	mac(whole, &s->epoch[s->current], LABEL_OURS, stamp, span_of(NULL, 0));
+	memcpy(s->ours, stamp, TIME_LEN);
+	memcpy(s->ours + TIME_LEN, whole, OURS_LEN);
+	s->has_ours = true;
+}
+
+void cookie_make(uint8_t out[COOKIE_LEN], struct cookie_secrets *s, uint64_t now_us,
 		 struct span address)
 {
-	const struct hmac_keys *keys = &s->epoch[s->current];
-	uint8_t ours[SHA256_LEN];
-
-	be32_put(out, (uint32_t)s->current << EPOCH_SHIFT | ticks_of(now_us));
-	mac(ours, keys, LABEL_OURS, out, span_of(NULL, 0));
-	memcpy(out + TIME_LEN, ours, OURS_LEN);
-	mac(out + TIME_LEN + OURS_LEN, keys, LABEL_BOUND, out, address);
+	make_ours(s, now_us);
+	memcpy(out, s->ours, COOKIE_OURS_LEN);
+	mac(out + COOKIE_OURS_LEN, &s->epoch[s->current], LABEL_BOUND, out, address);
 }
 
 enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_us,

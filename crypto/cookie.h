@@ -10,18 +10,24 @@
 #ifndef ANNULUS_CRYPTO_COOKIE_H
 #define ANNULUS_CRYPTO_COOKIE_H
 
+#include <stdbool.h>
+
 #include "crypto/sha.h"
 #include "dataplane/wire/limits.h"
 #include "dataplane/wire/span.h"
 
 #define COOKIE_LIFETIME_S  100 // not before COOKIE_LIFE_MIN_MS
 #define COOKIE_SECRET_LEN  32
+#define COOKIE_OURS_LEN    32 // octets that say "ours", time first
 #define COOKIE_ADDRESS_MAX 40 // what a cookie is bound to: octets of address, port, endpoint
 
-// Read-only for workers; control replaces the whole by command.
+// Each worker's own; control replaces the whole by command.
 struct cookie_secrets {
 	struct hmac_keys epoch[2];
 	uint8_t current; // cookies are made under this one, both are verified
+	// What all cookies of a tick begin with, as it was made last.
+	bool has_ours;
+	uint8_t ours[COOKIE_OURS_LEN];
 };
 
 enum cookie_verdict {
@@ -38,7 +44,7 @@ void cookie_secrets_init(struct cookie_secrets *s, const uint8_t secret[COOKIE_S
 void cookie_secrets_advance(struct cookie_secrets *s, const uint8_t secret[COOKIE_SECRET_LEN]);
 
 // now_us: any clock all verifiers share, such as the engine's.
-void cookie_make(uint8_t out[COOKIE_LEN], const struct cookie_secrets *s, uint64_t now_us,
+void cookie_make(uint8_t out[COOKIE_LEN], struct cookie_secrets *s, uint64_t now_us,
 		 struct span address);
 
 enum cookie_verdict cookie_verify(const struct cookie_secrets *s, uint64_t now_us,

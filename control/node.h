@@ -70,8 +70,8 @@ void node_timers(struct node *, uint64_t now_us);
 void node_lines_of(const struct node *, struct lines *);
 uint64_t node_deadline_us(const struct node *);
 // What it may send in all, octets of IP packets a second (budget.h); 0: nobody has said. A member
-// that is told its uplink promises others no more than that carries; without it finds out, in
-// groups whose super-peer is short of bytes, when some of a stream is lost already (core/uplink.h).
+// that is told its uplink promises others no more than that carries; without it finds out, where
+// there is a super-peer, by answers that come late (core/uplink.h).
 void node_set_uplink(struct node *, uint64_t octets_per_s);
 // Leaves groups, closes sessions in order; node_is_closed once all are gone (or 3 s have passed).
 void node_close(struct node *, uint64_t now_us);

@@ -12,7 +12,7 @@
 #define UPLINK_USAGE                                                                               \
 	"  --uplink RATE               what our line carries upward, 500kbit/s or 2.5Mbit/s: no "  \
 	"more is sent\n"                                                                           \
-	"                              or promised to others (default: found out)\n"
+	"                              or promised to others (default: found out as it fills)\n"
 
 #define STREAM_USAGE                                                                               \
 	"  --window MS                 how long holes are waited for (default 8000)\n"             \

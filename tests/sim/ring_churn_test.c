@@ -18,12 +18,15 @@ struct row {
 	// Minutes of it, where each may know as many members as there are at a time: most that it
 	// hears of are gone.
 	bool is_long;
+	// Pairs of a thousand that may be without a link 5 s after: whoever vanished at the end has
+	// to be missed first.
+	uint32_t gaps_permille;
 };
 
 static const struct row rows[] = {
-	{"all say goodbye", 100, false},
-	{"one in ten vanishes", 90, false},
-	{"the same, for long", 90, true},
+	{"all say goodbye", 100, false, 0},
+	{"one in ten vanishes", 90, false, 2},
+	{"the same, for long", 90, true, 2},
 };
 
 struct figures {
@@ -224,7 +227,7 @@ static void who_stays_hears_all_and_the_ring_is_right(void **state)
 				      f[i].n_twice, f[i].n_gaps, f[i].n_gaps_later);
 			assert_true(f[i].n_heard * 1000 >= f[i].n_stayed * 999);
 			assert_int_equal(f[i].n_twice, 0);
-			assert_int_equal(f[i].n_gaps, 0);
+			assert_true(f[i].n_gaps * 1000 <= f[i].n * rows[row].gaps_permille);
 			assert_int_equal(f[i].n_gaps_later, 0);
 		}
 		sim_figures_free(&s, f, n);

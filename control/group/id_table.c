@@ -1,9 +1,10 @@
 #include "control/group/id_table.h"
-#include "dataplane/fetch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dataplane/fetch.h"
 
 enum { BUCKETS_FIRST = 16 };
 

@@ -1,8 +1,9 @@
 #include "control/group/wanted.h"
-#include "dataplane/fetch.h"
 
 #include <stddef.h>
 #include <string.h>
+
+#include "dataplane/fetch.h"
 
 enum {
 	DEGREE_BASE = 13,

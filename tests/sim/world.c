@@ -7,107 +7,20 @@
 
 #include "crypto/crypto.h"
 #include "crypto/epd.h"
-#include "dataplane/wire/cursor.h"
+#include "tests/sim/path_witness.h"
 #include "tests/sim/test_cipher.h"
 #include "tests/sim/test_dh.h"
-#include "tests/sim/path_witness.h"
-#include "tests/sim/world_fetch.h"
 #include "tests/sim/witness.h"
+#include "tests/sim/world_fetch.h"
+#include "tests/sim/world_stream.h"
 
-#define SPIN_US        100 // a node that wants a turn right after one gets it so much later
-#define SOUND          8
-#define PICTURE        9
-#define KEY            0x17
-#define MESSAGE_HEAD   (2 + 8 + 8) // as of AAC, so that nobody waits for a key frame; number, time
-#define WRITE_RETRY_US 5000        // when control has no body free
-#define STREAM_NAME    "s"
-#define LEAVE_STEP_US  20000
-#define SESSIONS_MAX   240
-#define BODY_BYTES     ((size_t)1 << 30) // address space
-#define NOBODY         UINT32_MAX
-#define URI            "rtmfp://super/sim"
-
-// ---- streams ----
-
-// Type and first octet, as of AAC and AVC.
-static uint8_t message_type(const struct world_publish *p, uint64_t number, uint8_t *first)
-{
-	*first = 0xaf;
-	if (p->key_every == 0 || number % 2 != 0)
-		return SOUND;
-	*first = number % p->key_every == 0 ? KEY : 0x27;
-	return PICTURE;
-}
-
-static void write_message(struct world_member *m, uint64_t now_us)
-{
-	const struct world_publish *p = &m->publish;
-	uint8_t first, type = message_type(p, m->n_written, &first);
-	bool is_large = type == PICTURE && first == KEY && p->key_bytes > 0;
-	uint32_t len = is_large ? p->key_bytes : p->message_bytes;
-	uint8_t *data = calloc(1, len);
-	int err;
-
-	assert(data != NULL && p->message_bytes >= MESSAGE_HEAD);
-	data[0] = first;
-	data[1] = 0x01;
-	be64_put(data + 2, m->n_written);
-	be64_put(data + 10, now_us);
-	err = node_stream_write(m->published, type, (uint32_t)(now_us / 1000), data, len, true,
-				now_us);
-	free(data);
-	if (err == -EAGAIN) {
-		m->write_us = now_us + WRITE_RETRY_US;
-		return;
-	}
-	assert(err == 0);
-	m->n_written++;
-	m->write_us += m->publish.every_us;
-	if (m->n_written == m->publish.n_messages) {
-		m->write_us = UINT64_MAX;
-		node_stream_end(m->published, now_us);
-	}
-}
-
-static void write_from(struct world_member *m, const struct world_publish *p, uint64_t first,
-		       uint64_t now_us)
-{
-	m->publish = *p;
-	m->n_written = first;
-	m->write_us = first < p->n_messages ? now_us : UINT64_MAX;
-}
-
-// True: something was.
-static bool write_due(struct world_member *m, uint64_t now_us)
-{
-	bool is_due = false;
-
-	while (m->write_us <= now_us) {
-		write_message(m, now_us);
-		is_due = true;
-	}
-	return is_due;
-}
-
-static void take_message(struct world_member *m, const struct node_event *e, uint64_t now_us)
-{
-	struct world_play *p = &m->play;
-	uint64_t number, late_us;
-
-	assert((e->type == SOUND || e->type == PICTURE) && e->len >= MESSAGE_HEAD);
-	number = be64_get(e->data + 2);
-	late_us = now_us - be64_get(e->data + 10);
-	p->len_max = e->len > p->len_max ? e->len : p->len_max;
-	if (p->n_messages == 0)
-		p->first = p->next = number;
-	p->n_duplicates += number < p->next;
-	p->n_gaps += number > p->next;
-	p->next = number + 1;
-	p->n_messages++;
-	p->late_us += late_us;
-	if (late_us > p->late_max)
-		p->late_max = late_us;
-}
+#define SPIN_US       100 // a node that wants a turn right after one gets it so much later
+#define STREAM_NAME   "s"
+#define LEAVE_STEP_US 20000
+#define SESSIONS_MAX  240
+#define BODY_BYTES    ((size_t)1 << 30) // address space
+#define NOBODY        UINT32_MAX
+#define URI           "rtmfp://super/sim"
 
 static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, uint64_t now_us)
 {
@@ -134,7 +47,7 @@ static void on_event(void *ctx, struct sim_node *s, const struct node_event *e, 
 		m->n_neighbour_losses++;
 		break;
 	case NODE_PLAY_MESSAGE:
-		take_message(m, e, now_us);
+		world_take_message(m, e, now_us);
 		break;
 	case NODE_PLAY_END:
 		m->play.has_ended = true;
@@ -413,7 +326,7 @@ void world_turn(struct world *w, uint32_t i)
 	struct world_member *m = &w->members[i];
 	uint64_t due_us;
 
-	if (write_due(m, w->now_us))
+	if (world_write_due(m, w->now_us))
 		sim_node_wake(m->sim);
 	sim_node_turn(m->sim, w->now_us);
 	note_opening(m, w->now_us);
@@ -542,7 +455,7 @@ void world_publish(struct world *w, uint32_t i, const struct world_publish *p)
 			       w->now_us);
 
 	assert(err == 0);
-	write_from(m, p, 0, w->now_us);
+	world_write_from(m, p, 0, w->now_us);
 }
 
 void world_play_named(struct world *w, uint32_t i, const char *name)
@@ -565,7 +478,7 @@ void world_publish_direct(struct world *w, uint32_t i, const struct world_publis
 				      &m->published, w->now_us);
 
 	assert(err == 0);
-	write_from(m, p, 0, w->now_us);
+	world_write_from(m, p, 0, w->now_us);
 }
 
 void world_play_direct(struct world *w, uint32_t i, uint32_t from)
@@ -598,7 +511,7 @@ void world_live_publish(struct world *w, uint32_t i, const struct world_publish 
 	int err = node_conn_publish(m->conn, STREAM_NAME, &m->published, w->now_us);
 
 	assert(err == 0);
-	write_from(m, p, first, w->now_us);
+	world_write_from(m, p, first, w->now_us);
 }
 
 void world_live_play(struct world *w, uint32_t i)

@@ -248,17 +248,18 @@ static void query_take(struct lan *l, const struct lan_msg *m)
 	l->answer_us = gs->now_us + random_below(gs->o.random, spread_us);
 }
 
-// What cannot be believed is asked about: its sender, if it is there, answers for itself. Query and
-// answer may be lost, and a stream does not wait.
+// What cannot be believed is asked about, now or as soon as we may ask again: its sender, if it is
+// there, answers for itself. Query and answer may be lost, and a stream does not wait.
 static void doubt(struct lan *l, const struct lan_msg *m)
 {
 	struct groups *gs = l->group->groups;
 	const struct member *who = members_find(&l->group->members, m->sender);
 	bool is_there = who != NULL && who->neighbour != NULL;
+	uint64_t ask_us = l->asked_us + (is_there ? DOUBT_NEIGHBOUR_US : DOUBT_US);
 
 	gs->n.lan_doubted++;
-	if (l->is_member && gs->now_us >= l->asked_us + (is_there ? DOUBT_NEIGHBOUR_US : DOUBT_US))
-		l->query_us = earlier(l->query_us, gs->now_us);
+	if (l->is_member)
+		l->query_us = earlier(l->query_us, ask_us > gs->now_us ? ask_us : gs->now_us);
 }
 
 // Its session proves more than a datagram can, and there is nothing to learn from this one.

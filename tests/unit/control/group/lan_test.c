@@ -433,6 +433,30 @@ static void an_answer_that_was_lost_is_asked_for_soon(void **state)
 	assert_int_equal(counters(a)->lan_doubted, doubted);
 }
 
+// Two that begin together ask together, and one answer names one nonce.
+static void a_doubt_that_comes_too_early_is_no_less_one(void **state)
+{
+	struct link *l = *state;
+	struct world_node *a = add(l, SPEC, false), *b = add(l, SPEC, false);
+	struct world_node *c = add(l, SPEC, false);
+	uint32_t n_asked = 0, first;
+	struct lan_msg m;
+
+	l->mute = c;
+	world_run(l->w, 1500 * MS);
+	assert_true(world_are_neighbours(a, b)); // so neither asks again for a minute
+	l->mute = NULL;
+	add(l, SPEC, false); // to whom c answers
+	world_run(l->w, 1 * S);
+	first = l->n;
+	world_run(l->w, 5 * S);
+	for (uint32_t i = first; i < l->n; i++)
+		n_asked += l->heard[i].from == a &&
+			   lan_read(&m, span_of(l->heard[i].octets, l->heard[i].len)) == 0 &&
+			   m.type == LAN_QUERY;
+	assert_int_equal(n_asked, 1);
+}
+
 static void what_is_no_stream_is_counted(void **state)
 {
 	static const struct {
@@ -491,6 +515,7 @@ int main(void)
 		T(fusion_is_one_stream),
 		T(a_neighbours_stream_is_believed_once_it_has_answered),
 		T(an_answer_that_was_lost_is_asked_for_soon),
+		T(a_doubt_that_comes_too_early_is_no_less_one),
 		T(what_is_no_stream_is_counted),
 	};
 

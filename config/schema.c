@@ -82,7 +82,7 @@ SECTION("identity", "Who this super-peer is."),
 STRING("identity.file", SCHEMA_PATH, config, identity_file, 1, 4095, "/var/lib/annulus/identity",
 	NULL, ON_RESTART,
 	"Certificates and private keys of both endpoints: whoever reads it can pose as this super-peer. "
-	"Created with mode 0600 on the first start."),
+	"Created with mode 0600 on the first start, in a directory that is created with it."),
 
 CHOICE("backend", config, backend, "dpdk|udp", "dpdk", ON_RESTART,
 	"What moves packets: DPDK on the ports below, or the kernel's UDP sockets."),

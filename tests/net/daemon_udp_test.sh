@@ -119,8 +119,8 @@ config bad.yaml 's/spec: .*/file: none.spec/'
 refused 1 "bad.yaml:8:9" "$bin/annulusd" --config "$work/bad.yaml"
 config bad.yaml 's/address: 127.0.0.1/address: 192.0.2.1/'
 refused 2 "cannot bind UDP 192.0.2.1:21935 (endpoints.server)" "$bin/annulusd" --config "$work/bad.yaml"
-config bad.yaml 's/file: id/file: nowhere\/id/'
-refused 2 "nowhere/id: No such file or directory" "$bin/annulusd" --config "$work/bad.yaml"
+config bad.yaml 's/file: id/file: nowhere\/at\/id/'
+refused 2 "nowhere/at/id: No such file or directory" "$bin/annulusd" --config "$work/bad.yaml"
 config bad.yaml 's/file: id/file: good.yaml/'
 refused 2 "good.yaml: line 1" "$bin/annulusd" --config "$work/bad.yaml"
 config bad.yaml 's/socket: ctl.sock/socket: nowhere\/ctl.sock/'

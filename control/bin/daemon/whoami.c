@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "control/admin/log.h"
 
@@ -39,11 +40,29 @@ int whoami_load(struct identity *id, const char *path, const struct random *rng,
 	return 0;
 }
 
+// The directory that is to hold it, ours alone. What that is in has to be there: a path with a slip
+// in it makes no tree.
+static bool make_place(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[4096];
+
+	if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(dir))
+		return false;
+	memcpy(dir, path, (size_t)(slash - path));
+	dir[slash - path] = '\0';
+	return mkdir(dir, 0700) == 0;
+}
+
 int whoami_save(const struct identity *id, const char *path, char why[WHY_MAX])
 {
 	struct identity_note note = {.text = ""};
 	int err = identity_save(id, path, &note);
 
+	if (err == -ENOENT && make_place(path)) {
+		note.text[0] = '\0';
+		err = identity_save(id, path, &note);
+	}
 	return err < 0 ? refuse(path, note.text, err, why) : 0;
 }
 

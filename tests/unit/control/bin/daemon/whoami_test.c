@@ -88,6 +88,25 @@ static void an_identity_of_another_kind_or_none_is_refused_in_one_line(void **st
 	assert_null(strchr(why, '\n'));
 }
 
+static void its_directory_is_made_with_it(void **state)
+{
+	struct place *p = *state;
+	struct identity id;
+	char dir[64], path[80], why[WHY_MAX];
+	struct stat st;
+	bool is_new;
+
+	snprintf(dir, sizeof(dir), "%s/state", p->dir);
+	snprintf(path, sizeof(path), "%s/id", dir);
+	assert_int_equal(whoami_load(&id, path, &p->rng, &is_new, NULL, why), 0);
+	assert_int_equal(access(dir, F_OK), -1);
+	assert_int_equal(whoami_save(&id, path, why), 0);
+	assert_int_equal(stat(dir, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void a_place_that_cannot_be_written_is_named(void **state)
 {
 	struct place *p = *state;
@@ -95,7 +114,7 @@ static void a_place_that_cannot_be_written_is_named(void **state)
 	char path[64], why[WHY_MAX];
 	bool is_new;
 
-	snprintf(path, sizeof(path), "%s/no/id", p->dir);
+	snprintf(path, sizeof(path), "%s/no/where/id", p->dir);
 	assert_int_equal(whoami_load(&id, path, &p->rng, &is_new, NULL, why), 0);
 	assert_int_equal(whoami_save(&id, path, why), -ENOENT);
 	assert_non_null(strstr(why, path));
@@ -118,6 +137,7 @@ int main(void)
 		T(a_new_identity_is_not_written_before_it_is_saved),
 		T(it_is_the_same_after_a_restart_and_ours_alone),
 		T(an_identity_of_another_kind_or_none_is_refused_in_one_line),
+		T(its_directory_is_made_with_it),
 		T(a_place_that_cannot_be_written_is_named),
 		cmocka_unit_test(peer_ids_are_64_hex_digits),
 #undef T

@@ -44,8 +44,7 @@ struct startup_gate {
 	uint64_t loud[QUIET / 64];
 	bool is_any_loud;
 	uint64_t quiet_period, quiet_seed; // which it is, and what throws the places anew
-	bool is_shut; // the worker's budget was used up when somebody last asked
-	// The last who was expected, and when his prefix was found to have used up its budget.
+	// The last who was asked for, and when his prefix was found to have used up its budget.
 	uint64_t last_prefix, last_hash, over_hash, over_us;
 };
 
@@ -244,8 +243,7 @@ enum drop_reason startup_gate_admit(struct startup_gate *g, const uint8_t addr[1
 
 	if (g->n_left == 0)
 		return DROP_STARTUP_TURN;
-	g->is_shut = !has_room(g->total, g->total_ns, at_ns);
-	if (g->is_shut) {
+	if (!has_room(g->total, g->total_ns, at_ns)) {
 		is_reserve = is_of_reserve(g, of_prefix, now_us);
 		if (!is_reserve)
 			return DROP_STARTUP_RATE;

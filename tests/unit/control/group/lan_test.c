@@ -389,19 +389,27 @@ static void fusion_is_one_stream(void **state)
 	}
 }
 
-// Who called us is a neighbour of whom no datagram has told yet.
+// Who called us is a neighbour of whom no datagram has told yet; it publishes.
+static struct group_publication *untold_publication(struct link *l, struct world_node **a)
+{
+	struct world_node *b;
+
+	*a = add(l, SPEC, false);
+	b = add_sender(l, SPEC, 1);
+	l->mute = b;
+	world_run(l->w, 5 * S);
+	assert_true(world_are_neighbours(*a, b));
+	return publish(l, b);
+}
+
 static void a_neighbours_stream_is_believed_once_it_has_answered(void **state)
 {
 	struct link *l = *state;
-	struct world_node *a = add(l, SPEC, false), *b = add_sender(l, SPEC, 1);
-	struct group_publication *p;
+	struct world_node *a;
+	struct group_publication *p = untold_publication(l, &a);
 	uint64_t doubted;
 
-	l->mute = b;
-	world_run(l->w, 5 * S);
-	assert_true(world_are_neighbours(a, b));
 	l->mute = NULL;
-	p = publish(l, b);
 	for (uint32_t ms = 0; ms < 8000; ms += 100)
 		write(l, p, ms);
 	doubted = counters(a)->lan_doubted;
@@ -413,14 +421,10 @@ static void a_neighbours_stream_is_believed_once_it_has_answered(void **state)
 static void an_answer_that_was_lost_is_asked_for_soon(void **state)
 {
 	struct link *l = *state;
-	struct world_node *a = add(l, SPEC, false), *b = add_sender(l, SPEC, 1);
-	struct group_publication *p;
+	struct world_node *a;
+	struct group_publication *p = untold_publication(l, &a);
 	uint64_t doubted;
 
-	l->mute = b;
-	world_run(l->w, 5 * S);
-	assert_true(world_are_neighbours(a, b));
-	p = publish(l, b);
 	for (uint32_t ms = 0; ms < 3300; ms += 100)
 		write(l, p, ms);
 	l->mute = NULL;

@@ -1,9 +1,7 @@
 // flows_send_ack against the way that any packet goes: the same octets, the same accounts.
 #include "dataplane/core/flow_pools.h"
 #include "dataplane/core/txp.h"
-#include "tests/unit/core/relay_mesh.h"
-
-#define ROOM 1500
+#include "tests/unit/core/one_packet.h"
 
 // Everything an ack changes.
 struct state {
@@ -13,12 +11,9 @@ struct state {
 	struct flow_rx flow;
 };
 
-// What came of it.
 struct outcome {
 	struct state after;
-	struct pkt pkt;
-	struct crypto_op op;
-	uint8_t octets[ROOM];
+	struct one_packet_written written;
 };
 
 struct fixture {
@@ -28,23 +23,15 @@ struct fixture {
 	struct session *s;
 	struct flow_table *t;
 	struct flow_rx *f;
-	struct pkt pkt;
-	uint8_t buffer[ROOM];
+	struct one_packet packet; // the engine points to it once it is lent
 };
 
 // A player who has got fragments, and owes an ack for the next ones.
 static struct fixture fixture_of(const struct loop_form *form)
 {
-	struct fixture x = {
-		.m = mesh_create(&(struct loop_opts){.seed = 3, .n_nodes = 2, .delay_us = 1000})};
 	struct loop_pair pair;
+	struct fixture x = {.m = one_packet_mesh(form, &pair)};
 
-	mesh_stream(x.m, 0, STREAM_PUBLISHER | STREAM_PUSH_ALL, 2500);
-	mesh_stream(x.m, 1, STREAM_TAP | STREAM_HOME, 2500);
-	pair = mesh_link_as(x.m, 0, 1, 0, LINK_IS_SUPER, form);
-	mesh_run_us(x.m, 100000);
-	mesh_publish(x.m, 4, 5000);
-	mesh_run_us(x.m, 300000);
 	x.e = x.m->l->nodes[1].engine;
 	x.idx = pair.slot[pair.node[1] == 1];
 	x.s = session_at(x.e, x.idx);
@@ -63,12 +50,7 @@ static struct fixture fixture_of(const struct loop_form *form)
 
 static void lend(struct fixture *x, uint16_t n)
 {
-	memset(x->buffer, 0xee, sizeof(x->buffer));
-	x->pkt = (struct pkt){.data = x->buffer, .room = sizeof(x->buffer)};
-	x->e->tx->room = &x->pkt;
-	x->e->tx->n = 0;
-	x->e->tx->max = n;
-	memset(x->e->tx->ops, 0, sizeof(x->e->tx->ops));
+	one_packet_lend(&x->packet, x->e, n);
 }
 
 static void keep(const struct fixture *x, struct state *to)
@@ -101,9 +83,7 @@ static void send_any_way(struct fixture *x)
 static void look(struct fixture *x, struct outcome *o)
 {
 	keep(x, &o->after);
-	o->pkt = x->pkt;
-	o->op = x->e->tx->ops[0];
-	memcpy(o->octets, x->buffer, sizeof(o->octets));
+	one_packet_look(&x->packet, x->e, &o->written);
 }
 
 static void both_ways_are_one(struct fixture *x)
@@ -121,18 +101,12 @@ static void both_ways_are_one(struct fixture *x)
 	look(x, &whole);
 	restore(x, &before);
 	assert_int_equal(any.after.session.due, 0);
-	assert_memory_equal(&any.op, &whole.op, sizeof(any.op));
-	assert_memory_equal(&any.pkt, &whole.pkt, sizeof(any.pkt));
-	assert_memory_equal(any.octets, whole.octets, SSID_LEN + any.op.len);
+	assert_memory_equal(&any.written.op, &whole.written.op, sizeof(any.written.op));
+	assert_memory_equal(&any.written.pkt, &whole.written.pkt, sizeof(any.written.pkt));
+	assert_memory_equal(any.written.octets, whole.written.octets,
+			    SSID_LEN + any.written.op.len);
 	assert_memory_equal(&any.after, &whole.after, sizeof(any.after));
 }
-
-static const struct loop_form forms[] = {
-	{.rtt_us = 20000},
-	{.rtt_us = 20000, .has_sseq = true},
-	{.rtt_us = 20000, .tag_len = 10},
-	{.rtt_us = 20000, .tag_len = 16, .has_sseq = true},
-};
 
 static void it_writes_what_the_general_way_writes(void **state)
 {
@@ -141,8 +115,8 @@ static void it_writes_what_the_general_way_writes(void **state)
 					   2097151, 2097152, 1ull << 40, 1ull << 62};
 	static const size_t n = sizeof(numbers) / sizeof(numbers[0]);
 
-	for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
-		struct fixture x = fixture_of(&forms[form]);
+	for (size_t form = 0; form < ONE_PACKET_FORMS; form++) {
+		struct fixture x = fixture_of(&one_packet_forms[form]);
 
 		for (size_t i = 0; i < n * n * n; i++) {
 			x.f->seen.cum = numbers[i % n];
@@ -171,13 +145,13 @@ static void leaves_alone(struct fixture *x)
 static void it_leaves_alone_what_is_not_simple(void **state)
 {
 	struct seq_range range = {100, 101};
-	struct fixture x = fixture_of(&forms[0]);
+	struct fixture x = fixture_of(&one_packet_forms[0]);
 	static struct state before;
 
 	lend(&x, 0); // no buffer
 	leaves_alone(&x);
 	lend(&x, 1);
-	x.pkt.room = 40; // or a small one
+	x.packet.pkt.room = 40; // or a small one
 	leaves_alone(&x);
 	lend(&x, 1);
 	keep(&x, &before);

@@ -3,9 +3,7 @@
 #include "dataplane/core/flow_pools.h"
 #include "dataplane/core/sent_ring.h"
 #include "dataplane/core/stream.h"
-#include "tests/unit/core/relay_mesh.h"
-
-#define ROOM 1500
+#include "tests/unit/core/one_packet.h"
 
 // Everything a packet changes.
 struct state {
@@ -15,12 +13,9 @@ struct state {
 	struct sent ring[64];
 };
 
-// What came of a packet.
 struct outcome {
 	struct state after;
-	struct pkt pkt;
-	struct crypto_op op;
-	uint8_t octets[ROOM];
+	struct one_packet_written written;
 };
 
 struct fixture {
@@ -29,24 +24,17 @@ struct fixture {
 	uint32_t flow_idx;
 	struct flow_tx *f;
 	struct session *s;
-	struct pkt pkt;
-	uint8_t buffer[ROOM];
+	struct one_packet packet; // the engine points to it once it is lent
 	uint8_t body[1300 + BODY_PADDING];
 };
 
 // A publisher and a player that has acknowledged the first fragments, all of them.
 static struct fixture fixture_of(const struct loop_form *form)
 {
-	struct fixture x = {
-		.m = mesh_create(&(struct loop_opts){.seed = 3, .n_nodes = 2, .delay_us = 1000})};
+	struct loop_pair pair;
+	struct fixture x = {.m = one_packet_mesh(form, &pair)};
 	struct stream *stream;
 
-	mesh_stream(x.m, 0, STREAM_PUBLISHER | STREAM_PUSH_ALL, 2500);
-	mesh_stream(x.m, 1, STREAM_TAP | STREAM_HOME, 2500);
-	mesh_link_as(x.m, 0, 1, 0, LINK_IS_SUPER, form);
-	mesh_run_us(x.m, 100000);
-	mesh_publish(x.m, 4, 5000);
-	mesh_run_us(x.m, 300000);
 	x.e = x.m->l->nodes[0].engine;
 	stream = stream_at(x.e, MESH_STREAM);
 	assert_int_equal(stream->n_subs, 1);
@@ -60,12 +48,7 @@ static struct fixture fixture_of(const struct loop_form *form)
 
 static void lend(struct fixture *x, uint16_t n)
 {
-	memset(x->buffer, 0xee, sizeof(x->buffer));
-	x->pkt = (struct pkt){.data = x->buffer, .room = sizeof(x->buffer)};
-	x->e->tx->room = &x->pkt;
-	x->e->tx->n = 0;
-	x->e->tx->max = n;
-	memset(x->e->tx->ops, 0, sizeof(x->e->tx->ops));
+	one_packet_lend(&x->packet, x->e, n);
 }
 
 static void keep(const struct fixture *x, struct state *to)
@@ -112,9 +95,7 @@ static bool send_whole(struct fixture *x, uint16_t len)
 static void look(struct fixture *x, struct outcome *o)
 {
 	keep(x, &o->after);
-	o->pkt = x->pkt;
-	o->op = x->e->tx->ops[0];
-	memcpy(o->octets, x->buffer, sizeof(o->octets));
+	one_packet_look(&x->packet, x->e, &o->written);
 }
 
 static void both_ways_are_one(struct fixture *x, uint16_t len)
@@ -133,26 +114,20 @@ static void both_ways_are_one(struct fixture *x, uint16_t len)
 	assert_true(send_whole(x, len));
 	look(x, &whole);
 	restore(x, &before);
-	assert_memory_equal(&any.op, &whole.op, sizeof(any.op));
-	assert_memory_equal(&any.pkt, &whole.pkt, sizeof(any.pkt));
-	assert_memory_equal(any.octets, whole.octets, SSID_LEN + any.op.head_len);
+	assert_memory_equal(&any.written.op, &whole.written.op, sizeof(any.written.op));
+	assert_memory_equal(&any.written.pkt, &whole.written.pkt, sizeof(any.written.pkt));
+	assert_memory_equal(any.written.octets, whole.written.octets,
+			    SSID_LEN + any.written.op.head_len);
 	assert_memory_equal(&any.after, &whole.after, sizeof(any.after));
 }
-
-static const struct loop_form forms[] = {
-	{.rtt_us = 20000},
-	{.rtt_us = 20000, .has_sseq = true},
-	{.rtt_us = 20000, .tag_len = 10},
-	{.rtt_us = 20000, .tag_len = 16, .has_sseq = true},
-};
 
 static void it_writes_what_the_general_way_writes(void **state)
 {
 	// Where the numbers' encodings grow.
 	static const uint64_t sns[] = {5, 127, 128, 16383, 16384, 2097151, 2097152, 1ull << 40};
 
-	for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
-		struct fixture x = fixture_of(&forms[form]);
+	for (size_t form = 0; form < ONE_PACKET_FORMS; form++) {
+		struct fixture x = fixture_of(&one_packet_forms[form]);
 
 		for (size_t i = 0; i < sizeof(sns) / sizeof(sns[0]); i++)
 			for (uint16_t len = 40; len < 1100; len += 53) {
@@ -168,7 +143,7 @@ static void it_writes_what_the_general_way_writes(void **state)
 // Behind what is in flight already, the forward sequence number stays at the base.
 static void it_goes_on_behind_what_is_in_flight(void **state)
 {
-	struct fixture x = fixture_of(&forms[0]);
+	struct fixture x = fixture_of(&one_packet_forms[0]);
 
 	for (int i = 0; i < 5; i++) {
 		both_ways_are_one(&x, 600);
@@ -195,7 +170,7 @@ static void leaves_alone(struct fixture *x, uint16_t len)
 
 static void it_leaves_alone_what_is_not_simple(void **state)
 {
-	struct fixture x = fixture_of(&forms[0]);
+	struct fixture x = fixture_of(&one_packet_forms[0]);
 	const struct flow_tx f = *x.f;
 	const struct session s = *x.s;
 

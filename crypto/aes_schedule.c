@@ -1,8 +1,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "crypto/aes_schedule.h"
 
 #ifdef __x86_64__
@@ -115,8 +113,8 @@ void aes_schedule_expand_plainly(const uint8_t key[16], uint8_t enc[176], uint8_
 		invert_words(inverse, w);
 		memcpy(dec, inverse, sizeof(inverse));
 	}
-	OPENSSL_cleanse(w, sizeof(w));
-	OPENSSL_cleanse(inverse, sizeof(inverse));
+	explicit_bzero(w, sizeof(w));
+	explicit_bzero(inverse, sizeof(inverse));
 }
 
 #ifdef __x86_64__
@@ -158,7 +156,7 @@ __attribute__((target("aes"))) static void expand_by_cpu(const uint8_t key[16], 
 		_mm_storeu_si128((__m128i *)(dec + (size_t)16 * i),
 				 is_outer ? round : _mm_aesimc_si128(round));
 	}
-	OPENSSL_cleanse(k, sizeof(k));
+	explicit_bzero(k, sizeof(k));
 }
 
 #undef NEXT

@@ -45,7 +45,8 @@ static const struct group *group_of(uint64_t id)
  */
 static struct modulus {
 	BIGNUM *prime;
-	BN_MONT_CTX *mont; // NULL: there was no memory
+	BN_MONT_CTX *mont;             // NULL: there was no memory
+	uint8_t octets[DH_PUBLIC_MAX]; // the prime
 } moduli[N_GROUPS];
 
 static void moduli_make(void)
@@ -58,7 +59,8 @@ static void moduli_make(void)
 		m->prime = groups[i].prime(NULL);
 		m->mont = BN_MONT_CTX_new();
 		if (m->prime != NULL && m->mont != NULL &&
-		    BN_MONT_CTX_set(m->mont, m->prime, ctx) == 1)
+		    BN_MONT_CTX_set(m->mont, m->prime, ctx) == 1 &&
+		    BN_bn2binpad(m->prime, m->octets, groups[i].prime_len) > 0)
 			continue;
 		BN_MONT_CTX_free(m->mont);
 		m->mont = NULL;
@@ -98,7 +100,7 @@ int dh_group_prime(uint64_t group, uint8_t *out)
 	m = modulus_of(g);
 	if (m == NULL)
 		return -ENOMEM;
-	BN_bn2binpad(m->prime, out, g->prime_len);
+	memcpy(out, m->octets, g->prime_len);
 	return 0;
 }
 
@@ -235,9 +237,23 @@ static bool range_is_good(uint64_t group, const uint8_t *y, size_t len)
 	       number_compare(y, len, most, prime_len) <= 0;
 }
 
+static unsigned count_ones(const uint8_t *octets, size_t len)
+{
+	unsigned ones = 0;
+	uint64_t word;
+
+	for (; len >= sizeof(word); octets += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, octets, sizeof(word));
+		ones += (unsigned)__builtin_popcountll(word);
+	}
+	while (len > 0)
+		ones += (unsigned)__builtin_popcount(octets[--len]);
+	return ones;
+}
+
 int dh_public_check(uint64_t group, const uint8_t *y, size_t len)
 {
-	unsigned ones = 0, bits;
+	unsigned ones, bits;
 
 	if (group_of(group) == NULL)
 		return -ENOTSUP;
@@ -247,8 +263,7 @@ int dh_public_check(uint64_t group, const uint8_t *y, size_t len)
 	}
 	if (len == 0 || !range_is_good(group, y, len))
 		return -EBADMSG;
-	for (size_t i = 0; i < len; i++)
-		ones += (unsigned)__builtin_popcount(y[i]);
+	ones = count_ones(y, len);
 	bits = (unsigned)len * 8 - (unsigned)__builtin_clz(y[0]) + 24; // an octet is 24 bits short
 	return ones >= ONES_MIN && bits - ones >= ZEROS_MIN ? 0 : -EBADMSG;
 }

@@ -35,8 +35,8 @@ static void pad_state(uint8_t state[STATE_LEN], const uint8_t key[BLOCK_LEN], ui
 	SHA256_Init(&ctx);
 	SHA256_Transform(&ctx, block);
 	memcpy(state, ctx.h, STATE_LEN);
-	OPENSSL_cleanse(block, sizeof(block));
-	OPENSSL_cleanse(&ctx, sizeof(ctx));
+	explicit_bzero(block, sizeof(block));
+	explicit_bzero(&ctx, sizeof(ctx));
 }
 
 void hmac_keys_expand(struct hmac_keys *keys, const void *key, size_t key_len)
@@ -49,7 +49,7 @@ void hmac_keys_expand(struct hmac_keys *keys, const void *key, size_t key_len)
 		memcpy(padded, key, key_len);
 	pad_state(keys->state, padded, 0x36);
 	pad_state(keys->state + STATE_LEN, padded, 0x5c);
-	OPENSSL_cleanse(padded, sizeof(padded));
+	explicit_bzero(padded, sizeof(padded));
 }
 
 // Goes on from a stored state, which has seen one block.
@@ -80,7 +80,7 @@ void hmac_sha256(const void *key, size_t key_len, const void *msg, size_t len,
 
 	hmac_keys_expand(&keys, key, key_len);
 	hmac_sha256_with(&keys, msg, len, out);
-	OPENSSL_cleanse(&keys, sizeof(keys));
+	explicit_bzero(&keys, sizeof(keys));
 }
 
 bool octets_equal(const void *a, const void *b, size_t len)
@@ -90,5 +90,5 @@ bool octets_equal(const void *a, const void *b, size_t len)
 
 void octets_wipe(void *p, size_t len)
 {
-	OPENSSL_cleanse(p, len);
+	explicit_bzero(p, len);
 }

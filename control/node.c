@@ -8,7 +8,7 @@
 #include "dataplane/wire/flow_kind.h"
 
 #define STATS_US                  1000000  // while somebody looks at figures
-#define STATS_UNSEEN_US           60000000 // so that the first look finds some, too
+#define STATS_OLD_US              60000000 // figures of then are none
 #define LOOK_LIFE_US              5000000  // after a look there may be another
 #define CLOSE_US                  3000000
 #define MEMBER_ALIVE_US           5000000 // groups.md 11: ping after 5 s of silence
@@ -185,6 +185,7 @@ struct node *node_create(const struct node_opts *o, uint64_t now_us)
 	n->opts = *o;
 	n->now_us = now_us;
 	n->conns_us = UINT64_MAX;
+	n->stats_us = UINT64_MAX;
 	// Without a server there are no clients.
 	n->clients_us = o->server_endpoint == NODE_NO_ENDPOINT ? UINT64_MAX : now_us;
 	n->figures =
@@ -324,7 +325,7 @@ static void flow_report(struct node *n, uint32_t worker, const struct report *r)
 
 static uint64_t next_stats_us(const struct node *n)
 {
-	return n->now_us + (n->now_us < n->looked_us + LOOK_LIFE_US ? STATS_US : STATS_UNSEEN_US);
+	return n->now_us < n->looked_us + LOOK_LIFE_US ? n->now_us + STATS_US : UINT64_MAX;
 }
 
 static void keep_figures(struct node *n, uint32_t worker, const struct report *r)
@@ -334,6 +335,7 @@ static void keep_figures(struct node *n, uint32_t worker, const struct report *r
 	if (r->stats.table != STATS_SESSIONS)
 		return;
 	n->stats_us = next_stats_us(n);
+	n->told_us = n->now_us;
 	for (uint32_t i = 0; i < r->stats.n; i++)
 		if (rows[i].session_idx < n->opts.sessions_max)
 			n->figures[worker * n->opts.sessions_max + rows[i].session_idx] =
@@ -499,17 +501,22 @@ bool node_is_closed(const struct node *n)
 
 // ---- looking in ----
 
-// Figures are fetched often as long as somebody looks at them.
+// Figures are fetched as long as somebody looks at them: of each session they are lines that nobody
+// else wants.
 static void look(struct node *n)
 {
+	uint64_t at_us = n->told_us + STATS_US;
+
 	n->looked_us = n->now_us;
-	n->stats_us = earlier(n->stats_us, n->now_us + STATS_US);
+	n->stats_us = earlier(n->stats_us, at_us > n->now_us ? at_us : n->now_us);
 }
 
 static const struct session_figures *figures_of(struct node *n, const struct ctl_session *s)
 {
 	const struct session_figures *f = &n->figures[s->worker * n->opts.sessions_max + s->idx];
 
+	if (n->told_us == 0 || n->told_us + STATS_OLD_US <= n->now_us)
+		return NULL;
 	return f->session_id == s->id ? f : NULL;
 }
 

@@ -242,7 +242,8 @@ struct node_info {
 void node_info(struct node *, struct node_info *);
 // The session behind a connection; NULL until it is up.
 struct ctl_session *node_conn_session(const struct node_conn *);
-// Round trip of a session as the worker last told (a second old at most); 0: not measured.
+// Round trip of a session as the worker last told; 0: not measured. Workers are asked while
+// somebody looks, each second: the first look in a while may find nothing.
 uint32_t node_session_rtt_us(struct node *, const struct ctl_session *);
 uint32_t node_groups(struct node *, struct group_info *, uint32_t max);
 // Of a group we are a member of, us not among them. How many there are; at most max are told.

@@ -70,7 +70,7 @@ struct node {
 	struct node_stream *streams;
 	struct direct_call *calls;
 	uint64_t conns_us;   // the earliest retry of conns, or earlier; UINT64_MAX: none waits
-	uint64_t stats_us;   // next time to ask the workers for figures
+	uint64_t stats_us;   // next time to ask the workers for figures; UINT64_MAX: nobody looks
 	uint64_t clients_us; // next look for clients that never connected
 	uint64_t now_us;     // of the call we are in; events have no clock of their own
 	uint32_t n_events, first_event;
@@ -86,6 +86,7 @@ struct node {
 	struct group_event group_event;  // the one last handed out: its name and message are lent
 	struct session_figures *figures; // worker * sessions_max + slot
 	uint64_t looked_us;              // somebody looked at them
+	uint64_t told_us;                // the workers' last answer; 0: none
 	uint64_t close_by_us;
 };
 #define NODE_TURN_BYTES (offsetof(struct node, opts) + sizeof(void *))

@@ -4,9 +4,10 @@
 #include "tests/sim/promises.h"
 #include "tests/support/test.h"
 
-#define MEMBERS 100
-#define JOIN_US 60000000
-#define IDLE_US 600000000
+#define MEMBERS   100
+#define SECOND_US UINT64_C(1000000)
+#define JOIN_US   60000000
+#define IDLE_US   600000000
 // A window and its margin: in that time a member touches each page of it first, and that the kernel
 // clears them costs a fifth.
 #define FILL_US   10000000
@@ -50,13 +51,12 @@ static void count(struct world *w, struct figures *f)
 static void idle(const struct sim_run *r)
 {
 	struct net_link line = {.delay_us = 15000, .jitter_us = 5000};
-	struct world *w = world_create(&(struct world_opts){
-		.run = r,
-		.has_super = true,
-		.n_members = MEMBERS,
-		.up = line,
-		.down = line,
-		.shares_scratch = true});
+	struct world *w = world_create(&(struct world_opts){.run = r,
+							    .has_super = true,
+							    .n_members = MEMBERS,
+							    .up = line,
+							    .down = line,
+							    .shares_scratch = true});
 	struct figures *f = r->figures, before;
 
 	world_join_all(w);
@@ -106,9 +106,55 @@ static void a_hundred_idle_members_cost_little(void **state)
 	sim_figures_free(&s, f, n);
 }
 
+static uint64_t bytes_seen(struct world *w)
+{
+	struct node_info info;
+
+	node_info(w->members[1].sim->node, &info);
+	world_wake(w, 1);
+	return info.rx_bytes;
+}
+
+// Each is some lines of each session, so nobody fetches figures that nobody looks at.
+static void look_once(const struct sim_run *r)
+{
+	struct world *w =
+		world_create(&(struct world_opts){.run = r, .has_super = true, .n_members = 2});
+	uint64_t old;
+
+	world_join_all(w);
+	world_run_us(w, 100 * SECOND_US);
+	assert_int_equal(bytes_seen(w), 0);
+	world_run_us(w, SECOND_US / 10);
+	assert_true(bytes_seen(w) > 0);
+	world_run_us(w, 30 * SECOND_US);
+	old = bytes_seen(w); // of 25 s ago, but they are asked for by this look
+	world_run_us(w, SECOND_US / 10);
+	assert_true(bytes_seen(w) > old);
+	world_run_us(w, 70 * SECOND_US);
+	assert_int_equal(bytes_seen(w), 0); // too old
+	world_destroy(w);
+}
+
+static void figures_come_when_somebody_looks(void **state)
+{
+	struct sim_scenario s = {.test = "idle",
+				 .scenario = "a look at figures",
+				 .row = 1,
+				 .n_seeds = 1,
+				 .n_soak = 1,
+				 .keys = SIM_KEYS_TEST,
+				 .pool = *state,
+				 .run = look_once};
+	uint32_t n;
+
+	sim_each_seed(&s, &n);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(a_hundred_idle_members_cost_little)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(figures_come_when_somebody_looks),
+					   cmocka_unit_test(a_hundred_idle_members_cost_little)};
 
 	return cmocka_run_group_tests(tests, sim_setup, sim_teardown);
 }

@@ -23,7 +23,7 @@ enum {
 	DIALS_PER_S = 5,          // from gossip, per group (groups.md 10.5)
 	DIALS_BURST = 20,
 	DIALS_RESERVED = 5, // of the burst, for those who were heard of lately
-	REPORTS_PER_S = 2, // from a neighbour
+	REPORTS_PER_S = 2,  // from a neighbour
 	REPORTS_BURST = 20,
 	JITTER_US = 2000000,
 	OBJECTS_OUT_MAX = 4 << 20, // docs/spx.md
@@ -178,6 +178,7 @@ void groups_destroy(struct groups *gs)
 	if (gs->objects_out != NULL)
 		outbox_account_close(gs->objects_out);
 	event_queue_clear(&gs->events);
+	idle_sessions_clear(&gs->idle);
 	free(gs);
 }
 
@@ -337,7 +338,7 @@ bool groups_owns(const struct groups *gs, const void *user)
 void groups_session_opened(struct groups *gs, struct ctl_session *cs, void *user, uint64_t now_us)
 {
 	gs->now_us = now_us;
-	sweep_by(gs, now_us + IDLE_SESSION_US);
+	session_is_idle(gs, cs);
 	if (groups_owns(gs, user))
 		dial_opened(gs, user, cs);
 	// Else they opened it, and they begin (groups.md 4.2).

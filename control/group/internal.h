@@ -8,6 +8,7 @@
 #include "control/group/gc_server.h"
 #include "control/group/group.h"
 #include "control/group/group_session.h"
+#include "control/group/idle_sessions.h"
 #include "control/group/members.h"
 #include "control/group/meter.h"
 #include "control/group/player.h"
@@ -202,6 +203,7 @@ struct groups {
 	struct event_queue events;
 	// The rest.
 	struct group_session *sessions;
+	struct idle_sessions idle;
 	uint32_t n_groups;
 	uint32_t n_main_rx;    // main flows that are nameless yet, of all sessions
 	uint32_t keepalive_ms; // of neighbours that are nothing special

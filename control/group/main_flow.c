@@ -174,9 +174,10 @@ void main_flow_finished(struct groups *gs, struct main_rx *rx)
 		nameless_reject(gs, rx);
 }
 
-uint64_t main_flows_sweep(struct groups *gs, struct ctl_session *cs)
+// When the first of the session's that may yet be named is given up. The session may go.
+static uint64_t nameless_sweep(struct groups *gs, struct group_session *s)
 {
-	struct main_rx *rx = gs->n_main_rx > 0 && cs->groups != NULL ? cs->groups->main_rx : NULL;
+	struct main_rx *rx = s->main_rx;
 	uint64_t next_us = NEVER;
 
 	while (rx != NULL) {
@@ -187,6 +188,18 @@ uint64_t main_flows_sweep(struct groups *gs, struct ctl_session *cs)
 		else
 			next_us = earlier(next_us, rx->opened_us + NAMELESS_LIFE_US);
 		rx = next;
+	}
+	return next_us;
+}
+
+uint64_t main_flows_sweep(struct groups *gs)
+{
+	struct group_session *s = gs->n_main_rx > 0 ? gs->sessions : NULL, *next;
+	uint64_t next_us = NEVER;
+
+	for (; s != NULL; s = next) {
+		next = s->next;
+		next_us = earlier(next_us, nameless_sweep(gs, s));
 	}
 	return next_us;
 }

@@ -8,5 +8,5 @@ void main_flow_opened(struct groups *, struct ctl_session *, const struct report
 void main_message(struct groups *, struct main_rx *, struct span message);
 void main_flow_finished(struct groups *, struct main_rx *);
 // Flows that said nothing for long. When the next must go; NEVER: there is none.
-uint64_t main_flows_sweep(struct groups *, struct ctl_session *);
+uint64_t main_flows_sweep(struct groups *);
 void main_flows_forget(struct groups *, struct ctl_session *); // the session is gone

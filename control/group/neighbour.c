@@ -358,10 +358,20 @@ void session_release(struct groups *gs, struct ctl_session *cs)
 	group_session_put(cs);
 	if (cs->state != CTL_OPEN || cs->endpoint != gs->o.member_endpoint)
 		return;
-	if (!serves_others(cs))
+	if (!serves_others(cs)) {
 		ctl_session_close(cs, CLOSE_ORDERLY);
-	else
-		outbox_push(gs->o.outbox, cs->worker, &ungroup);
+		return;
+	}
+	outbox_push(gs->o.outbox, cs->worker, &ungroup);
+	session_is_idle(gs, cs);
+}
+
+void session_is_idle(struct groups *gs, const struct ctl_session *cs)
+{
+	if (cs->endpoint != gs->o.member_endpoint)
+		return;
+	idle_sessions_add(&gs->idle, cs, gs->now_us + IDLE_SESSION_US);
+	sweep_by(gs, gs->now_us + IDLE_SESSION_US);
 }
 
 // ---- both proofs are good ----
@@ -477,7 +487,7 @@ static uint64_t calls_sweep(struct group *g)
 {
 	uint64_t next_us = NEVER;
 
-	for (uint32_t i = g->n_neighbours; i-- > 0;) {
+	for (uint32_t i = g->n_nameless; i-- > 0;) {
 		struct neighbour *nb = g->neighbours[i];
 
 		if (nb->cs->state != CTL_OPEN)
@@ -492,34 +502,31 @@ static uint64_t calls_sweep(struct group *g)
 	return next_us;
 }
 
-// When it is looked at again: it serves nothing, or has a flow without a name.
-static uint64_t session_sweep(struct groups *gs, struct ctl_session *cs)
+// When the next one is looked at that serves no group yet. Who serves one is released at its end.
+static uint64_t idle_sweep(struct groups *gs)
 {
-	uint64_t idle_us = cs->opened_us + IDLE_SESSION_US, next_us;
+	const struct idle_session *s;
 
-	if (cs->endpoint != gs->o.member_endpoint)
-		return NEVER;
-	next_us = main_flows_sweep(gs, cs);
-	if (serves_others(cs))
-		return next_us;
-	if (idle_us <= gs->now_us)
-		session_release(gs, cs);
-	else if (cs->groups == NULL)
-		next_us = earlier(next_us, idle_us);
-	return cs->state == CTL_OPEN ? next_us : NEVER;
+	while ((s = idle_sessions_first(&gs->idle)) != NULL) {
+		struct ctl_session *cs = startup_session(gs->o.startup, s->worker, s->idx, s->id);
+		bool is_idle = cs != NULL && cs->state == CTL_OPEN && cs->groups == NULL;
+
+		if (is_idle && s->at_us > gs->now_us)
+			return s->at_us;
+		idle_sessions_pop(&gs->idle);
+		if (is_idle)
+			session_release(gs, cs);
+	}
+	return NEVER;
 }
 
 uint64_t neighbours_sweep(struct groups *gs)
 {
-	struct ctl_session *cs;
-	uint64_t next_us = NEVER;
-	uint32_t at = 0;
+	uint64_t next_us = main_flows_sweep(gs);
 
 	for (struct group *g = gs->first; g != NULL; g = g->next)
 		next_us = earlier(next_us, calls_sweep(g));
-	while ((cs = startup_next(gs->o.startup, &at)) != NULL)
-		next_us = earlier(next_us, session_sweep(gs, cs));
-	return next_us;
+	return earlier(next_us, idle_sweep(gs));
 }
 
 void neighbours_session_closed(struct groups *gs, struct ctl_session *cs)

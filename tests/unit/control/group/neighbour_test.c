@@ -93,6 +93,23 @@ static void a_session_with_direct_streams_stays(void **state)
 	assert_int_not_equal(s->state, CTL_OPEN);
 }
 
+// The same when the relation ended first.
+static void a_former_neighbours_session_is_closed_after_its_last_direct_stream(void **state)
+{
+	struct raw_peer *t = *state;
+	struct ctl_session *s = &t->e->far->ctl;
+
+	raw_greet(t);
+	s->streams = (struct net_stream *)t; // some
+	ctl_flow_close(&t->e->ctl, (uint16_t)t->main);
+	world_run(t->w, 60 * S);
+	assert_int_equal(world_open_neighbours(t->node), 0);
+	assert_int_equal(s->state, CTL_OPEN);
+	s->streams = NULL;
+	world_run(t->w, 32 * S);
+	assert_int_not_equal(s->state, CTL_OPEN);
+}
+
 static void closing_the_main_flow_ends_the_relation(void **state)
 {
 	struct raw_peer *t = *state;
@@ -230,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_session_without_any_flow_is_closed_after_30_s),
 		T(a_session_with_direct_streams_stays),
+		T(a_former_neighbours_session_is_closed_after_its_last_direct_stream),
 		T(closing_the_main_flow_ends_the_relation),
 		T(rejecting_our_main_flow_ends_the_relation),
 		T(a_full_house_refuses_the_next),

@@ -9,6 +9,8 @@
 #include "dataplane/wire/group_report.h"
 
 enum {
+	REPORT_US = GROUP_REPORT_INTERVAL_MS * 1000,
+	HANDSHAKE_US = 1000000,
 	FRESH_S = 10, // groups.md 11: so young a record revives the dead
 	TAKEN_TOGETHER = 16,
 	YOUNG_US = 15000000,
@@ -153,9 +155,9 @@ void report_send(struct neighbour *nb, bool is_reply)
 	if (ctl_flow_send(nb->cs, nb->main_tx, message, (uint32_t)w.len, 0) != 0)
 		return; // the worker is behind: gossip can wait
 	// groups.md 4.2: one in 10 s, to one at random. While there is no news, one that goes to
-	// whom either end has drawn at random will do.
-	if (!nb->has_report_out && g->n_told == g->members.n_changes)
-		g->report_us = g->groups->now_us + GROUP_REPORT_INTERVAL_MS * UINT64_C(1000);
+	// whom either end has drawn at random will do: the next is a handshake behind its draw.
+	if (!nb->has_report_out && g->n_told == g->members.n_news)
+		g->report_us = g->groups->now_us + REPORT_US + HANDSHAKE_US;
 	nb->has_report_out = true;
 	nb->reported_us = g->groups->now_us;
 	nb->told_spx = self.is_spx;
@@ -168,8 +170,8 @@ void report_send_random(struct group *g)
 {
 	uint64_t offset;
 
-	g->report_us = g->groups->now_us + GROUP_REPORT_INTERVAL_MS * UINT64_C(1000);
-	g->n_told = g->members.n_changes;
+	g->report_us = g->groups->now_us + REPORT_US;
+	g->n_told = g->members.n_news;
 	if (g->n_neighbours == 0)
 		return;
 	offset = random_below(g->groups->o.random, g->n_neighbours);

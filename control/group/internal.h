@@ -160,7 +160,7 @@ struct group {
 	struct neighbour **neighbours; // dense; also those only called
 	uint32_t n_neighbours, neighbours_cap, n_open;
 	uint32_t n_nameless; // the first of neighbours: no member yet, and most of them called
-	uint32_t n_told;     // members.n_changes at the last report to one at random
+	uint32_t n_told;     // members.n_news at the last report to one at random
 	// The rest.
 	struct u256 address;
 	struct members members;

@@ -120,6 +120,7 @@ void members_died(struct members *m, struct member *who, uint64_t now_us)
 	memcpy(d->id, who->key.id, ID_LEN);
 	d->until_us = m->died_us = now_us + DIED_US;
 	m->n_changes++;
+	m->n_news++;
 	assert(!is_in_use(who));
 	member_free(m, who);
 }
@@ -296,6 +297,7 @@ static void refresh(struct member *who, const struct member_news *news)
 	if (news->source == HEARD_SELF && who->n_tries > 0) {
 		who->n_tries = 0;
 		who->table->n_changes++;
+		who->table->n_news++;
 	}
 	for (uint8_t i = 0; i < news->n_addrs; i++)
 		is_new |= addr_add(who, &news->addrs[i], is_trusted);
@@ -320,6 +322,7 @@ struct member *members_hear(struct members *m, const uint8_t peer_id[ID_LEN],
 		if (!has_room(m, news))
 			return NULL;
 		who = member_add(m, peer_id);
+		m->n_news += news->source > HEARD_GOSSIP;
 	}
 	if (who == NULL)
 		return NULL;

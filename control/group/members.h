@@ -77,6 +77,7 @@ struct members {
 	uint64_t forgot_us; // when old gossip last made room; 0: never
 	uint64_t young_us;  // who was heard of since is young (group_reports.c)
 	uint32_t n_changes; // of whom there is, or who is reached: what a choice goes by
+	uint32_t n_news;    // those of them that gossip did not bring
 };
 
 struct member_news {
@@ -111,8 +112,8 @@ struct member *members_hear(struct members *, const uint8_t peer_id[ID_LEN],
 // Of who is known at the same addresses, by gossip: younger than before, at the most.
 void member_heard_again(struct member *, uint64_t heard_us);
 void members_super(struct member *, bool is_super);
-// Gone: not taken from gossip for 5 minutes, unless that is fresh (groups.md 11) and 2 s younger. It must be
-// nobody's neighbour and not being dialled any more. The member is freed.
+// Gone: not taken from gossip for 5 minutes, unless that is fresh (groups.md 11) and 2 s younger.
+// It must be nobody's neighbour and not being dialled any more. The member is freed.
 void members_died(struct members *, struct member *, uint64_t now_us);
 // Forgets who was not heard of for 5 minutes. When the next may be forgotten at the earliest.
 uint64_t members_purge(struct members *, uint64_t now_us);

@@ -8,7 +8,7 @@
 
 #include "control/group/internal.h"
 #include "control/group/wanted.h"
-#include "tests/unit/control/group/raw_peer.h"
+#include "tests/unit/control/group/rumours.h"
 
 static int begin(void **state)
 {
@@ -334,6 +334,38 @@ static void only_news_makes_a_choice_due(void **state)
 	assert_true(g->chosen_us > chosen_us);
 }
 
+// groups.md 4.2: one in 10 s. Whoever comes gets one, and that will do, unless he was news himself.
+static void a_newcomers_report_is_the_one_at_random_but_for_news(void **state)
+{
+	static const bool were_named[] = {true, false};
+
+	for (int i = 0; i < 2; i++) {
+		struct raw_peer *t = *state, other;
+		const struct group *g = t->node->group;
+		uint64_t before_us;
+
+		raw_befriend(t);
+		world_run(t->w, 15 * S);
+		other = *t;
+		other.raw = world_add(t->w, &(struct world_role){.is_raw = true});
+		if (were_named[i]) { // by gossip, which others have as well
+			struct rumour r = {.id = other.raw->id, .age_s = 3};
+
+			raw_gossip(t, &r, 1);
+		}
+		before_us = g->report_us;
+		other.e = world_session(other.raw, WORLD_MEMBER, t->node, WORLD_MEMBER);
+		raw_greet(&other);
+		if (were_named[i])
+			assert_in_range(g->report_us, world_now_us(t->w) + 10 * S,
+					world_now_us(t->w) + 11 * S);
+		else
+			assert_int_equal(g->report_us, before_us);
+		end(state);
+		begin_super(state);
+	}
+}
+
 static void a_flood_of_reports_is_limited(void **state)
 {
 	struct raw_peer *t = *state;
@@ -375,6 +407,7 @@ int main(void)
 		T(where_calls_are_in_vain_the_young_alone_are_told),
 		SUPER(a_report_is_chosen_from_all_that_is_known),
 		SUPER(only_news_makes_a_choice_due),
+		SUPER(a_newcomers_report_is_the_one_at_random_but_for_news),
 		T(a_flood_of_reports_is_limited),
 		T(broken_reports_are_counted),
 	};

@@ -52,6 +52,17 @@ void figures_soon(struct groups *gs)
 	gs->stats_us = earlier(gs->stats_us, gs->now_us + ASK_US);
 }
 
+// One of the six nearest may be another one now, which matters to who asks whether he may leave.
+static void take_rtt(struct neighbour *nb, uint32_t rtt_us)
+{
+	struct group *g = nb->group;
+	bool was_near = nb->rtt_us > 0 && nb->rtt_us <= g->near_us;
+
+	if (nb->rtt_us != rtt_us && (was_near || rtt_us < g->near_us))
+		g->is_choice_old = true;
+	nb->rtt_us = rtt_us;
+}
+
 void groups_health(struct groups *gs, struct ctl_session *cs, const struct report *r,
 		   uint64_t now_us)
 {
@@ -62,7 +73,7 @@ void groups_health(struct groups *gs, struct ctl_session *cs, const struct repor
 	gs->now_us = now_us;
 	gc_server_health(cs, r->health.level != HEALTH_GOOD);
 	for (; nb != NULL; nb = nb->next) {
-		nb->rtt_us = r->health.rtt_us;
+		take_rtt(nb, r->health.rtt_us);
 		if (nb->is_suspect == is_suspect)
 			continue;
 		nb->is_suspect = is_suspect;
@@ -79,7 +90,7 @@ void groups_health(struct groups *gs, struct ctl_session *cs, const struct repor
 
 static void neighbour_figures(struct neighbour *nb, const struct session_stats *row)
 {
-	nb->rtt_us = row->srtt_us;
+	take_rtt(nb, row->srtt_us);
 	nb->in_flight_bytes = row->in_flight_bytes;
 	nb->in_flight_us = nb->group->groups->now_us;
 }

@@ -13,6 +13,7 @@
 #include "control/group/meter.h"
 #include "control/group/player.h"
 #include "control/group/publisher.h"
+#include "control/group/wanted.h"
 #include "control/outbox.h"
 #include "control/startup/token_bucket.h"
 #include "crypto/random.h"
@@ -150,6 +151,7 @@ struct group {
 	uint64_t answer_us;           // the same, if somebody called has not answered by then
 	uint64_t chosen_us;           // last one
 	uint64_t report_us, purge_us; // next
+	uint64_t random_us;           // when the random one is drawn anew
 	struct gstream *streams;
 	struct group_play *plays;
 	struct group_publication *publications;
@@ -179,14 +181,15 @@ struct group {
 	uint32_t next_ban;
 	uint64_t banned_us; // nobody is banned for longer
 
-	uint32_t n_wanted;        // whom the last choice named
-	bool is_choice_old;       // somebody came or went since
+	struct wanted wanted;     // by the last choice: to compare with, they may be gone
+	uint32_t near_us;         // round trip of the last one it chose for that
+	bool is_choice_old;       // it would be another one now
 	uint64_t suspected_us[2]; // when neighbours fell silent: the last but one, the last
 	bool is_unrest;           // several did lately
 	bool is_seeking;          // or those called on the ring do not answer
 	uint64_t beside_us;       // when those beside us were last asked who else is
-	uint64_t random_us;       // when the random one is drawn anew
 	uint8_t random_id[PEER_ID_LEN];
+	bool is_random_alone; // nothing else wanted the random one at the last choice
 	struct token_bucket dials;
 };
 

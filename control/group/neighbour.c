@@ -396,6 +396,7 @@ void neighbour_open(struct neighbour *nb)
 	struct group *g = nb->group;
 	struct groups *gs = g->groups;
 	struct wire_addr seen = nb->cs->far;
+	uint32_t n_changes;
 	struct member_news news = {.source = HEARD_SELF,
 				   .heard_us = gs->now_us,
 				   .now_us = gs->now_us,
@@ -406,6 +407,7 @@ void neighbour_open(struct neighbour *nb)
 	nb->state = NEIGHBOUR_OPEN;
 	nb->opened_us = gs->now_us;
 	g->n_open++;
+	n_changes = g->members.n_changes;
 	nb->member = members_hear(&g->members, nb->cs->fingerprint, &news);
 	if (nb->member != NULL) {
 		list_name(nb);
@@ -419,6 +421,8 @@ void neighbour_open(struct neighbour *nb)
 	held_accept(nb);
 	streams_neighbour_open(nb);
 	topology_neighbour_opened(nb);
+	if (g->members.n_changes != n_changes && !gs->o.is_super)
+		topology_soon(g);
 	routes_soon(g);
 }
 

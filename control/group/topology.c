@@ -12,8 +12,8 @@
 #include "dataplane/wire/group_member.h"
 
 enum {
-	CHOOSE_MIN_US = 200000, // groups.md 11
-	CHOOSE_IDLE_US = 10000000,
+	CHOOSE_MIN_US = 200000,    // groups.md 11
+	CHOOSE_IDLE_US = 30000000, // round trips change
 	RANDOM_US = 10000000,
 	PURGE_US = 19000000, // at most so often (groups.md 11)
 	// Who called us wants us: as his random one till he draws anew, and then he asks us.
@@ -119,6 +119,7 @@ static void want_near(struct group *g, struct wanted *w)
 	struct neighbour *best[WANTED_NEAR];
 	uint32_t n = nearest_left(g, w, best);
 
+	g->near_us = n == WANTED_NEAR ? best[n - 1]->rtt_us : UINT32_MAX;
 	for (uint32_t i = 0; i < n; i++)
 		wanted_add(w, &best[i]->member->at);
 	for (int strangers = 0; strangers < 2; strangers++)
@@ -131,23 +132,27 @@ static void want_near(struct group *g, struct wanted *w)
 		}
 }
 
-// One at random, drawn anew every 10 s.
-static void want_random(struct group *g, struct wanted *w)
+// ---- one at random, drawn anew every 10 s ----
+
+static void draw(struct group *g)
 {
 	const struct ring_set *ring = &g->members.ring;
+	uint64_t i = random_below(g->groups->o.random, ring->n);
+
+	memcpy(g->random_id, member_of_ring(ring->nodes[i])->key.id, PEER_ID_LEN);
+	g->random_us = g->groups->now_us + RANDOM_US;
+}
+
+static void want_random(struct group *g, struct wanted *w)
+{
 	struct member *who;
 
-	if (ring->n == 0)
+	if (g->members.ring.n == 0)
 		return;
-	if (g->random_us <= g->groups->now_us) {
-		uint64_t i = random_below(g->groups->o.random, ring->n);
-
-		memcpy(g->random_id, member_of_ring(ring->nodes[i])->key.id, PEER_ID_LEN);
-		g->random_us = g->groups->now_us + RANDOM_US;
-	}
+	if (g->random_us <= g->groups->now_us)
+		draw(g);
 	who = members_find(&g->members, g->random_id);
-	if (who != NULL && !is_doubtful(&who->at))
-		wanted_add(w, &who->at);
+	g->is_random_alone = who != NULL && !is_doubtful(&who->at) && wanted_add(w, &who->at);
 }
 
 // Those beside us come first.
@@ -181,15 +186,14 @@ static bool must_be_kept(const struct neighbour *nb)
 }
 
 // What is wanted now, and who of the neighbours is.
-static void choose_anew(struct group *g, const struct wanted *beside, struct wanted *w)
+static void choose_anew(struct group *g, const struct wanted *beside)
 {
-	choose(g, beside, w);
-	g->n_wanted = w->n;
+	choose(g, beside, &g->wanted);
 	g->is_choice_old = false;
 	for (uint32_t i = 0; i < g->n_neighbours; i++) {
 		struct neighbour *nb = g->neighbours[i];
 
-		nb->is_wanted = nb->member != NULL && wanted_has(w, &nb->member->at);
+		nb->is_wanted = nb->member != NULL && wanted_has(&g->wanted, &nb->member->at);
 	}
 }
 
@@ -217,14 +221,14 @@ static void neighbours_fetch(const struct group *g)
 bool topology_can_spare(const struct neighbour *nb)
 {
 	struct group *g = nb->group;
-	struct wanted ring, w;
+	struct wanted ring;
 
 	if (g->is_choice_old) {
 		neighbours_fetch(g);
 		stand_beside(g, &ring);
-		choose_anew(g, &ring, &w);
+		choose_anew(g, &ring);
 	}
-	if (g->n_wanted == 0 || g->n_open <= g->n_wanted ||
+	if (g->wanted.n == 0 || g->n_open <= g->wanted.n ||
 	    (g->groups->o.is_super && g->n_open <= target(g)))
 		return false;
 	return !nb->is_wanted && !must_be_kept(nb);
@@ -306,17 +310,24 @@ static void ask_close(struct neighbour *nb)
 		nb->asked_us = now_us;
 }
 
-static void ask_surplus(struct group *g, const struct wanted *w)
+static bool has_surplus(const struct group *g)
 {
-	if (g->n_open <= w->n || g->n_open <= target(g))
-		return;
-	for (uint32_t i = 0; i < g->n_neighbours; i++) {
-		struct neighbour *nb = g->neighbours[i];
+	return g->n_open > g->wanted.n && g->n_open > target(g);
+}
 
-		if (nb->state == NEIGHBOUR_OPEN && nb->member != NULL && !nb->is_super &&
-		    !nb->is_wanted && !must_be_kept(nb))
-			ask_close(nb);
-	}
+static void ask_unwanted(struct neighbour *nb)
+{
+	if (nb->state == NEIGHBOUR_OPEN && nb->member != NULL && !nb->is_super && !nb->is_wanted &&
+	    !must_be_kept(nb))
+		ask_close(nb);
+}
+
+static void ask_surplus(struct group *g)
+{
+	if (!has_surplus(g))
+		return;
+	for (uint32_t i = 0; i < g->n_neighbours; i++)
+		ask_unwanted(g->neighbours[i]);
 }
 
 // The next one up, or down: wanted_ring has the ways in this order.
@@ -418,7 +429,7 @@ static void want_heard(const struct group *g, struct wanted *w, bool is_up)
 static void run(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
-	struct wanted w, ring, doubted, heard;
+	struct wanted ring, doubted, heard;
 
 	neighbours_fetch(g);
 	g->chosen_us = now_us;
@@ -434,17 +445,40 @@ static void run(struct group *g)
 		g->is_choice_old = true;
 		return;
 	}
-	choose_anew(g, &ring, &w);
-	if (g->random_us > now_us) // whatever was chosen in between, it is drawn in time
-		g->choose_us = earlier(g->choose_us, g->random_us);
+	choose_anew(g, &ring);
 	wanted_clear(&heard);
 	want_heard(g, &heard, true);
 	want_heard(g, &heard, false);
 	call_all(g, &heard);
-	call_all(g, &w);
+	call_all(g, &g->wanted);
 	// Whom the ring would want but for failures so far is tried, too.
 	call_all(g, &doubted);
-	ask_surplus(g, &w);
+	ask_surplus(g);
+}
+
+// All others stay as they were chosen: what a whole choice looks at is in no cache.
+static void draw_anew(struct group *g)
+{
+	struct member *who = members_find(&g->members, g->random_id);
+	struct neighbour *former = g->is_random_alone && who != NULL ? who->neighbour : NULL;
+	struct wanted drawn;
+
+	if (g->is_random_alone && who != NULL)
+		wanted_remove(&g->wanted, &who->at);
+	if (former != NULL)
+		former->is_wanted = false;
+	draw(g);
+	who = members_find(&g->members, g->random_id);
+	g->is_random_alone = !is_doubtful(&who->at) && wanted_add(&g->wanted, &who->at);
+	if (g->is_random_alone) {
+		if (who->neighbour != NULL)
+			who->neighbour->is_wanted = true;
+		wanted_clear(&drawn);
+		wanted_add(&drawn, &who->at);
+		call_all(g, &drawn);
+	}
+	if (former != NULL && has_surplus(g))
+		ask_unwanted(former);
 }
 
 void topology_neighbour_opened(struct neighbour *nb)
@@ -458,14 +492,14 @@ void topology_neighbour_opened(struct neighbour *nb)
 	stand_beside_anyway(g, &doubted);
 	mark(nb, &ring, &doubted);
 	nb->is_beside = nb == nearest_linked(g, true) || nb == nearest_linked(g, false);
-	g->is_choice_old = true;
+	nb->is_wanted = wanted_has(&g->wanted, &nb->member->at);
+	g->is_choice_old |= g->groups->o.is_super; // it chooses when it is asked
 }
 
 void topology_neighbour_gone(const struct neighbour *nb)
 {
-	nb->group->is_choice_old = true;
-	// One that came since the last choice may be wanted as well.
-	if (nb->is_wanted || nb->is_adjacent || nb->opened_us >= nb->group->chosen_us)
+	nb->group->is_choice_old |= nb->group->groups->o.is_super;
+	if (nb->is_wanted || nb->is_adjacent)
 		topology_soon(nb->group);
 }
 
@@ -540,6 +574,11 @@ static uint64_t choice_us(const struct group *g)
 	return g->groups->dials_used != 0 ? earlier(g->choose_us, g->answer_us) : g->choose_us;
 }
 
+static uint64_t random_us(const struct group *g)
+{
+	return g->members.ring.n > 0 && !g->groups->o.is_super ? g->random_us : NEVER;
+}
+
 void topology_timers(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
@@ -553,9 +592,11 @@ void topology_timers(struct group *g)
 	}
 	if (choice_us(g) <= now_us)
 		run(g);
+	if (random_us(g) <= now_us)
+		draw_anew(g);
 }
 
 uint64_t topology_deadline_us(const struct group *g)
 {
-	return earlier(choice_us(g), earlier(g->report_us, g->purge_us));
+	return earlier(earlier(choice_us(g), random_us(g)), earlier(g->report_us, g->purge_us));
 }

@@ -435,7 +435,8 @@ static void one_at_random_is_drawn_anew_every_10_s(void **state)
 	struct world_node *nodes[40];
 	struct group *g;
 	uint8_t drawn[PEER_ID_LEN] = {0};
-	uint32_t n_drawn = 0, n_linked = 0;
+	uint32_t n_drawn = 0, n_linked = 0, n_choices = 0;
+	uint64_t chosen_us;
 
 	world_join(super, RAW_SPEC);
 	for (int i = 0; i < 40; i++) {
@@ -451,10 +452,13 @@ static void one_at_random_is_drawn_anew_every_10_s(void **state)
 		n_drawn += memcmp(drawn, g->random_id, sizeof(drawn)) != 0;
 		memcpy(drawn, g->random_id, sizeof(drawn));
 		n_linked += who != NULL && who->neighbour != NULL;
+		chosen_us = g->chosen_us;
 		world_run(t->w, 1 * S);
+		n_choices += g->chosen_us != chosen_us;
 	}
 	assert_in_range(n_drawn, 9, 11);
-	assert_true(n_linked >= 90); // called as soon as it is drawn
+	assert_true(n_linked >= 90);      // called as soon as it is drawn
+	assert_in_range(n_choices, 3, 5); // all others stay
 }
 
 static uint32_t n_asked(struct raw_peer *peer)

@@ -399,7 +399,8 @@ static bool turn_node(struct sim_node *s, uint64_t now_us)
 {
 	struct node_event e;
 	struct report r;
-	bool some_wait, has_news = s->node_due_us <= now_us;
+	bool some_wait, has_changed = false, has_news = s->node_due_us <= now_us;
+	uint64_t due_us;
 
 	if (!has_news && !reports_wait(s))
 		return false;
@@ -409,12 +410,17 @@ static bool turn_node(struct sim_node *s, uint64_t now_us)
 			has_news |= node_report(s->node, i, &r, now_us);
 	if (!has_news)
 		return false;
-	if (node_deadline_us(s->node) <= now_us)
+	due_us = node_deadline_us(s->node);
+	if (due_us <= now_us) {
 		node_timers(s->node, now_us); // its deadline alone must do
-	while (node_event(s->node, &e, now_us))
+		has_changed = true;
+	}
+	for (; node_event(s->node, &e, now_us); has_changed = true)
 		s->opts.on_event(s->opts.ctx, s, &e, now_us);
 	some_wait = outbox_flush(s->outbox);
-	s->node_due_us = some_wait ? 0 : node_deadline_us(s->node);
+	if (has_changed)
+		due_us = node_deadline_us(s->node);
+	s->node_due_us = some_wait ? 0 : due_us;
 	return true;
 }
 
@@ -464,8 +470,11 @@ static void turn_together(struct sim_node *s, uint64_t now_us)
 			while (engine_commands(s->engine, now_us) == ENGINE_TURN_COMMANDS)
 				;
 		}
-		if (engine_deadline_us(s->engine) <= now_us)
+		s->engine_due_us = engine_deadline_us(s->engine);
+		if (s->engine_due_us <= now_us) {
 			transmit(s, s->engine, now_us);
+			s->engine_due_us = engine_deadline_us(s->engine);
+		}
 	} while (has_reported(s));
 }
 
@@ -503,6 +512,8 @@ uint64_t sim_node_deadline_us(const struct sim_node *s)
 
 		return due_us < at_us ? due_us : at_us;
 	}
+	if (is_together(s)) // as of its turn: nobody else touches it
+		return s->engine_due_us < at_us ? s->engine_due_us : at_us;
 	for (uint32_t i = 0; i < s->n_workers; i++) {
 		uint64_t due_us = engine_deadline_us(s->engines[i]);
 

@@ -57,7 +57,8 @@ struct sim_node {
 	const struct sim_turner *turner; // NULL: sim_node itself
 	struct node *node;
 	struct outbox *outbox;
-	uint64_t node_due_us; // what its control said last; 0: something was asked of it since
+	uint64_t node_due_us;   // what its control said last; 0: something was asked of it since
+	uint64_t engine_due_us; // after a turn of one thread
 	uint64_t turns;
 	uint32_t n_workers;
 	uint32_t n_read; // engine_n_reported when its control read the ring last

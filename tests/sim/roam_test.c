@@ -108,7 +108,6 @@ static void who_moves_is_found_again(void **state)
 					 .scenario = rows[i].name,
 					 .row = i,
 					 .n_seeds = 200,
-					 .n_soak = 1000,
 					 .pool = *state,
 					 .run = talk_and_roam,
 					 .figures_len = sizeof(struct path_figures)};

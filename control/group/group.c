@@ -263,6 +263,7 @@ static struct group *group_make(struct groups *gs, const struct groupspec *spec,
 	g->purge_us = gs->now_us;
 	g->choose_us = gs->now_us;
 	g->answer_us = NEVER;
+	g->random_us = NEVER;
 	return g;
 }
 

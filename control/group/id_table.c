@@ -69,7 +69,7 @@ void id_table_insert(struct id_table *t, struct id_node *node)
 {
 	struct id_node **to;
 
-	if (t->n > t->mask)
+	if (2 * t->n > t->mask) // most are the first of their chains
 		grow(t);
 	to = bucket(t, node->id);
 	node->next = *to;

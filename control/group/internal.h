@@ -151,7 +151,7 @@ struct group {
 	uint64_t answer_us;           // the same, if somebody called has not answered by then
 	uint64_t chosen_us;           // last one
 	uint64_t report_us, purge_us; // next
-	uint64_t random_us;           // when the random one is drawn anew
+	uint64_t random_us;           // when the random one is drawn anew; NEVER: with a choice
 	struct gstream *streams;
 	struct group_play *plays;
 	struct group_publication *publications;

@@ -149,7 +149,7 @@ static void want_random(struct group *g, struct wanted *w)
 
 	if (g->members.ring.n == 0)
 		return;
-	if (g->random_us <= g->groups->now_us)
+	if (g->random_us == NEVER || g->random_us <= g->groups->now_us)
 		draw(g);
 	who = members_find(&g->members, g->random_id);
 	g->is_random_alone = who != NULL && !is_doubtful(&who->at) && wanted_add(w, &who->at);
@@ -463,6 +463,10 @@ static void draw_anew(struct group *g)
 	struct neighbour *former = g->is_random_alone && who != NULL ? who->neighbour : NULL;
 	struct wanted drawn;
 
+	if (g->members.ring.n == 0 || g->groups->o.is_super) { // with the next choice
+		g->random_us = NEVER;
+		return;
+	}
 	if (g->is_random_alone && who != NULL)
 		wanted_remove(&g->wanted, &who->at);
 	if (former != NULL)
@@ -574,11 +578,6 @@ static uint64_t choice_us(const struct group *g)
 	return g->groups->dials_used != 0 ? earlier(g->choose_us, g->answer_us) : g->choose_us;
 }
 
-static uint64_t random_us(const struct group *g)
-{
-	return g->members.ring.n > 0 && !g->groups->o.is_super ? g->random_us : NEVER;
-}
-
 void topology_timers(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
@@ -592,11 +591,11 @@ void topology_timers(struct group *g)
 	}
 	if (choice_us(g) <= now_us)
 		run(g);
-	if (random_us(g) <= now_us)
+	if (g->random_us <= now_us)
 		draw_anew(g);
 }
 
 uint64_t topology_deadline_us(const struct group *g)
 {
-	return earlier(earlier(choice_us(g), random_us(g)), earlier(g->report_us, g->purge_us));
+	return earlier(earlier(choice_us(g), g->random_us), earlier(g->report_us, g->purge_us));
 }

@@ -18,8 +18,9 @@ static void fetch(const uint8_t *at, const uint16_t *offsets, size_t n)
 #define S(field) offsetof(struct session, field)
 #define C(field) offsetof(struct session_cold, field)
 static const uint16_t of_engine[] = {
-	E(now_us),        E(sessions), E(has_tc_tx), E(data),
-	E(data) + LINE,   E(opts),     E(stats),     E(stats.tx_ip_bytes),
+	E(now_us), E(sessions), E(has_tc_tx),         E(budgets.now_us),
+	E(data),   E(opts),     E(opts.sessions_max), E(relay),
+	E(gate),   E(stats),    E(stats.tx_ip_bytes),
 };
 // Of the keys' schedules, the first and the last lines.
 static const uint16_t of_session[] = {
@@ -55,6 +56,7 @@ void engine_lines_fetch(const struct engine_lines *l, uint32_t slot)
 	FETCH(l->sessions + slot * sizeof(struct session), of_session);
 	FETCH(l->cold + slot * sizeof(struct session_cold), of_cold);
 	fetch_line(l->paths + slot * sizeof(struct path));
+	fetch_line(l->paths + (slot + 1) * sizeof(struct path) - 1);
 	fetch_line(l->hmac + 2 * slot * sizeof(struct hmac_keys));
 	fetch_line(l->hmac + (2 * slot + 1) * sizeof(struct hmac_keys));
 	fetch_line_to_write(l->flows + slot * sizeof(struct flow_table));

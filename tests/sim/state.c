@@ -237,6 +237,7 @@ void state_name(struct world *w)
 		struct sim_node *s = w->members[i].sim;
 
 		watch_ignore(&s->turns, sizeof(s->turns));
+		watch_ignore(&s->engine_due_us, sizeof(s->engine_due_us)); // what the engine says
 		watch_ignore(&s->n_read, sizeof(s->n_read));
 		watch_name(s, sizeof(*s), sizeof(*s), NULL, 0, "%u sim_node", i);
 		engine_name(s->engine, i);

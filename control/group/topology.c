@@ -6,6 +6,7 @@
 #include "control/group/group_reports.h"
 #include "control/group/neighbour.h"
 #include "control/group/spx.h"
+#include "control/group/surplus.h"
 #include "control/group/wanted.h"
 #include "control/peer_id.h"
 #include "dataplane/fetch.h"
@@ -16,15 +17,12 @@ enum {
 	CHOOSE_IDLE_US = 30000000, // round trips change
 	RANDOM_US = 10000000,
 	PURGE_US = 19000000, // at most so often (groups.md 11)
-	// Who called us wants us: as his random one till he draws anew, and then he asks us.
-	WANTED_THERE_US = 20000000,
 	RETRY_US = 1500000,
 	TRIES_MAX = 11,
 	PAUSE_US = 300000000, // as long as one that died is not called
-	INTRODUCED_MIN = 2,
-	DOUBTFUL_TRIES = 2,  // so many failures, and another one is wanted, too
-	ANSWER_US = 1000000, // on the ring, so long without an answer
-	YIELD_US = 1000000,  // of two who heard of each other the one with the lower ID calls
+	DOUBTFUL_TRIES = 2,   // so many failures, and another one is wanted, too
+	ANSWER_US = 1000000,  // on the ring, so long without an answer
+	YIELD_US = 1000000,   // of two who heard of each other the one with the lower ID calls
 	WANTED_LAN = 3,
 	BESIDE_US = 2000000,
 	HEARD_US = 4000000, // who was told of since is there most likely
@@ -166,25 +164,6 @@ static void choose(struct group *g, const struct wanted *beside, struct wanted *
 	want_random(g, w);
 }
 
-static uint32_t target(const struct group *g)
-{
-	return wanted_target(ring_set_estimate(&g->members.ring, g->address));
-}
-
-// groups.md 10.5: some neighbours must be such as an introducer named, or who knows the ring's hash
-// could surround us with friends of his.
-static bool must_be_kept(const struct neighbour *nb)
-{
-	const struct group *g = nb->group;
-	uint32_t n = 0;
-
-	if (nb->member == NULL || !nb->member->is_introduced)
-		return false;
-	for (uint32_t i = 0; i < g->n_neighbours && n <= INTRODUCED_MIN; i++)
-		n += g->neighbours[i]->member != NULL && g->neighbours[i]->member->is_introduced;
-	return n <= INTRODUCED_MIN;
-}
-
 // What is wanted now, and who of the neighbours is.
 static void choose_anew(struct group *g, const struct wanted *beside)
 {
@@ -228,10 +207,7 @@ bool topology_can_spare(const struct neighbour *nb)
 		stand_beside(g, &ring);
 		choose_anew(g, &ring);
 	}
-	if (g->wanted.n == 0 || g->n_open <= g->wanted.n ||
-	    (g->groups->o.is_super && g->n_open <= target(g)))
-		return false;
-	return !nb->is_wanted && !must_be_kept(nb);
+	return surplus_may_leave(nb);
 }
 
 // ---- getting there ----
@@ -293,41 +269,6 @@ static void call_all(struct group *g, const struct wanted *w)
 		if (at_us != NEVER)
 			g->choose_us = earlier(g->choose_us, at_us);
 	}
-}
-
-static void ask_close(struct neighbour *nb)
-{
-	static const uint8_t message = GROUP_ASK_CLOSE;
-	uint64_t now_us = nb->group->groups->now_us;
-
-	if (nb->asked_us != 0 && now_us < nb->asked_us + GROUP_ASK_CLOSE_MS * UINT64_C(1000))
-		return;
-	if (spx_is_busy(nb))
-		return;
-	if (!nb->cs->is_initiator && now_us < nb->opened_us + WANTED_THERE_US)
-		return;
-	if (ctl_flow_send(nb->cs, nb->main_tx, &message, 1, 0) == 0)
-		nb->asked_us = now_us;
-}
-
-static bool has_surplus(const struct group *g)
-{
-	return g->n_open > g->wanted.n && g->n_open > target(g);
-}
-
-static void ask_unwanted(struct neighbour *nb)
-{
-	if (nb->state == NEIGHBOUR_OPEN && nb->member != NULL && !nb->is_super && !nb->is_wanted &&
-	    !must_be_kept(nb))
-		ask_close(nb);
-}
-
-static void ask_surplus(struct group *g)
-{
-	if (!has_surplus(g))
-		return;
-	for (uint32_t i = 0; i < g->n_neighbours; i++)
-		ask_unwanted(g->neighbours[i]);
 }
 
 // The next one up, or down: wanted_ring has the ways in this order.
@@ -453,7 +394,7 @@ static void run(struct group *g)
 	call_all(g, &g->wanted);
 	// Whom the ring would want but for failures so far is tried, too.
 	call_all(g, &doubted);
-	ask_surplus(g);
+	surplus_ask_all(g);
 }
 
 // All others stay as they were chosen: what a whole choice looks at is in no cache.
@@ -481,8 +422,8 @@ static void draw_anew(struct group *g)
 		wanted_add(&drawn, &who->at);
 		call_all(g, &drawn);
 	}
-	if (former != NULL && has_surplus(g))
-		ask_unwanted(former);
+	if (former != NULL && surplus_is_there(g))
+		surplus_ask(former);
 }
 
 void topology_neighbour_opened(struct neighbour *nb)

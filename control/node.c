@@ -33,7 +33,7 @@ static void on_opened(void *ctx, struct ctl_session *s, void *user)
 		conn_opened(c, s);
 	else if (direct_is_call(n, user))
 		direct_opened(n, s);
-	else if (s->endpoint == n->opts.member_endpoint)
+	if (s->endpoint == n->opts.member_endpoint)
 		groups_session_opened(n->groups, s, user, n->now_us);
 }
 

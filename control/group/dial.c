@@ -220,10 +220,12 @@ void dial_failed(struct groups *gs, struct dial *d, enum open_failure why,
 	if (why == OPEN_DUPLICATE) {
 		// On a session of ours we greet; on theirs they do, unless they want it for another
 		// group: then the next choice finds it open.
-		if (existing != NULL && existing->state == CTL_OPEN && existing->is_initiator)
+		if (existing != NULL && existing->state == CTL_OPEN && existing->is_initiator) {
 			neighbour_call(g, existing);
-		else
-			who->next_try_us = gs->now_us + RETRY_SAME_US;
+			return;
+		}
+		who->next_try_us = gs->now_us + RETRY_SAME_US;
+		g->choose_us = earlier(g->choose_us, who->next_try_us);
 		return;
 	}
 	gs->n.dials_failed++;

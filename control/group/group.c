@@ -70,6 +70,7 @@ static void gc_left(void *ctx, const uint8_t group_id[GROUP_ID_LEN], struct ctl_
 	who->is_client = false;
 	if (who->neighbour == NULL && who->dial == NULL)
 		members_died(&g->members, who, gs->now_us);
+	g->is_choice_old = true;
 }
 
 static struct gc_server *gc_create(struct groups *gs)

@@ -1,5 +1,5 @@
-// Sessions that serve nobody yet, in the order in which they are looked at: a member has hundreds
-// that do, and those are let be.
+// Sessions that serve no group, yet or any more, in the order in which they are looked at: a member
+// has hundreds that do, and those are let be. Each stands here once (ctl_session.is_idle_listed).
 #pragma once
 
 #include <stdbool.h>

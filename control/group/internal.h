@@ -13,7 +13,6 @@
 #include "control/group/meter.h"
 #include "control/group/player.h"
 #include "control/group/publisher.h"
-#include "control/group/wanted.h"
 #include "control/outbox.h"
 #include "control/startup/token_bucket.h"
 #include "crypto/random.h"
@@ -181,15 +180,17 @@ struct group {
 	uint32_t next_ban;
 	uint64_t banned_us; // nobody is banned for longer
 
-	struct wanted wanted;     // by the last choice: to compare with, they may be gone
-	uint32_t near_us;         // round trip of the last one it chose for that
+	uint32_t choice;          // the last one's number (member.chosen); 0: there was none
+	uint32_t n_wanted;        // whom it named
+	uint32_t near_us;         // the sixth of its nearest; UINT32_MAX: fewer were measured
+	uint32_t n_chosen;        // members.n_changes then
 	bool is_choice_old;       // it would be another one now
 	uint64_t suspected_us[2]; // when neighbours fell silent: the last but one, the last
 	bool is_unrest;           // several did lately
 	bool is_seeking;          // or those called on the ring do not answer
 	uint64_t beside_us;       // when those beside us were last asked who else is
 	uint8_t random_id[PEER_ID_LEN];
-	bool is_random_alone; // nothing else wanted the random one at the last choice
+	bool is_random_alone; // nothing else wants him: as of the last choice or draw
 	struct token_bucket dials;
 };
 

@@ -322,7 +322,7 @@ struct member *members_hear(struct members *m, const uint8_t peer_id[ID_LEN],
 		if (!has_room(m, news))
 			return NULL;
 		who = member_add(m, peer_id);
-		m->n_news += news->source > HEARD_GOSSIP;
+		m->n_news += who != NULL && news->source > HEARD_GOSSIP;
 	}
 	if (who == NULL)
 		return NULL;

@@ -51,6 +51,7 @@ struct member {
 
 	uint64_t self_us; // last, by ourselves; 0: never
 	uint64_t next_try_us;
+	uint32_t chosen; // group.choice of the last choice that named it; 0: none did
 	struct wire_addr server; // its introducer; family 0: not known
 	struct wire_addr addrs[MEMBER_ADDRS_MAX];
 	uint64_t addrs_tried_us; // its own addresses were tried then; 0: never

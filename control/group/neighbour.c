@@ -352,6 +352,7 @@ void session_release(struct groups *gs, struct ctl_session *cs)
 {
 	struct command ungroup = {
 		.op = CMD_SESSION_UNGROUP, .session_idx = cs->idx, .session_id = cs->id};
+	bool had_group = cs->groups != NULL;
 
 	if (cs->groups != NULL && (cs->groups->neighbours != NULL || cs->groups->main_rx != NULL))
 		return;
@@ -362,16 +363,20 @@ void session_release(struct groups *gs, struct ctl_session *cs)
 		ctl_session_close(cs, CLOSE_ORDERLY);
 		return;
 	}
-	outbox_push(gs->o.outbox, cs->worker, &ungroup);
+	if (had_group)
+		outbox_push(gs->o.outbox, cs->worker, &ungroup);
 	session_is_idle(gs, cs);
 }
 
-void session_is_idle(struct groups *gs, const struct ctl_session *cs)
+// Without memory it stays until its far end closes it.
+void session_is_idle(struct groups *gs, struct ctl_session *cs)
 {
-	if (cs->endpoint != gs->o.member_endpoint)
+	uint64_t at_us = gs->now_us + IDLE_SESSION_US;
+
+	if (cs->endpoint != gs->o.member_endpoint || cs->is_idle_listed)
 		return;
-	idle_sessions_add(&gs->idle, cs, gs->now_us + IDLE_SESSION_US);
-	sweep_by(gs, gs->now_us + IDLE_SESSION_US);
+	cs->is_idle_listed = idle_sessions_add(&gs->idle, cs, at_us);
+	sweep_by(gs, at_us);
 }
 
 // ---- both proofs are good ----
@@ -396,7 +401,6 @@ void neighbour_open(struct neighbour *nb)
 	struct group *g = nb->group;
 	struct groups *gs = g->groups;
 	struct wire_addr seen = nb->cs->far;
-	uint32_t n_changes;
 	struct member_news news = {.source = HEARD_SELF,
 				   .heard_us = gs->now_us,
 				   .now_us = gs->now_us,
@@ -407,7 +411,6 @@ void neighbour_open(struct neighbour *nb)
 	nb->state = NEIGHBOUR_OPEN;
 	nb->opened_us = gs->now_us;
 	g->n_open++;
-	n_changes = g->members.n_changes;
 	nb->member = members_hear(&g->members, nb->cs->fingerprint, &news);
 	if (nb->member != NULL) {
 		list_name(nb);
@@ -421,8 +424,6 @@ void neighbour_open(struct neighbour *nb)
 	held_accept(nb);
 	streams_neighbour_open(nb);
 	topology_neighbour_opened(nb);
-	if (g->members.n_changes != n_changes && !gs->o.is_super)
-		topology_soon(g);
 	routes_soon(g);
 }
 
@@ -518,6 +519,8 @@ static uint64_t idle_sweep(struct groups *gs)
 		if (is_idle && s->at_us > gs->now_us)
 			return s->at_us;
 		idle_sessions_pop(&gs->idle);
+		if (cs != NULL)
+			cs->is_idle_listed = false;
 		if (is_idle)
 			session_release(gs, cs);
 	}

@@ -48,8 +48,8 @@ void neighbours_unrest(struct group *);
 // The session serves no group (any more): closed, unless it is a NetConnection or has direct
 // streams.
 void session_release(struct groups *, struct ctl_session *);
-// It serves no group yet: if nobody else either, it is closed after a while.
-void session_is_idle(struct groups *, const struct ctl_session *);
+// It serves no group, or not yet: it is closed after a while in which it serves nobody else either.
+void session_is_idle(struct groups *, struct ctl_session *);
 // Calls that nobody answered, sessions that nobody uses. When the next may have to go; NEVER: none.
 uint64_t neighbours_sweep(struct groups *);
 void neighbours_session_closed(struct groups *, struct ctl_session *);

@@ -1,6 +1,7 @@
 #include "control/group/surplus.h"
 
 #include "control/group/spx.h"
+#include "control/group/wanted.h"
 #include "dataplane/wire/group_member.h"
 
 enum {
@@ -45,7 +46,7 @@ static void ask_close(struct neighbour *nb)
 
 bool surplus_is_there(const struct group *g)
 {
-	return g->n_open > g->wanted.n && g->n_open > target(g);
+	return g->n_open > g->n_wanted && g->n_open > target(g);
 }
 
 void surplus_ask(struct neighbour *nb)
@@ -67,7 +68,7 @@ bool surplus_may_leave(const struct neighbour *nb)
 {
 	const struct group *g = nb->group;
 
-	if (g->wanted.n == 0 || g->n_open <= g->wanted.n ||
+	if (g->n_wanted == 0 || g->n_open <= g->n_wanted ||
 	    (g->groups->o.is_super && g->n_open <= target(g)))
 		return false;
 	return !nb->is_wanted && !must_be_kept(nb);

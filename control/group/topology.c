@@ -13,8 +13,9 @@
 #include "dataplane/wire/group_member.h"
 
 enum {
-	CHOOSE_MIN_US = 200000,    // groups.md 11
-	CHOOSE_IDLE_US = 30000000, // round trips change
+	CHOOSE_MIN_US = 200000, // groups.md 11
+	// groups.md 11 has 10 s, in which all of it is drawn and weighed (README.md).
+	CHOOSE_IDLE_US = 30000000,
 	RANDOM_US = 10000000,
 	PURGE_US = 19000000, // at most so often (groups.md 11)
 	RETRY_US = 1500000,
@@ -147,7 +148,7 @@ static void want_random(struct group *g, struct wanted *w)
 
 	if (g->members.ring.n == 0)
 		return;
-	if (g->random_us == NEVER || g->random_us <= g->groups->now_us)
+	if (g->random_us == NEVER)
 		draw(g);
 	who = members_find(&g->members, g->random_id);
 	g->is_random_alone = who != NULL && !is_doubtful(&who->at) && wanted_add(w, &who->at);
@@ -164,16 +165,28 @@ static void choose(struct group *g, const struct wanted *beside, struct wanted *
 	want_random(g, w);
 }
 
-// What is wanted now, and who of the neighbours is.
-static void choose_anew(struct group *g, const struct wanted *beside)
+// What is wanted now, and who of the neighbours is. Members keep the choice's number, since till
+// the next one some may go, and others come where they stood.
+static void choose_anew(struct group *g, const struct wanted *beside, struct wanted *w)
 {
-	choose(g, beside, &g->wanted);
+	choose(g, beside, w);
+	if (++g->choice == 0)
+		g->choice = 1;
+	g->n_wanted = w->n;
+	g->n_chosen = g->members.n_changes;
 	g->is_choice_old = false;
+	for (uint32_t i = 0; i < w->n; i++)
+		member_of_ring(w->nodes[i])->chosen = g->choice;
 	for (uint32_t i = 0; i < g->n_neighbours; i++) {
 		struct neighbour *nb = g->neighbours[i];
 
-		nb->is_wanted = nb->member != NULL && wanted_has(&g->wanted, &nb->member->at);
+		nb->is_wanted = nb->member != NULL && wanted_has(w, &nb->member->at);
 	}
+}
+
+static bool is_chosen(const struct group *g, const struct member *who)
+{
+	return who->chosen == g->choice && g->choice != 0;
 }
 
 // The three each way.
@@ -200,12 +213,12 @@ static void neighbours_fetch(const struct group *g)
 bool topology_can_spare(const struct neighbour *nb)
 {
 	struct group *g = nb->group;
-	struct wanted ring;
+	struct wanted ring, w;
 
 	if (g->is_choice_old) {
 		neighbours_fetch(g);
 		stand_beside(g, &ring);
-		choose_anew(g, &ring);
+		choose_anew(g, &ring, &w);
 	}
 	return surplus_may_leave(nb);
 }
@@ -370,7 +383,7 @@ static void want_heard(const struct group *g, struct wanted *w, bool is_up)
 static void run(struct group *g)
 {
 	uint64_t now_us = g->groups->now_us;
-	struct wanted ring, doubted, heard;
+	struct wanted w, ring, doubted, heard;
 
 	neighbours_fetch(g);
 	g->chosen_us = now_us;
@@ -386,18 +399,19 @@ static void run(struct group *g)
 		g->is_choice_old = true;
 		return;
 	}
-	choose_anew(g, &ring);
+	choose_anew(g, &ring, &w);
 	wanted_clear(&heard);
 	want_heard(g, &heard, true);
 	want_heard(g, &heard, false);
 	call_all(g, &heard);
-	call_all(g, &g->wanted);
+	call_all(g, &w);
 	// Whom the ring would want but for failures so far is tried, too.
 	call_all(g, &doubted);
 	surplus_ask_all(g);
 }
 
-// All others stay as they were chosen: what a whole choice looks at is in no cache.
+// All others stay as they were chosen, unless they may not: what a whole choice looks at is in no
+// cache.
 static void draw_anew(struct group *g)
 {
 	struct member *who = members_find(&g->members, g->random_id);
@@ -408,14 +422,24 @@ static void draw_anew(struct group *g)
 		g->random_us = NEVER;
 		return;
 	}
-	if (g->is_random_alone && who != NULL)
-		wanted_remove(&g->wanted, &who->at);
+	if (g->is_choice_old) {
+		draw(g);
+		run(g);
+		return;
+	}
+	if (g->is_random_alone) {
+		g->n_wanted--;
+		if (who != NULL)
+			who->chosen = 0;
+	}
 	if (former != NULL)
 		former->is_wanted = false;
 	draw(g);
 	who = members_find(&g->members, g->random_id);
-	g->is_random_alone = !is_doubtful(&who->at) && wanted_add(&g->wanted, &who->at);
+	g->is_random_alone = !is_doubtful(&who->at) && !is_chosen(g, who);
 	if (g->is_random_alone) {
+		g->n_wanted++;
+		who->chosen = g->choice;
 		if (who->neighbour != NULL)
 			who->neighbour->is_wanted = true;
 		wanted_clear(&drawn);
@@ -424,6 +448,16 @@ static void draw_anew(struct group *g)
 	}
 	if (former != NULL && surplus_is_there(g))
 		surplus_ask(former);
+}
+
+// The last choice did not know him, or left him out since he did not answer, or was no super-peer,
+// or had no round trip then.
+static bool was_overlooked(const struct neighbour *nb)
+{
+	const struct group *g = nb->group;
+
+	return nb->is_adjacent || nb->is_super || g->members.n_changes != g->n_chosen ||
+	       (nb->rtt_us > 0 && nb->rtt_us < g->near_us);
 }
 
 void topology_neighbour_opened(struct neighbour *nb)
@@ -437,8 +471,11 @@ void topology_neighbour_opened(struct neighbour *nb)
 	stand_beside_anyway(g, &doubted);
 	mark(nb, &ring, &doubted);
 	nb->is_beside = nb == nearest_linked(g, true) || nb == nearest_linked(g, false);
-	nb->is_wanted = wanted_has(&g->wanted, &nb->member->at);
-	g->is_choice_old |= g->groups->o.is_super; // it chooses when it is asked
+	nb->is_wanted = is_chosen(g, nb->member);
+	if (g->groups->o.is_super) // it chooses when it is asked
+		g->is_choice_old = true;
+	else if (!nb->is_wanted && was_overlooked(nb))
+		topology_soon(g);
 }
 
 void topology_neighbour_gone(const struct neighbour *nb)

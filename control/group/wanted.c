@@ -42,16 +42,6 @@ bool wanted_add(struct wanted *w, struct ring_node *node)
 	return true;
 }
 
-// Its bit stays: others may have the same.
-void wanted_remove(struct wanted *w, const struct ring_node *node)
-{
-	for (uint32_t i = 0; i < w->n; i++)
-		if (w->nodes[i] == node) {
-			w->nodes[i] = w->nodes[--w->n];
-			return;
-		}
-}
-
 static bool is_left_out(const struct ring_node *node, struct u256 at, wanted_skips skips)
 {
 	return u256_cmp(node->at, at) == 0 || (skips != NULL && skips(node));

@@ -24,7 +24,6 @@ void wanted_clear(struct wanted *); // before all else
 bool wanted_has(const struct wanted *, const struct ring_node *);
 // False: there already, or full.
 bool wanted_add(struct wanted *, struct ring_node *);
-void wanted_remove(struct wanted *, const struct ring_node *); // it need not be there
 // Three up, three down.
 void wanted_ring(struct wanted *, const struct ring_set *, struct u256 at, wanted_skips);
 // Binary fractionation: who is nearest to at +- 2^(256-i), i = 1, 2, .. while that lies beyond the

@@ -81,6 +81,7 @@ struct ctl_session {
 	struct flow_syncs *syncs;   // rpc's: barriers across flows, or NULL
 	struct net_stream *streams; // their list
 	struct group_session *groups;
+	bool is_idle_listed; // groups': it stands among those that serve no group
 	struct outbox *outbox;
 };
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "control/group/internal.h"
 #include "tests/unit/control/group/raw_peer.h"
 
 static int begin(void **state)
@@ -91,6 +92,26 @@ static void a_session_with_direct_streams_stays(void **state)
 	s->streams = NULL;
 	world_run(t->w, 32 * S); // nobody says so: it is seen in the next round
 	assert_int_not_equal(s->state, CTL_OPEN);
+}
+
+// Who has a direct stream may prove nothing as often as he likes.
+static void a_session_is_looked_at_once_however_often_it_fails(void **state)
+{
+	struct raw_peer *t = *state;
+	struct ctl_session *s = &t->e->far->ctl;
+
+	s->streams = (struct net_stream *)t; // some
+	for (int i = 0; i < 20; i++) {
+		t->main = raw_open(t->e, RAW_MAIN, 3, false, 0);
+		raw_send(t->e, t->main, "\x02", 1);
+		world_run(t->w, 3 * S);
+		assert_in_range(t->node->groups->idle.n, 0, 1);
+	}
+	assert_int_equal(s->state, CTL_OPEN);
+	s->streams = NULL;
+	world_run(t->w, 32 * S);
+	assert_int_not_equal(s->state, CTL_OPEN);
+	assert_int_equal(t->node->groups->idle.n, 0);
 }
 
 // The same when the relation ended first.
@@ -247,6 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_session_without_any_flow_is_closed_after_30_s),
 		T(a_session_with_direct_streams_stays),
+		T(a_session_is_looked_at_once_however_often_it_fails),
 		T(a_former_neighbours_session_is_closed_after_its_last_direct_stream),
 		T(closing_the_main_flow_ends_the_relation),
 		T(rejecting_our_main_flow_ends_the_relation),

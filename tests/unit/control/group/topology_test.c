@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "control/group/internal.h"
+#include "control/group/neighbour.h"
 #include "control/group/wanted.h"
 #include "tests/unit/control/group/rumours.h"
 
@@ -426,6 +427,45 @@ static void the_six_with_the_lowest_round_trip_stay(void **state)
 	assert_in_range(n_left, 0, 1); // the random one
 }
 
+static uint32_t n_asked(struct raw_peer *peer)
+{
+	struct got *g;
+	uint32_t n = 0;
+
+	while ((g = world_got(peer->raw)) != NULL) {
+		n += memcmp(g->meta, RAW_MAIN, 3) == 0 && g->octets[0] == GROUP_ASK_CLOSE;
+		free(g);
+	}
+	return n;
+}
+
+// NG-20: who was found by chance and is among the six nearest stays when another is drawn.
+static void a_random_one_that_is_near_stays(void **state)
+{
+	struct report r = {.op = REP_SESSION_HEALTH, .health = {50000, false}};
+	struct raw_peer *t = *state, peers[CROWD];
+	struct group *g = t->node->group;
+	int drawn = -1;
+
+	crowd(t, peers);
+	for (int i = 0; i < CROWD; i++)
+		groups_health(g->groups, &peers[i].e->far->ctl, &r, world_now_us(t->w));
+	world_run(t->w, 31 * S);
+	for (int tries = 0; tries < 200 && drawn < 0; tries++) {
+		for (int i = 0; i < CROWD && g->is_random_alone && g->choose_us > g->random_us; i++)
+			if (memcmp(peers[i].raw->id, g->random_id, PEER_ID_LEN) == 0)
+				drawn = i;
+		if (drawn < 0)
+			world_run(t->w, 1 * S);
+	}
+	assert_true(drawn >= 0);
+	r.health.rtt_us = 10000;
+	groups_health(g->groups, &peers[drawn].e->far->ctl, &r, world_now_us(t->w));
+	while (memcmp(peers[drawn].raw->id, g->random_id, PEER_ID_LEN) == 0)
+		world_run(t->w, 100 * MS);
+	assert_true(neighbour_find(g, &peers[drawn].e->far->ctl)->is_wanted);
+}
+
 // NG-20.
 static void one_at_random_is_drawn_anew_every_10_s(void **state)
 {
@@ -459,18 +499,6 @@ static void one_at_random_is_drawn_anew_every_10_s(void **state)
 	assert_in_range(n_drawn, 9, 11);
 	assert_true(n_linked >= 90);      // called as soon as it is drawn
 	assert_in_range(n_choices, 3, 5); // all others stay
-}
-
-static uint32_t n_asked(struct raw_peer *peer)
-{
-	struct got *g;
-	uint32_t n = 0;
-
-	while ((g = world_got(peer->raw)) != NULL) {
-		n += memcmp(g->meta, RAW_MAIN, 3) == 0 && g->octets[0] == GROUP_ASK_CLOSE;
-		free(g);
-	}
-	return n;
 }
 
 // groups.md 4.2, and NG-25: a super-peer never asks.
@@ -609,6 +637,7 @@ int main(void)
 		T(whoever_becomes_the_next_one_is_asked_who_else_is_there),
 		T(neighbours_may_leave_who_are_not_wanted),
 		T(the_six_with_the_lowest_round_trip_stay),
+		T(a_random_one_that_is_near_stays),
 		T(one_at_random_is_drawn_anew_every_10_s),
 		T(who_is_not_wanted_is_asked_to_leave_every_90_s),
 		SUPER(who_is_not_wanted_is_asked_to_leave_every_90_s),

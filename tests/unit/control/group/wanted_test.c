@@ -105,21 +105,6 @@ static void nobody_is_wanted_twice_and_no_more_than_there_is_room(void **state)
 	assert_false(wanted_add(&t->w, &t->nodes[63]));
 }
 
-static void who_was_removed_may_be_wanted_again(void **state)
-{
-	struct setup *t = *state;
-
-	for (int i = 0; i < 4; i++)
-		wanted_add(&t->w, &t->nodes[i]);
-	wanted_remove(&t->w, &t->nodes[1]);
-	wanted_remove(&t->w, &t->nodes[9]); // not there
-	assert_int_equal(t->w.n, 3);
-	assert_false(wanted_has(&t->w, &t->nodes[1]));
-	assert_true(wanted_has(&t->w, &t->nodes[3]));
-	assert_true(wanted_add(&t->w, &t->nodes[1]));
-	assert_int_equal(t->w.n, 4);
-}
-
 static void degrees_grow_with_the_logarithm(void **state)
 {
 	static const struct {
@@ -141,7 +126,6 @@ int main(void)
 		T(fractions_halve_the_way_ahead_and_behind),
 		T(in_a_small_ring_there_are_no_fractions_beyond_the_three),
 		T(nobody_is_wanted_twice_and_no_more_than_there_is_room),
-		T(who_was_removed_may_be_wanted_again),
 		T(degrees_grow_with_the_logarithm),
 	};
 

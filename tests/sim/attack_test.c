@@ -40,6 +40,7 @@ static const char *const replay_may[] = {
 	"session.rttvar_us",
 	"session_cold.told_rtt_us", // and what the group knows of it
 	"neighbour_make",
+	"group.is_choice_old", // who is near may be another one
 	"session.erto_us",
 	"session.mrto_us",
 	"session.erto_at_ms",

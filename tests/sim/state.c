@@ -222,6 +222,8 @@ static void node_name(struct node *n, const struct engine_opts *o, uint32_t i)
 	watch_name(st->openings, st->openings_max * sizeof(*st->openings), sizeof(*st->openings),
 		   NULL, 0, "%u opening", i);
 	watch_name(n, sizeof(*n), sizeof(*n), NULL, 0, "%u node", i);
+	for (struct node_group *g = n->joined; g != NULL; g = g->next)
+		state_group_name(g->group, i);
 }
 
 void state_name(struct world *w)

@@ -6,7 +6,7 @@
 //	engine.rx, engine.tx		the burst at hand, void between two calls
 //	engine.gate			what strangers may cost, charged before it is known who it was
 //	engine.rooms_us, n_reported	when to look, and how often control was told
-//	sim_node.turns, .n_read		the simulator's own counts, and where it fetches ahead
+//	sim_node.turns, .n_read, .engine_due_us	the simulator's own notes
 //	the crypto back end		its scratch memory, void between two calls
 #pragma once
 
@@ -15,3 +15,5 @@
 
 // Names everything that the world's members have now; again after one of them was made anew.
 void state_name(struct world *);
+struct group;
+void state_group_name(struct group *, uint32_t member); // state_group.c

@@ -52,7 +52,8 @@ void figures_soon(struct groups *gs)
 	gs->stats_us = earlier(gs->stats_us, gs->now_us + ASK_US);
 }
 
-// One of the six nearest may be another one now, which matters to who asks whether he may leave.
+// One of the six nearest may be another one now: a choice is made before anybody leaves or is asked
+// to.
 static void take_rtt(struct neighbour *nb, uint32_t rtt_us)
 {
 	struct group *g = nb->group;

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "control/group/internal.h"
-#include "control/group/neighbour.h"
 #include "control/group/wanted.h"
+#include "tests/unit/control/group/crowd.h"
 #include "tests/unit/control/group/rumours.h"
 
 static int begin_as(void **state, bool is_super)
@@ -227,20 +227,6 @@ static void of_two_who_heard_of_each_other_one_calls(void **state)
 	}
 }
 
-// A crowd of raw neighbours, and who of them is still one.
-#define CROWD 40
-
-static uint32_t crowd(struct raw_peer *t, struct raw_peer *peers)
-{
-	for (int i = 0; i < CROWD; i++) {
-		peers[i] = *t;
-		peers[i].raw = world_add(t->w, &(struct world_role){.is_raw = true});
-		peers[i].e = world_session(peers[i].raw, WORLD_MEMBER, t->node, WORLD_MEMBER);
-		raw_befriend(&peers[i]);
-	}
-	return world_open_neighbours(t->node);
-}
-
 static void all_ask_to_leave(struct raw_peer *t, struct raw_peer *peers)
 {
 	for (int i = 0; i < CROWD; i++) {
@@ -439,68 +425,6 @@ static uint32_t n_asked(struct raw_peer *peer)
 	return n;
 }
 
-// NG-20: who was found by chance and is among the six nearest stays when another is drawn.
-static void a_random_one_that_is_near_stays(void **state)
-{
-	struct report r = {.op = REP_SESSION_HEALTH, .health = {50000, false}};
-	struct raw_peer *t = *state, peers[CROWD];
-	struct group *g = t->node->group;
-	int drawn = -1;
-
-	crowd(t, peers);
-	for (int i = 0; i < CROWD; i++)
-		groups_health(g->groups, &peers[i].e->far->ctl, &r, world_now_us(t->w));
-	world_run(t->w, 31 * S);
-	for (int tries = 0; tries < 200 && drawn < 0; tries++) {
-		for (int i = 0; i < CROWD && g->is_random_alone && g->choose_us > g->random_us; i++)
-			if (memcmp(peers[i].raw->id, g->random_id, PEER_ID_LEN) == 0)
-				drawn = i;
-		if (drawn < 0)
-			world_run(t->w, 1 * S);
-	}
-	assert_true(drawn >= 0);
-	r.health.rtt_us = 10000;
-	groups_health(g->groups, &peers[drawn].e->far->ctl, &r, world_now_us(t->w));
-	while (memcmp(peers[drawn].raw->id, g->random_id, PEER_ID_LEN) == 0)
-		world_run(t->w, 100 * MS);
-	assert_true(neighbour_find(g, &peers[drawn].e->far->ctl)->is_wanted);
-}
-
-// NG-20.
-static void one_at_random_is_drawn_anew_every_10_s(void **state)
-{
-	struct raw_peer *t = *state;
-	struct world_node *super =
-		world_add(t->w, &(struct world_role){.is_super = true, .is_server = true});
-	struct world_node *nodes[40];
-	struct group *g;
-	uint8_t drawn[PEER_ID_LEN] = {0};
-	uint32_t n_drawn = 0, n_linked = 0, n_choices = 0;
-	uint64_t chosen_us;
-
-	world_join(super, RAW_SPEC);
-	for (int i = 0; i < 40; i++) {
-		nodes[i] = raw_member(t);
-		world_connect(nodes[i], super);
-		world_run(t->w, 100 * MS);
-	}
-	world_run(t->w, 30 * S);
-	g = nodes[7]->group;
-	for (int second = 0; second < 100; second++) {
-		struct member *who = members_find(&g->members, g->random_id);
-
-		n_drawn += memcmp(drawn, g->random_id, sizeof(drawn)) != 0;
-		memcpy(drawn, g->random_id, sizeof(drawn));
-		n_linked += who != NULL && who->neighbour != NULL;
-		chosen_us = g->chosen_us;
-		world_run(t->w, 1 * S);
-		n_choices += g->chosen_us != chosen_us;
-	}
-	assert_in_range(n_drawn, 9, 11);
-	assert_true(n_linked >= 90);      // called as soon as it is drawn
-	assert_in_range(n_choices, 3, 5); // all others stay
-}
-
 // groups.md 4.2, and NG-25: a super-peer never asks.
 static void who_is_not_wanted_is_asked_to_leave_every_90_s(void **state)
 {
@@ -637,8 +561,6 @@ int main(void)
 		T(whoever_becomes_the_next_one_is_asked_who_else_is_there),
 		T(neighbours_may_leave_who_are_not_wanted),
 		T(the_six_with_the_lowest_round_trip_stay),
-		T(a_random_one_that_is_near_stays),
-		T(one_at_random_is_drawn_anew_every_10_s),
 		T(who_is_not_wanted_is_asked_to_leave_every_90_s),
 		SUPER(who_is_not_wanted_is_asked_to_leave_every_90_s),
 		SUPER(a_super_peer_lets_nobody_go_below_its_degree),
